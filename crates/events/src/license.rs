@@ -1,0 +1,46 @@
+//! Licenses.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::declare::events;
+use crate::{Holder, LicenseTypeFacts, Vehicle};
+
+events! {
+    /// What happens to a license.
+    pub enum LicenseEvent {
+        /// The license exists: its order was paid.
+        LicenseIssued: "1",
+    }
+}
+
+/// The license exists: its order was paid. Carries all that a reader needs, so that nobody has to look up the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseIssued {
+    /// The order that paid for it.
+    pub order_id: Uuid,
+    /// That order's number, as people read it.
+    pub order_number: String,
+    /// The order's line, from 1.
+    pub line: u16,
+    /// Who bought it.
+    pub customer_id: Uuid,
+    /// What kind of license.
+    pub license_type: LicenseTypeFacts,
+    /// The club that organizes the activity.
+    pub club_id: Uuid,
+    /// That club's name at the time of the order.
+    pub club_name: String,
+    /// First day of the activity, local date in Norway.
+    pub activity_date: NaiveDate,
+    /// How many consecutive days it is valid for.
+    pub activity_days: u8,
+    /// Who it is for.
+    pub holder: Holder,
+    /// With which vehicle, for a driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
+    /// What was paid for it, in øre.
+    pub price_ore: i64,
+}

@@ -1,0 +1,171 @@
+//! Orders, and what the payment provider said of them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::declare::events;
+use crate::{Holder, LicenseTypeFacts, Vehicle};
+
+events! {
+    /// What happens to an order: `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and
+    /// `refund_pending → refunded`.
+    pub enum OrderEvent {
+        /// A customer ordered licenses. Status `placed`.
+        OrderPlaced: "1",
+        /// The provider holds a payment for the order. Status `payment_pending`.
+        PaymentRequested: "1",
+        /// The provider confirmed that the customer paid in full. Status `paid`.
+        OrderPaid: "1",
+        /// Every line has its license. Status `fulfilled`.
+        OrderFulfilled: "1",
+        /// The authorized money was collected.
+        PaymentCaptured: "1",
+        /// The order will not be paid. Status `cancelled`.
+        OrderCancelled: "1",
+        /// The order was not paid in time. Status `expired`.
+        OrderExpired: "1",
+        /// The money has to go back. Status `refund_pending`.
+        RefundRequested: "1",
+        /// The money went back. Status `refunded`.
+        OrderRefunded: "1",
+    }
+}
+
+/// A customer ordered licenses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order's number, as people read it, for example `BL-7K2QM-4XN9D`.
+    pub order_number: String,
+    /// Who ordered.
+    pub customer_id: Uuid,
+    /// What was ordered, 1 to 100 lines.
+    pub lines: Vec<OrderLine>,
+    /// The sum of the lines' prices, in øre.
+    pub total_ore: i64,
+    /// ISO 4217 code; always `NOK`.
+    pub currency: String,
+    /// Who collects the money, for example `vipps`.
+    pub payment_provider: String,
+    /// The version of the terms that the customer accepted.
+    pub terms_version: String,
+    /// When the order expires if it isn't paid.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// One license of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// Place in the order, from 1.
+    pub line: u16,
+    /// The id that its license will have.
+    pub license_id: Uuid,
+    /// What kind of license.
+    pub license_type: LicenseTypeFacts,
+    /// The club that organizes the activity.
+    pub club_id: Uuid,
+    /// That club's name at the time of the order.
+    pub club_name: String,
+    /// First day of the activity, local date in Norway.
+    pub activity_date: NaiveDate,
+    /// How many consecutive days.
+    pub activity_days: u8,
+    /// The catalogue's price at the moment of the order, in øre.
+    pub price_ore: i64,
+    /// Who the license is for.
+    pub holder: Holder,
+    /// With which vehicle, for a driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
+}
+
+/// The provider holds a payment for the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRequested {
+    /// The provider.
+    pub provider: String,
+    /// The payment's reference there.
+    pub reference: String,
+    /// Where the customer pays.
+    pub redirect_url: String,
+    /// How much, in øre.
+    pub amount_ore: i64,
+}
+
+/// The provider confirmed that the customer paid in full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPaid {
+    /// The provider.
+    pub provider: String,
+    /// The payment's reference there.
+    pub reference: String,
+    /// How much the provider has authorized, in øre.
+    pub authorized_ore: i64,
+}
+
+/// Every line has its license.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderFulfilled {
+    /// The licenses, in the order of the lines.
+    pub license_ids: Vec<Uuid>,
+}
+
+/// The authorized money was collected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentCaptured {
+    /// The payment's reference.
+    pub reference: String,
+    /// How much was collected in all, in øre.
+    pub captured_ore: i64,
+}
+
+/// The order will not be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCancelled {
+    /// Why.
+    pub reason: CancelReason,
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The customer declined the payment, or the provider ended it.
+    PaymentDeclined,
+}
+
+/// The order was not paid in time. Its payment, if there was one, was ended at the provider first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderExpired {}
+
+/// The money has to go back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundRequested {
+    /// Why.
+    pub reason: RefundReason,
+    /// The payment's reference.
+    pub reference: String,
+    /// How much, in øre.
+    pub amount_ore: i64,
+}
+
+/// Why money has to go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundReason {
+    /// It was paid after the order had ended, and an activity day has passed or the order was cancelled.
+    PaidTooLate,
+    /// The provider authorized another amount than the order's total.
+    WrongAmount,
+}
+
+/// The money went back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRefunded {
+    /// The payment's reference.
+    pub reference: String,
+    /// How much was released before it was collected, in øre.
+    pub released_ore: i64,
+    /// How much was paid back after it was collected, in øre.
+    pub refunded_ore: i64,
+}

@@ -1,0 +1,48 @@
+//! People and their vehicles, as an order names them.
+
+use chrono::NaiveDate;
+use envelope::Personal;
+use serde::{Deserialize, Serialize};
+
+/// Who a license is for. Never a national identity number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Full name.
+    pub name: Personal<String>,
+    /// Birth date.
+    pub birth_date: Personal<NaiveDate>,
+    /// Phone, as given, trimmed. A holder has a phone, an e-mail address, or both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Personal<String>>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Personal<String>>,
+    /// The guardian of a holder under 18 on the activity day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardian: Option<Guardian>,
+}
+
+/// The guardian of a minor, who has consented.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guardian {
+    /// Full name.
+    pub name: Personal<String>,
+    /// Phone.
+    pub phone: Personal<String>,
+    /// Whether the guardian has declared their consent; an order without it is refused.
+    pub consent: bool,
+}
+
+/// The vehicle of a driver: at least one of the three is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vehicle {
+    /// Registration number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Personal<String>>,
+    /// Number of the vehicle's own license (vognlisens).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle_license: Option<Personal<String>>,
+    /// Chassis number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chassis: Option<Personal<String>>,
+}
