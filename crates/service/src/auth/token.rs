@@ -1,0 +1,166 @@
+//! What makes a token good, apart from where its key comes from.
+
+use axum::http::header;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, errors::ErrorKind};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{AuthOptions, Principal, Role};
+use crate::{metrics, problem::Problem};
+
+/// The longest token looked at. Ours are below 1 KiB; parsing more is a favor to an attacker.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// How far the issuer's clock and ours may be apart.
+const LEEWAY_S: u64 = 60;
+
+/// Namespace of user ids. Fixed for ever: every stored id depends on it.
+const USER_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
+
+/// Why a token is not accepted. The client learns little more than that it isn't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("malformed")]
+    Malformed,
+    #[error("too_long")]
+    TooLong,
+    #[error("algorithm")]
+    Algorithm,
+    #[error("unknown_key")]
+    UnknownKey,
+    #[error("signature")]
+    Signature,
+    #[error("expired")]
+    Expired,
+    #[error("not_yet_valid")]
+    NotYetValid,
+    #[error("claims")]
+    Claims,
+    #[error("keys_unavailable")]
+    KeysUnavailable,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let reason = refusal.to_string();
+        tracing::debug!(reason, "token refused");
+        ::metrics::counter!(metrics::AUTH_REFUSALS, "reason" => reason).increment(1);
+        let unauthorized = Problem::unauthorized().status();
+        let problem = match refusal {
+            Refusal::KeysUnavailable => {
+                return Problem::unavailable(
+                    "login_unavailable",
+                    "Innlogging er ikke tilgjengelig akkurat nå. Prøv igjen om litt.",
+                    "Login is not available right now. Try again in a moment.",
+                );
+            }
+            Refusal::Expired => Problem::new(
+                unauthorized,
+                "token_expired",
+                "Innloggingen har utløpt. Logg inn på nytt.",
+                "Your login has expired. Log in again.",
+            ),
+            _ => Problem::new(
+                unauthorized,
+                "token_invalid",
+                "Innloggingen er ikke gyldig. Logg inn på nytt.",
+                "Your login is not valid. Log in again.",
+            ),
+        };
+        problem.header(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
+    }
+}
+
+/// The token in an `Authorization` header.
+pub(super) fn from_header(value: &[u8]) -> Result<&str, Refusal> {
+    let text = std::str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Refusal::Malformed)?;
+    let token = token.trim_matches(' ');
+    if token.len() > MAX_TOKEN_BYTES {
+        Err(Refusal::TooLong)
+    } else if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        Err(Refusal::Malformed)
+    } else {
+        Ok(token)
+    }
+}
+
+/// The id of the key a token claims to be signed with. Checked first, so that a token which can't be good for another
+/// reason never causes a fetch.
+pub(super) fn key_id(token: &str, algorithm: Algorithm) -> Result<String, Refusal> {
+    // An `alg` the library does not know, `none` among them, fails to parse.
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Malformed)?;
+    if header.alg != algorithm {
+        return Err(Refusal::Algorithm);
+    }
+    // RFC 7515 4.1.11: extensions named critical must be understood, and we understand none.
+    if header.crit.is_some() {
+        return Err(Refusal::Malformed);
+    }
+    header.kid.ok_or(Refusal::UnknownKey)
+}
+
+/// The rules of a good token, from the options.
+pub(super) fn validation(options: &AuthOptions) -> Validation {
+    let mut validation = Validation::new(options.jwt_algorithm);
+    validation.leeway = LEEWAY_S;
+    validation.validate_nbf = true;
+    validation.set_issuer(&[&options.jwt_issuer]);
+    validation.set_audience(&[&options.jwt_audience]);
+    validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
+    validation
+}
+
+/// `iss` as a string also refuses an array of issuers, which the library would take.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    #[serde(default)]
+    roles: Option<Vec<String>>,
+    #[serde(default)]
+    clubs: Option<Vec<String>>,
+}
+
+/// Checks signature and claims, and says who the token is about.
+pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) -> Result<Principal, Refusal> {
+    let claims = decode::<Claims>(token, key, validation).map_err(|error| match error.kind() {
+        ErrorKind::InvalidSignature => Refusal::Signature,
+        ErrorKind::InvalidAlgorithm => Refusal::Algorithm,
+        ErrorKind::ExpiredSignature => Refusal::Expired,
+        ErrorKind::ImmatureSignature => Refusal::NotYetValid,
+        ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => Refusal::Malformed,
+        _ => Refusal::Claims,
+    })?;
+    principal(&claims.claims)
+}
+
+fn principal(claims: &Claims) -> Result<Principal, Refusal> {
+    if claims.sub.is_empty() {
+        return Err(Refusal::Claims);
+    }
+    let user = format!("{}\n{}", claims.iss, claims.sub);
+    let mut principal = Principal {
+        user_id: Uuid::new_v5(&USER_NAMESPACE, user.as_bytes()),
+        roles: claims
+            .roles
+            .iter()
+            .flatten()
+            .filter_map(|name| Role::parse(name))
+            .collect(),
+        clubs: Vec::new(),
+    };
+    if principal.roles.is_empty() {
+        principal.roles.insert(Role::Customer);
+    }
+    if principal.has(Role::Organizer) {
+        // A club id that isn't one gives no access; the rest of the token is still good.
+        principal.clubs = claims
+            .clubs
+            .iter()
+            .flatten()
+            .filter_map(|id| id.parse().ok())
+            .collect();
+    }
+    Ok(principal)
+}

@@ -1,0 +1,11 @@
+//! axum's extractors with our error answers: what a client sent wrong is said as a [`Problem`](crate::problem::Problem)
+//! that points at the field, in both languages, instead of axum's plain English text.
+
+mod body;
+mod malformed;
+mod path;
+mod query;
+
+pub use body::{Body, BodyLimit, Json};
+pub use path::Path;
+pub use query::Query;

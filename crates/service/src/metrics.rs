@@ -1,0 +1,78 @@
+//! The names of every metric this crate publishes, and the recorder behind them.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Answered requests, by `method`, `route` (matched path), `status`.
+pub const HTTP_REQUESTS: &str = "bilsport_http_requests_total";
+/// Time from the end of a request's headers to its answer's headers, by the same labels.
+pub const HTTP_REQUEST_SECONDS: &str = "bilsport_http_request_seconds";
+/// Requests being worked on.
+pub const HTTP_REQUESTS_IN_FLIGHT: &str = "bilsport_http_requests_in_flight";
+/// Open client connections.
+pub const HTTP_CONNECTIONS: &str = "bilsport_http_connections";
+/// Failed accepts, by `reason` (`limit` when out of file descriptors, else `other`).
+pub const HTTP_ACCEPT_ERRORS: &str = "bilsport_http_accept_errors_total";
+/// Refused bearer tokens, by `reason`.
+pub const AUTH_REFUSALS: &str = "bilsport_auth_refusals_total";
+/// Fetches of the issuer's keys, by `outcome` (`ok`, `failed`).
+pub const JWKS_REFRESHES: &str = "bilsport_auth_jwks_refreshes_total";
+/// 1 while a health check passes, 0 while it fails, by `check`.
+pub const HEALTH_CHECK_OK: &str = "bilsport_health_check_ok";
+/// Connections a pool holds, by `pool`.
+pub const POOL_SIZE: &str = "bilsport_pool_size";
+/// Idle connections of a pool, by `pool`.
+pub const POOL_AVAILABLE: &str = "bilsport_pool_available";
+/// Tasks waiting for a connection, by `pool`.
+pub const POOL_WAITING: &str = "bilsport_pool_waiting";
+/// Panics caught or not, in any task.
+pub const PANICS: &str = "bilsport_process_panics_total";
+
+/// Bounds for times in seconds, from a cached answer to the request timeout.
+const SECONDS_BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Bounds for sizes in bytes.
+const BYTES_BUCKETS: &[f64] = &[
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+];
+/// Bounds for everything counted, such as events in a batch.
+const COUNT_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Installs the process's recorder; every metric gets the label `service`. Fails when one is installed already.
+pub(crate) fn install(service: &'static str) -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .add_global_label("service", service)
+        .set_buckets(COUNT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), BYTES_BUCKETS)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(HTTP_REQUESTS, "Answered requests");
+    describe_histogram!(
+        HTTP_REQUEST_SECONDS,
+        Unit::Seconds,
+        "Time from request headers to answer headers"
+    );
+    describe_gauge!(HTTP_REQUESTS_IN_FLIGHT, "Requests being worked on");
+    describe_gauge!(HTTP_CONNECTIONS, "Open client connections");
+    describe_counter!(HTTP_ACCEPT_ERRORS, "Failed accepts of a connection");
+    describe_counter!(AUTH_REFUSALS, "Refused bearer tokens");
+    describe_counter!(JWKS_REFRESHES, "Fetches of the issuer's keys");
+    describe_gauge!(HEALTH_CHECK_OK, "Whether a health check passes");
+    describe_gauge!(POOL_SIZE, "Connections a database pool holds");
+    describe_gauge!(POOL_AVAILABLE, "Idle connections of a database pool");
+    describe_gauge!(POOL_WAITING, "Tasks waiting for a database connection");
+    describe_counter!(PANICS, "Panics in any task");
+}

@@ -1,0 +1,139 @@
+//! The one way a process gets its Postgres pool, with every wait bounded, and what may be said of a Postgres error.
+
+use std::{error::Error, str::FromStr, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Config, NoTls};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+/// How long to wait for a free connection before the request is refused.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long opening a connection may take, login included.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the TCP connect may take, per address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long sent data may stay unacknowledged before the connection counts as dead.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How often [`observe_pool`] looks at the pool.
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Size and limits of a pool.
+#[derive(Debug, Clone, Args)]
+pub struct PoolOptions {
+    /// The most connections to one database
+    #[arg(long, env = "DB_POOL_SIZE", default_value_t = Self::SIZE, value_name = "COUNT")]
+    pub db_pool_size: usize,
+    /// Seconds a single SQL statement may run before Postgres cancels it; 0 for no limit
+    #[arg(long, env = "DB_STATEMENT_TIMEOUT_S", default_value_t = Self::STATEMENT_TIMEOUT_S, value_name = "SECONDS")]
+    pub db_statement_timeout_s: u32,
+}
+
+impl PoolOptions {
+    const SIZE: usize = 8;
+    const STATEMENT_TIMEOUT_S: u32 = 30;
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            db_pool_size: Self::SIZE,
+            db_statement_timeout_s: Self::STATEMENT_TIMEOUT_S,
+        }
+    }
+}
+
+/// A pool that connects when first used; only a URL that can't be parsed is an error here.
+///
+/// A connection goes back to the pool with its session as it is, so users set session state with `set local` only.
+pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
+    let config = config(url, options, application_name)?;
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    Pool::builder(Manager::from_config(config, NoTls, recycling))
+        .max_size(options.db_pool_size)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(WAIT_TIMEOUT))
+        .create_timeout(Some(CREATE_TIMEOUT))
+        .recycle_timeout(Some(CREATE_TIMEOUT))
+        .build()
+        .context("cannot build the database pool")
+}
+
+fn config(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Config> {
+    // The parse error names what is wrong without quoting the URL, which holds a password.
+    let mut config = Config::from_str(url).context("bad database URL")?;
+    let session = format!(
+        "{} -c statement_timeout={}s -c idle_in_transaction_session_timeout=60s",
+        config.get_options().unwrap_or_default(),
+        options.db_statement_timeout_s,
+    );
+    config
+        .application_name(application_name)
+        .options(session.trim())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(TCP_USER_TIMEOUT)
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES);
+    Ok(config)
+}
+
+/// Publishes the pool's size, idle connections and waiting tasks under the given name, until shutdown.
+pub fn observe_pool(pool: &Pool, name: &'static str, shutdown: CancellationToken) {
+    let pool = pool.clone();
+    tokio::spawn(shutdown.run_until_cancelled_owned(async move {
+        let mut ticks = tokio::time::interval(OBSERVE_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let status = pool.status();
+            for (metric, count) in [
+                (metrics::POOL_SIZE, status.size),
+                (metrics::POOL_AVAILABLE, status.available),
+                (metrics::POOL_WAITING, status.waiting),
+            ] {
+                // A pool's counts are far below 2^32.
+                ::metrics::gauge!(metric, "pool" => name)
+                    .set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+            }
+        }
+    }));
+}
+
+/// An error and its causes as one line that is safe to log.
+///
+/// Of what a Postgres server said only SQLSTATE and primary message are kept: `detail` and `where` can quote rows.
+pub fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(server) = error
+            .downcast_ref::<tokio_postgres::Error>()
+            .and_then(|e| e.as_db_error())
+        {
+            // An outer error may have quoted the server's whole text already.
+            let (full, safe) = (
+                server.to_string(),
+                format!("{}: {}", server.code().code(), server.message()),
+            );
+            for part in &mut parts {
+                *part = part.replace(&full, &safe);
+            }
+            parts.push(safe);
+            break;
+        }
+        parts.push(error.to_string());
+        next = error.source();
+    }
+    // Many errors quote their cause; saying it twice helps nobody.
+    parts.dedup_by(|inner, outer| outer.ends_with(inner.as_str()));
+    parts.join(": ")
+}
