@@ -90,5 +90,5 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
     let backtrace = Backtrace::capture();
-    tracing::error!(message_text = message, location, thread, %backtrace, "panicked");
+    tracing::error!(panic = message, location, thread, %backtrace, "panicked");
 }

@@ -25,7 +25,7 @@ tokio::task_local! {
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// A fresh id (UUIDv7, so that ids sort by time).
+    /// A fresh id (a version 7 UUID, so that ids sort by time).
     pub fn new() -> Self {
         Self(Uuid::now_v7().to_string().into())
     }

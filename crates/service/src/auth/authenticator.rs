@@ -6,7 +6,7 @@ use jsonwebtoken::Validation;
 
 use super::{
     AuthOptions, Principal,
-    jwks::{Jwks, Missing},
+    jwks::{Jwks, Missing, Pace},
     token::{self, Refusal},
 };
 use crate::{health::Health, problem::Problem};
@@ -26,8 +26,12 @@ impl Authenticator {
     /// Starts fetching the issuer's keys in the background, inside the current runtime. An issuer that is down is no
     /// error: tokens get 503 until its keys have arrived.
     pub fn new(options: &AuthOptions) -> anyhow::Result<Self> {
+        Self::with_pace(options, Pace::default())
+    }
+
+    pub(super) fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
-            jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm)?,
+            jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
             validation: token::validation(options),
             options: options.clone(),
         })))

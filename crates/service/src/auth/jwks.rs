@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
@@ -23,17 +23,32 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{health::Check, metrics};
 
-/// How long one fetch may take, connect and body included.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// The shortest time between two fetches that tokens with unknown key ids can cause.
-const MIN_INTERVAL: Duration = Duration::from_secs(5);
-/// How often keys are fetched anyway, so that withdrawn keys stop working.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
-/// How soon to try again after failures: doubled from the first to the second.
+/// How soon to try again after the first failure, doubled for each further one up to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LAST: Duration = Duration::from_secs(30);
 /// The largest key set read.
 const MAX_BYTES: usize = 256 * 1024;
+
+/// How often the issuer is asked. Tests run faster than production.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// How long one fetch may take, connect and body included.
+    pub(super) fetch_timeout: Duration,
+    /// The shortest time between two fetches that tokens with unknown key ids can cause.
+    pub(super) min_interval: Duration,
+    /// How often keys are fetched anyway, so that withdrawn keys stop working.
+    pub(super) refresh_interval: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            fetch_timeout: Duration::from_secs(2),
+            min_interval: Duration::from_secs(5),
+            refresh_interval: Duration::from_mins(5),
+        }
+    }
+}
 
 type Keys = HashMap<String, Arc<DecodingKey>>;
 
@@ -46,6 +61,7 @@ pub(super) struct Jwks {
 
 #[derive(Debug)]
 struct Shared {
+    pace: Pace,
     keys: RwLock<Keys>,
     wanted: Notify,
     last_fetch: watch::Sender<Fetch>,
@@ -70,10 +86,9 @@ pub(super) enum Missing {
 
 impl Jwks {
     /// Starts fetching at once, in a task of the current runtime.
-    pub(super) fn start(url: &str, algorithm: Algorithm) -> anyhow::Result<Self> {
+    pub(super) fn start(url: &str, algorithm: Algorithm, pace: Pace) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
-            .timeout(FETCH_TIMEOUT)
-            .connect_timeout(FETCH_TIMEOUT)
+            .timeout(pace.fetch_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("cannot build the client for the issuer's keys")?;
@@ -83,6 +98,7 @@ impl Jwks {
             algorithm,
         };
         let shared = Arc::new(Shared {
+            pace,
             keys: RwLock::default(),
             wanted: Notify::new(),
             last_fetch: watch::Sender::new(Fetch {
@@ -114,15 +130,20 @@ impl Jwks {
         if let Some(key) = self.shared.key(id) {
             return Ok(key);
         }
-        let mut fetches = self.shared.last_fetch.subscribe();
-        let last = *fetches.borrow_and_update();
-        if last.begun.is_none_or(|begun| begun.elapsed() >= MIN_INTERVAL) {
+        let Pace {
+            fetch_timeout,
+            min_interval,
+            ..
+        } = self.shared.pace;
+        let mut last_fetch = self.shared.last_fetch.subscribe();
+        let begun = last_fetch.borrow_and_update().begun;
+        if begun.is_none_or(|begun| begun.elapsed() >= min_interval) {
             self.shared.wanted.notify_one();
-            // A fetch ends within its own timeout. The margin covers one that was under way already.
-            let _ = tokio::time::timeout(FETCH_TIMEOUT + RETRY_FIRST, fetches.changed()).await;
+            // A fetch ends within its own timeout; the margin is for the task's turn to come.
+            let _ = tokio::time::timeout(fetch_timeout + RETRY_FIRST, last_fetch.changed()).await;
         }
-        let fetched = *fetches.borrow();
-        self.shared.key(id).ok_or(if fetched.ok {
+        let issuer_answered = last_fetch.borrow().ok;
+        self.shared.key(id).ok_or(if issuer_answered {
             Missing::Unknown
         } else {
             Missing::Unavailable
@@ -131,7 +152,7 @@ impl Jwks {
 }
 
 impl Shared {
-    fn keys(&self) -> std::sync::RwLockReadGuard<'_, Keys> {
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -141,8 +162,19 @@ impl Shared {
 
     fn store(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.report(Check::ok);
+    }
+
+    /// Old keys go on working; without any nobody can log in.
+    fn keep(&self) {
+        if self.keys().is_empty() {
+            self.report(|check| check.fail("the issuer's keys could not be fetched yet"));
+        }
+    }
+
+    fn report(&self, outcome: impl Fn(&Check)) {
         if let Some(check) = &*self.check.read().unwrap_or_else(PoisonError::into_inner) {
-            check.ok();
+            outcome(check);
         }
     }
 }
@@ -161,6 +193,7 @@ async fn fetch_forever(source: Source, shared: Arc<Shared>) {
             }
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "cannot fetch the issuer's keys");
+                shared.keep();
                 failures += 1;
                 false
             }
@@ -189,7 +222,7 @@ async fn fetch_forever(source: Source, shared: Arc<Shared>) {
 async fn wanted_again(shared: &Shared, last: Instant) {
     loop {
         shared.wanted.notified().await;
-        if last.elapsed() >= MIN_INTERVAL {
+        if last.elapsed() >= shared.pace.min_interval {
             return;
         }
     }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use http_body_util::LengthLimitError;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::malformed::{Place, mismatch, unreadable};
@@ -120,7 +121,7 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn over_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 fn too_large(limit: usize) -> Problem {

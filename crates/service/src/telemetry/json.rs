@@ -13,11 +13,11 @@ use tracing_subscriber::{
     Layer,
     fmt::MakeWriter,
     layer::Context,
-    registry::{LookupSpan, SpanRef},
+    registry::{LookupSpan, Scope, SpanRef},
 };
 
-/// Writes each event as one line: `timestamp`, `level`, `target`, `message`, then the fields of the spans from the
-/// outermost in, then the event's own. An inner field wins over an outer one of the same name.
+/// Writes each event as one line with `timestamp`, `level`, `target`, `message`, the fields of the open spans and the
+/// event's own. Of two fields of the same name the inner one wins, and none replaces the first three.
 #[derive(Debug)]
 pub struct JsonLayer<W> {
     make_writer: W,
@@ -54,11 +54,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Map::new();
-        for span in context
-            .event_scope(event)
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             add_span(&mut fields, &span);
         }
         event.record(&mut Collect(&mut fields));
