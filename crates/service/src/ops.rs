@@ -19,13 +19,20 @@ use crate::{
     http::{self, HttpOptions},
 };
 
+/// Few ask here; a stuck scraper must not eat the process's file descriptors.
+const MAX_CONNECTIONS: usize = 64;
+
 /// Serves `/metrics`, `/health/live` and `/health/ready` in a task of its own, until the process ends: readiness has
 /// to answer "not ready" all through a shutdown.
 pub fn serve(listener: TcpListener, booted: &Booted) {
     let router = router(booted);
     tokio::spawn(async move {
         let never = CancellationToken::new();
-        http::serve_unlayered(listener, router, HttpOptions::default(), never).await;
+        let options = HttpOptions {
+            max_connections: MAX_CONNECTIONS,
+            ..HttpOptions::default()
+        };
+        http::serve_unlayered(listener, router, options, never).await;
     });
 }
 

@@ -5,7 +5,7 @@ use std::{error::Error, str::FromStr, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, error::DbError};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -115,10 +115,7 @@ pub fn describe(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(server) = error
-            .downcast_ref::<tokio_postgres::Error>()
-            .and_then(|e| e.as_db_error())
-        {
+        if let Some(server) = as_server_error(error) {
             // An outer error may have quoted the server's whole text already.
             let (full, safe) = (
                 server.to_string(),
@@ -136,4 +133,11 @@ pub fn describe(error: &(dyn Error + 'static)) -> String {
     // Many errors quote their cause; saying it twice helps nobody.
     parts.dedup_by(|inner, outer| outer.ends_with(inner.as_str()));
     parts.join(": ")
+}
+
+fn as_server_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a DbError> {
+    match error.downcast_ref::<tokio_postgres::Error>() {
+        Some(error) => error.as_db_error(),
+        None => error.downcast_ref::<DbError>(),
+    }
 }

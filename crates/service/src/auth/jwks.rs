@@ -207,7 +207,7 @@ async fn fetch_forever(source: Source, shared: Arc<Shared>) {
 
         let scheduled = begun
             + if ok {
-                REFRESH_INTERVAL
+                shared.pace.refresh_interval
             } else {
                 retry_delay(failures)
             };
