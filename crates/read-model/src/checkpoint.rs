@@ -1,0 +1,47 @@
+//! How far the rows have come.
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::GenericClient;
+use uuid::Uuid;
+
+use crate::Error;
+
+const READ_CHECKPOINT: &str = include_str!("sql/read_checkpoint.sql");
+
+/// The projection that all tables of this crate belong to.
+pub const PROJECTION: &str = "licensing";
+
+/// The channel on which the projector notifies, with the new position as payload, when a batch commits.
+pub const CHANNEL: &str = "projected";
+
+/// A place in the log: the rows hold everything up to `position`, and nothing after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Last applied position, 0 before the first.
+    pub position: u64,
+    /// Epoch of the log, nil before the first.
+    pub epoch: Uuid,
+}
+
+impl Checkpoint {
+    /// From the columns, which are null before the projector has run.
+    pub(crate) fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
+        // The table's check constraint holds positions at or above zero.
+        Self {
+            position: position.map_or(0, |position| u64::try_from(position).unwrap_or(0)),
+            epoch: epoch.unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads the checkpoint; the zero one before the projector has run.
+pub async fn read(client: &impl GenericClient) -> Result<Checkpoint, Error> {
+    let row = client.query_opt(READ_CHECKPOINT, &[&PROJECTION]).await?;
+    match row {
+        Some(row) => Ok(Checkpoint::from_columns(
+            row.try_get("position")?,
+            row.try_get("epoch")?,
+        )),
+        None => Ok(Checkpoint::default()),
+    }
+}

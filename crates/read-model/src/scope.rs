@@ -1,0 +1,47 @@
+//! Whose rows a reader may see. Part of every statement on personal data, so that no caller can forget it.
+
+use uuid::Uuid;
+
+use crate::conditions::{Bind, Conditions};
+
+/// Whose rows a reader may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everyone's: staff.
+    Everything,
+    /// The reader's own purchases: a customer.
+    Own(Uuid),
+    /// The reader's own purchases, and what belongs to their clubs alone: an organizer.
+    OwnAndClubs {
+        /// The reader.
+        user_id: Uuid,
+        /// The clubs they organize for.
+        clubs: Vec<Uuid>,
+    },
+}
+
+impl Scope {
+    /// Of orders. An organizer sees an order when all its lines are of their clubs: the others are not theirs to read.
+    pub(crate) fn of_orders(&self) -> Conditions {
+        // `&&` finds the orders through the index and leaves out those without a club, which `<@` would let in.
+        self.conditions("(customer_id = ? or (club_ids && ? and club_ids <@ ?))", 2)
+    }
+
+    /// Of licenses. An organizer sees those of their clubs.
+    pub(crate) fn of_licenses(&self) -> Conditions {
+        self.conditions("(customer_id = ? or club_id = any(?))", 1)
+    }
+
+    fn conditions(&self, of_clubs: &'static str, club_binds: usize) -> Conditions {
+        let mut conditions = Conditions::default();
+        match self {
+            Self::Everything => {}
+            Self::Own(user_id) => conditions.and("customer_id = ?", [Bind::Uuid(*user_id)]),
+            Self::OwnAndClubs { user_id, clubs } => {
+                let clubs = std::iter::repeat_n(Bind::Uuids(clubs.clone()), club_binds);
+                conditions.and(of_clubs, std::iter::once(Bind::Uuid(*user_id)).chain(clubs));
+            }
+        }
+        conditions
+    }
+}

@@ -1,0 +1,122 @@
+//! The schema reaches a database by `migrate` alone, and a server refuses any other.
+
+use crate::support::Database;
+use anyhow::Result;
+use read_model::{SchemaError, check_schema, migrate};
+
+#[tokio::test]
+async fn several_processes_may_migrate_at_once() -> Result<()> {
+    let database = Database::empty().await?;
+    let (a, b, c) = tokio::try_join!(
+        migrate(&database.url),
+        migrate(&database.url),
+        migrate(&database.url)
+    )?;
+    let known = database
+        .client
+        .query_one("select count(*) from refinery_schema_history", &[])
+        .await?;
+    assert_eq!(
+        i64::try_from(a + b + c)?,
+        known.get::<_, i64>(0),
+        "each migration is applied once"
+    );
+    check_schema(&database.pool()?).await?;
+    assert_eq!(migrate(&database.url).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_database_is_too_old() -> Result<()> {
+    let database = Database::empty().await?;
+    let error = check_schema(&database.pool()?).await.unwrap_err();
+    assert!(matches!(error, SchemaError::Older { found: 0, .. }), "{error}");
+    assert!(error.to_string().contains("migrate"), "{error}");
+    assert!(!error.is_transient());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_build_is_refused() -> Result<()> {
+    let database = Database::migrated().await?;
+    database
+        .client
+        .batch_execute(
+            "insert into refinery_schema_history
+             select 9999, 'later', applied_on, checksum from refinery_schema_history where version = 1",
+        )
+        .await?;
+    let error = check_schema(&database.pool()?).await.unwrap_err();
+    assert!(matches!(error, SchemaError::Newer { found: 9999, .. }), "{error}");
+    assert!(
+        migrate(&database.url).await.is_err(),
+        "nor does an older build migrate it"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_with_another_content_is_refused() -> Result<()> {
+    let database = Database::migrated().await?;
+    database
+        .client
+        .batch_execute("update refinery_schema_history set checksum = '1' where version = 1")
+        .await?;
+    let error = check_schema(&database.pool()?).await.unwrap_err();
+    assert!(matches!(error, SchemaError::Divergent { version: 1 }), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_worth_waiting_for() -> Result<()> {
+    let mut database = Database::empty().await?;
+    database.url = "postgres://nobody@127.0.0.1:1/none".into();
+    let error = check_schema(&database.pool()?).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_table_and_column_says_what_it_is() -> Result<()> {
+    let database = Database::migrated().await?;
+    let silent = database
+        .client
+        .query(
+            "select c.relname || coalesce('.' || a.attname, '')
+             from pg_class c
+             cross join lateral (select null::name as attname, 0 as attnum
+                                 union all select attname, attnum from pg_attribute
+                                 where attrelid = c.oid and attnum > 0 and not attisdropped) a
+             where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname <> 'refinery_schema_history'
+               and col_description(c.oid, a.attnum) is null and not (a.attnum = 0 and obj_description(c.oid) is not null)",
+            &[],
+        )
+        .await?;
+    let silent: Vec<String> = silent.iter().map(|row| row.get(0)).collect();
+    assert!(silent.is_empty(), "without a comment: {silent:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_statement_prepares() -> Result<()> {
+    let database = Database::migrated().await?;
+    let mut prepared = 0;
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql"))? {
+        let path = entry?.path();
+        let sql = std::fs::read_to_string(&path)?;
+        database
+            .client
+            .prepare(&sql)
+            .await
+            .map_err(|error| anyhow::anyhow!("{}: {error:?}", path.display()))?;
+        let first = sql.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with("-- ") && first.contains("inds"),
+            "{}: first line",
+            path.display()
+        );
+        prepared += 1;
+    }
+    assert!(prepared > 0);
+    Ok(())
+}
