@@ -47,6 +47,8 @@ pub struct OrderPlaced {
     pub currency: String,
     /// Who collects the money, for example `vipps`.
     pub payment_provider: String,
+    /// The payment's reference at that provider, decided with the order so that no answer of the provider's can get lost.
+    pub payment_reference: String,
     /// The version of the terms that the customer accepted.
     pub terms_version: String,
     /// When the order expires if it isn't paid.

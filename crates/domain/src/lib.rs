@@ -1,0 +1,23 @@
+//! The rules of the license shop: a command goes in, events or a refusal come out.
+//!
+//! No I/O and no clock: whatever a rule needs to know (the time, the catalogue's price) comes with the command, so
+//! every decision can be made again from what was written down.
+
+mod club;
+mod day;
+mod ids;
+mod license;
+mod license_type;
+mod order;
+mod people;
+mod refusal;
+
+pub use club::{Club, ClubCommand};
+pub use ids::{license_id, license_type_id, order_number};
+pub use license::{License, LicenseCommand};
+pub use license_type::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
+pub use order::{
+    AskedLine, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus, PaidOrder, PlaceOrder, RequestedLine,
+};
+pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use refusal::{Field, Refusal, Rule};

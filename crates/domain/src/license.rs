@@ -1,0 +1,65 @@
+//! Licenses: they exist only after their order is paid.
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use events::{LicenseEvent, LicenseIssued, aggregate_type};
+use serde::{Deserialize, Serialize};
+
+use crate::Refusal;
+use crate::order::PaidOrder;
+
+/// A license.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct License {
+    issued: Option<LicenseIssued>,
+}
+
+/// What a license can be asked to do.
+#[derive(Clone, Debug)]
+pub enum LicenseCommand {
+    /// Exist, for one line of a paid order: a [`PaidOrder`] can't be had from any other order.
+    Issue {
+        /// The order.
+        order: PaidOrder,
+        /// The line, from 1.
+        line: u16,
+    },
+}
+
+impl License {
+    fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
+        let LicenseCommand::Issue { order, line } = command;
+        let license = order.license(line).ok_or(Refusal::Unknown)?;
+        match &self.issued {
+            None => Ok(Some(license.into())),
+            // The id follows from order and line: it is this license already, whoever issued it.
+            Some(issued) if issued.order_id == license.order_id && issued.line == line => Ok(None),
+            Some(_) => Err(Refusal::Exists),
+        }
+    }
+}
+
+impl Aggregate for License {
+    const TYPE: &'static str = aggregate_type::LICENSE;
+    type Command = LicenseCommand;
+    type Event = LicenseEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: LicenseCommand,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        if let Some(event) = self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: LicenseEvent) {
+        let LicenseEvent::LicenseIssued(issued) = event;
+        self.issued = Some(issued);
+    }
+}

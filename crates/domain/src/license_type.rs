@@ -1,0 +1,236 @@
+//! The catalogue: what can be bought, by whom, and at which price from when on.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use events::{
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, Role,
+    aggregate_type,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::people::{Findings, text};
+use crate::{Refusal, Rule};
+
+/// The highest price of one license, in øre: NOK 100,000.
+const MAX_PRICE_ORE: i64 = 10_000_000;
+
+/// An entry of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseType {
+    created: Option<LicenseTypeCreated>,
+    prices: Vec<LicenseTypePriceSet>,
+}
+
+/// What the catalogue offers at one moment: what an order line is checked and priced against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// What the type is.
+    pub facts: LicenseTypeFacts,
+    /// The price at that moment, in øre.
+    pub price_ore: i64,
+    /// Youngest age on the activity day.
+    pub min_age: Option<u8>,
+    /// Oldest age on the activity day.
+    pub max_age: Option<u8>,
+    /// How many consecutive days one license may span.
+    pub max_days: u8,
+}
+
+/// What a license type can be asked to do.
+#[derive(Clone, Debug)]
+pub enum LicenseTypeCommand {
+    /// Exist, with a first price that holds from `now` on.
+    Create {
+        /// What it is.
+        new: NewLicenseType,
+        /// The moment of the command.
+        now: DateTime<Utc>,
+    },
+    /// Have another price from a moment on.
+    SetPrice {
+        /// The price, in øre.
+        price_ore: i64,
+        /// From when on; not before `now`.
+        valid_from: Option<DateTime<Utc>>,
+        /// The moment of the command.
+        now: DateTime<Utc>,
+    },
+}
+
+/// A new entry of the catalogue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLicenseType {
+    /// Code, lower-case letters, digits and hyphens.
+    pub code: String,
+    /// Kind of activity.
+    pub category: Category,
+    /// Branch of the sport.
+    pub discipline: String,
+    /// What the holder does.
+    pub role: Role,
+    /// Norwegian name.
+    pub name_nb: String,
+    /// English name.
+    pub name_en: String,
+    /// First price, in øre.
+    pub price_ore: i64,
+    /// Youngest age on the activity day.
+    pub min_age: Option<u8>,
+    /// Oldest age on the activity day.
+    pub max_age: Option<u8>,
+    /// How many consecutive days one license may span, 1 to 3; 1 if not given. More than 1 only for track days.
+    pub max_days: Option<u8>,
+}
+
+impl LicenseType {
+    /// What is offered at `moment`; nothing before the type exists and has a price.
+    pub fn offer_at(&self, moment: DateTime<Utc>) -> Option<Offer> {
+        let created = self.created.as_ref()?;
+        // The latest start wins; of two with the same start, the one decided later.
+        let price = self
+            .prices
+            .iter()
+            .filter(|price| price.valid_from <= moment)
+            .max_by_key(|price| price.valid_from)?;
+        Some(Offer {
+            facts: created.facts.clone(),
+            price_ore: price.price_ore,
+            min_age: created.min_age,
+            max_age: created.max_age,
+            max_days: created.max_days,
+        })
+    }
+
+    fn decide(&self, command: LicenseTypeCommand) -> Result<Vec<LicenseTypeEvent>, Refusal> {
+        match command {
+            LicenseTypeCommand::Create { .. } if self.created.is_some() => Err(Refusal::Exists),
+            LicenseTypeCommand::Create { new, now } => create(&new, now),
+            LicenseTypeCommand::SetPrice { .. } if self.created.is_none() => Err(Refusal::Unknown),
+            LicenseTypeCommand::SetPrice {
+                price_ore,
+                valid_from,
+                now,
+            } => {
+                let mut findings = Findings::new();
+                findings.keep("/price_ore".into(), price(price_ore));
+                if valid_from.is_some_and(|from| from < now) {
+                    findings.add("/valid_from".into(), Rule::ActivityPast);
+                }
+                refuse(findings)?;
+                Ok(vec![
+                    LicenseTypePriceSet {
+                        price_ore,
+                        valid_from: valid_from.unwrap_or(now),
+                    }
+                    .into(),
+                ])
+            }
+        }
+    }
+}
+
+fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEvent>, Refusal> {
+    let mut findings = Findings::new();
+    let code = findings.keep("/code".into(), code(&new.code));
+    let discipline = findings.keep("/discipline".into(), text(&new.discipline, 64));
+    let name_nb = findings.keep("/name_nb".into(), text(&new.name_nb, 120));
+    let name_en = findings.keep("/name_en".into(), text(&new.name_en, 120));
+    findings.keep("/price_ore".into(), price(new.price_ore));
+    if let (Some(min), Some(max)) = (new.min_age, new.max_age)
+        && min > max
+    {
+        findings.add("/min_age".into(), Rule::AgeRange);
+    }
+    let max_days = new.max_days.unwrap_or(1);
+    let most = if new.category == Category::TrackDay { 3 } else { 1 };
+    if !(1..=most).contains(&max_days) {
+        findings.add("/max_days".into(), Rule::ActivityDays);
+    }
+    refuse(findings)?;
+    let (Some(code), Some(discipline), Some(name_nb), Some(name_en)) = (code, discipline, name_nb, name_en)
+    else {
+        return Err(Refusal::Invalid(Vec::new()));
+    };
+    let facts = LicenseTypeFacts {
+        code,
+        category: new.category,
+        discipline,
+        role: new.role,
+        name_nb,
+        name_en,
+    };
+    Ok(vec![
+        LicenseTypeCreated {
+            facts,
+            min_age: new.min_age,
+            max_age: new.max_age,
+            max_days,
+        }
+        .into(),
+        LicenseTypePriceSet {
+            price_ore: new.price_ore,
+            valid_from: now,
+        }
+        .into(),
+    ])
+}
+
+fn refuse(findings: Findings) -> Result<(), Refusal> {
+    if findings.fields.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::Invalid(findings.fields))
+    }
+}
+
+fn code(given: &str) -> Result<String, Rule> {
+    let code = text(given, 64)?;
+    let shaped = code
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if shaped && code == given {
+        Ok(code)
+    } else {
+        Err(Rule::Code)
+    }
+}
+
+fn price(price_ore: i64) -> Result<i64, Rule> {
+    if (0..=MAX_PRICE_ORE).contains(&price_ore) {
+        Ok(price_ore)
+    } else {
+        Err(Rule::Price)
+    }
+}
+
+impl Aggregate for LicenseType {
+    const TYPE: &'static str = aggregate_type::LICENSE_TYPE;
+    type Command = LicenseTypeCommand;
+    type Event = LicenseTypeEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: LicenseTypeCommand,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        for event in self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: LicenseTypeEvent) {
+        match event {
+            LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
+            LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! Orders: from a cart to licenses, or to money going back.
+//!
+//! `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and `refund_pending → refunded`.
+//! A payment that the provider confirms always leads to licenses or to a refund, whatever state it meets.
+
+mod place;
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use events::{
+    CancelReason, LicenseIssued, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderPaid,
+    OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested,
+    aggregate_type,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Refusal;
+use crate::day::today;
+
+pub use place::{AskedLine, MAX_LINES, OrderClub, PlaceOrder, RequestedLine};
+
+/// A customer's purchase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    status: OrderStatus,
+    placed: Option<OrderPlaced>,
+    redirect_url: Option<String>,
+    captured: bool,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Not placed yet: there is no order.
+    #[default]
+    New,
+    /// Placed; the provider has not been asked yet.
+    Placed,
+    /// The customer can pay.
+    PaymentPending,
+    /// Paid; its licenses are being issued.
+    Paid,
+    /// Every line has its license.
+    Fulfilled,
+    /// Will not be paid.
+    Cancelled,
+    /// Was not paid in time.
+    Expired,
+    /// The money has to go back.
+    RefundPending,
+    /// The money went back.
+    Refunded,
+}
+
+impl OrderStatus {
+    /// As it stands in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Placed => "placed",
+            Self::PaymentPending => "payment_pending",
+            Self::Paid => "paid",
+            Self::Fulfilled => "fulfilled",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::RefundPending => "refund_pending",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+/// What an order can be asked to do.
+#[derive(Clone)]
+pub enum OrderCommand {
+    /// Exist.
+    Place(Box<PlaceOrder>),
+    /// Remember where the customer pays.
+    RequestPayment {
+        /// The provider's page.
+        redirect_url: String,
+    },
+    /// Hear from the provider that it holds the customer's money.
+    ConfirmPayment {
+        /// The payment's reference.
+        reference: String,
+        /// How much the provider has authorized, in øre.
+        authorized_ore: i64,
+        /// The moment of the command.
+        now: DateTime<Utc>,
+    },
+    /// Hear from the provider that the payment ended without money.
+    DeclinePayment {
+        /// The payment's reference.
+        reference: String,
+    },
+    /// Give up waiting. Only after the payment, if there is one, was ended at the provider.
+    Expire {
+        /// The moment of the command.
+        now: DateTime<Utc>,
+    },
+    /// Have all its licenses.
+    Fulfill,
+    /// Have the money collected.
+    RecordCapture {
+        /// How much was collected in all, in øre.
+        captured_ore: i64,
+    },
+    /// Have the money back with the customer.
+    RecordRefund {
+        /// How much was released before it was collected, in øre.
+        released_ore: i64,
+        /// How much was paid back after it was collected, in øre.
+        refunded_ore: i64,
+    },
+}
+
+impl Order {
+    /// Where it stands.
+    pub const fn status(&self) -> OrderStatus {
+        self.status
+    }
+
+    /// What was ordered.
+    pub fn placed(&self) -> Option<&OrderPlaced> {
+        self.placed.as_ref()
+    }
+
+    /// Where the customer pays, once the provider was asked.
+    pub fn redirect_url(&self) -> Option<&str> {
+        self.redirect_url.as_deref()
+    }
+
+    /// Whether the money was collected.
+    pub const fn captured(&self) -> bool {
+        self.captured
+    }
+
+    /// Whether the customer may still pay.
+    pub const fn awaits_payment(&self) -> bool {
+        matches!(self.status, OrderStatus::Placed | OrderStatus::PaymentPending)
+    }
+
+    /// The order as licenses may be issued for: only when it is paid.
+    pub fn paid(&self, order_id: Uuid) -> Option<PaidOrder> {
+        let paid = matches!(self.status, OrderStatus::Paid | OrderStatus::Fulfilled);
+        self.placed().filter(|_| paid).map(|placed| PaidOrder {
+            order_id,
+            placed: placed.clone(),
+        })
+    }
+
+    fn decide(&self, command: OrderCommand) -> Result<Option<OrderEvent>, Refusal> {
+        let command = match command {
+            OrderCommand::Place(place) => return self.place(&place).map(Some),
+            other => other,
+        };
+        let placed = self.placed().ok_or(Refusal::Unknown)?;
+        match command {
+            OrderCommand::Place(_) => Err(Refusal::Exists),
+            OrderCommand::RequestPayment { redirect_url } => Ok(self.request_payment(placed, redirect_url)),
+            OrderCommand::ConfirmPayment {
+                reference,
+                authorized_ore,
+                now,
+            } => self.confirm_payment(placed, reference, authorized_ore, now),
+            OrderCommand::DeclinePayment { reference } => self.decline_payment(placed, &reference),
+            OrderCommand::Expire { now } => self.expire(placed, now),
+            OrderCommand::Fulfill => self.fulfill(placed),
+            OrderCommand::RecordCapture { captured_ore } => self.record_capture(placed, captured_ore),
+            OrderCommand::RecordRefund {
+                released_ore,
+                refunded_ore,
+            } => self.record_refund(placed, released_ore, refunded_ore),
+        }
+    }
+
+    fn place(&self, place: &PlaceOrder) -> Result<OrderEvent, Refusal> {
+        if self.placed.is_some() {
+            return Err(Refusal::Exists);
+        }
+        place.check().map(OrderEvent::from)
+    }
+
+    /// Whatever happened meanwhile, only an order that still waits learns where it is paid.
+    fn request_payment(&self, placed: &OrderPlaced, redirect_url: String) -> Option<OrderEvent> {
+        (self.status == OrderStatus::Placed).then(|| {
+            PaymentRequested {
+                provider: placed.payment_provider.clone(),
+                reference: placed.payment_reference.clone(),
+                redirect_url,
+                amount_ore: placed.total_ore,
+            }
+            .into()
+        })
+    }
+
+    fn confirm_payment(
+        &self,
+        placed: &OrderPlaced,
+        reference: String,
+        authorized_ore: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<OrderEvent>, Refusal> {
+        if reference != placed.payment_reference || authorized_ore <= 0 {
+            return Err(Refusal::PaymentMismatch);
+        }
+        let refund = |reason| {
+            RefundRequested {
+                reason,
+                reference: reference.clone(),
+                amount_ore: authorized_ore,
+            }
+            .into()
+        };
+        let in_time = placed.lines.iter().all(|line| line.activity_date >= today(now));
+        match self.status {
+            OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired
+                if authorized_ore != placed.total_ore =>
+            {
+                Ok(Some(refund(RefundReason::WrongAmount)))
+            }
+            OrderStatus::Expired if !in_time => Ok(Some(refund(RefundReason::PaidTooLate))),
+            OrderStatus::Cancelled => Ok(Some(refund(RefundReason::PaidTooLate))),
+            // A payment in time, or one that revives an expired order whose days are still ahead.
+            OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired => Ok(Some(
+                OrderPaid {
+                    provider: placed.payment_provider.clone(),
+                    reference,
+                    authorized_ore,
+                }
+                .into(),
+            )),
+            // Heard before.
+            OrderStatus::Paid
+            | OrderStatus::Fulfilled
+            | OrderStatus::RefundPending
+            | OrderStatus::Refunded => Ok(None),
+            OrderStatus::New => Err(Refusal::Unknown),
+        }
+    }
+
+    fn decline_payment(&self, placed: &OrderPlaced, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if reference != placed.payment_reference {
+            return Err(Refusal::PaymentMismatch);
+        }
+        Ok(self.awaits_payment().then(|| {
+            OrderCancelled {
+                reason: CancelReason::PaymentDeclined,
+            }
+            .into()
+        }))
+    }
+
+    fn expire(&self, placed: &OrderPlaced, now: DateTime<Utc>) -> Result<Option<OrderEvent>, Refusal> {
+        if self.awaits_payment() && now < placed.expires_at {
+            return Err(Refusal::NotExpired);
+        }
+        Ok(self.awaits_payment().then(|| OrderExpired {}.into()))
+    }
+
+    fn fulfill(&self, placed: &OrderPlaced) -> Result<Option<OrderEvent>, Refusal> {
+        match self.status {
+            OrderStatus::Paid => {
+                let license_ids = placed.lines.iter().map(|line| line.license_id).collect();
+                Ok(Some(OrderFulfilled { license_ids }.into()))
+            }
+            OrderStatus::Fulfilled => Ok(None),
+            _ => Err(Refusal::OrderState),
+        }
+    }
+
+    fn record_capture(&self, placed: &OrderPlaced, captured_ore: i64) -> Result<Option<OrderEvent>, Refusal> {
+        if self.captured {
+            return Ok(None);
+        }
+        if !matches!(self.status, OrderStatus::Paid | OrderStatus::Fulfilled) {
+            return Err(Refusal::OrderState);
+        }
+        Ok(Some(
+            PaymentCaptured {
+                reference: placed.payment_reference.clone(),
+                captured_ore,
+            }
+            .into(),
+        ))
+    }
+
+    fn record_refund(
+        &self,
+        placed: &OrderPlaced,
+        released_ore: i64,
+        refunded_ore: i64,
+    ) -> Result<Option<OrderEvent>, Refusal> {
+        match self.status {
+            OrderStatus::RefundPending => Ok(Some(
+                OrderRefunded {
+                    reference: placed.payment_reference.clone(),
+                    released_ore,
+                    refunded_ore,
+                }
+                .into(),
+            )),
+            OrderStatus::Refunded => Ok(None),
+            _ => Err(Refusal::OrderState),
+        }
+    }
+}
+
+impl Aggregate for Order {
+    const TYPE: &'static str = aggregate_type::ORDER;
+    type Command = OrderCommand;
+    type Event = OrderEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: OrderCommand,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        if let Some(event) = self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: OrderEvent) {
+        self.status = match event {
+            OrderEvent::OrderPlaced(order) => {
+                self.placed = Some(order);
+                OrderStatus::Placed
+            }
+            OrderEvent::PaymentRequested(requested) => {
+                self.redirect_url = Some(requested.redirect_url);
+                OrderStatus::PaymentPending
+            }
+            OrderEvent::OrderPaid(_) => OrderStatus::Paid,
+            OrderEvent::OrderFulfilled(_) => OrderStatus::Fulfilled,
+            OrderEvent::PaymentCaptured(_) => {
+                self.captured = true;
+                self.status
+            }
+            OrderEvent::OrderCancelled(_) => OrderStatus::Cancelled,
+            OrderEvent::OrderExpired(_) => OrderStatus::Expired,
+            OrderEvent::RefundRequested(_) => OrderStatus::RefundPending,
+            OrderEvent::OrderRefunded(_) => OrderStatus::Refunded,
+        };
+    }
+}
+
+/// An order that is paid. Can only be had from one ([`Order::paid`]), so that no license can be issued without.
+#[derive(Clone, Debug)]
+pub struct PaidOrder {
+    order_id: Uuid,
+    placed: OrderPlaced,
+}
+
+impl PaidOrder {
+    /// The licenses' ids by line, in the order of the lines.
+    pub fn license_ids(&self) -> impl Iterator<Item = (u16, Uuid)> + '_ {
+        self.placed.lines.iter().map(|line| (line.line, line.license_id))
+    }
+
+    /// The license of a line.
+    pub(crate) fn license(&self, line: u16) -> Option<LicenseIssued> {
+        let line = self
+            .placed
+            .lines
+            .iter()
+            .find(|candidate| candidate.line == line)?;
+        Some(LicenseIssued {
+            order_id: self.order_id,
+            order_number: self.placed.order_number.clone(),
+            line: line.line,
+            customer_id: self.placed.customer_id,
+            license_type: line.license_type.clone(),
+            club_id: line.club_id,
+            club_name: line.club_name.clone(),
+            activity_date: line.activity_date,
+            activity_days: line.activity_days,
+            holder: line.holder.clone(),
+            vehicle: line.vehicle.clone(),
+            price_ore: line.price_ore,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Placing an order: every rule of every line is checked, and all that is wrong is said at once.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use events::{OrderLine, OrderPlaced, Role};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::day::{age, today};
+use crate::ids::{license_id, order_number};
+use crate::people::{Findings, holder, text, vehicle};
+use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle, Rule};
+
+/// Most lines of one order. Clubs buy tens at a time.
+pub const MAX_LINES: usize = 100;
+
+/// How far ahead an activity day may lie.
+const MAX_DAYS_AHEAD: i64 = 365;
+
+/// An order as a customer asks for it, with what the catalogue says about it.
+#[derive(Clone)]
+pub struct PlaceOrder {
+    /// The order's id.
+    pub order_id: Uuid,
+    /// Who orders.
+    pub customer_id: Uuid,
+    /// What.
+    pub lines: Vec<RequestedLine>,
+    /// Who collects the money.
+    pub payment_provider: String,
+    /// The version of the terms that the customer accepts.
+    pub terms_version: String,
+    /// The moment of the command.
+    pub now: DateTime<Utc>,
+    /// How long it may stay unpaid.
+    pub time_to_pay: TimeDelta,
+}
+
+/// One line, as the customer gives it.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedLine {
+    /// Code of the license type.
+    pub license_type: String,
+    /// The organizing club.
+    pub club_id: Uuid,
+    /// First day of the activity.
+    pub activity_date: NaiveDate,
+    /// How many consecutive days; 1 if not given.
+    pub activity_days: Option<u8>,
+    /// Who the license is for.
+    pub holder: RequestedHolder,
+    /// With which vehicle.
+    pub vehicle: Option<RequestedVehicle>,
+}
+
+/// One line with what the catalogue says about it.
+#[derive(Clone)]
+pub struct RequestedLine {
+    /// What the customer asks for.
+    pub asked: AskedLine,
+    /// What the catalogue offers under that code now, if anything.
+    pub offer: Option<Offer>,
+    /// The club, if there is one.
+    pub club: Option<OrderClub>,
+}
+
+/// A club, as an order refers to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderClub {
+    /// Its id.
+    pub club_id: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+impl PlaceOrder {
+    /// The order, if every rule holds.
+    pub(super) fn check(&self) -> Result<OrderPlaced, Refusal> {
+        let mut findings = Findings::new();
+        if self.lines.is_empty() || self.lines.len() > MAX_LINES {
+            findings.add("/lines".into(), Rule::LineCount);
+            return Err(Refusal::Invalid(findings.fields));
+        }
+        let terms_version = findings.keep("/accept_terms_version".into(), text(&self.terms_version, 64));
+        let mut lines: Vec<OrderLine> = Vec::with_capacity(self.lines.len());
+        for (number, requested) in (1_u16..).zip(&self.lines) {
+            let at = format!("/lines/{}", number - 1);
+            let Some(line) = self.line(number, requested, &at, &mut findings) else {
+                continue;
+            };
+            if lines.iter().any(|other| same_license(other, &line)) {
+                findings.add(at, Rule::Duplicate);
+            }
+            lines.push(line);
+        }
+        let (Some(terms_version), true) = (terms_version, findings.fields.is_empty()) else {
+            return Err(Refusal::Invalid(findings.fields));
+        };
+        Ok(OrderPlaced {
+            order_number: order_number(self.order_id),
+            customer_id: self.customer_id,
+            total_ore: lines.iter().map(|line| line.price_ore).sum(),
+            lines,
+            currency: "NOK".into(),
+            payment_provider: self.payment_provider.clone(),
+            payment_reference: self.order_id.to_string(),
+            terms_version,
+            expires_at: self.now + self.time_to_pay,
+        })
+    }
+
+    fn line(
+        &self,
+        number: u16,
+        line: &RequestedLine,
+        at: &str,
+        findings: &mut Findings,
+    ) -> Option<OrderLine> {
+        let asked = &line.asked;
+        let today = today(self.now);
+        let ahead = (asked.activity_date - today).num_days();
+        if ahead < 0 {
+            findings.add(format!("{at}/activity_date"), Rule::ActivityPast);
+        } else if ahead > MAX_DAYS_AHEAD {
+            findings.add(format!("{at}/activity_date"), Rule::ActivityTooFar);
+        }
+        if line.club.is_none() {
+            findings.add(format!("{at}/club_id"), Rule::Club);
+        }
+        let holder = holder(
+            &asked.holder,
+            asked.activity_date,
+            today,
+            &format!("{at}/holder"),
+            findings,
+        );
+        let wrong_before = findings.fields.len();
+        let vehicle = vehicle(asked.vehicle.as_ref(), &format!("{at}/vehicle"), findings);
+        let Some(offer) = &line.offer else {
+            findings.add(format!("{at}/license_type"), Rule::LicenseType);
+            return None;
+        };
+        if offer.facts.role == Role::Driver && vehicle.is_none() && findings.fields.len() == wrong_before {
+            findings.add(format!("{at}/vehicle"), Rule::Vehicle);
+        }
+        let days = asked.activity_days.unwrap_or(1);
+        if !(1..=offer.max_days).contains(&days) {
+            findings.add(format!("{at}/activity_days"), Rule::ActivityDays);
+        }
+        if let Some(years) = age(asked.holder.birth_date, asked.activity_date) {
+            if offer.min_age.is_some_and(|min| years < u32::from(min)) {
+                findings.add(format!("{at}/holder/birth_date"), Rule::TooYoung);
+            }
+            if offer.max_age.is_some_and(|max| years > u32::from(max)) {
+                findings.add(format!("{at}/holder/birth_date"), Rule::TooOld);
+            }
+        }
+        let club = line.club.as_ref()?;
+        Some(OrderLine {
+            line: number,
+            license_id: license_id(self.order_id, number),
+            license_type: offer.facts.clone(),
+            club_id: club.club_id,
+            club_name: club.name.clone(),
+            activity_date: asked.activity_date,
+            activity_days: days,
+            price_ore: offer.price_ore,
+            holder: holder?,
+            vehicle,
+        })
+    }
+}
+
+/// One holder needs one license of a type on a day.
+fn same_license(one: &OrderLine, other: &OrderLine) -> bool {
+    one.license_type.code == other.license_type.code
+        && one.activity_date == other.activity_date
+        && one.holder.birth_date == other.holder.birth_date
+        && one.holder.name.expose().to_lowercase() == other.holder.name.expose().to_lowercase()
+}

@@ -1,0 +1,141 @@
+//! What can go wrong, told apart by what the caller can do about it.
+
+use envelope::DecodeError;
+use tokio_postgres::error::SqlState;
+
+/// Why the log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database can't be reached, is restarting, or answered too late. Try again.
+    #[error("the event database is unavailable: {0}")]
+    Unavailable(String),
+    /// The database's schema is not the one that this build knows.
+    #[error("schema: {0}")]
+    Schema(String),
+    /// A stored event can't be read by this build.
+    #[error("the log holds an event that can't be read: {0}")]
+    Decode(#[from] DecodeError),
+    /// The log contradicts its own rules; says how.
+    #[error("the log is broken: {0}")]
+    Broken(String),
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Unavailable(describe(&error))
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Error {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => error.into(),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+/// Why a command was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// An aggregate moved on since it was loaded.
+    #[error("the aggregate changed meanwhile")]
+    Conflict,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The database refuses these events, now and whenever they are sent again: for example text with `\u0000`.
+    #[error("the log can't store this: {0}")]
+    Unstorable(String),
+    /// Not appended as far as is known within the time allowed. The same key may be sent again, and decides it.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError<E> {
+    /// The aggregate's rules refuse it.
+    #[error(transparent)]
+    Refused(E),
+    /// The aggregate is not at the version that the caller demanded.
+    #[error("the aggregate is at version {actual}")]
+    Version {
+        /// Its version now.
+        actual: u64,
+    },
+    /// The aggregate changed again and again meanwhile.
+    #[error("the aggregate changed meanwhile, {attempts} times in a row")]
+    Contended {
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// The log said no.
+    #[error(transparent)]
+    Append(AppendError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
+/// A database error in words fit for a log: the SQLSTATE and the primary message, never the detail, which may quote
+/// a row.
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+        None => error.to_string(),
+    }
+}
+
+/// What a failed batch means for the commands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Something in the batch can't be stored; it never will be.
+    Unstorable,
+    /// Rolled back for a passing reason.
+    Passing,
+    /// The connection is gone: nobody knows whether it committed.
+    Unknown,
+}
+
+impl Failure {
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            return if error.is_closed() {
+                Self::Unknown
+            } else {
+                Self::of_client_error(error)
+            };
+        };
+        // 57P01-57P03: the server is going down or coming up; the connection is lost with it.
+        if [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+        ]
+        .contains(db.code())
+        {
+            return Self::Unknown;
+        }
+        match &db.code().code()[..2] {
+            // Connection, rollback, resources (disk full, too many connections), locks, operator, system.
+            "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Self::Passing,
+            // Data exceptions, integrity violations, limits, whatever else one command can bring about.
+            _ => Self::Unstorable,
+        }
+    }
+
+    /// An error made on our side of the connection: a value that can't be sent is the command's fault, anything else
+    /// is the connection's.
+    fn of_client_error(error: &tokio_postgres::Error) -> Self {
+        use std::error::Error as _;
+        let io = error
+            .source()
+            .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+        if !io && error.to_string().starts_with("error serializing parameter") {
+            Self::Unstorable
+        } else {
+            Self::Unknown
+        }
+    }
+}

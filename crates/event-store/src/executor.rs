@@ -1,0 +1,247 @@
+//! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use envelope::{EventPayload, Metadata, Position};
+use metrics::counter;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::append::{Append, Appended, IdempotencyKey, NewEvent};
+use crate::error::{AppendError, Error, ExecuteError};
+use crate::log::Log;
+use crate::metrics::EXECUTE_CONFLICTS_TOTAL;
+use crate::writer::Appender;
+
+/// How often a command is tried when its aggregate keeps changing.
+const ATTEMPTS: usize = 6;
+
+/// Runs commands on aggregates.
+#[derive(Clone)]
+pub struct Executor {
+    log: Log,
+    appender: Appender,
+}
+
+/// One command and what goes with it.
+#[derive(Clone)]
+pub struct Call<C> {
+    /// The aggregate.
+    pub aggregate_id: Uuid,
+    /// What it is asked to do.
+    pub command: C,
+    /// The caller's key.
+    pub key: IdempotencyKey,
+    /// Who and what led to it.
+    pub metadata: Metadata,
+    /// The version (last sequence) that the aggregate must be at, if the caller minds.
+    pub expected_version: Option<u64>,
+    /// The aggregate is most likely new: try without loading it first.
+    pub creates: bool,
+}
+
+/// An aggregate as its events made it.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    /// Its state.
+    pub aggregate: A,
+    /// Its version: the sequence of its last event, 0 if it has none.
+    pub version: u64,
+}
+
+/// What an accepted command answers, now and whenever its key is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// A JSON object, with its `position`. Byte for byte the same for the same key.
+    pub body: String,
+    /// Position of the command's last event, or of the head if it had none.
+    pub position: Position,
+    /// Whether the key had been used before, so that nothing happened now.
+    pub replayed: bool,
+}
+
+impl Answer {
+    /// The answer as kept: the response, a JSON object, gets its position as the last member.
+    pub(crate) fn render(response: &str, position: Position, replayed: bool) -> Self {
+        let members = response.strip_suffix('}').unwrap_or(response);
+        let comma = if members.trim() == "{" { "" } else { "," };
+        Self {
+            body: format!("{members}{comma}\"position\":{position}}}"),
+            position,
+            replayed,
+        }
+    }
+}
+
+impl Executor {
+    /// An executor that reads from `log` and writes through `appender`: the same database.
+    pub const fn new(log: Log, appender: Appender) -> Self {
+        Self { log, appender }
+    }
+
+    /// The log it reads from.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) const fn appender(&self) -> &Appender {
+        &self.appender
+    }
+
+    /// The aggregate as of now; its default at version 0 if nothing ever happened to it.
+    pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Loaded<A>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        let mut loaded = Loaded {
+            aggregate: A::default(),
+            version: 0,
+        };
+        for event in self.log.load(A::TYPE, aggregate_id, 0).await? {
+            loaded.aggregate.apply(A::Event::decode(
+                &event.event_type,
+                &event.event_version,
+                &event.payload,
+            )?);
+            loaded.version = event.sequence;
+        }
+        Ok(loaded)
+    }
+
+    /// The answer kept for `key`, if a command with it was accepted before.
+    pub async fn answered<E>(&self, key: &IdempotencyKey) -> Result<Option<Answer>, ExecuteError<E>> {
+        match self.log.outcome(&key.scope, &key.key).await? {
+            None => Ok(None),
+            Some(outcome) if outcome.request_hash != key.request_hash => {
+                Err(ExecuteError::Append(AppendError::KeyReused))
+            }
+            Some(outcome) => Ok(Some(Answer::render(&outcome.response, outcome.position, true))),
+        }
+    }
+
+    /// Runs one command. `respond` makes the answer's body, an object, from the aggregate as it became and its version;
+    /// `position` is added to it.
+    pub async fn execute<A>(
+        &self,
+        call: Call<A::Command>,
+        respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
+    ) -> Result<Answer, ExecuteError<A::Error>>
+    where
+        A: Aggregate<Services = ()>,
+        A::Command: Clone + Send + Sync,
+        A::Event: EventPayload,
+    {
+        let mut backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(2))
+            .with_max_delay(Duration::from_millis(100))
+            .with_jitter()
+            .without_max_times()
+            .build();
+        for attempt in 0..ATTEMPTS {
+            let mut loaded = if call.creates && attempt == 0 {
+                Loaded {
+                    aggregate: A::default(),
+                    version: 0,
+                }
+            } else {
+                self.load::<A>(call.aggregate_id).await?
+            };
+            if let Some(expected) = call.expected_version
+                && expected != loaded.version
+            {
+                return self
+                    .answered_or(
+                        &call.key,
+                        ExecuteError::Version {
+                            actual: loaded.version,
+                        },
+                    )
+                    .await;
+            }
+            let sink = EventSink::default();
+            if let Err(refusal) = loaded.aggregate.handle(call.command.clone(), &(), &sink).await {
+                return self.answered_or(&call.key, ExecuteError::Refused(refusal)).await;
+            }
+            let events = new_events::<A>(call.aggregate_id, loaded.version, sink.collect().await)?;
+            let version = loaded.version + events.len() as u64;
+            let response = respond(&loaded.aggregate, version).to_string();
+            let append = Append {
+                key: call.key.clone(),
+                response,
+                events,
+                metadata: call.metadata.clone(),
+            };
+            match self.appender.append(append).await {
+                Ok(Appended {
+                    position,
+                    response,
+                    replayed,
+                }) => {
+                    return Ok(Answer::render(&response, position, replayed));
+                }
+                Err(AppendError::Conflict) => counter!(EXECUTE_CONFLICTS_TOTAL).increment(1),
+                Err(error) => return Err(ExecuteError::Append(error)),
+            }
+            tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+        }
+        Err(ExecuteError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// A command that is refused now may have been accepted before: then its key has the answer.
+    async fn answered_or<E>(
+        &self,
+        key: &IdempotencyKey,
+        refusal: ExecuteError<E>,
+    ) -> Result<Answer, ExecuteError<E>> {
+        self.answered(key).await?.ok_or(refusal)
+    }
+}
+
+/// The events as they are to be recorded after `version`.
+pub(crate) fn new_events<A>(
+    aggregate_id: Uuid,
+    version: u64,
+    events: Vec<A::Event>,
+) -> Result<Vec<NewEvent>, Error>
+where
+    A: Aggregate,
+    A::Event: EventPayload,
+{
+    (version + 1..)
+        .zip(events)
+        .map(|(sequence, event)| {
+            let payload: Box<RawValue> = event.encode().map_err(|_| {
+                Error::Broken(format!("{} has no JSON form", EventPayload::event_type(&event)))
+            })?;
+            Ok(NewEvent {
+                aggregate_type: A::TYPE,
+                aggregate_id,
+                sequence,
+                event_type: EventPayload::event_type(&event),
+                event_version: EventPayload::event_version(&event),
+                payload,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+    use envelope::Position;
+
+    #[test]
+    fn the_answer_is_the_response_with_its_position() {
+        let answer = |response| Answer::render(response, Position::new(7), false).body;
+        assert_eq!(
+            answer(r#"{"a":{"b":1}}"#),
+            r#"{"a":{"b":1}},"position":7}"#.replacen("}}", "}", 1)
+        );
+        assert_eq!(answer(r#"{"a":1}"#), r#"{"a":1,"position":7}"#);
+        assert_eq!(answer("{}"), r#"{"position":7}"#);
+    }
+}

@@ -1,0 +1,28 @@
+//! An event log on PostgreSQL whose positions are contiguous in commit order, so that every reader can prove that it
+//! missed nothing.
+//!
+//! - [`Log`] reads: an aggregate's stream, everything after a position, the head, a command's stored outcome.
+//! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
+//!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
+//! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
+//!
+//! Knows nothing of what the events mean.
+
+mod append;
+mod cqrs;
+mod error;
+mod executor;
+mod listen;
+mod log;
+pub mod metrics;
+mod schema;
+mod writer;
+
+pub use append::{Append, Appended, IdempotencyKey, NewEvent};
+pub use cqrs::StoreContext;
+pub use error::{AppendError, Error, ExecuteError};
+pub use executor::{Answer, Call, Executor, Loaded};
+pub use listen::listen;
+pub use log::{Head, Log, Outcome};
+pub use schema::{check_schema, migrate};
+pub use writer::{Appender, AppenderOptions};

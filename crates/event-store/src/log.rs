@@ -1,0 +1,153 @@
+//! Reading the log.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::{Object, Pool};
+use envelope::{Position, RecordedEvent};
+use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// The log, for reading.
+#[derive(Clone)]
+pub struct Log {
+    pool: Pool,
+}
+
+/// Where the log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Position of the last event; 0 before the first.
+    pub position: Position,
+    /// Identity of this history; a new one whenever the log was restored to an earlier point.
+    pub epoch: Uuid,
+}
+
+/// A command's stored outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// SHA-256 of the request.
+    pub request_hash: Vec<u8>,
+    /// The answer, a JSON object without its position.
+    pub response: String,
+    /// The answer's position.
+    pub position: Position,
+}
+
+impl Log {
+    /// The log in the database of `pool`.
+    pub const fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// Where the log stands.
+    pub async fn head(&self) -> Result<Head, Error> {
+        let rows = self.query(include_str!("sql/read_head.sql"), &[]).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::Broken("log_head has no row".into()))?;
+        Ok(Head {
+            position: Position::from_sql(row.try_get(0)?),
+            epoch: row.try_get(1)?,
+        })
+    }
+
+    /// At most `limit` events after `after`, in order and without a gap: an empty answer means that there are none.
+    pub async fn read_after(&self, after: Position, limit: u32) -> Result<Vec<RecordedEvent>, Error> {
+        let rows = self
+            .query(
+                include_str!("sql/read_after.sql"),
+                &[&after.to_sql(), &i64::from(limit)],
+            )
+            .await?;
+        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let mut due = after;
+        for event in &events {
+            due = due.next();
+            if event.position != due {
+                return Err(Error::Broken(format!(
+                    "position {due} is missing before {}",
+                    event.position
+                )));
+            }
+        }
+        Ok(events)
+    }
+
+    /// The events of one aggregate after `after_sequence`, in order.
+    pub async fn load(
+        &self,
+        aggregate_type: &str,
+        aggregate_id: Uuid,
+        after_sequence: u64,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let after = Position::new(after_sequence).to_sql();
+        let rows = self
+            .query(
+                include_str!("sql/load_stream.sql"),
+                &[&aggregate_type, &aggregate_id, &after],
+            )
+            .await?;
+        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        for (due, event) in (after_sequence + 1..).zip(&events) {
+            if event.sequence != due {
+                return Err(Error::Broken(format!(
+                    "{aggregate_type} {aggregate_id} has sequence {} where {due} is due",
+                    event.sequence
+                )));
+            }
+        }
+        Ok(events)
+    }
+
+    /// The stored outcome of the command with this key, if it was accepted.
+    pub async fn outcome(&self, scope: &str, key: &str) -> Result<Option<Outcome>, Error> {
+        let rows = self
+            .query(include_str!("sql/find_outcome.sql"), &[&scope, &key])
+            .await?;
+        rows.first()
+            .map(|row| {
+                Ok(Outcome {
+                    request_hash: row.try_get(0)?,
+                    response: row.try_get(1)?,
+                    position: Position::from_sql(row.try_get(2)?),
+                })
+            })
+            .transpose()
+    }
+
+    /// Position of the last event recorded before `moment`.
+    pub async fn position_before(&self, moment: DateTime<Utc>) -> Result<Position, Error> {
+        let rows = self
+            .query(include_str!("sql/position_since.sql"), &[&moment])
+            .await?;
+        rows.first()
+            .map_or(Ok(Position::START), |row| Ok(Position::from_sql(row.try_get(0)?)))
+    }
+
+    async fn query(&self, sql: &str, binds: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let client: Object = self.pool.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, binds).await?)
+    }
+}
+
+fn recorded(row: &Row) -> Result<RecordedEvent, Error> {
+    let position: i64 = row.try_get(0)?;
+    let json = |what: &str, _: serde_json::Error| {
+        Error::Broken(format!("{what} of position {position} is not JSON"))
+    };
+    Ok(RecordedEvent {
+        position: Position::from_sql(position),
+        aggregate_type: row.try_get(1)?,
+        aggregate_id: row.try_get(2)?,
+        sequence: Position::from_sql(row.try_get(3)?).get(),
+        event_type: row.try_get(4)?,
+        event_version: row.try_get(5)?,
+        payload: RawValue::from_string(row.try_get(6)?).map_err(|error| json("payload", error))?,
+        metadata: serde_json::from_str(row.try_get(7)?).map_err(|error| json("metadata", error))?,
+        recorded_at: row.try_get(8)?,
+    })
+}

@@ -1,0 +1,36 @@
+//! The metrics of the log.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Commands in one batch.
+pub const APPEND_BATCH_SIZE: &str = "bilsport_log_append_batch_size";
+/// Seconds that one batch took, commit included.
+pub const APPEND_SECONDS: &str = "bilsport_log_append_seconds";
+/// Commands by `outcome`: appended, duplicate, reused, conflict, unstorable, unavailable.
+pub const APPEND_TOTAL: &str = "bilsport_log_append_total";
+/// Commands waiting for a batch.
+pub const APPEND_QUEUE: &str = "bilsport_log_append_queue";
+/// Batches that went through the checked path.
+pub const APPEND_CHECKED_TOTAL: &str = "bilsport_log_append_checked_total";
+/// Batches sent again, by `reason`: passing, unknown, single.
+pub const APPEND_RETRIES_TOTAL: &str = "bilsport_log_append_retries_total";
+/// Commands tried again because their aggregate changed meanwhile.
+pub const EXECUTE_CONFLICTS_TOTAL: &str = "bilsport_log_execute_conflicts_total";
+
+/// Describes them to the recorder in use.
+pub fn describe() {
+    describe_histogram!(APPEND_BATCH_SIZE, Unit::Count, "Commands in one batch.");
+    describe_histogram!(
+        APPEND_SECONDS,
+        Unit::Seconds,
+        "Duration of one batch, commit included."
+    );
+    describe_counter!(APPEND_TOTAL, "Commands by outcome.");
+    describe_gauge!(APPEND_QUEUE, "Commands waiting for a batch.");
+    describe_counter!(
+        APPEND_CHECKED_TOTAL,
+        "Batches that went through the checked path."
+    );
+    describe_counter!(APPEND_RETRIES_TOTAL, "Batches sent again, by reason.");
+    describe_counter!(EXECUTE_CONFLICTS_TOTAL, "Commands tried again after a conflict.");
+}

@@ -1,0 +1,86 @@
+//! The log's schema: forward-only numbered files, applied by a `migrate` subcommand, checked by every server.
+
+use deadpool_postgres::Pool;
+use refinery::{Migration, Runner};
+use tokio_postgres::{Client, NoTls};
+
+use crate::Error;
+use crate::error::describe;
+
+/// Names the migration table and, hashed, the advisory lock that lets one migration run at a time.
+const TABLE: &str = "event_store_migrations";
+
+mod embedded {
+    refinery::embed_migrations!("src/migrations");
+}
+
+/// Brings the log at `url` to this build's schema. Returns how many migrations it applied; 0 when it was there already.
+pub async fn migrate(url: &str) -> Result<usize, Error> {
+    let (mut client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let driver = tokio::spawn(connection);
+    client
+        .execute("select pg_advisory_lock(hashtext($1))", &[&TABLE])
+        .await?;
+    let report = runner()
+        .run_async(&mut client)
+        .await
+        .map_err(|error| Error::Schema(error.to_string()));
+    drop(client);
+    // The lock ends with the session; wait for its end, so that what runs next finds it free.
+    let _ = driver.await;
+    Ok(report?.applied_migrations().len())
+}
+
+/// Refuses a log whose schema is not exactly the one that this build knows: older, newer, or different.
+pub async fn check_schema(pool: &Pool) -> Result<(), Error> {
+    let mut client = pool.get().await?;
+    let client: &mut Client = &mut client;
+    let exists = client
+        .query_one("select to_regclass($1) is not null", &[&TABLE])
+        .await
+        .map_err(|error| Error::Unavailable(describe(&error)))?;
+    if !exists.get::<_, bool>(0) {
+        return Err(Error::Schema(
+            "the event database is empty: run `command-api migrate`".into(),
+        ));
+    }
+    let runner = runner();
+    let applied = runner
+        .get_applied_migrations_async(client)
+        .await
+        .map_err(|error| Error::Unavailable(error.to_string()))?;
+    compare(runner.get_migrations(), &applied)
+}
+
+fn runner() -> Runner {
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(TABLE);
+    runner
+}
+
+fn compare(known: &[Migration], applied: &[Migration]) -> Result<(), Error> {
+    let newest = |list: &[Migration]| list.iter().map(Migration::version).max().unwrap_or(0);
+    let (needed, has) = (newest(known), newest(applied));
+    if has < needed {
+        return Err(Error::Schema(format!(
+            "the event database is at version {has}, this build needs {needed}: run `command-api migrate`"
+        )));
+    }
+    if has > needed {
+        return Err(Error::Schema(format!(
+            "the event database is at version {has}, this build knows only {needed}: run a newer build"
+        )));
+    }
+    let same = known.iter().all(|one| {
+        applied
+            .iter()
+            .any(|other| other.version() == one.version() && other.checksum() == one.checksum())
+    });
+    if same {
+        Ok(())
+    } else {
+        Err(Error::Schema(format!(
+            "the event database's version {has} differs from this build's"
+        )))
+    }
+}

@@ -1,0 +1,2 @@
+-- Log::head.
+select position, epoch from log_head
