@@ -1,0 +1,30 @@
+//! A contiguous event log over NATS JetStream, knowing nothing of what the events mean.
+//!
+//! JetStream is a fast copy that may vanish at any moment; the log in PostgreSQL holds the truth. Two halves keep that
+//! promise:
+//!
+//! * [`Publisher`] makes **stream sequence equal log position**: each message is accepted only as the successor of
+//!   the one before, so a second publisher can't double anything and a resumed one can't skip anything.
+//! * [`Feed`] hands out the log in contiguous runs. It takes events from the stream while the stream proves
+//!   complete, and from the log itself wherever it does not: a gap, a wiped stream, a server that is down.
+//!
+//! [`Continuity`] is the rule both rest on, as a pure function. [`StreamConfig`] is the declaration in
+//! `nats/stream.json`, compared with the live server.
+
+mod continuity;
+mod feed;
+mod log;
+mod message;
+pub mod metrics;
+mod previous;
+mod publisher;
+mod stream;
+mod subscription;
+
+pub use continuity::{Continuity, Verdict};
+pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
+pub use log::{LogError, LogHead, LogReader};
+pub use message::{Arrived, Untrusted, decode};
+pub use previous::PreviousPositions;
+pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
+pub use stream::{DeclareError, Declared, StreamConfig};

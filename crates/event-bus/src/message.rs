@@ -1,0 +1,104 @@
+//! An event as a message: headers and body, out and in.
+
+use async_nats::HeaderMap;
+use async_nats::jetstream;
+use async_nats::jetstream::message::PublishMessage;
+use envelope::{Position, RecordedEvent, subject};
+use uuid::Uuid;
+
+/// The position of the event before this one in the same partition, 0 if there is none.
+pub(crate) const PREV_POSITION: &str = "prev-position";
+/// The life of the log this event belongs to.
+pub(crate) const LOG_EPOCH: &str = "log-epoch";
+/// What happened, for people who look at the stream.
+const EVENT_TYPE: &str = "event-type";
+
+/// An event that came over the stream and fits its place in it.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The event itself.
+    pub event: RecordedEvent,
+    /// The position before it in its partition.
+    pub previous_in_partition: Position,
+}
+
+/// A message that is not what the log would have sent. Its place in the log is read from the log instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// The server's own envelope is missing: not a message of a stream.
+    #[error("not a message of a stream")]
+    NotFromStream,
+    /// The body is not a recorded event.
+    #[error("the body is not a recorded event")]
+    Body,
+    /// The body says another position than the stream's sequence.
+    #[error("position {position} at stream sequence {sequence}")]
+    Position {
+        /// What the body says.
+        position: Position,
+        /// Where the stream holds it.
+        sequence: u64,
+    },
+    /// A header is missing or says another life of the log.
+    #[error("not of this log: {0}")]
+    Header(&'static str),
+}
+
+/// Subject and message of an event; the body is the event's JSON.
+pub(crate) fn encode(
+    prefix: &str,
+    event: &RecordedEvent,
+    body: Vec<u8>,
+    previous_in_partition: Position,
+    epoch: Uuid,
+) -> (String, PublishMessage) {
+    let subject = subject(
+        prefix,
+        &event.aggregate_type,
+        &event.event_type,
+        event.aggregate_id,
+    );
+    let mut headers = HeaderMap::new();
+    headers.insert(PREV_POSITION, previous_in_partition.get().to_string());
+    headers.insert(LOG_EPOCH, epoch.to_string());
+    headers.insert(EVENT_TYPE, event.event_type.as_str());
+    let message = PublishMessage::build()
+        .headers(headers)
+        .expected_last_sequence(event.position.get().saturating_sub(1))
+        .payload(body.into());
+    (subject, message)
+}
+
+/// Reads a message as an event of the log in this life, at the position its place in the stream says.
+pub fn decode(message: &jetstream::Message, epoch: Uuid) -> Result<Arrived, Untrusted> {
+    let sequence = message
+        .info()
+        .map_err(|_| Untrusted::NotFromStream)?
+        .stream_sequence;
+    let header = |name| {
+        message
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.get(name))
+            .map(AsRef::as_ref)
+    };
+    let same_life = header(LOG_EPOCH).and_then(|value: &str| value.parse::<Uuid>().ok()) == Some(epoch);
+    if !same_life {
+        return Err(Untrusted::Header(LOG_EPOCH));
+    }
+    let previous_in_partition = header(PREV_POSITION)
+        .and_then(|value: &str| value.parse().ok())
+        .map(Position::new)
+        .ok_or(Untrusted::Header(PREV_POSITION))?;
+    let event: RecordedEvent = serde_json::from_slice(&message.payload).map_err(|_| Untrusted::Body)?;
+    if event.position.get() != sequence {
+        return Err(Untrusted::Position {
+            position: event.position,
+            sequence,
+        });
+    }
+    Ok(Arrived {
+        event,
+        previous_in_partition,
+    })
+}

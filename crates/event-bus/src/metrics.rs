@@ -1,0 +1,41 @@
+//! The names of this crate's metrics.
+
+use metrics::{describe_counter, describe_histogram};
+
+/// Events accepted by the stream.
+pub const PUBLISHED: &str = "bilsport_bus_published_total";
+/// Batches that stopped before their end, by `reason`.
+pub const PUBLISH_ERRORS: &str = "bilsport_bus_publish_errors_total";
+/// Time from the first publish of a batch to its last acknowledgement.
+pub const PUBLISH_SECONDS: &str = "bilsport_bus_publish_seconds";
+/// Streams created anew: missing, of another life of the log, or ahead of it.
+pub const STREAM_CREATED: &str = "bilsport_bus_stream_created_total";
+/// Events handed out, by `feed` and `source` (`stream` or `log`).
+pub const FEED_EVENTS: &str = "bilsport_bus_feed_events_total";
+/// Gaps in what the stream delivered, filled from the log, by `feed`.
+pub const FEED_GAPS: &str = "bilsport_bus_feed_gaps_refilled_total";
+/// Events that arrived again and were dropped, by `feed`.
+pub const FEED_DROPPED: &str = "bilsport_bus_feed_dropped_old_total";
+/// Messages that were not what the log would have sent, by `feed`.
+pub const FEED_UNTRUSTED: &str = "bilsport_bus_feed_untrusted_total";
+/// Consumers opened on the stream, the first one included, by `feed`.
+pub const FEED_CONSUMERS: &str = "bilsport_bus_feed_consumers_opened_total";
+
+/// Describes the metrics to the installed recorder.
+pub fn describe() {
+    describe_counter!(PUBLISHED, "Events accepted by the stream");
+    describe_counter!(PUBLISH_ERRORS, "Publish batches that stopped before their end");
+    describe_histogram!(
+        PUBLISH_SECONDS,
+        "First publish of a batch to its last acknowledgement, in seconds"
+    );
+    describe_counter!(STREAM_CREATED, "Streams created anew");
+    describe_counter!(FEED_EVENTS, "Events handed out, from the stream or from the log");
+    describe_counter!(FEED_GAPS, "Gaps in the stream filled from the log");
+    describe_counter!(FEED_DROPPED, "Events that arrived again and were dropped");
+    describe_counter!(
+        FEED_UNTRUSTED,
+        "Messages that are not what the log would have sent"
+    );
+    describe_counter!(FEED_CONSUMERS, "Consumers opened on the stream");
+}

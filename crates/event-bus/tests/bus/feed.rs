@@ -1,0 +1,132 @@
+//! What a feed hands out while everything is well.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use envelope::Position;
+use event_bus::{Feed, FeedError, FeedOptions, PublisherOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::log::TestLog;
+use crate::nats::{Nats, eventually, follow, publish_all, publisher, stream};
+
+pub(crate) fn feed(context: &Context, log: &TestLog, after: u64) -> Feed<TestLog> {
+    // Impatient where that costs nothing, so that the tests of faults are short.
+    let options = FeedOptions {
+        name: "test",
+        heartbeat: Duration::from_millis(500),
+        poll: Duration::from_millis(200),
+        ..FeedOptions::default()
+    };
+    Feed::new(
+        context.clone(),
+        &stream(),
+        Position::new(after),
+        log.epoch(),
+        log.clone(),
+        log.hint(),
+        options,
+    )
+}
+
+/// The log is down all the while, so every event must have come over the stream.
+#[tokio::test]
+async fn a_whole_stream_needs_no_log() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(1_000));
+    let context = nats.connect().await;
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    log.set_down(true);
+    let mut feed = feed(&context, &log, 250);
+    follow(&mut feed, &log, 1_000).await;
+    let counts = feed.counts();
+    assert_eq!(
+        (counts.from_stream, counts.from_log, counts.untrusted),
+        (750, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_starts_later_is_completed_from_the_log() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(1_000));
+    let context = nats.connect().await;
+    let options = PublisherOptions {
+        backlog: 100,
+        ..PublisherOptions::default()
+    };
+    publish_all(&mut publisher(&context, options), &log).await;
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 1_000).await;
+    log.append(10);
+    publish_all(&mut publisher(&context, options), &log).await;
+    follow(&mut feed, &log, 1_010).await;
+    assert!(feed.counts().from_log >= 900, "{:?}", feed.counts());
+}
+
+#[tokio::test]
+async fn a_relay_that_stands_still_holds_nobody_up() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(10));
+    let context = nats.connect().await;
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 10).await;
+    log.append(40);
+    follow(&mut feed, &log, 50).await;
+    assert_eq!(feed.counts().from_log, 40);
+
+    // When it comes back, what it brings late is dropped, and the stream is what is read again.
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let shutdown = CancellationToken::new();
+    let waiting = feed.next_batch(100, &shutdown);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), waiting)
+            .await
+            .is_err(),
+        "there is nothing new"
+    );
+    assert_eq!(feed.counts().dropped_old, 40);
+    log.append(5);
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    follow(&mut feed, &log, 55).await;
+}
+
+#[tokio::test]
+async fn a_run_is_what_is_ready_and_no_more_than_asked() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(600));
+    let context = nats.connect().await;
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let mut feed = feed(&context, &log, 0);
+    let shutdown = CancellationToken::new();
+    assert_eq!(feed.next_batch(7, &shutdown).await.unwrap().len(), 7);
+    // All 600 are on their way by now: a run must not end where the runtime's budget of 128 does.
+    let largest = eventually("a large run", async || {
+        let size = feed.next_batch(400, &shutdown).await.unwrap().len();
+        if size > 128 {
+            Ok(size)
+        } else {
+            Err(format!("{size} events"))
+        }
+    })
+    .await;
+    assert!(largest <= 400);
+}
+
+#[tokio::test]
+async fn it_stops_when_told_and_says_when_the_log_began_a_new_life() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(10));
+    let context = nats.connect().await;
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 10).await;
+    let shutdown = CancellationToken::new();
+    let expected = log.epoch();
+    log.restore_to(8);
+    let error = feed.next_batch(10, &shutdown).await.unwrap_err();
+    assert!(
+        matches!(error, FeedError::EpochChanged { expected: e, found } if e == expected && found == log.epoch()),
+        "{error}"
+    );
+    shutdown.cancel();
+    assert!(matches!(
+        feed.next_batch(10, &shutdown).await,
+        Err(FeedError::Stopped)
+    ));
+}

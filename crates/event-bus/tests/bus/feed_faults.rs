@@ -1,0 +1,165 @@
+//! What a feed hands out while the stream lies, vanishes or was never there: still 1 … n, each exactly once.
+
+use envelope::Position;
+use event_bus::PublisherOptions;
+
+use crate::feed::feed;
+use crate::log::TestLog;
+use crate::nats::{Nats, eventually, follow, publish_all, publisher};
+
+#[tokio::test]
+async fn without_nats_the_log_is_enough() {
+    let mut nats = Nats::start();
+    nats.kill();
+    let (context, log) = (nats.connect().await, TestLog::with_events(700));
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 700).await;
+    log.append(5);
+    follow(&mut feed, &log, 705).await;
+    assert_eq!((feed.counts().from_log, feed.counts().consumers_opened), (705, 0));
+    assert!(
+        feed.status().borrow().stream.is_some(),
+        "health checks can say so"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(100));
+    let context = nats.connect().await;
+    let options = PublisherOptions {
+        backlog: 20,
+        ..PublisherOptions::default()
+    };
+    let mut relay = publisher(&context, options);
+    publish_all(&mut relay, &log).await;
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 50).await;
+
+    context.delete_stream("THINGS").await.unwrap();
+    log.append(100);
+    follow(&mut feed, &log, 150).await;
+    publish_all(&mut relay, &log).await;
+    log.append(100);
+    publish_all(&mut relay, &log).await;
+    follow(&mut feed, &log, 250).await;
+
+    context.get_stream("THINGS").await.unwrap().purge().await.unwrap();
+    log.append(100);
+    publish_all(&mut relay, &log).await;
+    follow(&mut feed, &log, 400).await;
+    assert!(feed.counts().from_log > 0, "{:?}", feed.counts());
+
+    // In the end it is back on the stream.
+    let before = feed.counts().from_stream;
+    eventually("events come over the stream again", async || {
+        log.append(1);
+        publish_all(&mut relay, &log).await;
+        follow(&mut feed, &log, log.events().len() as u64).await;
+        if feed.counts().from_stream > before {
+            Ok(())
+        } else {
+            Err(format!("{:?}", feed.counts()))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_killed_and_wiped_server_loses_and_doubles_nothing() {
+    let (mut nats, log) = (Nats::start(), TestLog::with_events(200));
+    let context = nats.connect().await;
+    let mut relay = publisher(
+        &context,
+        PublisherOptions {
+            backlog: 50,
+            ..PublisherOptions::default()
+        },
+    );
+    publish_all(&mut relay, &log).await;
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 100).await;
+
+    nats.kill();
+    log.append(200);
+    follow(&mut feed, &log, 300).await;
+    nats.wipe();
+    nats.restart();
+    publish_all(&mut relay, &log).await;
+    log.append(200);
+    publish_all(&mut relay, &log).await;
+    follow(&mut feed, &log, 600).await;
+    let opened = feed.counts().consumers_opened;
+    assert!(opened >= 1, "{:?}", feed.counts());
+}
+
+/// A stream that was filled by somebody else: not JSON, events of another life, events at the wrong place, and some
+/// right ones in between.
+#[tokio::test]
+async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(60));
+    let context = nats.connect().await;
+    let mut relay = publisher(
+        &context,
+        PublisherOptions {
+            backlog: 60,
+            ..PublisherOptions::default()
+        },
+    );
+    eventually("declared", async || {
+        relay.resume(&log).await.map_err(|error| error.to_string())
+    })
+    .await;
+    let other_life = TestLog::with_events(60);
+    let events = log.events();
+    relay.publish_batch(&events[..10]).await.unwrap();
+    for number in 10..20_usize {
+        let (body, epoch) = match number % 4 {
+            0 => ("not json".to_owned(), log.epoch()),
+            1 => (
+                serde_json::to_string(&other_life.events()[number]).unwrap(),
+                other_life.epoch(),
+            ),
+            2 => (serde_json::to_string(&events[number - 3]).unwrap(), log.epoch()),
+            _ => (serde_json::to_string(&events[number + 5]).unwrap(), log.epoch()),
+        };
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("log-epoch", epoch.to_string());
+        headers.insert("prev-position", "1");
+        let ack = context
+            .publish_with_headers("things.v1.0.junk", headers, body.into())
+            .await
+            .unwrap();
+        assert_eq!(ack.await.unwrap().sequence, number as u64 + 1);
+    }
+    assert_eq!(relay.resume(&log).await.unwrap(), Position::new(20));
+    relay.publish_batch(&events[20..]).await.unwrap();
+
+    let mut feed = feed(&context, &log, 0);
+    follow(&mut feed, &log, 60).await;
+    assert!(feed.counts().untrusted >= 1, "{:?}", feed.counts());
+    assert!(feed.counts().from_log >= 10, "{:?}", feed.counts());
+}
+
+#[tokio::test]
+async fn with_both_down_it_waits_and_says_why() {
+    let mut nats = Nats::start();
+    nats.kill();
+    let (context, log) = (nats.connect().await, TestLog::with_events(20));
+    log.set_down(true);
+    let mut feed = feed(&context, &log, 0);
+    let mut status = feed.status();
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    {
+        let waiting = feed.next_batch(100, &shutdown);
+        let both_said = status.wait_for(|status| status.stream.is_some() && status.log.is_some());
+        tokio::select! {
+            run = waiting => panic!("nothing can be read, yet there is {run:?}"),
+            said = both_said => assert_eq!(said.unwrap().log.as_deref(), Some("the log is down")),
+        }
+    }
+    // Dropped while it waited, and nothing is lost by that.
+    log.set_down(false);
+    follow(&mut feed, &log, 20).await;
+    assert!(feed.status().borrow().log.is_none());
+}

@@ -1,0 +1,199 @@
+//! Stream sequence equals log position, whoever publishes and however often.
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use envelope::{PARTITIONS, Position, partition};
+use event_bus::{Arrived, Continuity, PublisherOptions, Verdict, decode};
+use futures_util::StreamExt;
+
+use crate::log::TestLog;
+use crate::nats::{Nats, publish_all, publisher, stream};
+
+#[tokio::test]
+async fn sequence_equals_position_also_past_the_limit_in_flight() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(500));
+    let context = nats.connect().await;
+    let options = PublisherOptions {
+        max_in_flight: 64,
+        ..PublisherOptions::default()
+    };
+    let mut publisher = publisher(&context, options);
+    publish_all(&mut publisher, &log).await;
+    assert_eq!(publisher.last(), Position::new(500));
+
+    let mut consumer = whole_stream(&context).await;
+    for event in log.events() {
+        let message = consumer.next().await.unwrap().unwrap();
+        let Arrived { event: arrived, .. } = decode(&message, log.epoch()).unwrap();
+        assert_eq!(message.info().unwrap().stream_sequence, event.position.get());
+        assert_eq!(arrived, event);
+        let subject = format!(
+            "things.v1.{}.thing.ThingHappened.{}",
+            partition(event.aggregate_id),
+            event.aggregate_id
+        );
+        assert_eq!(message.subject.as_str(), subject);
+    }
+}
+
+#[tokio::test]
+async fn a_zombie_is_refused_and_doubles_nothing() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(10));
+    let context = nats.connect().await;
+    let mut leader = publisher(&context, PublisherOptions::default());
+    let mut zombie = publisher(&context, PublisherOptions::default());
+    publish_all(&mut leader, &log).await;
+    zombie.resume(&log).await.unwrap();
+
+    log.append(20);
+    leader.publish_batch(&log.events()[10..]).await.unwrap();
+    let refused = zombie.publish_batch(&log.events()[10..20]).await.unwrap_err();
+    assert_eq!(
+        (refused.kind, refused.acked),
+        ("wrong_last_sequence", Position::new(10))
+    );
+    let again = zombie.publish_batch(&log.events()[10..20]).await.unwrap_err();
+    assert_eq!(again.kind, "not_resumed");
+
+    let info = context.get_stream("THINGS").await.unwrap();
+    assert_eq!(info.cached_info().state.messages, 30);
+    assert_eq!(zombie.resume(&log).await.unwrap(), Position::new(30));
+}
+
+#[tokio::test]
+async fn a_hole_in_what_is_to_be_published_is_refused() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(10));
+    let context = nats.connect().await;
+    let mut publisher = publisher(&context, PublisherOptions::default());
+    publisher.resume(&log).await.unwrap();
+    let mut events = log.events();
+    events.remove(5);
+    let refused = publisher.publish_batch(&events).await.unwrap_err();
+    assert_eq!(refused.kind, "out_of_order");
+    assert_eq!(
+        publisher.resume(&log).await.unwrap(),
+        Position::new(5),
+        "what came before the hole is in the stream"
+    );
+}
+
+/// Resuming in the middle must stamp the same predecessors as publishing in one go.
+#[tokio::test]
+async fn each_partition_alone_proves_that_it_is_whole() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(300));
+    let context = nats.connect().await;
+    for end in [1, 150, 299, 300] {
+        let mut publisher = publisher(&context, PublisherOptions::default());
+        let last = usize::try_from(publisher.resume(&log).await.unwrap().get()).unwrap();
+        publisher.publish_batch(&log.events()[last..end]).await.unwrap();
+    }
+    for number in 0..PARTITIONS {
+        let expected: Vec<_> = log
+            .events()
+            .into_iter()
+            .filter(|event| partition(event.aggregate_id) == number)
+            .collect();
+        let mut seen = Continuity::after(Position::START);
+        let arrived = one_partition(&context, number, expected.len(), &log).await;
+        for (arrived, expected) in arrived.iter().zip(&expected) {
+            assert_eq!(arrived.event.position, expected.position);
+            let verdict = seen.check_link(arrived.event.position, arrived.previous_in_partition);
+            assert_eq!(verdict, Verdict::Next, "position {}", arrived.event.position);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_message_shows_in_its_partition() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(300));
+    let context = nats.connect().await;
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let events = log.events();
+    let number = partition(events[0].aggregate_id);
+    let members: Vec<_> = events
+        .iter()
+        .filter(|event| partition(event.aggregate_id) == number)
+        .map(|e| e.position)
+        .collect();
+    assert!(members.len() > 3);
+
+    // The declared stream forbids deleting; a purge of one subject up to a sequence is what an operator still can do.
+    let lost = members[1];
+    let subject = stream_subject_of(&events, lost);
+    let live = context.get_stream("THINGS").await.unwrap();
+    assert!(live.delete_message(lost.get()).await.is_err(), "deny_delete");
+    live.purge()
+        .filter(subject)
+        .sequence(lost.get() + 1)
+        .await
+        .unwrap();
+
+    let mut seen = Continuity::after(members[0]);
+    let arrived = one_partition(&context, number, members.len() - 1, &log).await;
+    let next = arrived
+        .iter()
+        .find(|arrived| arrived.event.position > members[0])
+        .unwrap();
+    assert_eq!(next.event.position, members[2]);
+    assert_eq!(
+        seen.check_link(next.event.position, next.previous_in_partition),
+        Verdict::Gap
+    );
+}
+
+/// An event larger than the server takes keeps its place: nothing behind it is held up.
+#[tokio::test]
+async fn an_oversized_event_keeps_its_place() {
+    let (nats, log) = (Nats::start(), TestLog::with_events(3));
+    log.append_with(&serde_json::json!({"said": "x".repeat(1_100_000)}));
+    log.append(3);
+    let context = nats.connect().await;
+    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let mut consumer = whole_stream(&context).await;
+    let mut readable = Vec::new();
+    for _ in 0..7 {
+        let message = consumer.next().await.unwrap().unwrap();
+        readable.push(decode(&message, log.epoch()).is_ok());
+    }
+    assert_eq!(readable, [true, true, true, false, true, true, true]);
+}
+
+fn stream_subject_of(events: &[envelope::RecordedEvent], position: Position) -> String {
+    let event = events.iter().find(|event| event.position == position).unwrap();
+    envelope::subject(
+        "things.v1",
+        &event.aggregate_type,
+        &event.event_type,
+        event.aggregate_id,
+    )
+}
+
+async fn whole_stream(context: &async_nats::jetstream::Context) -> pull::Stream {
+    consume(context, String::new()).await
+}
+
+async fn one_partition(
+    context: &async_nats::jetstream::Context,
+    number: u8,
+    count: usize,
+    log: &TestLog,
+) -> Vec<Arrived> {
+    let messages = consume(context, format!("things.v1.{number}.>")).await;
+    messages
+        .take(count)
+        .map(|message| decode(&message.unwrap(), log.epoch()).unwrap())
+        .collect()
+        .await
+}
+
+async fn consume(context: &async_nats::jetstream::Context, filter_subject: String) -> pull::Stream {
+    let config = pull::Config {
+        ack_policy: AckPolicy::None,
+        filter_subject,
+        ..pull::Config::default()
+    };
+    let consumer = context
+        .create_consumer_on_stream(config, stream().name)
+        .await
+        .unwrap();
+    consumer.messages().await.unwrap()
+}
