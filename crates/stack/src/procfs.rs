@@ -1,0 +1,28 @@
+//! What `/proc` tells about processes we did not start or no longer own: Postgres backends (children of a
+//! child), and what a supervisor that was killed left behind. A process is recognised by its working
+//! directory, which every child of ours has inside its own data directory; a bare pid may have been reused.
+
+use std::path::{Path, PathBuf};
+
+/// Pids of all processes that work in `dir` or below it. Processes that may not be looked at are left out.
+pub(crate) fn working_in(dir: &Path) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| works_in(*pid, dir))
+        .collect()
+}
+
+/// Whether the process works in `dir` or below it, and is not a zombie that only waits to be reaped.
+pub(crate) fn works_in(pid: u32, dir: &Path) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+}
+
+/// File name of the program the process runs, also after the file was replaced by a new build.
+pub(crate) fn program(pid: u32) -> Option<String> {
+    let path: PathBuf = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let name = path.file_name()?.to_str()?;
+    Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
+}

@@ -1,0 +1,92 @@
+//! Waiting until a process answers, with a deadline. A server that accepts a connection may still be
+//! recovering, so each kind is asked in its own language.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// How to ask a process whether it can work.
+#[derive(Clone, Debug)]
+pub(crate) enum Question {
+    /// A connection to this URL that answers a query.
+    Postgres(String),
+    /// `PING` to this address.
+    Redis(String),
+    /// Status 200 at this URL.
+    Http(String),
+    /// Any HTTP answer at all from this URL.
+    AnyHttp(String),
+}
+
+impl Question {
+    /// Asks until the answer is yes. `gone` tells that the process died for good, so waiting is futile.
+    pub(crate) async fn wait(&self, deadline: Duration, gone: impl Fn() -> bool) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let client = http_client()?;
+        loop {
+            let answer = match tokio::time::timeout(ASK_TIMEOUT, self.ask(&client)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(anyhow::anyhow!("no answer within {} s", ASK_TIMEOUT.as_secs())),
+            };
+            let Err(error) = answer else { return Ok(()) };
+            if gone() {
+                bail!("it ended before it was ready");
+            }
+            if begun.elapsed() > deadline {
+                return Err(error).with_context(|| format!("not ready after {} s", deadline.as_secs()));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask(&self, client: &reqwest::Client) -> anyhow::Result<()> {
+        match self {
+            Self::Postgres(url) => {
+                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+                let connection = tokio::spawn(connection);
+                let answer = client.simple_query("select 1").await;
+                drop(client);
+                connection.await??;
+                answer?;
+            }
+            Self::Redis(address) => {
+                let mut stream = TcpStream::connect(address).await?;
+                stream.write_all(b"PING\r\n").await?;
+                let mut answer = [0; 64];
+                let length = stream.read(&mut answer).await?;
+                if !answer[..length].starts_with(b"+PONG") {
+                    bail!("answered {}", String::from_utf8_lossy(&answer[..length]).trim());
+                }
+            }
+            Self::Http(url) => {
+                let response = client.get(url).send().await?;
+                let status = response.status();
+                if status != reqwest::StatusCode::OK {
+                    bail!(
+                        "{url} answered {status}: {}",
+                        response.text().await.unwrap_or_default()
+                    );
+                }
+            }
+            Self::AnyHttp(url) => {
+                client.get(url).send().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A client for servers on this machine: never through a proxy, never for longer than a request may take.
+pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(ASK_TIMEOUT)
+        .timeout(Duration::from_secs(30))
+        .build()
+        .context("cannot set up an HTTP client")
+}

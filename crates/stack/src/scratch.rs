@@ -1,0 +1,80 @@
+//! A directory for servers that live as long as a test run. It is removed when dropped; what a killed process
+//! left behind is removed by the next one, which recognises it by a lock that nobody holds any more.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use uuid::Uuid;
+
+use crate::checkout::{create_dir, reachable_by_others};
+
+/// A directory of our own, and the lock that says so.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    lock_path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    pub(crate) fn create() -> anyhow::Result<Self> {
+        let temporary = std::env::temp_dir();
+        let temporary = if reachable_by_others(&temporary) {
+            temporary
+        } else {
+            PathBuf::from("/var/tmp")
+        };
+        let base = temporary.join(format!("bilsport-stack-{}", nix::unistd::getuid()));
+        // Others may pass through but not look around: Postgres runs as another user when we are root.
+        create_dir(&base, 0o711)?;
+        sweep(&base);
+        let path = base.join(Uuid::new_v4().simple().to_string());
+        let lock_path = path.with_extension("lock");
+        let lock = lock_file(&lock_path).context("cannot create a lock file")?;
+        lock.lock().context("cannot lock a new file")?;
+        create_dir(&path, 0o711)?;
+        Ok(Self {
+            path,
+            lock_path,
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = std::fs::remove_file(&self.lock_path);
+    }
+}
+
+fn sweep(base: &Path) {
+    let Ok(entries) = std::fs::read_dir(base) else {
+        return;
+    };
+    for lock_path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if lock_path.extension().is_none_or(|extension| extension != "lock") {
+            continue;
+        }
+        let dir = lock_path.with_extension("");
+        // A lock without a directory may belong to a process that is just about to create it.
+        let abandoned = dir.exists() && lock_file(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok());
+        if abandoned {
+            let _ = std::fs::remove_dir_all(&dir);
+            let _ = std::fs::remove_file(&lock_path);
+        }
+    }
+}
+
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}

@@ -1,0 +1,46 @@
+//! Random secrets of a local stack, kept in a file only its owner can read, so that a second `make up` accepts
+//! the cursors and webhooks of the first.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::checkout::write_private;
+
+/// What the local processes share with each other and with nobody else.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    /// Signs the cursors of pages.
+    pub(crate) cursor: String,
+    /// Signs the payment provider's webhooks.
+    pub(crate) webhook: String,
+    /// Credentials of the merchant at the payment provider.
+    pub(crate) vipps_client: String,
+    pub(crate) vipps_subscription: String,
+}
+
+impl Secrets {
+    /// Reads the file, or creates it.
+    pub(crate) fn load_or_create(path: &Path) -> anyhow::Result<Self> {
+        if path.exists() {
+            let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            return serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()));
+        }
+        let secrets = Self {
+            cursor: random_hex()?,
+            webhook: random_hex()?,
+            vipps_client: random_hex()?,
+            vipps_subscription: random_hex()?,
+        };
+        write_private(path, &serde_json::to_vec(&secrets)?)?;
+        Ok(secrets)
+    }
+}
+
+/// 256 random bits.
+pub(crate) fn random_hex() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("no random numbers"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,251 @@
+//! The three servers everything runs on, as private child processes or as servers that run already.
+
+mod nats;
+mod postgres;
+mod redis;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::OnceCell;
+
+use crate::binaries::Found;
+use crate::checkout::create_dir;
+use crate::daemon::Daemon;
+use crate::ports::Port;
+use crate::readiness::Question;
+use crate::scratch::Scratch;
+
+/// How long a server may take until it answers, crash recovery included.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Where private servers keep their things.
+#[derive(Clone, Debug)]
+pub struct ServersConfig {
+    /// One directory per server is created here, and reused.
+    pub data: PathBuf,
+    /// Where Postgres keeps its data instead if its user cannot enter `data`.
+    pub data_outside: PathBuf,
+    /// One log file per server.
+    pub logs: PathBuf,
+    /// One pid file per server, if wanted.
+    pub pids: Option<PathBuf>,
+    /// Whether Postgres must survive a power cut. Tests on a server of their own do without: a killed
+    /// process loses nothing either way.
+    pub durable: bool,
+}
+
+/// Postgres, NATS and Redis.
+#[derive(Debug)]
+pub struct Servers {
+    postgres: Server,
+    nats: Server,
+    redis: Server,
+    /// Last, so that it is removed after the servers are gone.
+    _scratch: Option<Scratch>,
+}
+
+/// One server: its URL, and its process if it is ours.
+#[derive(Debug)]
+pub struct Server {
+    name: &'static str,
+    url: String,
+    private: Option<Private>,
+}
+
+#[derive(Debug)]
+struct Private {
+    daemon: Arc<Daemon>,
+    ready: Question,
+    data: PathBuf,
+    /// Reserved as long as the server may be restarted.
+    _ports: Vec<Port>,
+}
+
+impl Servers {
+    /// The servers that `DATABASE_URL`, `NATS_URL` and `REDIS_URL` name; private ones for those not named.
+    pub async fn given_or_private(config: &ServersConfig) -> anyhow::Result<Self> {
+        Self::start(config, |name| {
+            std::env::var(name).ok().filter(|url| !url.is_empty())
+        })
+        .await
+    }
+
+    /// Three private servers, whatever the environment says.
+    pub async fn private(config: &ServersConfig) -> anyhow::Result<Self> {
+        Self::start(config, |_| None).await
+    }
+
+    /// Three private servers in a directory that disappears with them.
+    pub async fn temporary() -> anyhow::Result<Self> {
+        Self::in_scratch(|_| None).await
+    }
+
+    /// Like [`Servers::temporary`], but uses the servers that the environment names.
+    pub async fn given_or_temporary() -> anyhow::Result<Self> {
+        Self::in_scratch(|name| std::env::var(name).ok().filter(|url| !url.is_empty())).await
+    }
+
+    async fn in_scratch(given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let scratch = Scratch::create()?;
+        let config = ServersConfig {
+            data: scratch.path().join("data"),
+            data_outside: scratch.path().join("data"),
+            logs: scratch.path().join("logs"),
+            pids: None,
+            durable: false,
+        };
+        Ok(Self {
+            _scratch: Some(scratch),
+            ..Self::start(&config, given).await?
+        })
+    }
+
+    async fn start(config: &ServersConfig, given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        create_dir(&config.data, 0o711)?;
+        create_dir(&config.logs, 0o755)?;
+        let found = Found::search();
+        let external = |name, variable| {
+            given(variable).map(|url| Server {
+                name,
+                url,
+                private: None,
+            })
+        };
+        let postgres = match external("postgres", "DATABASE_URL") {
+            Some(postgres) => postgres,
+            None => postgres::prepare(config, found.postgres).await?,
+        };
+        let nats = external("nats", "NATS_URL").map_or_else(|| nats::prepare(config, found.nats), Ok)?;
+        let redis = external("redis", "REDIS_URL").map_or_else(|| redis::prepare(config, found.redis), Ok)?;
+        let servers = Self {
+            postgres,
+            nats,
+            redis,
+            _scratch: None,
+        };
+        futures_util::try_join!(
+            servers.postgres.start(),
+            servers.nats.start(),
+            servers.redis.start()
+        )?;
+        Ok(servers)
+    }
+
+    /// PostgreSQL; its URL is the administrator's.
+    pub fn postgres(&self) -> &Server {
+        &self.postgres
+    }
+
+    /// nats-server with JetStream.
+    pub fn nats(&self) -> &Server {
+        &self.nats
+    }
+
+    /// Redis.
+    pub fn redis(&self) -> &Server {
+        &self.redis
+    }
+
+    /// All three.
+    pub fn all(&self) -> [&Server; 3] {
+        [&self.postgres, &self.nats, &self.redis]
+    }
+
+    /// Stops the private ones in good order and returns when nothing of them is left.
+    pub async fn stop(&self) {
+        let stop = |server: &'_ Server| server.private.as_ref().map(|private| Arc::clone(&private.daemon));
+        futures_util::future::join_all(self.all().into_iter().filter_map(stop).map(|daemon| async move {
+            daemon.stop().await;
+        }))
+        .await;
+    }
+}
+
+impl Server {
+    /// What clients connect to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process, if it is ours and runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.private.as_ref()?.daemon.pid()
+    }
+
+    /// Its data directory, for tests that wipe it while it is stopped.
+    pub fn data_dir(&self) -> anyhow::Result<&Path> {
+        Ok(&self.ours()?.data)
+    }
+
+    /// Starts it, unless it runs or is not ours, and waits until it answers.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        let Some(private) = &self.private else {
+            return Ok(());
+        };
+        private.daemon.start().await?;
+        self.wait_ready().await
+    }
+
+    /// Waits until it answers.
+    pub async fn wait_ready(&self) -> anyhow::Result<()> {
+        let Some(Private { daemon, ready, .. }) = &self.private else {
+            return Ok(());
+        };
+        ready
+            .wait(READY_DEADLINE, || daemon.pid().is_none())
+            .await
+            .with_context(|| format!("{} did not start; {}", self.name, daemon.log_tail()))
+    }
+
+    /// Stops it in good order.
+    pub async fn stop(&self) -> anyhow::Result<()> {
+        self.ours()?.daemon.stop().await;
+        Ok(())
+    }
+
+    /// Stops it, unless it is dead already, and starts it again: same port, same data.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        self.stop().await?;
+        self.start().await
+    }
+
+    /// SIGKILL; returns when it is gone with all its children.
+    pub async fn kill(&self) -> anyhow::Result<()> {
+        self.ours()?.daemon.kill().await
+    }
+
+    /// Freezes it with all its children: connections stay open, nothing answers.
+    pub fn pause(&self) -> anyhow::Result<()> {
+        self.ours()?.daemon.pause()
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        self.ours()?.daemon.resume();
+        Ok(())
+    }
+
+    pub(crate) fn daemon(&self) -> Option<&Arc<Daemon>> {
+        self.private.as_ref().map(|private| &private.daemon)
+    }
+
+    fn ours(&self) -> anyhow::Result<&Private> {
+        self.private.as_ref().with_context(|| {
+            format!(
+                "{} was given by URL and is not ours to stop; use Servers::temporary()",
+                self.name
+            )
+        })
+    }
+}
+
+/// The servers that all tests of this process share: those of the environment (`stack test-servers`), else
+/// private ones that live as long as the process.
+pub async fn shared() -> anyhow::Result<Arc<Servers>> {
+    static SHARED: OnceCell<Arc<Servers>> = OnceCell::const_new();
+    let start = || async { Ok(Arc::new(Servers::given_or_temporary().await?)) };
+    SHARED.get_or_try_init(start).await.cloned()
+}

@@ -1,0 +1,60 @@
+//! nats-server with JetStream, configured by `nats/server.conf`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nix::sys::signal::Signal;
+
+use super::{Private, Server, ServersConfig};
+use crate::checkout::create_dir;
+use crate::daemon::Daemon;
+use crate::install::needed;
+use crate::launch::Launch;
+use crate::ports::Port;
+use crate::readiness::Question;
+
+/// Compiled in, so that a test binary finds it wherever it runs.
+const CONFIG: &str = include_str!("../../../../nats/server.conf");
+
+/// Writes the configuration and says how to run it.
+pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyhow::Result<Server> {
+    let program = needed(program, "nats-server >= 2.14")?;
+    let data = config.data.join("nats");
+    create_dir(&data, 0o700)?;
+    let file = data.join("server.conf");
+    std::fs::write(&file, CONFIG).with_context(|| format!("cannot write {}", file.display()))?;
+    let (port, monitor) = (Port::any()?, Port::any()?);
+    // nats-server reads a variable's value as configuration, so texts need quotes.
+    let env = [
+        ("NATS_SERVER_NAME", "\"bilsport-local\"".to_owned()),
+        ("NATS_PORT", port.number().to_string()),
+        ("NATS_MONITOR_ADDRESS", format!("\"{}\"", monitor.address())),
+        ("NATS_STORE_DIR", format!("\"{}\"", data.display())),
+    ];
+    let launch = Launch {
+        name: "nats",
+        program,
+        args: vec!["--config".to_owned(), file.display().to_string()],
+        env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        dir: data.clone(),
+        log: config.logs.join("nats.log"),
+        pid_file: config.pids.as_ref().map(|pids| pids.join("nats")),
+        run_as: None,
+        stop_signal: Signal::SIGTERM,
+    };
+    let url = format!("nats://{}", port.address());
+    let ready = Question::Http(format!("{}/healthz", monitor.http_url()));
+    // JetStream's own directory: `data` itself also holds the configuration.
+    let store = data.join("jetstream");
+    let private = Private {
+        daemon: Daemon::new(launch, None),
+        ready,
+        data: store,
+        _ports: vec![port, monitor],
+    };
+    Ok(Server {
+        name: "nats",
+        url,
+        private: Some(private),
+    })
+}

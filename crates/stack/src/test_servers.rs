@@ -1,0 +1,73 @@
+//! `stack test-servers -- <command>`: one set of servers for a whole test run, so that each test needs only a
+//! database of its own.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::child::Child;
+use crate::progress::Progress;
+use crate::servers::Servers;
+use crate::{install, launch};
+
+/// Ctrl-C reaches the command directly, so it only gets as long as a test runner needs to stop its tests.
+const INTERRUPT_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs the command with servers around it, and gives back its exit code.
+pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    install::ensure(progress).await?;
+    let servers = progress
+        .step("start the test servers", Servers::given_or_temporary())
+        .await?;
+    let (program, arguments) = command.split_first().context("no command given")?;
+    let mut process = launch::dying_with_us(Path::new(program));
+    process
+        .args(arguments)
+        .env("DATABASE_URL", servers.postgres().url())
+        .env("NATS_URL", servers.nats().url())
+        .env("REDIS_URL", servers.redis().url());
+    let started = launch::spawn_from_lasting_thread(process).with_context(|| format!("cannot run {program}"));
+    let status = match started {
+        Ok(process) => {
+            let child = Child::watch(process);
+            tokio::select! {
+                status = child.exited() => Ok(status),
+                _ = interrupt.recv() => Ok(end(&child, true).await),
+                _ = terminate.recv() => Ok(end(&child, false).await),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    servers.stop().await;
+    status.map(exit_code)
+}
+
+/// Waits for a command that knows it should end, or tells it, with more force each time.
+async fn end(child: &Child, told_by_terminal: bool) -> ExitStatus {
+    let signals = [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)];
+    for signal in signals.into_iter().skip(usize::from(!told_by_terminal)) {
+        if let Some(signal) = signal {
+            child.signal(signal);
+        }
+        if let Ok(status) = tokio::time::timeout(INTERRUPT_DEADLINE, child.exited()).await {
+            return status;
+        }
+    }
+    child.exited().await
+}
+
+/// As a shell would report it: 128 + signal for a command that was killed.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
