@@ -1,6 +1,10 @@
 //! The crate against a real Postgres, a database per test.
 
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
 mod plans;
+#[cfg(test)]
 mod schema;
+#[cfg(test)]
 mod support;

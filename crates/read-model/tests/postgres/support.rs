@@ -1,6 +1,6 @@
 //! A fresh database per test, and rows to put into it.
 
-use anyhow::Context;
+use stack::Databases;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
@@ -13,14 +13,8 @@ pub(crate) struct Database {
 impl Database {
     /// Empty.
     pub(crate) async fn empty() -> anyhow::Result<Self> {
-        let admin =
-            std::env::var("DATABASE_URL").context("DATABASE_URL must name a Postgres to test against")?;
-        let name = format!("read_{}", Uuid::new_v4().simple());
-        connect(&admin)
-            .await?
-            .batch_execute(&format!("create database {name}"))
-            .await?;
-        let url = with_database(&admin, &name)?;
+        let servers = stack::shared().await?;
+        let url = Databases::fresh(servers.postgres().url()).await?.read_owner;
         let client = connect(&url).await?;
         Ok(Self { url, client })
     }
@@ -60,18 +54,4 @@ async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
-}
-
-/// `url` with another database name in its path.
-fn with_database(url: &str, name: &str) -> anyhow::Result<String> {
-    let (front, query) = url
-        .split_once('?')
-        .map_or((url, String::new()), |(front, query)| {
-            (front, format!("?{query}"))
-        });
-    let authority = front.find("://").context("DATABASE_URL must be a URL")? + 3;
-    let end = front[authority..]
-        .find('/')
-        .map_or(front.len(), |slash| authority + slash);
-    Ok(format!("{}/{name}{query}", &front[..end]))
 }
