@@ -1,0 +1,252 @@
+//! What the log promises to those who write.
+
+use std::time::Duration;
+
+use crate::support::{TestLog, append, append_payload, eventually, key};
+use envelope::Position;
+use event_store::{AppendError, AppenderOptions};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn one_key_sent_a_hundred_times_at_once_is_one_event_and_one_answer() {
+    let test = TestLog::new().await;
+    // Two writing tasks, as two instances of a service would have.
+    let appenders = [
+        test.appender(AppenderOptions::default()),
+        test.appender(AppenderOptions::default()),
+    ];
+    let sent = (0..100).map(|n| {
+        // Every attempt would make another aggregate: only one may.
+        let append = append(key("same"), Uuid::now_v7(), 1);
+        let appender = appenders[n % 2].clone();
+        async move { appender.append(append).await.unwrap() }
+    });
+    let answers = join_all(sent).await;
+    assert_eq!(test.log.read_after(Position::START, 1000).await.unwrap().len(), 1);
+    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    for answer in &answers {
+        assert_eq!(
+            (answer.position, &answer.response),
+            (Position::new(1), &answers[0].response)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_used_key_is_refused_for_another_request_and_keeps_its_answer() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let id = Uuid::now_v7();
+    let first = appender.append(append(key("k"), id, 1)).await.unwrap();
+    let mut other = append(key("k"), id, 2);
+    other.key.request_hash = vec![2];
+    assert_eq!(appender.append(other).await, Err(AppendError::KeyReused));
+    let again = appender.append(append(key("k"), id, 2)).await.unwrap();
+    assert_eq!(
+        (again.position, again.response, again.replayed),
+        (first.position, first.response, true)
+    );
+    // The same key in another scope is another key.
+    let mut elsewhere = append(key("k"), id, 2);
+    elsewhere.key.scope = "elsewhere".into();
+    assert_eq!(
+        appender.append(elsewhere).await.unwrap().position,
+        Position::new(2)
+    );
+}
+
+/// Sends all `appends` so that they meet in one batch, by holding the head while a first one waits for it.
+async fn in_one_batch(
+    test: &TestLog,
+    appends: Vec<event_store::Append>,
+) -> Vec<Result<event_store::Appended, AppendError>> {
+    let appender = test.appender(AppenderOptions::default());
+    let mut holder = test.client().await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("select from log_head for update", &[])
+        .await
+        .unwrap();
+    let first = tokio::spawn({
+        let appender = appender.clone();
+        async move { appender.append(append(key("first"), Uuid::now_v7(), 1)).await }
+    });
+    let watcher = test.client().await;
+    eventually("the first batch waits for the head", async || {
+        let waiting =
+            "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        watcher.query_opt(waiting, &[]).await.unwrap()
+    })
+    .await;
+    let rest = appends.into_iter().map(|append| {
+        let appender = appender.clone();
+        tokio::spawn(async move { appender.append(append).await })
+    });
+    let rest: Vec<_> = rest.collect();
+    tokio::task::yield_now().await;
+    held.commit().await.unwrap();
+    first.await.unwrap().unwrap();
+    join_all(rest).await.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_wrong_version_fails_alone() {
+    let test = TestLog::new().await;
+    let (known, fresh) = (Uuid::now_v7(), Uuid::now_v7());
+    let appender = test.appender(AppenderOptions::default());
+    appender.append(append(key("known"), known, 1)).await.unwrap();
+    let outcomes = in_one_batch(
+        &test,
+        vec![
+            append(key("a"), Uuid::now_v7(), 1),
+            append(key("behind"), known, 1),
+            append(key("b"), known, 2),
+            append(key("ahead"), fresh, 2),
+            append(key("c"), fresh, 1),
+        ],
+    )
+    .await;
+    let refused: Vec<bool> = outcomes
+        .iter()
+        .map(|outcome| outcome == &Err(AppendError::Conflict))
+        .collect();
+    assert_eq!(refused, [false, true, false, true, false], "{outcomes:?}");
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Ok(_) | Err(AppendError::Conflict)))
+    );
+    let positions: Vec<u64> = test
+        .log
+        .read_after(Position::START, 100)
+        .await
+        .unwrap()
+        .iter()
+        .map(|e| e.position.get())
+        .collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5]);
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(5));
+}
+
+#[tokio::test]
+async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let ahead = appender.append(append(key("ahead"), Uuid::now_v7(), 7)).await;
+    assert_eq!(ahead, Err(AppendError::Conflict));
+    assert_eq!(test.log.head().await.unwrap().position, Position::START);
+}
+
+#[tokio::test]
+async fn what_postgres_cannot_store_fails_alone_and_says_why() {
+    let test = TestLog::new().await;
+    let bad = append_payload(key("bad"), Uuid::now_v7(), 1, r#"{"by":"\u0000"}"#);
+    let outcomes = in_one_batch(
+        &test,
+        vec![
+            append(key("a"), Uuid::now_v7(), 1),
+            bad,
+            append(key("b"), Uuid::now_v7(), 1),
+        ],
+    )
+    .await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    let Err(AppendError::Unstorable(why)) = &outcomes[1] else {
+        panic!("{outcomes:?}")
+    };
+    assert!(why.contains("22P05"), "{why}");
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(3));
+}
+
+#[tokio::test]
+async fn a_command_without_events_is_kept_with_the_head_as_its_position() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    appender
+        .append(append(key("one"), Uuid::now_v7(), 1))
+        .await
+        .unwrap();
+    let mut nothing = append(key("nothing"), Uuid::now_v7(), 1);
+    nothing.events.clear();
+    assert_eq!(
+        appender.append(nothing.clone()).await.unwrap().position,
+        Position::new(1)
+    );
+    assert!(appender.append(nothing).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_held_head_gives_up_in_time_and_recovers_by_itself() {
+    let test = TestLog::new().await;
+    let options = AppenderOptions {
+        give_up_after: Duration::from_millis(400),
+        lock_timeout: Duration::from_millis(100),
+        ..AppenderOptions::default()
+    };
+    let appender = test.appender(options);
+    let mut holder = test.client().await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("select from log_head for update", &[])
+        .await
+        .unwrap();
+    let command = append(key("k"), Uuid::now_v7(), 1);
+    let refused = appender.append(command.clone()).await;
+    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    held.rollback().await.unwrap();
+    let accepted = appender.append(command).await.unwrap();
+    assert_eq!((accepted.position, accepted.replayed), (Position::new(1), false));
+}
+
+#[tokio::test]
+async fn nobody_home_is_an_error_within_the_time_allowed() {
+    let options = AppenderOptions {
+        give_up_after: Duration::from_millis(300),
+        ..AppenderOptions::default()
+    };
+    // Port 1 on this machine: refused at once.
+    let (appender, task) =
+        event_store::Appender::start("postgres://nobody@127.0.0.1:1/none", options).unwrap();
+    let refused = appender.append(append(key("k"), Uuid::now_v7(), 1)).await;
+    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    drop(appender);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_writing_task_flushes_what_waits_before_it_ends() {
+    let test = TestLog::new().await;
+    let (appender, task) = event_store::Appender::start(&test.url, AppenderOptions::default()).unwrap();
+    let sent: Vec<_> = (0..50)
+        .map(|n| {
+            let appender = appender.clone();
+            tokio::spawn(async move {
+                appender
+                    .append(append(key(n.to_string()), Uuid::now_v7(), 1))
+                    .await
+            })
+        })
+        .collect();
+    drop(appender);
+    assert!(join_all(sent).await.into_iter().all(|sent| sent.unwrap().is_ok()));
+    task.await.unwrap();
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(50));
+}
+
+#[tokio::test]
+async fn recorded_events_cannot_be_changed() {
+    let test = TestLog::new().await;
+    test.appender(AppenderOptions::default())
+        .append(append(key("k"), Uuid::now_v7(), 1))
+        .await
+        .unwrap();
+    let client = test.client().await;
+    for change in [
+        "update events set payload = '{}'",
+        "delete from events",
+        "truncate events",
+    ] {
+        let refused = client.execute(change, &[]).await.unwrap_err();
+        assert!(refused.to_string().contains("db error"), "{refused}");
+        assert_eq!(refused.code().unwrap().code(), "23001", "{change}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Running commands on aggregates: our executor, and cqrs-es's own framework on our store.
+
+use std::collections::HashMap;
+
+use crate::support::{BelowZero, Count, Counter, TestLog, key};
+use cqrs_es::{AggregateError, CqrsFramework, EventStore};
+use envelope::{Metadata, Position};
+use event_store::{AppendError, Call, ExecuteError, Executor};
+use futures_util::future::join_all;
+use serde_json::json;
+use uuid::Uuid;
+
+fn call(id: Uuid, name: &str, by: i64) -> Call<Count> {
+    Call {
+        aggregate_id: id,
+        command: Count(by),
+        key: key(name),
+        metadata: Metadata::default(),
+        expected_version: None,
+        creates: false,
+    }
+}
+
+async fn run(executor: &Executor, call: Call<Count>) -> Result<String, ExecuteError<BelowZero>> {
+    let respond = |counter: &Counter, version| json!({"total": counter.total, "version": version});
+    executor
+        .execute::<Counter>(call, respond)
+        .await
+        .map(|answer| answer.body)
+}
+
+#[tokio::test]
+async fn a_command_answers_with_state_version_and_position() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    let creating = Call {
+        creates: true,
+        ..call(id, "a", 2)
+    };
+    assert_eq!(
+        run(&executor, creating).await.unwrap(),
+        r#"{"total":2,"version":1,"position":1}"#
+    );
+    assert_eq!(
+        run(&executor, call(id, "b", 3)).await.unwrap(),
+        r#"{"total":5,"version":2,"position":2}"#
+    );
+    // Nothing happens: no event, the answer is kept all the same.
+    assert_eq!(
+        run(&executor, call(id, "c", 0)).await.unwrap(),
+        r#"{"total":5,"version":2,"position":2}"#
+    );
+    assert_eq!(
+        executor.load::<Counter>(id).await.unwrap().aggregate,
+        Counter { total: 5 }
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_command_gets_the_first_answer_even_when_it_would_now_be_refused() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    run(&executor, call(id, "a", 2)).await.unwrap();
+    let first = run(&executor, call(id, "b", -2)).await.unwrap();
+    // From 0, another -2 is refused; the key knows better.
+    assert_eq!(run(&executor, call(id, "b", -2)).await.unwrap(), first);
+    assert!(matches!(
+        run(&executor, call(id, "c", -2)).await,
+        Err(ExecuteError::Refused(BelowZero))
+    ));
+    let mut other = call(id, "b", -2);
+    other.key.request_hash = vec![9];
+    assert!(matches!(
+        run(&executor, other).await,
+        Err(ExecuteError::Append(AppendError::KeyReused))
+    ));
+}
+
+#[tokio::test]
+async fn a_creating_command_on_what_exists_loads_it_after_all() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    run(&executor, call(id, "a", 2)).await.unwrap();
+    let creating = Call {
+        creates: true,
+        ..call(id, "b", 3)
+    };
+    assert_eq!(
+        run(&executor, creating).await.unwrap(),
+        r#"{"total":5,"version":2,"position":2}"#
+    );
+}
+
+#[tokio::test]
+async fn concurrent_commands_on_one_aggregate_all_count() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    let commands = (0..4).map(|n| {
+        let (executor, call) = (&executor, call(id, &n.to_string(), 1));
+        async move { run(executor, call).await.unwrap() }
+    });
+    join_all(commands).await;
+    assert_eq!(executor.load::<Counter>(id).await.unwrap().aggregate.total, 4);
+}
+
+#[tokio::test]
+async fn a_demanded_version_is_held() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    run(&executor, call(id, "a", 1)).await.unwrap();
+    let demand = |name, version| Call {
+        expected_version: Some(version),
+        ..call(id, name, 1)
+    };
+    assert!(matches!(
+        run(&executor, demand("b", 0)).await,
+        Err(ExecuteError::Version { actual: 1 })
+    ));
+    let accepted = run(&executor, demand("c", 1)).await.unwrap();
+    // Sent again, it is at version 2 by now, and still the same command.
+    assert_eq!(run(&executor, demand("c", 1)).await.unwrap(), accepted);
+}
+
+#[tokio::test]
+async fn an_event_of_a_future_build_stops_the_command_with_a_clear_error() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor(), Uuid::now_v7());
+    let mut future = crate::support::append(key("future"), id, 1);
+    future.events[0].payload = serde_json::value::to_raw_value(&json!({"by": "much"})).unwrap();
+    test.appender(event_store::AppenderOptions::default())
+        .append(future)
+        .await
+        .unwrap();
+    let error = run(&executor, call(id, "a", 1)).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("malformed payload of Counted version 1"),
+        "{error}"
+    );
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
+}
+
+#[tokio::test]
+async fn the_cqrs_es_framework_runs_on_the_log() {
+    let test = TestLog::new().await;
+    let (id, store) = (Uuid::now_v7().to_string(), test.executor());
+    let framework = CqrsFramework::<Counter, _>::new(store.clone(), vec![], ());
+    let metadata = HashMap::from([("request_id".to_owned(), "r-7".to_owned())]);
+    framework
+        .execute_with_metadata(&id, Count(2), metadata)
+        .await
+        .unwrap();
+    framework.execute(&id, Count(3)).await.unwrap();
+    let refused = framework.execute(&id, Count(-9)).await;
+    assert!(
+        matches!(refused, Err(AggregateError::UserError(BelowZero))),
+        "{refused:?}"
+    );
+    let events = EventStore::<Counter>::load_events(&store, &id).await.unwrap();
+    assert_eq!(
+        events.iter().map(|event| event.sequence).collect::<Vec<_>>(),
+        [1, 2]
+    );
+    let recorded = test.log.read_after(Position::START, 10).await.unwrap();
+    assert_eq!(recorded[0].metadata.request_id.as_deref(), Some("r-7"));
+    // Two loaded at the same version: the second one loses.
+    let stale = EventStore::<Counter>::load_aggregate(&store, &id).await.unwrap();
+    framework.execute(&id, Count(1)).await.unwrap();
+    let late = EventStore::<Counter>::commit(
+        &store,
+        vec![crate::support::CounterEvent::Counted { by: 1 }],
+        stale,
+        HashMap::new(),
+    )
+    .await;
+    assert!(matches!(late, Err(AggregateError::AggregateConflict)));
+}

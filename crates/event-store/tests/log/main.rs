@@ -1,0 +1,9 @@
+//! The log against a real PostgreSQL: one binary, a database per test.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+mod append;
+mod contiguous;
+mod execute;
+mod read;
+mod support;
