@@ -24,10 +24,8 @@ impl TestLog {
     pub(crate) async fn new() -> Self {
         let url = empty_database().await;
         event_store::migrate(&url).await.unwrap();
-        let pool = pool(&url);
         Self {
-            log: Log::new(pool.clone()),
-            pool,
+            log: Log::new(pool(&url)),
             url,
         }
     }
