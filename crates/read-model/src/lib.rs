@@ -9,6 +9,10 @@ mod schema;
 pub mod checkpoint;
 pub mod page;
 
+pub mod write;
+
+mod digest;
+
 mod clubs;
 mod license_types;
 mod licenses;
@@ -24,6 +28,7 @@ mod resource;
 pub use checkpoint::Checkpoint;
 pub use clubs::{CLUBS, ClubFilter};
 pub use conditions::Conditions;
+pub use digest::{Digest, digest};
 pub use error::Error;
 pub use license_types::{LICENSE_TYPE_STATUSES, LICENSE_TYPES, LicenseTypeFilter};
 pub use licenses::{LICENSE_STATUSES, LICENSES, LicenseFilter, ROLES};

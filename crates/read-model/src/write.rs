@@ -1,0 +1,12 @@
+//! What the projector writes: whole rows, many at once, and the checkpoint that moves with them.
+//!
+//! Rows travel as one JSON array, so that a batch costs one round trip a table whatever its size. Every function runs
+//! in the caller's transaction; none commits.
+
+mod checkpoint;
+mod parked;
+mod rows;
+
+pub use checkpoint::{move_checkpoint, notify_projected, reset, start_checkpoint};
+pub use parked::{Parked, ParkedAggregate, count_parked, park, parked_aggregates};
+pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, load, upsert};

@@ -1,0 +1,67 @@
+//! The checkpoint: who may move it, and how it starts over.
+
+use deadpool_postgres::GenericClient;
+use tokio_postgres::Error;
+use uuid::Uuid;
+
+use crate::checkpoint::{CHANNEL, PROJECTION};
+
+/// Writes a first checkpoint in this life of the log, unless there is a checkpoint already.
+pub async fn start_checkpoint(client: &impl GenericClient, epoch: Uuid) -> Result<(), Error> {
+    let statement = client
+        .prepare_cached(include_str!("../sql/write/start_checkpoint.sql"))
+        .await?;
+    client
+        .execute(&statement, &[&PROJECTION, &epoch])
+        .await
+        .map(|_| ())
+}
+
+/// Moves the checkpoint from one position to another; false if it does not stand there, because another owner moved
+/// it or the log began a new life.
+pub async fn move_checkpoint(
+    client: &impl GenericClient,
+    from: i64,
+    to: i64,
+    epoch: Uuid,
+) -> Result<bool, Error> {
+    let statement = client
+        .prepare_cached(include_str!("../sql/write/move_checkpoint.sql"))
+        .await?;
+    client
+        .execute(&statement, &[&PROJECTION, &from, &to, &epoch])
+        .await
+        .map(|moved| moved == 1)
+}
+
+/// Forgets all rows and starts over in another life of the log; false, with nothing changed, if the checkpoint is not
+/// in `old` any more.
+pub async fn reset(client: &impl GenericClient, old: Uuid, new: Uuid) -> Result<bool, Error> {
+    let moved = client
+        .execute(
+            include_str!("../sql/write/reset_checkpoint.sql"),
+            &[&PROJECTION, &old, &new],
+        )
+        .await?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    client
+        .execute(include_str!("../sql/write/empty_tables.sql"), &[])
+        .await?;
+    client
+        .execute(include_str!("../sql/write/forget_parked.sql"), &[&PROJECTION])
+        .await?;
+    Ok(true)
+}
+
+/// Tells those who wait for a position that it is there, when the transaction commits.
+pub async fn notify_projected(client: &impl GenericClient, position: i64) -> Result<(), Error> {
+    let statement = client
+        .prepare_cached(include_str!("../sql/write/notify_projected.sql"))
+        .await?;
+    client
+        .execute(&statement, &[&CHANNEL, &position.to_string()])
+        .await
+        .map(|_| ())
+}

@@ -1,0 +1,190 @@
+//! The rows as they are written: one field a column, under the column's name.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use deadpool_postgres::GenericClient;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_postgres::Error;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+/// A row of a projected table.
+pub trait Row: Serialize + DeserializeOwned + Send + Sync {
+    /// The statement of [`load`].
+    const LOAD: &'static str;
+    /// The statement of [`upsert`].
+    const UPSERT: &'static str;
+
+    /// The aggregate.
+    fn id(&self) -> Uuid;
+
+    /// Log position of the last event that changed the row.
+    fn position(&self) -> i64;
+}
+
+/// The rows of these aggregates, as far as they exist, in any order.
+pub async fn load<R: Row>(client: &impl GenericClient, ids: &[Uuid]) -> Result<Vec<R>, Error> {
+    let statement = client.prepare_cached(R::LOAD).await?;
+    let rows = client.query(&statement, &[&ids]).await?;
+    rows.iter()
+        .map(|row| row.try_get::<_, Json<Loaded<R>>>(0).map(|row| row.0.0))
+        .collect()
+}
+
+/// Writes rows, new or newer than what is there. A row that the table has already in this state, or a later one, stays.
+pub async fn upsert<R: Row>(client: &impl GenericClient, rows: &[R]) -> Result<(), Error> {
+    let statement = client.prepare_cached(R::UPSERT).await?;
+    client
+        .execute(&statement, &[&Json(Batch(rows))])
+        .await
+        .map(|_| ())
+}
+
+/// Rows on their way in. `Debug`, which the driver asks for, shows none of them: they hold personal data.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Batch<'a, R>(&'a [R]);
+
+impl<R> fmt::Debug for Batch<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows", self.0.len())
+    }
+}
+
+/// A row on its way out, as silent as [`Batch`].
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Loaded<R>(R);
+
+impl<R> fmt::Debug for Loaded<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+}
+
+macro_rules! row {
+    ($row:ident, $id:ident, $load:literal, $upsert:literal) => {
+        impl Row for $row {
+            const LOAD: &'static str = include_str!(concat!("../sql/write/", $load));
+            const UPSERT: &'static str = include_str!(concat!("../sql/write/", $upsert));
+
+            fn id(&self) -> Uuid {
+                self.$id
+            }
+
+            fn position(&self) -> i64 {
+                self.position
+            }
+        }
+    };
+}
+
+row!(OrderRow, order_id, "load_orders.sql", "upsert_orders.sql");
+row!(LicenseRow, license_id, "load_licenses.sql", "upsert_licenses.sql");
+row!(
+    LicenseTypeRow,
+    license_type_id,
+    "load_license_types.sql",
+    "upsert_license_types.sql"
+);
+row!(ClubRow, club_id, "load_clubs.sql", "upsert_clubs.sql");
+
+/// A row of `orders`. What the columns mean stands in the migration.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the migration comments every column")]
+pub struct OrderRow {
+    pub order_id: Uuid,
+    pub order_number: String,
+    pub customer_id: Uuid,
+    pub status: String,
+    pub total_ore: i64,
+    pub currency: String,
+    pub payment_provider: String,
+    pub payment_reference: Option<String>,
+    pub redirect_url: Option<String>,
+    pub lines: Value,
+    pub club_ids: Vec<Uuid>,
+    pub license_types: Vec<String>,
+    pub activity_from: NaiveDate,
+    pub activity_to: NaiveDate,
+    pub search: String,
+    pub paid_at: Option<DateTime<Utc>>,
+    pub fulfilled_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+    pub position: i64,
+}
+
+/// A row of `licenses`. What the columns mean stands in the migration.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the migration comments every column")]
+pub struct LicenseRow {
+    pub license_id: Uuid,
+    pub order_id: Uuid,
+    pub order_number: Option<String>,
+    pub line: i32,
+    pub customer_id: Uuid,
+    pub status: String,
+    pub license_type: String,
+    pub category: String,
+    pub discipline: String,
+    pub role: String,
+    pub name_nb: String,
+    pub name_en: String,
+    pub club_id: Uuid,
+    pub club_name: String,
+    pub activity_date: NaiveDate,
+    pub activity_days: i32,
+    pub holder_name: String,
+    pub holder_birth_date: NaiveDate,
+    pub holder_phone: Option<String>,
+    pub holder_email: Option<String>,
+    pub guardian: Option<Value>,
+    pub vehicle: Option<Value>,
+    pub price_ore: i64,
+    pub search: String,
+    pub issued_at: DateTime<Utc>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+    pub position: i64,
+}
+
+/// A row of `license_types`. What the columns mean stands in the migration.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the migration comments every column")]
+pub struct LicenseTypeRow {
+    pub license_type_id: Uuid,
+    pub code: String,
+    pub category: String,
+    pub discipline: String,
+    pub role: String,
+    pub name_nb: String,
+    pub name_en: String,
+    pub prices: Vec<Value>,
+    pub min_age: Option<i32>,
+    pub max_age: Option<i32>,
+    pub max_days: i32,
+    pub status: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+    pub position: i64,
+}
+
+/// A row of `clubs`. What the columns mean stands in the migration.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the migration comments every column")]
+pub struct ClubRow {
+    pub club_id: Uuid,
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+    pub position: i64,
+}
