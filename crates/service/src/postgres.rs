@@ -2,7 +2,7 @@
 
 use std::{error::Error, str::FromStr, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Config, NoTls, error::DbError};
@@ -70,6 +70,10 @@ pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow:
 fn config(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Config> {
     // The parse error names what is wrong without quoting the URL, which holds a password.
     let mut config = Config::from_str(url).context("bad database URL")?;
+    ensure!(
+        !(config.get_hosts().is_empty() && config.get_hostaddrs().is_empty()),
+        "the database URL names no host"
+    );
     let session = format!(
         "{} -c statement_timeout={}s -c idle_in_transaction_session_timeout=60s",
         config.get_options().unwrap_or_default(),

@@ -29,7 +29,8 @@ impl Authenticator {
         Self::with_pace(options, Pace::default())
     }
 
-    pub(super) fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
+    /// As [`new`](Self::new), asking the issuer at another pace.
+    pub fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
             validation: token::validation(options),

@@ -29,15 +29,15 @@ const RETRY_LAST: Duration = Duration::from_secs(30);
 /// The largest key set read.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// How often the issuer is asked. Tests run faster than production.
+/// How often and how patiently the issuer is asked for its keys.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub struct Pace {
     /// How long one fetch may take, connect and body included.
-    pub(super) fetch_timeout: Duration,
+    pub fetch_timeout: Duration,
     /// The shortest time between two fetches that tokens with unknown key ids can cause.
-    pub(super) min_interval: Duration,
+    pub min_interval: Duration,
     /// How often keys are fetched anyway, so that withdrawn keys stop working.
-    pub(super) refresh_interval: Duration,
+    pub refresh_interval: Duration,
 }
 
 impl Default for Pace {

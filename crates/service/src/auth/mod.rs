@@ -10,6 +10,7 @@ use clap::Args;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 pub use authenticator::Authenticator;
+pub use jwks::Pace;
 pub use principal::{Principal, Role};
 
 /// Which tokens are accepted.

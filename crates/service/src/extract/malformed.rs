@@ -67,6 +67,14 @@ pub(super) fn mismatch(place: Place, path: &Path, error: &impl std::error::Error
             "Feltet mangler.",
             "The field is missing.",
         )
+    } else if let Some(name) = quoted_after(&message, "duplicate field ") {
+        let pointer = pointer + "/" + &escape(name);
+        place.problem().field(
+            pointer,
+            "duplicate_field",
+            "Feltet er oppgitt flere ganger.",
+            "The field is given more than once.",
+        )
     } else {
         place.problem().field(
             pointer,
@@ -98,7 +106,7 @@ pub(super) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The name in backticks that follows `prefix`: serde names the missing field only in its message.
+/// The name in backticks that follows `prefix`: serde names a missing or repeated field only in its message.
 fn quoted_after<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
     message.strip_prefix(prefix)?.strip_prefix('`')?.split('`').next()
 }

@@ -1,0 +1,176 @@
+//! Clients that try to hold a connection for free.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, routing::get};
+use service::http::HttpOptions;
+use tokio::{io::AsyncWriteExt, sync::Notify};
+
+use crate::support::{client, let_others_run, raw::Raw, start, start_default, within};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+fn hello() -> Router {
+    Router::new().route("/", get(async || "hello"))
+}
+
+#[tokio::test]
+async fn headers_that_never_end_are_cut_off() {
+    let server = start(
+        hello(),
+        HttpOptions {
+            header_read_timeout: SHORT,
+            ..HttpOptions::default()
+        },
+    )
+    .await;
+    let mut slow = Raw::connect(server.address).await;
+    slow.send("GET / HTTP/1.1\r\nHost: shop\r\nX-Slow: ").await;
+    assert_eq!(slow.read_to_end().await, "");
+}
+
+#[tokio::test]
+async fn headers_that_drip_are_cut_off_too() {
+    let server = start(
+        hello(),
+        HttpOptions {
+            header_read_timeout: SHORT,
+            ..HttpOptions::default()
+        },
+    )
+    .await;
+    let mut slow = Raw::connect(server.address).await;
+    slow.send("GET / HTTP/1.1\r\n").await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(5));
+    within("the server to hang up on a dripping client", async {
+        // Each byte would start the wait anew if the limit were on silence instead of on the whole.
+        while slow.0.write_all(b"X").await.is_ok() {
+            ticks.tick().await;
+        }
+    })
+    .await;
+    assert_eq!(slow.read_to_end().await, "");
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let server = start(
+        hello(),
+        HttpOptions {
+            header_read_timeout: SHORT,
+            ..HttpOptions::default()
+        },
+    )
+    .await;
+    let mut silent = Raw::connect(server.address).await;
+    assert_eq!(silent.read_to_end().await, "");
+
+    let mut idle = Raw::connect(server.address).await;
+    idle.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    assert!(
+        idle.read_to_end().await.ends_with("hello"),
+        "an idle connection was not closed after its answer"
+    );
+}
+
+#[tokio::test]
+async fn headers_have_a_size_limit() {
+    let server = start_default(hello()).await;
+    let mut client = Raw::connect(server.address).await;
+    let header = format!("X-Long: {}\r\n", "x".repeat(40_000));
+    client
+        .send(&format!("GET / HTTP/1.1\r\nHost: shop\r\n{header}\r\n"))
+        .await;
+    let answer = client.read_to_end().await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_gives_its_place_to_the_next() {
+    let big = vec![b'x'; 64 * 1024 * 1024];
+    let router = hello().route("/big", get(async move || big.clone()));
+    let options = HttpOptions {
+        write_stall_timeout: SHORT,
+        max_connections: 1,
+        ..HttpOptions::default()
+    };
+    let server = start(router, options).await;
+    let mut stalled = Raw::connect(server.address).await;
+    stalled.send("GET /big HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    let next = client().get(server.url("/")).send().await.unwrap();
+    assert_eq!(next.text().await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn the_connection_limit_makes_further_clients_wait_and_then_serves_them() {
+    let (release, first_done) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let (release, first_done, asked) =
+            (Arc::clone(&release), Arc::clone(&first_done), Arc::clone(&asked));
+        move || async move {
+            if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                release.notified().await;
+                first_done.store(true, Ordering::SeqCst);
+            }
+            first_done.load(Ordering::SeqCst).to_string()
+        }
+    };
+    let router = Router::new().route("/", get(handler));
+    let server = start(
+        router,
+        HttpOptions {
+            max_connections: 1,
+            ..HttpOptions::default()
+        },
+    )
+    .await;
+    let ask = async || {
+        let mut client = Raw::connect(server.address).await;
+        client
+            .send("GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+            .await;
+        client
+    };
+    let mut first = ask().await;
+    let mut second = ask().await;
+    let_others_run().await;
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        1,
+        "a second connection was served above the limit"
+    );
+    release.notify_one();
+    assert!(first.read_to_end().await.ends_with("true"));
+    assert!(second.read_to_end().await.ends_with("true"));
+}
+
+#[tokio::test]
+async fn a_malformed_request_line_is_answered_and_closed() {
+    let server = start_default(hello()).await;
+    for garbage in [
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{16}\u{3}\u{1}\u{2}hello tls",
+    ] {
+        let mut client = Raw::connect(server.address).await;
+        client.send(garbage).await;
+        let _ = client.0.shutdown().await;
+        let answer = client.read_to_end().await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"),
+            "{answer}"
+        );
+    }
+    assert_eq!(client().get(server.url("/")).send().await.unwrap().status(), 200);
+}
