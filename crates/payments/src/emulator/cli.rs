@@ -1,0 +1,120 @@
+//! The command line of `payment-emulator`, kept here so that its `main` stays a list of steps.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use super::{Options, Webhook};
+use crate::vipps::Credentials;
+
+/// Emulates the Vipps MobilePay ePayment API: payments, the customer's page, signed webhooks, and faults on demand.
+#[derive(Parser)]
+#[command(name = "payment-emulator", version)]
+pub struct Cli {
+    /// Accepted so that every program of this project starts alike.
+    #[arg(value_enum, hide = true)]
+    command: Option<Command>,
+    /// Address to listen on; port 0 takes a free one and logs it.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// Where customers reach this emulator, the start of every redirect URL [default: `http://LISTEN`].
+    #[arg(long, env = "PUBLIC_URL")]
+    public_url: Option<String>,
+    /// File that keeps payments and undelivered webhooks over a restart; without it they are forgotten.
+    #[arg(long, env = "DATA_FILE")]
+    data_file: Option<PathBuf>,
+    /// Where to send webhooks, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it none are sent.
+    #[arg(long, env = "WEBHOOK_URL", requires = "webhook_secret")]
+    webhook_url: Option<String>,
+    /// Secret that webhooks are signed with.
+    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
+    /// Longest wait between two tries of a webhook, in milliseconds.
+    #[arg(long, env = "WEBHOOK_MAX_RETRY_DELAY_MS", default_value_t = 5000)]
+    webhook_max_retry_delay_ms: u64,
+    /// Client id that merchants must present.
+    #[arg(long, env = "VIPPS_CLIENT_ID")]
+    vipps_client_id: String,
+    /// Client secret that merchants must present.
+    #[arg(long, env = "VIPPS_CLIENT_SECRET", hide_env_values = true)]
+    vipps_client_secret: String,
+    /// Subscription key that merchants must present.
+    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY", hide_env_values = true)]
+    vipps_subscription_key: String,
+    /// Merchant serial number that merchants must present.
+    #[arg(long, env = "VIPPS_MSN")]
+    vipps_msn: String,
+    /// Seconds a payment waits for the customer.
+    #[arg(long, env = "PAYMENT_TTL_S", default_value_t = 600)]
+    payment_ttl_s: u64,
+    /// Seconds an access token lives.
+    #[arg(long, env = "ACCESS_TOKEN_TTL_S", default_value_t = 3600)]
+    access_token_ttl_s: u64,
+    /// Payments kept before creating more is refused.
+    #[arg(long, env = "MAX_PAYMENTS", default_value_t = 1_000_000)]
+    max_payments: usize,
+    /// How log lines are written.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    log_format: LogFormat,
+    /// What is logged: a level, or directives such as `info,payments=debug`.
+    #[arg(long, env = "LOG_FILTER", default_value = "info")]
+    log_filter: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Command {
+    Serve,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Json,
+    Text,
+}
+
+impl Cli {
+    /// Starts logging to standard error.
+    pub fn start_logging(&self) -> Result<(), ParseError> {
+        let filter = EnvFilter::try_new(&self.log_filter)?;
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr);
+        match self.log_format {
+            LogFormat::Json => log.json().flatten_event(true).init(),
+            LogFormat::Text => log.init(),
+        }
+        Ok(())
+    }
+
+    /// What to run, once the address listened on is known.
+    pub fn into_options(self, address: SocketAddr) -> Options {
+        let max_retry_delay = Duration::from_millis(self.webhook_max_retry_delay_ms);
+        let merchant_serial_number = self.vipps_msn.clone();
+        Options {
+            public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
+            webhook: self
+                .webhook_url
+                .zip(self.webhook_secret)
+                .map(|(url, secret)| Webhook {
+                    url,
+                    secret,
+                    merchant_serial_number,
+                    max_retry_delay,
+                }),
+            credentials: Credentials {
+                client_id: self.vipps_client_id,
+                client_secret: self.vipps_client_secret,
+                subscription_key: self.vipps_subscription_key,
+                merchant_serial_number: self.vipps_msn,
+            },
+            data_file: self.data_file,
+            payment_ttl: Duration::from_secs(self.payment_ttl_s),
+            access_token_ttl: Duration::from_secs(self.access_token_ttl_s),
+            max_payments: self.max_payments,
+        }
+    }
+}

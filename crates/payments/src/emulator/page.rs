@@ -1,0 +1,193 @@
+//! What the customer sees: the page behind `redirectUrl`, and its two buttons.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::AppState;
+use super::payment::{Payment, Request, State as PaymentState};
+use super::problem::Problem;
+use super::store::Rejected;
+
+/// No scripts, no outside resources; the buttons lead here and from here to the shop.
+const SECURITY: [(header::HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/pay/{reference}", get(show))
+        .route("/pay/{reference}/approve", post(approve))
+        .route("/pay/{reference}/decline", post(decline))
+}
+
+async fn show(State(state): State<AppState>, Path(reference): Path<String>) -> Response {
+    match state.store.get(&reference).await {
+        Ok(payment) => page(StatusCode::OK, &payment),
+        Err(rejected) => message(rejected),
+    }
+}
+
+async fn approve(state: State<AppState>, reference: Path<String>, headers: HeaderMap) -> Response {
+    answer(state, reference, &headers, Request::Approve).await
+}
+
+async fn decline(state: State<AppState>, reference: Path<String>, headers: HeaderMap) -> Response {
+    answer(state, reference, &headers, Request::Decline).await
+}
+
+/// A browser is sent back to the shop; any other client gets JSON.
+async fn answer(
+    State(state): State<AppState>,
+    Path(reference): Path<String>,
+    headers: &HeaderMap,
+    request: Request,
+) -> Response {
+    let changed = state.store.change(&reference, request, None).await;
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let browser = accept.contains("text/html");
+    match changed {
+        Ok(after) if !browser => {
+            Json(json!({ "reference": reference, "state": after.state })).into_response()
+        }
+        Err(rejected) if !browser => Problem::from(rejected).into_response(),
+        Err(rejected @ (Rejected::NotFound | Rejected::Journal)) => message(rejected),
+        changed => match state.store.get(&reference).await {
+            Ok(payment) if changed.is_ok() => (
+                StatusCode::SEE_OTHER,
+                [(header::LOCATION, payment.creation.return_url)],
+            )
+                .into_response(),
+            Ok(payment) => page(StatusCode::CONFLICT, &payment),
+            Err(rejected) => message(rejected),
+        },
+    }
+}
+
+fn page(status: StatusCode, payment: &Payment) -> Response {
+    let creation = &payment.creation;
+    let (nb, en) = match payment.now.state {
+        PaymentState::Created => ("Vil du betale?", "Do you want to pay?"),
+        PaymentState::Authorized => ("Betalingen er godkjent.", "The payment is approved."),
+        PaymentState::Aborted => ("Betalingen er avvist.", "The payment is declined."),
+        PaymentState::Expired => (
+            "Tiden er ute. Ingenting er betalt.",
+            "Time is up. Nothing has been paid.",
+        ),
+        PaymentState::Terminated => (
+            "Betalingen er avbrutt av butikken.",
+            "The shop has cancelled the payment.",
+        ),
+    };
+    let actions = if payment.now.state == PaymentState::Created {
+        let reference = escape(&creation.reference);
+        format!(
+            "<form method=\"post\" action=\"/pay/{reference}/approve\">\
+             <button>Godkjenn <span lang=\"en\">/ Approve</span></button></form>\
+             <form method=\"post\" action=\"/pay/{reference}/decline\">\
+             <button class=\"no\">Avvis <span lang=\"en\">/ Decline</span></button></form>"
+        )
+    } else {
+        let back = escape(&creation.return_url);
+        format!(
+            "<p><a href=\"{back}\">Tilbake til butikken <span lang=\"en\">/ Back to the shop</span></a></p>"
+        )
+    };
+    let body = format!(
+        "<p class=\"amount\">{amount}</p><p>{description}</p><p><strong>{nb}</strong><br>\
+         <span lang=\"en\">{en}</span></p>{actions}",
+        amount = kroner(creation.amount_ore),
+        description = escape(&creation.description),
+    );
+    html(status, &body)
+}
+
+fn message(rejected: Rejected) -> Response {
+    let problem = Problem::from(rejected);
+    let (nb, en) = if problem.status == StatusCode::NOT_FOUND {
+        ("Vi finner ikke denne betalingen.", "This payment does not exist.")
+    } else {
+        ("Noe gikk galt. Prøv igjen.", "Something went wrong. Try again.")
+    };
+    html(
+        problem.status,
+        &format!("<p><strong>{nb}</strong><br><span lang=\"en\">{en}</span></p>"),
+    )
+}
+
+fn html(status: StatusCode, body: &str) -> Response {
+    let document = format!(
+        "<!doctype html><html lang=\"nb\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Testbetaling</title>\
+         <style>{STYLE}</style></head><body><main><h1>Testbetaling <span lang=\"en\">/ Test payment</span></h1>\
+         {body}</main></body></html>"
+    );
+    let content_type = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (status, content_type, SECURITY, document).into_response()
+}
+
+const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;margin:0;background:#f4f1ff;color:#1d1a2b}\
+main{max-width:26rem;margin:0 auto;padding:1.5rem}h1{font-size:1.2rem}.amount{font-size:2rem;font-weight:700;margin:0}\
+button{font:inherit;font-weight:600;width:100%;min-height:3.2rem;margin:.4rem 0;border:0;border-radius:.6rem;\
+background:#4a2fd0;color:#fff}button.no{background:#fff;color:#1d1a2b;border:2px solid #1d1a2b}\
+button:focus-visible{outline:3px solid #f2a900;outline-offset:2px}";
+
+/// `10 000,50 kr`, with no-break spaces.
+fn kroner(ore: i64) -> String {
+    let digits = (ore / 100).to_string();
+    let mut grouped = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            grouped.push('\u{a0}');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped},{:02}\u{a0}kr", ore % 100)
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_in_norwegian() {
+        assert_eq!(kroner(1_000_050), "10\u{a0}000,50\u{a0}kr");
+        assert_eq!(kroner(5), "0,05\u{a0}kr");
+        assert_eq!(kroner(100_000_000), "1\u{a0}000\u{a0}000,00\u{a0}kr");
+    }
+
+    #[test]
+    fn texts_can_not_become_markup() {
+        assert_eq!(
+            escape("<a href='x' b=\"&\">"),
+            "&lt;a href=&#39;x&#39; b=&quot;&amp;&quot;&gt;"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! One payment: what may happen to it, decided without I/O and recorded as a change.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The largest amount taken, in øre.
+pub(super) const MAX_AMOUNT_ORE: i64 = 100_000_000_000;
+/// More idempotency keys on one payment than this are refused, so that a payment can't grow without end.
+const MAX_CHANGES: usize = 1000;
+
+/// What a payment was created with. Immutable.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Creation {
+    pub(super) reference: String,
+    pub(super) idempotency_key: String,
+    /// Tells a repetition of the same request from another under the same key.
+    pub(super) fingerprint: String,
+    pub(super) amount_ore: i64,
+    pub(super) description: String,
+    pub(super) return_url: String,
+    pub(super) psp_reference: Uuid,
+    pub(super) at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+/// Something that happened to a payment after its creation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Change {
+    pub(super) name: Name,
+    pub(super) amount_ore: i64,
+    pub(super) psp_reference: Uuid,
+    pub(super) at: DateTime<Utc>,
+    /// The merchant's key; absent if the customer or the clock did it.
+    pub(super) key: Option<Key>,
+}
+
+/// An idempotency key and what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Key {
+    pub(super) value: String,
+    pub(super) request: Request,
+}
+
+/// What a merchant or a customer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    Approve,
+    Decline,
+    Capture(i64),
+    Refund(i64),
+    Cancel { only_if_not_authorized: bool },
+}
+
+/// What happened, in the words of the webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Name {
+    Created,
+    Authorized,
+    Aborted,
+    Expired,
+    Terminated,
+    Cancelled,
+    Captured,
+    Refunded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum State {
+    Created,
+    Authorized,
+    Aborted,
+    Expired,
+    Terminated,
+}
+
+/// The sums.
+#[expect(clippy::struct_field_names, reason = "units stand last in every name")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Aggregate {
+    pub(super) authorized_ore: i64,
+    pub(super) captured_ore: i64,
+    pub(super) cancelled_ore: i64,
+    pub(super) refunded_ore: i64,
+}
+
+/// How a payment stood right after a change: the answer to it, also when it is asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) state: State,
+    pub(super) aggregate: Aggregate,
+    pub(super) psp_reference: Uuid,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Payment {
+    pub(super) creation: Creation,
+    pub(super) now: Standing,
+    /// Everything that happened, creation first: what webhooks are made of.
+    pub(super) history: Vec<Change>,
+    /// How many of `history` need no (further) delivery.
+    pub(super) settled_webhooks: usize,
+    answers: BTreeMap<String, (Request, Standing)>,
+}
+
+/// Why a request is not granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the payment is not waiting for the customer")]
+    NotWaiting,
+    #[error("the payment is not authorized")]
+    NotAuthorized,
+    #[error("the amount must be above zero")]
+    Amount,
+    #[error("the amount exceeds what is authorized and neither captured nor cancelled")]
+    ExceedsAuthorized,
+    #[error("the amount exceeds what is captured and not refunded")]
+    ExceedsCaptured,
+    #[error("nothing is left to cancel")]
+    NothingToCancel,
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("the payment has been changed too many times")]
+    TooManyChanges,
+}
+
+/// The outcome of a decision.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// This happens.
+    Happens(Name, i64),
+    /// It happened before; this was the answer.
+    Known(Standing),
+}
+
+impl Payment {
+    pub(super) fn new(creation: Creation) -> Self {
+        let created = Change {
+            name: Name::Created,
+            amount_ore: creation.amount_ore,
+            psp_reference: creation.psp_reference,
+            at: creation.at,
+            key: None,
+        };
+        Self {
+            now: Standing {
+                state: State::Created,
+                aggregate: Aggregate::default(),
+                psp_reference: creation.psp_reference,
+            },
+            history: vec![created],
+            settled_webhooks: 0,
+            answers: BTreeMap::new(),
+            creation,
+        }
+    }
+
+    pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.now.state == State::Created && now >= self.creation.expires_at
+    }
+
+    pub(super) fn count(&self, name: Name) -> usize {
+        self.history.iter().filter(|change| change.name == name).count()
+    }
+
+    /// What `request` leads to, under the merchant's `key` if it is a merchant's.
+    pub(super) fn decide(&self, request: Request, key: Option<&str>) -> Result<Decision, Refusal> {
+        if let Some((used_for, answer)) = key.and_then(|key| self.answers.get(key)) {
+            return if *used_for == request {
+                Ok(Decision::Known(*answer))
+            } else {
+                Err(Refusal::KeyReused)
+            };
+        }
+        if self.history.len() > MAX_CHANGES {
+            return Err(Refusal::TooManyChanges);
+        }
+        match request {
+            Request::Approve => self.answer_of_customer(Name::Authorized, State::Authorized),
+            Request::Decline => self.answer_of_customer(Name::Aborted, State::Aborted),
+            Request::Capture(amount_ore) => self.capture(amount_ore),
+            Request::Refund(amount_ore) => self.refund(amount_ore),
+            Request::Cancel {
+                only_if_not_authorized,
+            } => self.cancel(only_if_not_authorized),
+        }
+    }
+
+    /// A button may be pressed twice; the second press changes nothing.
+    fn answer_of_customer(&self, name: Name, leads_to: State) -> Result<Decision, Refusal> {
+        match self.now.state {
+            State::Created => Ok(Decision::Happens(name, self.creation.amount_ore)),
+            state if state == leads_to => Ok(Decision::Known(self.now)),
+            _ => Err(Refusal::NotWaiting),
+        }
+    }
+
+    fn capture(&self, amount_ore: i64) -> Result<Decision, Refusal> {
+        self.must_be_authorized()?;
+        positive(amount_ore)?;
+        if amount_ore > self.left_to_capture() {
+            return Err(Refusal::ExceedsAuthorized);
+        }
+        Ok(Decision::Happens(Name::Captured, amount_ore))
+    }
+
+    fn refund(&self, amount_ore: i64) -> Result<Decision, Refusal> {
+        self.must_be_authorized()?;
+        positive(amount_ore)?;
+        if amount_ore > self.now.aggregate.captured_ore - self.now.aggregate.refunded_ore {
+            return Err(Refusal::ExceedsCaptured);
+        }
+        Ok(Decision::Happens(Name::Refunded, amount_ore))
+    }
+
+    /// Before approval it ends the payment; after, it releases what is not captured and the state stays.
+    fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, Refusal> {
+        if self.now.state == State::Created {
+            return Ok(Decision::Happens(Name::Terminated, self.creation.amount_ore));
+        }
+        self.must_be_authorized()?;
+        let left = self.left_to_capture();
+        if left == 0 || only_if_not_authorized {
+            return Err(Refusal::NothingToCancel);
+        }
+        Ok(Decision::Happens(Name::Cancelled, left))
+    }
+
+    fn must_be_authorized(&self) -> Result<(), Refusal> {
+        if self.now.state == State::Authorized {
+            Ok(())
+        } else {
+            Err(Refusal::NotAuthorized)
+        }
+    }
+
+    fn left_to_capture(&self) -> i64 {
+        self.now.aggregate.authorized_ore - self.now.aggregate.captured_ore - self.now.aggregate.cancelled_ore
+    }
+
+    /// Makes it so: the same for a new change and for one read from the journal.
+    pub(super) fn apply(&mut self, change: Change) {
+        let Standing {
+            state,
+            aggregate,
+            psp_reference,
+        } = &mut self.now;
+        match change.name {
+            Name::Created => {}
+            Name::Authorized => {
+                *state = State::Authorized;
+                aggregate.authorized_ore = change.amount_ore;
+            }
+            Name::Aborted => *state = State::Aborted,
+            Name::Expired => *state = State::Expired,
+            Name::Terminated => {
+                *state = State::Terminated;
+                aggregate.cancelled_ore = change.amount_ore;
+            }
+            Name::Cancelled => aggregate.cancelled_ore += change.amount_ore,
+            Name::Captured => aggregate.captured_ore += change.amount_ore,
+            Name::Refunded => aggregate.refunded_ore += change.amount_ore,
+        }
+        *psp_reference = change.psp_reference;
+        if let Some(key) = &change.key {
+            self.answers.insert(key.value.clone(), (key.request, self.now));
+        }
+        self.history.push(change);
+    }
+}
+
+fn positive(amount_ore: i64) -> Result<(), Refusal> {
+    if amount_ore > 0 {
+        Ok(())
+    } else {
+        Err(Refusal::Amount)
+    }
+}
+
+#[cfg(test)]
+mod tests;

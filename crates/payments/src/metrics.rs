@@ -1,0 +1,42 @@
+//! The metrics of this crate. Labels are bounded: `provider` and `operation` by the code, `outcome` by [`Error`].
+
+use std::time::Duration;
+
+use crate::port::Error;
+
+/// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
+pub const REQUESTS: &str = "bilsport_payments_requests_total";
+/// Seconds until a call to the provider ended, retries included. Labels: `provider`, `operation`.
+pub const REQUEST_SECONDS: &str = "bilsport_payments_request_seconds";
+
+/// Registers the help texts; call once, after the recorder is installed.
+pub fn describe() {
+    metrics::describe_counter!(
+        REQUESTS,
+        "Calls to the payment provider, by operation and outcome"
+    );
+    metrics::describe_histogram!(
+        REQUEST_SECONDS,
+        metrics::Unit::Seconds,
+        "Time until a call to the payment provider ended, retries included"
+    );
+}
+
+pub(crate) fn request(
+    provider: &'static str,
+    operation: &'static str,
+    elapsed: Duration,
+    error: Option<&Error>,
+) {
+    let outcome = match error {
+        None => "ok",
+        Some(Error::NotFound) => "not_found",
+        Some(Error::Refused { .. }) => "refused",
+        Some(Error::Unavailable(_)) => "unavailable",
+        Some(Error::Protocol(_)) => "protocol",
+    };
+    metrics::counter!(REQUESTS, "provider" => provider, "operation" => operation, "outcome" => outcome)
+        .increment(1);
+    metrics::histogram!(REQUEST_SECONDS, "provider" => provider, "operation" => operation)
+        .record(elapsed.as_secs_f64());
+}
