@@ -1,0 +1,80 @@
+//! Flags and environment.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use service::{
+    auth::AuthOptions, http::HttpOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions,
+};
+
+use crate::Cursors;
+
+/// Answers every GET of the license shop from the read model.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API until SIGTERM or SIGINT
+    Serve(Box<ServeOptions>),
+}
+
+/// Options of `serve`. Each is a flag and an environment variable.
+#[derive(Debug, Args)]
+// A page is read in milliseconds; what takes seconds is refused rather than left to pile up.
+#[command(mut_arg("db_statement_timeout_s", |arg| arg.default_value("5")))]
+pub struct ServeOptions {
+    /// Where the API listens
+    #[arg(
+        long,
+        env = "LISTEN",
+        default_value = "127.0.0.1:8081",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+    /// Where metrics and health are served
+    #[arg(
+        long,
+        env = "OPS_LISTEN",
+        default_value = "127.0.0.1:9081",
+        value_name = "ADDRESS"
+    )]
+    pub ops_listen: SocketAddr,
+    /// The read database, as a role that can only select
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// Signs page cursors: at least 32 bytes, the same for all instances
+    #[arg(long, env = "CURSOR_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub cursor_secret: Option<Secret>,
+    /// A file that holds the cursor secret, instead of giving it directly
+    #[arg(long, env = "CURSOR_SECRET_FILE", value_name = "PATH")]
+    pub cursor_secret_file: Option<PathBuf>,
+    /// Which tokens are accepted.
+    #[command(flatten)]
+    pub auth: AuthOptions,
+    /// Limits of the database pool.
+    #[command(flatten)]
+    pub pool: PoolOptions,
+    /// Limits of HTTP.
+    #[command(flatten)]
+    pub http: HttpOptions,
+    /// How and what to log.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+impl ServeOptions {
+    /// The cursors, with the secret that was given; there is no default, since a known secret signs anything.
+    pub fn cursors(&self) -> anyhow::Result<Cursors> {
+        Secret::from_flag_or_file(self.cursor_secret.clone(), self.cursor_secret_file.clone())?
+            .context("a cursor secret is required: --cursor-secret, CURSOR_SECRET or CURSOR_SECRET_FILE")
+            .and_then(|secret| Cursors::new(secret.expose().as_bytes()))
+    }
+}

@@ -1,0 +1,209 @@
+//! Where the next page starts, sealed so that only the one who got it can use it, for the list it came from.
+//!
+//! A cursor holds the last row's sort key and id, and is signed together with the resource, sort, filters and reader.
+//! Nothing is kept on the server, so cursors survive restarts and work at every instance with the same secret.
+
+use anyhow::ensure;
+use aws_lc_rs::hmac;
+use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use read_model::{Direction, Place, Resource, Sort};
+use serde::{Deserialize, Serialize};
+use service::problem::Problem;
+use uuid::Uuid;
+
+use crate::metrics;
+
+/// Bytes of secret that HMAC-SHA256 deserves.
+const MIN_SECRET_BYTES: usize = 32;
+/// Bytes of an HMAC-SHA256 tag.
+const TAG_BYTES: usize = 32;
+/// Longer than any cursor that was made here.
+const MAX_CURSOR_BYTES: usize = 4096;
+
+/// Makes and checks cursors. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Cursors {
+    key: hmac::Key,
+}
+
+/// What a cursor is good for: a change of any of these makes it another list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Binding<'a, F> {
+    resource: &'static str,
+    sort: &'static str,
+    direction: Direction,
+    filter: &'a F,
+    reader: Option<Uuid>,
+}
+
+impl<'a, F: Serialize> Binding<'a, F> {
+    /// `reader` is `None` for a public list.
+    pub(crate) fn new(
+        resource: &'static Resource,
+        sort: &'static Sort,
+        direction: Direction,
+        filter: &'a F,
+        reader: Option<Uuid>,
+    ) -> Self {
+        Self {
+            resource: resource.name,
+            sort: sort.name,
+            direction,
+            filter,
+            reader,
+        }
+    }
+}
+
+/// What a cursor says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// The last row of the page before.
+    pub(crate) place: Place,
+    /// The log that this place belongs to.
+    pub(crate) epoch: Uuid,
+}
+
+impl Cursors {
+    /// With a secret of at least 32 bytes.
+    pub fn new(secret: &[u8]) -> anyhow::Result<Self> {
+        ensure!(
+            secret.len() >= MIN_SECRET_BYTES,
+            "the cursor secret has {} bytes and needs at least {MIN_SECRET_BYTES}",
+            secret.len()
+        );
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+        })
+    }
+
+    /// Seals a cursor.
+    pub(crate) fn seal<F: Serialize>(
+        &self,
+        cursor: &Cursor,
+        binding: &Binding<'_, F>,
+    ) -> Result<String, serde_json::Error> {
+        let body = serde_json::to_vec(cursor)?;
+        let tag = hmac::sign(&self.key, &signed(&body, binding)?);
+        Ok(URL_SAFE_NO_PAD.encode([tag.as_ref(), &body].concat()))
+    }
+
+    /// Opens a cursor that was sealed for the same binding.
+    pub(crate) fn open<F: Serialize>(
+        &self,
+        sealed: &str,
+        binding: &Binding<'_, F>,
+    ) -> Result<Cursor, Problem> {
+        self.verified(sealed, binding).ok_or_else(invalid)
+    }
+
+    fn verified<F: Serialize>(&self, sealed: &str, binding: &Binding<'_, F>) -> Option<Cursor> {
+        if sealed.len() > MAX_CURSOR_BYTES {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (tag, body) = bytes.split_at_checked(TAG_BYTES)?;
+        hmac::verify(&self.key, &signed(body, binding).ok()?, tag).ok()?;
+        serde_json::from_slice(body).ok()
+    }
+}
+
+/// 400: the cursor is forged, someone else's, or for another list.
+pub(crate) fn invalid() -> Problem {
+    ::metrics::counter!(metrics::CURSORS_REFUSED).increment(1);
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "cursor_invalid",
+        "Sidepekeren gjelder ikke for denne listen. Begynn på første side.",
+        "The cursor does not belong to this list. Start from the first page.",
+    )
+    .field(
+        "/cursor",
+        "cursor_invalid",
+        "Sidepekeren er ugyldig.",
+        "The cursor is not valid.",
+    )
+}
+
+/// Body and binding, with the body's length in front so that no byte can move from one to the other.
+fn signed<F: Serialize>(body: &[u8], binding: &Binding<'_, F>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut message = (body.len() as u64).to_be_bytes().to_vec();
+    message.extend_from_slice(body);
+    serde_json::to_writer(&mut message, binding)?;
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use read_model::{CLUBS, LICENSES, ORDERS, SortValue};
+    use serde_json::json;
+
+    use super::*;
+
+    fn cursor() -> Cursor {
+        Cursor {
+            place: Place {
+                sort: SortValue::Text("Bodø".into()),
+                id: Uuid::max(),
+            },
+            epoch: Uuid::nil(),
+        }
+    }
+
+    #[test]
+    fn only_the_same_list_and_reader_opens_it() {
+        let cursors = Cursors::new(&[7; 32]).unwrap();
+        let (filter, other) = (json!({"q": "a"}), json!({"q": "b"}));
+        let (me, you) = (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(2)));
+        let (sort, ascending) = (&ORDERS.sorts[0], Direction::Ascending);
+        let sealed = cursors
+            .seal(&cursor(), &Binding::new(&ORDERS, sort, ascending, &filter, me))
+            .unwrap();
+        let open = |binding| cursors.open(&sealed, &binding).ok();
+        assert_eq!(
+            open(Binding::new(&ORDERS, sort, ascending, &filter, me)),
+            Some(cursor())
+        );
+        assert_eq!(open(Binding::new(&ORDERS, sort, ascending, &filter, you)), None);
+        assert_eq!(open(Binding::new(&ORDERS, sort, ascending, &filter, None)), None);
+        assert_eq!(open(Binding::new(&ORDERS, sort, ascending, &other, me)), None);
+        assert_eq!(
+            open(Binding::new(&ORDERS, sort, Direction::Descending, &filter, me)),
+            None
+        );
+        assert_eq!(
+            open(Binding::new(&ORDERS, &ORDERS.sorts[1], ascending, &filter, me)),
+            None
+        );
+        assert_eq!(open(Binding::new(&LICENSES, sort, ascending, &filter, me)), None);
+    }
+
+    #[test]
+    fn any_other_byte_or_secret_refuses_it() {
+        let cursors = Cursors::new(&[7; 32]).unwrap();
+        let binding = Binding::new(&CLUBS, &CLUBS.sorts[0], Direction::Ascending, &(), None);
+        let sealed = cursors.seal(&cursor(), &binding).unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
+        for index in 0..bytes.len() {
+            let mut forged = bytes.clone();
+            forged[index] ^= 1;
+            assert!(
+                cursors.open(&URL_SAFE_NO_PAD.encode(forged), &binding).is_err(),
+                "byte {index}"
+            );
+        }
+        assert!(Cursors::new(&[8; 32]).unwrap().open(&sealed, &binding).is_err());
+        for malformed in ["", "a", "=", "æøå", &"A".repeat(5000)] {
+            assert_eq!(
+                cursors.open(malformed, &binding).unwrap_err().code(),
+                "cursor_invalid"
+            );
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(Cursors::new(&[7; 31]).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! `GET /api/v1/orders/{order_id}`
+
+use axum::{extract::State, response::Response};
+use read_model::{ORDERS, OrderFilter};
+use service::{auth::Principal, extract::Path, problem::Problem};
+use uuid::Uuid;
+
+use crate::{
+    AppState,
+    answer::{self, Audience},
+    parameters::Parameters,
+    scope::scope,
+    view,
+};
+
+pub(crate) async fn get_order(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(order_id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let order_id = Uuid::try_parse(&order_id).map_err(|_| view::not_an_id("/order_id"))?;
+    let view = view::of_one(parameters, &ORDERS)?;
+    let filter = OrderFilter {
+        order_id: Some(order_id),
+        ..OrderFilter::default()
+    };
+    let conditions = filter.within(&scope(&principal));
+    answer::one(&state, view, conditions, Audience::Personal(&principal)).await
+}

@@ -1,0 +1,38 @@
+//! `GET /api/v1/orders`
+
+use axum::{extract::State, response::Response};
+use read_model::{ORDER_STATUSES, ORDERS, OrderFilter};
+use service::{auth::Principal, problem::Problem};
+
+use crate::{
+    AppState,
+    answer::{self, Audience},
+    parameters::Parameters,
+    scope::scope,
+    view,
+};
+
+pub(crate) async fn list_orders(
+    State(state): State<AppState>,
+    principal: Principal,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let filter = OrderFilter {
+        order_id: None,
+        status: parameters.choice("status", ORDER_STATUSES),
+        club_id: parameters.uuid("club_id"),
+        license_type: parameters.text("license_type"),
+        provider: parameters.text("provider"),
+        created_from: parameters.moment_from("created_from"),
+        created_before: parameters.moment_before("created_to"),
+        activity_from: parameters.date("activity_from"),
+        activity_to: parameters.date("activity_to"),
+        total_min_ore: parameters.integer("total_min_ore", 0..=i64::MAX),
+        total_max_ore: parameters.integer("total_max_ore", 0..=i64::MAX),
+        customer_id: parameters.uuid("customer_id"),
+        q: parameters.text("q"),
+    };
+    let view = view::of_list(parameters, &ORDERS)?;
+    let conditions = filter.within(&scope(&principal));
+    answer::list(&state, view, &filter, conditions, Audience::Personal(&principal)).await
+}

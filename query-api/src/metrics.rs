@@ -1,0 +1,36 @@
+//! The names of every metric this process adds to those of `service`.
+
+use metrics::{Unit, describe_counter, describe_histogram};
+
+/// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
+pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
+/// Reads that gave no answer, by `reason` (`timeout`, `unavailable`, `internal`).
+pub const READ_FAILURES: &str = "bilsport_query_read_failures_total";
+/// Time that a `min_position` waited, by `outcome` (`reached`, `lagging`).
+pub const MIN_POSITION_SECONDS: &str = "bilsport_query_min_position_seconds";
+/// Cursors that were refused.
+pub const CURSORS_REFUSED: &str = "bilsport_query_cursors_refused_total";
+/// Answers without a body because the caller has it already, by `resource`.
+pub const NOT_MODIFIED: &str = "bilsport_query_not_modified_total";
+/// Lost connections of the task that follows the projection.
+pub const FOLLOW_FAILURES: &str = "bilsport_query_follow_failures_total";
+
+/// Describes them to the recorder.
+pub fn describe() {
+    describe_histogram!(READ_SECONDS, Unit::Seconds, "Time to read from the database");
+    describe_counter!(READ_FAILURES, "Reads that gave no answer");
+    describe_histogram!(
+        MIN_POSITION_SECONDS,
+        Unit::Seconds,
+        "Time that a min_position waited"
+    );
+    describe_counter!(CURSORS_REFUSED, "Cursors that were refused");
+    describe_counter!(
+        NOT_MODIFIED,
+        "Answers without a body because the caller has it already"
+    );
+    describe_counter!(
+        FOLLOW_FAILURES,
+        "Lost connections of the task that follows the projection"
+    );
+}

@@ -1,0 +1,22 @@
+//! Every route of this service.
+
+use axum::{Router, routing::get};
+
+use crate::{
+    AppState, get_license::get_license, get_order::get_order, list_clubs::list_clubs,
+    list_license_types::list_license_types, list_licenses::list_licenses, list_orders::list_orders,
+};
+
+/// The routes, without the layers that [`service::http::serve`] puts around them.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        // Personal: one's own, an organizer's clubs', or staff.
+        .route("/api/v1/orders", get(list_orders))
+        .route("/api/v1/orders/{order_id}", get(get_order))
+        .route("/api/v1/licenses", get(list_licenses))
+        .route("/api/v1/licenses/{license_id}", get(get_license))
+        // Public.
+        .route("/api/v1/license-types", get(list_license_types))
+        .route("/api/v1/clubs", get(list_clubs))
+        .with_state(state)
+}

@@ -1,0 +1,343 @@
+//! Each filter, alone: what it finds among rows that differ in just that, and what it refuses.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{rows, support::App};
+
+const CLUB: Uuid = Uuid::from_u128(0xc1);
+const CUSTOMER: Uuid = Uuid::from_u128(0xc2);
+
+#[tokio::test]
+async fn orders() -> Result<()> {
+    let app = App::start().await?;
+    let staff = app.staff();
+    let line = |date: &str, days: u8| json!({"activity_date": date, "activity_days": days});
+    let cases: [(&str, Value, &[&str], &[&str]); 13] = [
+        (
+            "status",
+            json!({"status": "refund_pending"}),
+            &["status=refund_pending"],
+            &["status=paid"],
+        ),
+        (
+            "club",
+            json!({"club_ids": [Uuid::nil(), CLUB]}),
+            &["club_id=00000000-0000-0000-0000-0000000000c1"],
+            &[],
+        ),
+        (
+            "license type",
+            json!({"license_types": ["a", "b"]}),
+            &["license_type=a", "license_type=b"],
+            &["license_type=c", "license_type="],
+        ),
+        (
+            "provider",
+            json!({"payment_provider": "nexi"}),
+            &["provider=nexi"],
+            &["provider=ne"],
+        ),
+        (
+            "created late",
+            json!({"created_at": "2026-12-01T00:00:00Z"}),
+            &[
+                "created_from=2026-12-01T00:00:00Z",
+                "created_from=2026-12-01",
+                "created_from=2026-11-30",
+            ],
+            &["created_from=2026-12-02"],
+        ),
+        (
+            "created early",
+            json!({"created_at": "2020-12-31T22:59:59Z"}),
+            &["created_to=2020-12-31", "created_to=2020-12-31T22:59:59.001Z"],
+            &["created_to=2020-12-30", "created_to=2020-12-31T22:59:59Z"],
+        ),
+        (
+            "late activity",
+            json!({"activity_from": "2027-01-01", "activity_to": "2027-01-01", "lines": [line("2027-01-01", 1)]}),
+            &[
+                "activity_from=2027-01-01",
+                "activity_from=2027-01-01&activity_to=2027-01-02",
+            ],
+            &["activity_from=2027-01-02"],
+        ),
+        (
+            "early activity",
+            json!({"activity_from": "2020-01-01", "activity_to": "2020-01-01", "lines": [line("2020-01-01", 1)]}),
+            &["activity_to=2020-01-01"],
+            &["activity_to=2019-12-31"],
+        ),
+        (
+            "two activities",
+            json!({"activity_from": "2028-06-01", "activity_to": "2028-06-30", "lines": [line("2028-06-01", 3), line("2028-06-30", 1)]}),
+            &[
+                "activity_from=2028-06-03&activity_to=2028-06-03",
+                "activity_from=2028-06-30&activity_to=2028-07-30",
+            ],
+            &["activity_from=2028-06-04&activity_to=2028-06-29"],
+        ),
+        (
+            "dear",
+            json!({"total_ore": 99_900}),
+            &["total_min_ore=99900"],
+            &["total_min_ore=99901"],
+        ),
+        (
+            "cheap",
+            json!({"total_ore": 100}),
+            &["total_max_ore=100"],
+            &["total_max_ore=99"],
+        ),
+        (
+            "customer",
+            json!({"customer_id": CUSTOMER}),
+            &["customer_id=00000000-0000-0000-0000-0000000000c2"],
+            &[],
+        ),
+        (
+            "words",
+            json!({"search": "BL-7K2QM-4XN9D Bjørn Ødegård bjorn@example.no EK 12345 100%_sikker"}),
+            &[
+                "q=bl-7k2qm",
+                "q=%C3%98DEG%C3%85RD",
+                "q=bj%C3%B8rn",
+                "q=12345%20bj%C3%B8rn",
+                "q=EXAMPLE.no",
+                "q=100%25_",
+                "q=d",
+            ],
+            &[
+                "q=bjornx",
+                "q=7k2qm%20kari",
+                "q=100%25%25",
+                "q=____________________",
+                "q=%25example%25",
+                "q=%5C",
+            ],
+        ),
+    ];
+    for (name, row, finds, misses) in cases {
+        // Nothing else may match, so each case has a table of its own: one ordinary order, and this one.
+        app.projector.batch_execute("truncate orders").await?;
+        rows::order(&app.projector, json!({"order_number": "ordinary"})).await?;
+        let id = rows::order(&app.projector, row).await?.to_string();
+        for query in finds {
+            let found = app
+                .get(&format!("/api/v1/orders?count=true&{query}"), &staff)
+                .await;
+            assert_eq!(
+                (found.column("order_id"), &found.body["total"]),
+                (vec![id.clone()], &json!(1)),
+                "{name}: {query}"
+            );
+        }
+        for query in misses {
+            let found = app
+                .get(&format!("/api/v1/orders?{query}"), &staff)
+                .await
+                .column("order_id");
+            let ignored = query.ends_with('=');
+            assert_eq!(found.contains(&id), ignored, "{name}: {query}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn licenses() -> Result<()> {
+    let app = App::start().await?;
+    let staff = app.staff();
+    let cases: [(&str, Value, &[&str], &[&str]); 9] = [
+        (
+            "order",
+            json!({"order_id": CLUB}),
+            &["order_id=00000000-0000-0000-0000-0000000000c1"],
+            &[],
+        ),
+        (
+            "status",
+            json!({"status": "checked_in"}),
+            &["status=checked_in"],
+            &["status=revoked"],
+        ),
+        (
+            "club",
+            json!({"club_id": CLUB}),
+            &["club_id=00000000-0000-0000-0000-0000000000c1"],
+            &[],
+        ),
+        (
+            "license type",
+            json!({"license_type": "bane"}),
+            &["license_type=bane"],
+            &["license_type=ban"],
+        ),
+        (
+            "category",
+            json!({"category": "track_day"}),
+            &["category=track_day"],
+            &["category=test"],
+        ),
+        (
+            "discipline",
+            json!({"discipline": "rally"}),
+            &["discipline=rally"],
+            &["discipline=drift"],
+        ),
+        (
+            "role",
+            json!({"role": "passenger"}),
+            &["role=passenger"],
+            &["role=codriver"],
+        ),
+        (
+            "activity",
+            json!({"activity_date": "2027-06-04", "activity_days": 3}),
+            &[
+                "activity_from=2027-06-06",
+                "activity_from=2027-06-04&activity_to=2027-06-04",
+            ],
+            &[
+                "activity_from=2027-06-07",
+                "activity_from=2027-06-01&activity_to=2027-06-03",
+            ],
+        ),
+        (
+            "words",
+            json!({"search": "Ærlig Ås EK12345"}),
+            &["q=%C3%A5s%20%C3%A6rlig", "q=ek123"],
+            &["q=as", "q=kari"],
+        ),
+    ];
+    for (name, row, finds, misses) in cases {
+        app.projector.batch_execute("truncate licenses").await?;
+        rows::license(&app.projector, json!({})).await?;
+        let id = rows::license(&app.projector, row).await?.to_string();
+        for query in finds {
+            let found = app
+                .get(&format!("/api/v1/licenses?{query}"), &staff)
+                .await
+                .column("license_id");
+            assert_eq!(found, [id.clone()], "{name}: {query}");
+        }
+        for query in misses {
+            let found = app
+                .get(&format!("/api/v1/licenses?{query}"), &staff)
+                .await
+                .column("license_id");
+            assert!(!found.contains(&id), "{name}: {query}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_catalogue_and_clubs() -> Result<()> {
+    let app = App::start().await?;
+    rows::license_type(
+        &app.projector,
+        json!({"code": "a", "name_nb": "Bilcross", "name_en": "Bilcross"}),
+    )
+    .await?;
+    rows::license_type(
+        &app.projector,
+        json!({"code": "b", "name_nb": "Båt", "name_en": "Boat", "category": "test", "role": "passenger", "status": "retired"}),
+    )
+    .await?;
+    for (query, expected) in [
+        ("", &["a", "b"][..]),
+        ("sort=-code", &["b", "a"]),
+        ("sort=name_nb", &["a", "b"]),
+        ("category=test", &["b"]),
+        ("role=driver", &["a"]),
+        ("status=retired", &["b"]),
+        ("q=b%C3%85t", &["b"]),
+        ("q=boat", &["b"]),
+        ("q=bat", &[]),
+        ("status=active&role=passenger", &[]),
+    ] {
+        let found = app
+            .get_anonymously(&format!("/api/v1/license-types?{query}"))
+            .await;
+        assert_eq!(found.column("code"), expected, "{query}");
+    }
+    let found = app.get_anonymously("/api/v1/license-types?category=test").await;
+    assert_eq!(found.body["items"][0]["price_ore"], 42_000);
+    rows::club(&app.projector, "Ålesund Motorsport").await?;
+    rows::club(&app.projector, "NMK Bodø").await?;
+    let found = app.get_anonymously("/api/v1/clubs?q=%C3%A5LESUND").await;
+    assert_eq!(found.column("name"), ["Ålesund Motorsport"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn values_that_cannot_be_are_refused_by_name() -> Result<()> {
+    let app = App::start().await?;
+    let staff = app.staff();
+    for (path, pointer, code) in [
+        ("orders?status=open", "/status", "invalid_choice"),
+        ("orders?club_id=1", "/club_id", "invalid_uuid"),
+        ("orders?customer_id=", "/customer_id", "invalid_uuid"),
+        ("orders?created_from=yesterday", "/created_from", "invalid_moment"),
+        ("orders?created_to=2026-02-30", "/created_to", "invalid_moment"),
+        (
+            "orders?activity_from=01.02.2026",
+            "/activity_from",
+            "invalid_date",
+        ),
+        (
+            "orders?activity_to=2026-06-05T00:00:00Z",
+            "/activity_to",
+            "invalid_date",
+        ),
+        ("orders?total_min_ore=-1", "/total_min_ore", "invalid_number"),
+        (
+            "orders?total_max_ore=9223372036854775808",
+            "/total_max_ore",
+            "invalid_number",
+        ),
+        ("orders?sort=customer_id", "/sort", "invalid_choice"),
+        ("orders?sort=--created_at", "/sort", "invalid_choice"),
+        ("orders?count=1", "/count", "invalid_boolean"),
+        ("orders?min_position=-1", "/min_position", "invalid_number"),
+        (
+            "orders?min_position=9223372036854775808",
+            "/min_position",
+            "invalid_number",
+        ),
+        ("licenses?role=chef", "/role", "invalid_choice"),
+        ("licenses?order_id=x", "/order_id", "invalid_uuid"),
+        ("license-types?status=new", "/status", "invalid_choice"),
+        (
+            "orders?status=paid&status=placed",
+            "/status",
+            "duplicate_parameter",
+        ),
+    ] {
+        let answer = app.get(&format!("/api/v1/{path}"), &staff).await;
+        assert!(answer.is(400, "invalid_parameter"), "{path}: {answer:?}");
+        let error = &answer.body["errors"][0];
+        assert_eq!(
+            (error["pointer"].as_str(), error["code"].as_str()),
+            (Some(pointer), Some(code)),
+            "{path}"
+        );
+        assert!(
+            error["message_nb"].is_string() && error["message_en"].is_string(),
+            "{path}"
+        );
+    }
+    for (path, pointer) in [
+        ("orders/1", "/order_id"),
+        ("licenses/%00", "/license_id"),
+        ("orders/%C3%A6", "/order_id"),
+    ] {
+        let answer = app.get(&format!("/api/v1/{path}"), &staff).await;
+        assert!(answer.is(400, "malformed_path"), "{path}: {answer:?}");
+        assert_eq!(answer.body["errors"][0]["pointer"], pointer);
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The service against a real Postgres, over its router, a database per test, with the role it has in production.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod caching;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod filters;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod position;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,61 @@
+//! Rows as the projector writes them. Each builder starts from a plain row; what matters to a test is set by name.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Inserts an order and returns its id.
+pub(crate) async fn order(client: &Client, changes: Value) -> Result<Uuid> {
+    let row = json!({
+        "order_id": Uuid::now_v7(), "order_number": "BL-00000-00001", "customer_id": Uuid::nil(), "status": "fulfilled",
+        "total_ore": 42_000, "currency": "NOK", "payment_provider": "vipps", "lines": [], "club_ids": [Uuid::nil()],
+        "license_types": ["konkurranse-bilcross"], "activity_from": "2026-06-05", "activity_to": "2026-06-05",
+        "search": "", "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1,
+        "position": 1,
+    });
+    insert(client, "orders", "order_id", row, changes).await
+}
+
+/// Inserts a license and returns its id.
+pub(crate) async fn license(client: &Client, changes: Value) -> Result<Uuid> {
+    let row = json!({
+        "license_id": Uuid::now_v7(), "order_id": Uuid::nil(), "order_number": "BL-00000-00001", "line": 1,
+        "customer_id": Uuid::nil(), "status": "issued", "license_type": "konkurranse-bilcross",
+        "category": "competition", "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross",
+        "name_en": "Bilcross", "club_id": Uuid::nil(), "club_name": "NMK Testby", "activity_date": "2026-06-05",
+        "activity_days": 1, "holder_name": "Kari Nordmann", "holder_birth_date": "1990-05-17",
+        "holder_phone": "22 22 22 22", "price_ore": 42_000, "search": "", "issued_at": "2026-05-01T10:00:00Z",
+        "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
+    });
+    insert(client, "licenses", "license_id", row, changes).await
+}
+
+/// Inserts a license type and returns its id.
+pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid> {
+    let row = json!({
+        "license_type_id": Uuid::now_v7(), "code": "konkurranse-bilcross", "category": "competition",
+        "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross", "name_en": "Bilcross", "max_days": 1,
+        "prices": [{"price_ore": 42_000, "valid_from": "2020-01-01T00:00:00Z"}], "status": "active",
+        "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
+    });
+    insert(client, "license_types", "license_type_id", row, changes).await
+}
+
+/// Inserts a club and returns its id.
+pub(crate) async fn club(client: &Client, name: &str) -> Result<Uuid> {
+    let row = json!({
+        "club_id": Uuid::now_v7(), "name": name, "created_at": "2026-05-01T10:00:00Z",
+        "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
+    });
+    insert(client, "clubs", "club_id", row, json!({})).await
+}
+
+async fn insert(client: &Client, table: &str, key: &str, mut row: Value, changes: Value) -> Result<Uuid> {
+    if let (Value::Object(row), Value::Object(changes)) = (&mut row, changes) {
+        row.extend(changes);
+    }
+    let sql = format!("insert into {table} select * from jsonb_populate_record(null::{table}, $1)");
+    client.execute(&sql, &[&row]).await?;
+    Ok(serde_json::from_value(row[key].clone())?)
+}

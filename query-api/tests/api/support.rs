@@ -1,0 +1,222 @@
+//! The service with a database and an issuer of its own, and a client for it.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use chrono::TimeDelta;
+use http_body_util::BodyExt;
+use query_api::{AppState, Cursors, Projection, SchemaGate, router};
+use serde_json::Value;
+use service::{
+    auth::{AuthOptions, Authenticator},
+    health::Health,
+    postgres::PoolOptions,
+};
+use stack::{AUDIENCE, Databases, ISSUER, Issuer, Role};
+use tokio_postgres::{Client, NoTls};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// How long a test waits for something before it gives up.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+const USERS: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
+
+/// The service under test.
+pub(crate) struct App {
+    pub(crate) databases: Databases,
+    /// Connected as the projector, who owns the tables.
+    pub(crate) projector: Client,
+    pub(crate) health: Health,
+    pub(crate) issuer: Issuer,
+    router: Router,
+    key_file: PathBuf,
+    _stop: DropGuard,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl App {
+    pub(crate) async fn start() -> Result<Self> {
+        let databases = fresh_databases().await?;
+        read_model::migrate(&databases.read_owner).await?;
+        let projector = connect(&databases.read_owner).await?;
+        Self::start_on(databases, projector).await
+    }
+
+    /// On databases as they are.
+    pub(crate) async fn start_on(databases: Databases, projector: Client) -> Result<Self> {
+        let key_file = std::env::temp_dir().join(format!("query-api-test-{}.key", Uuid::new_v4()));
+        let issuer = Issuer::start(&key_file).await?;
+        let stop = CancellationToken::new();
+        let health = Health::new(stop.clone());
+        // One second, so that the test of a slow statement is not slow.
+        let options = PoolOptions {
+            db_pool_size: 4,
+            db_statement_timeout_s: 1,
+        };
+        let pool = service::postgres::pool(&databases.read_reader, &options, "query-api test")?;
+        let auth = AuthOptions {
+            jwt_issuer: ISSUER.into(),
+            jwt_audience: AUDIENCE.into(),
+            jwks_url: issuer.jwks_url(),
+            jwt_algorithm: "ES256".parse()?,
+        };
+        let state = AppState {
+            schema: SchemaGate::watch(pool.clone(), health.check("schema"), stop.clone()).await?,
+            projection: Projection::follow(&databases.read_reader, health.check("postgres"), stop.clone())?,
+            cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
+            authenticator: Authenticator::new(&auth)?.report_to(&health),
+            pool,
+        };
+        let router = service::http::apply_layers(router::router(state));
+        Ok(Self {
+            databases,
+            projector,
+            health,
+            issuer,
+            router,
+            key_file,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// A token for `role` with that subject.
+    pub(crate) fn token(&self, role: Role, subject: &str, clubs: &[Uuid]) -> String {
+        self.issuer
+            .token(role, subject, clubs, TimeDelta::hours(1))
+            .expect("a token")
+    }
+
+    pub(crate) fn staff(&self) -> String {
+        self.token(Role::Staff, "staff", &[])
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.get_with(path, token, &[]).await
+    }
+
+    pub(crate) async fn get_anonymously(&self, path: &str) -> Answer {
+        self.get_with(path, "", &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).expect("JSON")
+        };
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    /// Asks until the answer has this status.
+    pub(crate) async fn get_until(&self, path: &str, token: &str, status: StatusCode) -> Answer {
+        let begun = Instant::now();
+        loop {
+            let answer = self.get(path, token).await;
+            if answer.status == status {
+                return answer;
+            }
+            assert!(begun.elapsed() < DEADLINE, "still {answer:?}, not {status}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Moves the checkpoint as the projector does, and notifies.
+    pub(crate) async fn project_to(&self, position: i64) -> Result<()> {
+        self.projector
+            .execute(
+                "with moved as (
+                     insert into checkpoints (projection, position, epoch) values ('licensing', $1, $2)
+                     on conflict (projection) do update set position = excluded.position
+                     returning position)
+                 select pg_notify('projected', position::text) from moved",
+                &[&position, &Uuid::nil()],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.key_file);
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A column of the items, in their order.
+    pub(crate) fn column(&self, name: &str) -> Vec<String> {
+        let items = self.body["items"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no items: {self:?}"));
+        items
+            .iter()
+            .map(|item| {
+                item[name]
+                    .as_str()
+                    .map_or_else(|| item[name].to_string(), str::to_owned)
+            })
+            .collect()
+    }
+
+    pub(crate) fn is(&self, status: u16, code: &str) -> bool {
+        self.status.as_u16() == status && self.code() == code
+    }
+}
+
+pub(crate) async fn fresh_databases() -> Result<Databases> {
+    Databases::fresh(stack::shared().await?.postgres().url()).await
+}
+
+pub(crate) async fn connect(url: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("connect")?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// The id of the user with that subject at our issuer.
+pub(crate) fn user(subject: &str) -> Uuid {
+    Uuid::new_v5(&USERS, format!("{ISSUER}\n{subject}").as_bytes())
+}
