@@ -2,12 +2,12 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use serde_json::Value;
 use service::telemetry::JsonLayer;
-use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt};
 
 /// The captured lines. A test runtime with one thread logs all of its tasks here.
@@ -17,6 +17,11 @@ pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
 impl Logs {
     /// Captures until the guard is dropped.
     pub(crate) fn capture(filter: &str) -> (Self, DefaultGuard) {
+        // With a single subscriber tracing lets the thread that first meets a callsite decide for all threads, and
+        // other tests' threads have none. A second one that lives on avoids that.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
+
         let logs = Self::default();
         let subscriber = tracing_subscriber::registry()
             .with(EnvFilter::new(filter))
