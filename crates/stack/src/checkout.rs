@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::secrets::hex;
+
 /// A checkout of this project, by its root directory.
 #[derive(Clone, Debug)]
 pub struct Checkout {
@@ -68,17 +70,20 @@ impl Checkout {
         self.root.join(".local/bin/nats-server")
     }
 
-    /// Where Postgres may keep its data if its user cannot enter the checkout. The same for each run, and
-    /// different for each checkout.
+    /// Where Postgres may keep its data if its user cannot enter the checkout.
     pub(crate) fn data_outside(&self) -> PathBuf {
+        Path::new("/var/tmp").join(format!("bilsport-{}", self.id()))
+    }
+
+    /// The same for each run, and different for each checkout.
+    pub(crate) fn id(&self) -> String {
         let hash = digest(&SHA256, self.root.as_os_str().as_encoded_bytes());
-        let hash: String = hash
-            .as_ref()
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Path::new("/var/tmp").join(format!("bilsport-{hash}"))
+        hex(&hash.as_ref()[..6])
+    }
+
+    /// The key of the local token issuer.
+    pub(crate) fn issuer_key(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.data()?.join("issuer.key"))
     }
 
     /// Takes the lock that only one `make up` per checkout can have.

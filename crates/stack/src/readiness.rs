@@ -19,8 +19,6 @@ pub(crate) enum Question {
     Redis(String),
     /// Status 200 at this URL.
     Http(String),
-    /// Any HTTP answer at all from this URL.
-    AnyHttp(String),
 }
 
 impl Question {
@@ -47,7 +45,8 @@ impl Question {
     async fn ask(&self, client: &reqwest::Client) -> anyhow::Result<()> {
         match self {
             Self::Postgres(url) => {
-                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+                let (client, connection) =
+                    Box::pin(tokio_postgres::connect(url, tokio_postgres::NoTls)).await?;
                 let connection = tokio::spawn(connection);
                 let answer = client.simple_query("select 1").await;
                 drop(client);
@@ -72,9 +71,6 @@ impl Question {
                         response.text().await.unwrap_or_default()
                     );
                 }
-            }
-            Self::AnyHttp(url) => {
-                client.get(url).send().await?;
             }
         }
         Ok(())

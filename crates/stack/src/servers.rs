@@ -67,25 +67,19 @@ struct Private {
 impl Servers {
     /// The servers that `DATABASE_URL`, `NATS_URL` and `REDIS_URL` name; private ones for those not named.
     pub async fn given_or_private(config: &ServersConfig) -> anyhow::Result<Self> {
-        Self::start(config, |name| {
-            std::env::var(name).ok().filter(|url| !url.is_empty())
-        })
-        .await
+        let servers = Self::prepare(config, given).await?;
+        servers.start().await?;
+        Ok(servers)
     }
 
-    /// Three private servers, whatever the environment says.
-    pub async fn private(config: &ServersConfig) -> anyhow::Result<Self> {
-        Self::start(config, |_| None).await
-    }
-
-    /// Three private servers in a directory that disappears with them.
+    /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
         Self::in_scratch(|_| None).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|name| std::env::var(name).ok().filter(|url| !url.is_empty())).await
+        Self::in_scratch(given).await
     }
 
     async fn in_scratch(given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
@@ -97,13 +91,20 @@ impl Servers {
             pids: None,
             durable: false,
         };
-        Ok(Self {
+        let servers = Self {
             _scratch: Some(scratch),
-            ..Self::start(&config, given).await?
-        })
+            ..Self::prepare(&config, given).await?
+        };
+        servers.start().await?;
+        Ok(servers)
     }
 
-    async fn start(config: &ServersConfig, given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    /// Everything except the processes: a caller that must stop in good order whenever it is interrupted
+    /// prepares first, and starts when it holds the servers.
+    pub(crate) async fn prepare(
+        config: &ServersConfig,
+        given: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
         create_dir(&config.data, 0o711)?;
         create_dir(&config.logs, 0o755)?;
         let found = Found::search();
@@ -120,18 +121,18 @@ impl Servers {
         };
         let nats = external("nats", "NATS_URL").map_or_else(|| nats::prepare(config, found.nats), Ok)?;
         let redis = external("redis", "REDIS_URL").map_or_else(|| redis::prepare(config, found.redis), Ok)?;
-        let servers = Self {
+        Ok(Self {
             postgres,
             nats,
             redis,
             _scratch: None,
-        };
-        futures_util::try_join!(
-            servers.postgres.start(),
-            servers.nats.start(),
-            servers.redis.start()
-        )?;
-        Ok(servers)
+        })
+    }
+
+    /// Starts the private ones and waits until all answer.
+    pub(crate) async fn start(&self) -> anyhow::Result<()> {
+        futures_util::try_join!(self.postgres.start(), self.nats.start(), self.redis.start())?;
+        Ok(())
     }
 
     /// PostgreSQL; its URL is the administrator's.
@@ -168,6 +169,11 @@ impl Server {
     /// What clients connect to.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether it is our child process, and not given by URL.
+    pub fn is_ours(&self) -> bool {
+        self.private.is_some()
     }
 
     /// The process, if it is ours and runs.
@@ -248,4 +254,9 @@ pub async fn shared() -> anyhow::Result<Arc<Servers>> {
     static SHARED: OnceCell<Arc<Servers>> = OnceCell::const_new();
     let start = || async { Ok(Arc::new(Servers::given_or_temporary().await?)) };
     SHARED.get_or_try_init(start).await.cloned()
+}
+
+/// A server's URL from the environment.
+pub(crate) fn given(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|url| !url.is_empty())
 }

@@ -141,7 +141,8 @@ async fn initialise(
             .args([&format!("--locale={locale}"), "--pwfile"])
             .arg(password)
             .arg("--pgdata")
-            .arg(&new);
+            .arg(&new)
+            .kill_on_drop(true);
         if !durable {
             command.arg("--no-sync");
         }

@@ -1,0 +1,55 @@
+# Everything a person or CI does here. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+BIN := $(or $(CARGO_TARGET_DIR),target)/debug
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
+		| while IFS=$$'\t' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
+
+.PHONY: install
+install: $(BIN)/stack ## Install PostgreSQL, Redis and nats-server where they are missing
+	$(BIN)/stack install
+
+.PHONY: build
+build: ## Build all programs
+	$(CARGO) build --workspace --bins --locked
+
+.PHONY: up
+up: build ## Run the whole system until Ctrl-C, with a purchase as proof that it works
+	@exec $(BIN)/stack up
+
+.PHONY: test
+test: build ## Run all tests on real servers, started for this run
+	$(BIN)/stack test-servers -- bash -c '\
+		if $(CARGO) nextest --version >/dev/null 2>&1; \
+		then $(CARGO) nextest run --workspace --locked; \
+		else $(CARGO) test --workspace --locked --lib --bins --tests; fi'
+	$(CARGO) test --workspace --locked --doc
+
+.PHONY: lint
+lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo 'lint: SKIPPED cargo deny (licenses, bans, sources): cargo-deny is not installed'; fi
+	@echo 'lint: security advisories are not checked: their database cannot be fetched offline'
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: token
+token: ROLE ?= customer
+token: ## Print a fresh token for the running system: make token ROLE=staff
+	@$(BIN)/stack token --role $(ROLE)
+
+.PHONY: clean-data
+clean-data: $(BIN)/stack ## Forget all data of `make up`
+	$(BIN)/stack clean-data
+
+$(BIN)/stack:
+	$(CARGO) build --workspace --bins --locked

@@ -1,0 +1,186 @@
+//! Who logs people in on the local stack: an OpenID Connect issuer reduced to what the services need, a
+//! published key and tokens signed with it. Production has Vipps Login or a bank's login in its place.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use axum::routing::get;
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::checkout::write_private;
+use crate::ports::Port;
+
+/// The `iss` of every token. Fixed, because users are known by (`iss`, `sub`) and must stay the same when the
+/// ports change.
+pub const ISSUER: &str = "https://issuer.bilsportlisens.localhost";
+
+/// The `aud` of every token.
+pub const AUDIENCE: &str = "bilsportlisens";
+
+/// What a token lets its bearer do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Buys licenses and sees their own.
+    Customer,
+    /// Sees and checks in for named clubs.
+    Organizer,
+    /// The federation's staff.
+    Staff,
+    /// Staff who also give roles and erase people.
+    Admin,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    roles: Vec<Role>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clubs: Vec<Uuid>,
+}
+
+/// The key that signs tokens.
+pub struct SigningKey {
+    private: EncodingKey,
+    kid: String,
+    /// The public key as a JWK set.
+    jwks: Value,
+}
+
+impl SigningKey {
+    /// Reads the key file, or creates one that only its owner can read.
+    pub fn load_or_create(path: &Path) -> anyhow::Result<Self> {
+        if !path.exists() {
+            let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+            let key = key.map_err(|_| anyhow::anyhow!("cannot generate a key"))?;
+            write_private(path, key.as_ref())?;
+        }
+        Self::load(path)
+    }
+
+    /// Reads the key file.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let pkcs8 = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
+            .map_err(|_| anyhow::anyhow!("{} is not a P-256 key", path.display()))?;
+        // An uncompressed point: 0x04, then x and y of 32 bytes each.
+        let point = pair.public_key().as_ref();
+        let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
+            bail!("{} holds an unexpected kind of key", path.display());
+        };
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let kid = encode(&digest(&SHA256, point).as_ref()[..12]);
+        let key = json!({
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig",
+            "kid": kid, "x": encode(x), "y": encode(y),
+        });
+        Ok(Self {
+            private: EncodingKey::from_ec_der(&pkcs8),
+            kid,
+            jwks: json!({ "keys": [key] }),
+        })
+    }
+
+    /// A token for a person; `clubs` are those an organizer acts for.
+    pub fn token(&self, role: Role, subject: &str, clubs: &[Uuid], ttl: TimeDelta) -> anyhow::Result<String> {
+        let now = Utc::now();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: subject.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            exp: (now + ttl).timestamp(),
+            nbf: now.timestamp(),
+            iat: now.timestamp(),
+            roles: vec![role],
+            clubs: clubs.to_vec(),
+        };
+        let header = Header {
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
+        jsonwebtoken::encode(&header, &claims, &self.private).context("cannot sign a token")
+    }
+}
+
+/// The clubs named in a token of ours, without checking it.
+pub(crate) fn clubs_of(token: &str) -> Vec<Uuid> {
+    let claims = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|json| serde_json::from_slice::<Claims>(&json).ok());
+    claims.map(|claims| claims.clubs).unwrap_or_default()
+}
+
+/// A running issuer; it stops when dropped.
+pub struct Issuer {
+    key: SigningKey,
+    url: String,
+    _port: Port,
+    _stop: DropGuard,
+}
+
+impl Issuer {
+    /// Publishes the key of this file on a free port.
+    pub async fn start(key_file: &Path) -> anyhow::Result<Self> {
+        let key = SigningKey::load_or_create(key_file)?;
+        let port = Port::any()?;
+        let url = port.http_url();
+        let jwks = key.jwks.clone();
+        let discovery = json!({
+            "issuer": ISSUER,
+            "jwks_uri": format!("{url}/.well-known/jwks.json"),
+            "id_token_signing_alg_values_supported": ["ES256"],
+        });
+        let router = Router::new()
+            .route("/.well-known/jwks.json", get(|| async { Json(jwks) }))
+            .route(
+                "/.well-known/openid-configuration",
+                get(|| async { Json(discovery) }),
+            );
+        let listener = tokio::net::TcpListener::bind(port.address())
+            .await
+            .context("cannot listen")?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                // It only ends when the runtime does.
+                _ = axum::serve(listener, router) => {}
+            }
+        });
+        Ok(Self {
+            key,
+            url,
+            _port: port,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// Where the services fetch the key.
+    pub fn jwks_url(&self) -> String {
+        format!("{}/.well-known/jwks.json", self.url)
+    }
+
+    /// A token for a person; `clubs` are those an organizer acts for.
+    pub fn token(&self, role: Role, subject: &str, clubs: &[Uuid], ttl: TimeDelta) -> anyhow::Result<String> {
+        self.key.token(role, subject, clubs, ttl)
+    }
+}

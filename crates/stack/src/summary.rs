@@ -1,0 +1,105 @@
+//! What `make up` tells when it is ready: to people on the terminal, and to scripts in `.local/stack.env`.
+
+use std::fmt::Write as _;
+
+use crate::catalogue::Catalogue;
+use crate::proof::{self, Purchase};
+use crate::system::{System, Tokens};
+
+/// The variables of `.local/stack.env`, in shell syntax.
+pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> String {
+    let databases = system.databases();
+    let values = [
+        ("COMMAND_API_URL", system.command_api_url()),
+        ("QUERY_API_URL", system.query_api_url()),
+        ("COMMAND_OPS_URL", system.command_ops_url()),
+        ("QUERY_OPS_URL", system.query_ops_url()),
+        ("PROJECTOR_OPS_URL", system.projector_ops_url()),
+        ("PAYMENT_EMULATOR_URL", system.payment_emulator_url()),
+        ("EVENTS_DATABASE_URL", databases.events_owner.clone()),
+        ("READ_DATABASE_URL", databases.read_owner.clone()),
+        ("NATS_URL", system.servers().nats().url().to_owned()),
+        ("REDIS_URL", system.servers().redis().url().to_owned()),
+        ("CUSTOMER_TOKEN", tokens.customer.clone()),
+        ("CUSTOMER2_TOKEN", tokens.customer2.clone()),
+        ("ORGANIZER_TOKEN", tokens.organizer.clone()),
+        ("STAFF_TOKEN", tokens.staff.clone()),
+        ("ADMIN_TOKEN", tokens.admin.clone()),
+    ];
+    // Single quotes hold everything but a single quote, and no URL or token has one.
+    values.iter().fold(String::new(), |text, (name, value)| {
+        text + name + "='" + value + "'\n"
+    })
+}
+
+/// A variable's value in the text of `stack.env`.
+pub(crate) fn value<'a>(stack_env: &'a str, name: &str) -> Option<&'a str> {
+    let line = stack_env
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    Some(line.trim_matches('\''))
+}
+
+/// The closing words: the purchase, the addresses, and what to try.
+pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) -> String {
+    let mut out = format!(
+        "\nThe catalogue has {} license types and {} clubs ({} rows new), loaded through commands.\n\
+         One license was bought to prove that everything works (order {}, license {}):\n",
+        catalogue.license_types.len(),
+        catalogue.clubs.len(),
+        catalogue.created,
+        purchase.order_id,
+        purchase.license_id
+    );
+    for (hop, took) in &purchase.hops {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "  {:>8.1} ms  {hop}", took.as_secs_f64() * 1000.0);
+    }
+    let total: std::time::Duration = purchase.hops.iter().map(|(_, took)| *took).sum();
+    let _ = writeln!(out, "  {:>8.1} ms  in all\n", total.as_secs_f64() * 1000.0);
+    for (name, url, ops) in [
+        ("command-api", system.command_api_url(), system.command_ops_url()),
+        ("query-api", system.query_api_url(), system.query_ops_url()),
+        ("projector", String::new(), system.projector_ops_url()),
+        ("payment emulator", system.payment_emulator_url(), String::new()),
+    ] {
+        let ops = if ops.is_empty() {
+            ops
+        } else {
+            format!("metrics and health at {ops}")
+        };
+        let _ = writeln!(out, "  {name:<17} {url:<23} {ops}");
+    }
+    out + &try_it(catalogue)
+}
+
+/// Three commands that need nothing but a shell and curl.
+fn try_it(catalogue: &Catalogue) -> String {
+    let club = catalogue.clubs.first().map(|(club, _)| *club).unwrap_or_default();
+    format!(
+        r#"
+All addresses, database URLs and tokens (customer, organizer, staff, admin) are in .local/stack.env;
+logs are in .local/logs. In another terminal, order a license, approve its payment, and read it back:
+
+  . .local/stack.env; order=$(curl -sS "$COMMAND_API_URL/api/v1/orders" -H "Authorization: Bearer $CUSTOMER_TOKEN" -H "Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)" -H 'Content-Type: application/json' -d '{order}'); echo "$order"
+  curl -sS -X POST -H 'Accept: application/json' "$(echo "$order" | sed -E 's/.*"redirect_url": ?"([^"]+)".*/\1/')/approve"
+  curl -sS "$QUERY_API_URL/api/v1/orders/$(echo "$order" | sed -E 's/.*"order_id": ?"([^"]+)".*/\1/')?min_position=$(echo "$order" | sed -E 's/.*"position": ?([0-9]+).*/\1/')" -H "Authorization: Bearer $CUSTOMER_TOKEN"
+
+It runs until Ctrl-C. `make token ROLE=staff` prints a fresh token; `make clean-data` forgets all data.
+"#,
+        order = proof::order(club)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_is_read_back_without_its_quotes() {
+        let text = "CUSTOMER_TOKEN='abc'\nCUSTOMER2_TOKEN='def'\n";
+        assert_eq!(value(text, "CUSTOMER_TOKEN"), Some("abc"));
+        assert_eq!(value(text, "CUSTOMER2_TOKEN"), Some("def"));
+        assert_eq!(value(text, "STAFF_TOKEN"), None);
+    }
+}

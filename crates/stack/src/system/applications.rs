@@ -1,0 +1,246 @@
+//! How each program of this project is started: where it is, where it listens, and what its environment holds.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use nix::sys::signal::Signal;
+use tokio::process::Command;
+
+use crate::checkout::create_dir;
+use crate::databases::Databases;
+use crate::issuer::{AUDIENCE, ISSUER};
+use crate::launch::Launch;
+use crate::ports::Port;
+use crate::process::Process;
+use crate::secrets::Secrets;
+
+/// The merchant serial number at the emulated provider.
+const MERCHANT: &str = "123456";
+
+/// The ports of the programs.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    pub(crate) command_api: Port,
+    pub(crate) command_ops: Port,
+    pub(crate) query_api: Port,
+    pub(crate) query_ops: Port,
+    pub(crate) projector_ops: Port,
+    pub(crate) payment_emulator: Port,
+}
+
+impl Ports {
+    /// The documented ports where they are free.
+    pub(crate) fn preferred() -> anyhow::Result<Self> {
+        Self::with(Port::prefer)
+    }
+
+    /// Any free ports.
+    pub(crate) fn any() -> anyhow::Result<Self> {
+        Self::with(|_| Port::any())
+    }
+
+    fn with(port: impl Fn(u16) -> anyhow::Result<Port>) -> anyhow::Result<Self> {
+        Ok(Self {
+            command_api: port(8080)?,
+            command_ops: port(9080)?,
+            query_api: port(8081)?,
+            query_ops: port(9081)?,
+            projector_ops: port(9082)?,
+            payment_emulator: port(8090)?,
+        })
+    }
+
+    /// Where the program tells whether it is ready.
+    pub(crate) fn ready_url(&self, process: Process) -> String {
+        let port = match process {
+            Process::CommandApi => &self.command_ops,
+            Process::QueryApi => &self.query_ops,
+            Process::Projector => &self.projector_ops,
+            _ => &self.payment_emulator,
+        };
+        format!("{}/health/ready", port.http_url())
+    }
+}
+
+/// Everything the programs are told.
+pub(crate) struct Settings<'a> {
+    pub(crate) ports: &'a Ports,
+    pub(crate) databases: &'a Databases,
+    pub(crate) nats_url: &'a str,
+    /// Names that tell the streams of several systems on one nats-server apart.
+    pub(crate) stream: &'a str,
+    pub(crate) subject_prefix: &'a str,
+    pub(crate) jwks_url: &'a str,
+    pub(crate) secrets: &'a Secrets,
+    pub(crate) data: &'a Path,
+    pub(crate) logs: &'a Path,
+    pub(crate) pids: Option<&'a Path>,
+    /// Settings of the caller, which win.
+    pub(crate) extra: &'a [(Process, String, String)],
+}
+
+impl Settings<'_> {
+    /// How to start a program.
+    pub(crate) fn launch(&self, process: Process) -> anyhow::Result<Launch> {
+        let dir = self.data.join(process.name());
+        create_dir(&dir, 0o755)?;
+        let mut env = self.environment(process, &dir);
+        env.extend([
+            ("LOG_FORMAT", "json".to_owned()),
+            ("LOG_FILTER", "info".to_owned()),
+        ]);
+        let mut env: Vec<(String, String)> = env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let extra = self.extra.iter().filter(|(of, _, _)| *of == process);
+        env.extend(extra.map(|(_, name, value)| (name.clone(), value.clone())));
+        Ok(Launch {
+            name: process.name(),
+            program: program(process)?,
+            args: vec!["serve".to_owned()],
+            env,
+            dir,
+            log: self.logs.join(format!("{process}.log")),
+            pid_file: self.pids.map(|pids| pids.join(process.name())),
+            run_as: None,
+            stop_signal: Signal::SIGTERM,
+        })
+    }
+
+    fn environment(&self, process: Process, dir: &Path) -> Vec<(&'static str, String)> {
+        let ports = self.ports;
+        match process {
+            Process::CommandApi => [self.stream(), self.auth(), self.provider_credentials()]
+                .concat()
+                .into_iter()
+                .chain([
+                    ("LISTEN", ports.command_api.address()),
+                    ("OPS_LISTEN", ports.command_ops.address()),
+                    ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
+                    ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
+                    ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
+                    ("PUBLIC_URL", ports.command_api.http_url()),
+                    (
+                        "RETURN_URL",
+                        format!("{}/api/v1/orders", ports.query_api.http_url()),
+                    ),
+                ])
+                .collect(),
+            Process::Projector => self
+                .stream()
+                .into_iter()
+                .chain([
+                    ("OPS_LISTEN", ports.projector_ops.address()),
+                    ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
+                    ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+                ])
+                .collect(),
+            Process::QueryApi => self
+                .auth()
+                .into_iter()
+                .chain([
+                    ("LISTEN", ports.query_api.address()),
+                    ("OPS_LISTEN", ports.query_ops.address()),
+                    ("READ_DATABASE_URL", self.databases.read_reader.clone()),
+                    ("CURSOR_SECRET", self.secrets.cursor.clone()),
+                ])
+                .collect(),
+            // The servers are not started from here.
+            _ => self
+                .provider_credentials()
+                .into_iter()
+                .chain([
+                    ("LISTEN", ports.payment_emulator.address()),
+                    ("DATA_FILE", dir.join("payments").display().to_string()),
+                    (
+                        "WEBHOOK_URL",
+                        format!("{}/api/v1/webhooks/vipps", ports.command_api.http_url()),
+                    ),
+                    ("WEBHOOK_SECRET", self.secrets.webhook.clone()),
+                ])
+                .collect(),
+        }
+    }
+
+    fn stream(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("NATS_URL", self.nats_url.to_owned()),
+            ("STREAM", self.stream.to_owned()),
+            ("SUBJECT_PREFIX", self.subject_prefix.to_owned()),
+        ]
+    }
+
+    fn auth(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("JWT_ISSUER", ISSUER.to_owned()),
+            ("JWT_AUDIENCE", AUDIENCE.to_owned()),
+            ("JWKS_URL", self.jwks_url.to_owned()),
+            ("JWT_ALGORITHM", "ES256".to_owned()),
+        ]
+    }
+
+    fn provider_credentials(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("VIPPS_CLIENT_ID", "local-client".to_owned()),
+            ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
+            ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
+            ("VIPPS_MSN", MERCHANT.to_owned()),
+        ]
+    }
+
+    /// Brings both schemas up to date.
+    pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
+        let url = |name, url: &str| (name, url.to_owned());
+        migrate(
+            Process::CommandApi,
+            url("EVENTS_DATABASE_URL", &self.databases.events_owner),
+        )
+        .await?;
+        migrate(
+            Process::Projector,
+            url("READ_DATABASE_URL", &self.databases.read_owner),
+        )
+        .await
+    }
+}
+
+async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Result<()> {
+    let mut command = Command::new(program(process)?);
+    command
+        .arg("migrate")
+        .env(name, url)
+        .env("LOG_FORMAT", "json")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command
+        .output()
+        .await
+        .with_context(|| format!("cannot run {process} migrate"))?;
+    if !output.status.success() {
+        let text = [output.stdout, output.stderr].concat();
+        bail!(
+            "`{process} migrate` failed ({}):\n{}",
+            output.status,
+            String::from_utf8_lossy(&text)
+        );
+    }
+    Ok(())
+}
+
+/// Cargo puts all programs in one directory, and test programs in `deps` below it.
+fn program(process: Process) -> anyhow::Result<PathBuf> {
+    let exe = std::env::current_exe().context("cannot tell where this program is")?;
+    let dir = exe.parent().context("this program is in no directory")?;
+    let dir = if dir.ends_with("deps") {
+        dir.parent().unwrap_or(dir)
+    } else {
+        dir
+    };
+    let path = dir.join(process.program());
+    if !path.is_file() {
+        bail!("{} is not built: run `make build`", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,110 @@
+//! What a fault test does to a running system: kill, freeze, stop and start single processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::System;
+use crate::daemon::Daemon;
+use crate::process::Process;
+use crate::readiness::Question;
+use crate::servers::Server;
+
+const READY_DEADLINE: Duration = Duration::from_mins(1);
+/// A program that died this often while it should become ready will not become ready.
+const FUTILE_RESTARTS: u64 = 4;
+
+impl System {
+    /// SIGKILL. The supervisor restarts it at once; [`System::wait_ready`] waits for that.
+    pub async fn kill(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.kill().await
+    }
+
+    /// Freezes a process: its connections stay open and it does nothing.
+    pub fn pause(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.pause()
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.resume();
+        Ok(())
+    }
+
+    /// Stops a process in good order; it stays down until [`System::start_one`].
+    pub async fn stop_one(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.stop().await;
+        Ok(())
+    }
+
+    /// Starts a process that [`System::stop_one`] stopped, and waits until it is ready.
+    pub async fn start_one(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.start().await?;
+        self.wait_ready(process).await
+    }
+
+    /// Waits until a process says that it is ready.
+    pub async fn wait_ready(&self, process: Process) -> anyhow::Result<()> {
+        if let Some(server) = self.server(process) {
+            // Its supervisor may be about to restart it.
+            self.running(process).await?;
+            return server.wait_ready().await;
+        }
+        let daemon = self.daemon(process)?;
+        let before = daemon.restarts();
+        Question::Http(self.ports.ready_url(process))
+            .wait(READY_DEADLINE, || daemon.restarts() >= before + FUTILE_RESTARTS)
+            .await
+            .with_context(|| format!("{process} did not become ready; {}", daemon.log_tail()))
+    }
+
+    async fn running(&self, process: Process) -> anyhow::Result<()> {
+        let daemon = self.daemon(process)?;
+        let running = async {
+            while daemon.pid().is_none() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(READY_DEADLINE, running)
+            .await
+            .with_context(|| format!("{process} stays down"))
+    }
+
+    /// The process's pid, if it runs.
+    pub fn pid(&self, process: Process) -> Option<u32> {
+        self.daemon(process).ok()?.pid()
+    }
+
+    /// How often the supervisor restarted it.
+    pub fn restarts(&self, process: Process) -> anyhow::Result<u64> {
+        Ok(self.daemon(process)?.restarts())
+    }
+
+    fn server(&self, process: Process) -> Option<&Server> {
+        match process {
+            Process::Postgres => Some(self.servers.postgres()),
+            Process::Nats => Some(self.servers.nats()),
+            Process::Redis => Some(self.servers.redis()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn supervised(&self, process: Process) -> Option<&Arc<Daemon>> {
+        match self.server(process) {
+            Some(server) => server.daemon().filter(|_| self.owns_servers),
+            None => self
+                .applications
+                .iter()
+                .find(|(of, _)| *of == process)
+                .map(|(_, daemon)| daemon),
+        }
+    }
+
+    fn daemon(&self, process: Process) -> anyhow::Result<&Arc<Daemon>> {
+        match self.supervised(process) {
+            Some(daemon) => Ok(daemon),
+            None => bail!("{process} is shared or given by URL; use System::on_private_servers()"),
+        }
+    }
+}
