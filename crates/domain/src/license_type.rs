@@ -198,7 +198,7 @@ fn code(given: &str) -> Result<String, Rule> {
 }
 
 fn price(price_ore: i64) -> Result<i64, Rule> {
-    if (0..=MAX_PRICE_ORE).contains(&price_ore) {
+    if (1..=MAX_PRICE_ORE).contains(&price_ore) {
         Ok(price_ore)
     } else {
         Err(Rule::Price)

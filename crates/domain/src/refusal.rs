@@ -47,6 +47,8 @@ pub enum Rule {
     Price,
     /// Minimum above maximum.
     AgeRange,
+    /// No such way to pay.
+    PaymentProvider,
 }
 
 impl Rule {
@@ -153,8 +155,13 @@ impl Rule {
             ),
             Self::Price => (
                 "price_invalid",
-                "Prisen må være et beløp i øre fra 0 til 100 000 kr.",
-                "The price must be an amount in øre from 0 to NOK 100,000.",
+                "Prisen må være et beløp i øre over 0 og høyst 100 000 kr.",
+                "The price must be an amount in øre above 0 and at most NOK 100,000.",
+            ),
+            Self::PaymentProvider => (
+                "payment_provider_unknown",
+                "Betalingsmåten finnes ikke.",
+                "No such payment provider.",
             ),
             Self::AgeRange => (
                 "age_range_invalid",

@@ -4,6 +4,7 @@
 //! - [`Log`] reads: an aggregate's stream, everything after a position, the head, a command's stored outcome.
 //! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
 //!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
+//! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
 //! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
 //!
 //! Knows nothing of what the events mean.
@@ -16,6 +17,7 @@ mod listen;
 mod log;
 pub mod metrics;
 mod schema;
+mod tasks;
 mod writer;
 
 pub use append::{Append, Appended, IdempotencyKey, NewEvent};
@@ -25,4 +27,5 @@ pub use executor::{Answer, Call, Executor, Loaded};
 pub use listen::listen;
 pub use log::{Head, Log, Outcome};
 pub use schema::{check_schema, migrate};
+pub use tasks::{Backlog, NewTask, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};

@@ -86,6 +86,7 @@ fn a_type_must_make_sense() {
         refused(|new| new.code = code.into(), "/code", Rule::Code);
     }
     refused(|new| new.code = String::new(), "/code", Rule::Required);
+    refused(|new| new.price_ore = 0, "/price_ore", Rule::Price);
     refused(|new| new.price_ore = -1, "/price_ore", Rule::Price);
     refused(|new| new.price_ore = i64::MAX, "/price_ore", Rule::Price);
     refused(|new| new.name_en = String::new(), "/name_en", Rule::Required);

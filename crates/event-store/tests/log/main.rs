@@ -7,3 +7,4 @@ mod contiguous;
 mod execute;
 mod read;
 mod support;
+mod tasks;

@@ -1,0 +1,171 @@
+//! What a process manager remembers.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use envelope::Position;
+use event_store::{NewTask, Tasks};
+use uuid::Uuid;
+
+use crate::support::{TestLog, eventually, pool};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn task(aggregate_id: Uuid, kind: &'static str, position: u64) -> NewTask {
+    NewTask {
+        aggregate_id,
+        kind,
+        due_at: Utc::now() - TimeDelta::seconds(1),
+        position: Position::new(position),
+        request_id: Some("r".into()),
+        correlation_id: None,
+    }
+}
+
+async fn tasks() -> Tasks {
+    Tasks::new(pool(&TestLog::new().await.url), "test")
+}
+
+fn at(position: u64) -> Position {
+    Position::new(position)
+}
+
+#[tokio::test]
+async fn an_event_is_planned_for_once() {
+    let tasks = tasks().await;
+    let id = Uuid::now_v7();
+    assert_eq!(tasks.checkpoint().await.unwrap(), Position::START);
+    assert!(tasks.plan(at(0), at(3), vec![task(id, "a", 2)]).await.unwrap());
+    assert!(
+        !tasks
+            .plan(at(0), at(3), vec![task(Uuid::now_v7(), "a", 2)])
+            .await
+            .unwrap(),
+        "another was first"
+    );
+    assert!(
+        !tasks
+            .plan(at(2), at(4), vec![task(Uuid::now_v7(), "a", 4)])
+            .await
+            .unwrap()
+    );
+    assert_eq!(tasks.checkpoint().await.unwrap(), at(3));
+    let claimed = tasks.claim(&["a"], 10, LEASE).await.unwrap();
+    assert_eq!(
+        claimed.iter().map(|task| task.aggregate_id).collect::<Vec<_>>(),
+        [id]
+    );
+    assert_eq!(claimed[0].request_id.as_deref(), Some("r"));
+}
+
+#[tokio::test]
+async fn many_planners_at_once_plan_once() {
+    let tasks = tasks().await;
+    let attempts = (0..16).map(|_| tasks.plan(at(0), at(1), vec![task(Uuid::now_v7(), "a", 1)]));
+    let planned = futures_util::future::join_all(attempts).await;
+    assert_eq!(
+        planned
+            .into_iter()
+            .filter(|planned| *planned.as_ref().unwrap())
+            .count(),
+        1
+    );
+    assert_eq!(tasks.claim(&["a"], 100, LEASE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_claimed_task_is_nobody_elses_until_its_lease_ends() {
+    let tasks = tasks().await;
+    tasks
+        .plan(at(0), at(1), vec![task(Uuid::now_v7(), "a", 1)])
+        .await
+        .unwrap();
+    assert_eq!(
+        tasks
+            .claim(&["a"], 10, Duration::from_millis(300))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(tasks.claim(&["a"], 10, LEASE).await.unwrap().is_empty());
+    let again = eventually("the lease ends", async || {
+        tasks.claim(&["a"], 10, LEASE).await.unwrap().pop()
+    })
+    .await;
+    assert_eq!(again.attempts, 2);
+}
+
+#[tokio::test]
+async fn only_what_is_due_and_asked_for_is_claimed() {
+    let tasks = tasks().await;
+    let mut later = task(Uuid::now_v7(), "a", 1);
+    later.due_at = Utc::now() + TimeDelta::hours(1);
+    tasks
+        .plan(at(0), at(1), vec![later, task(Uuid::now_v7(), "b", 1)])
+        .await
+        .unwrap();
+    assert!(tasks.claim(&["a"], 10, LEASE).await.unwrap().is_empty());
+    assert!(tasks.claim(&["a", "b"], 0, LEASE).await.unwrap().is_empty());
+    assert_eq!(tasks.claim(&["a", "b"], 10, LEASE).await.unwrap().len(), 1);
+    let backlog = tasks.backlog().await.unwrap();
+    let a = backlog.iter().find(|backlog| backlog.kind == "a").unwrap();
+    assert!(a.waiting == 1 && a.overdue_seconds == 0.0, "{backlog:?}");
+    let b = backlog.iter().find(|backlog| backlog.kind == "b").unwrap();
+    assert!(b.waiting == 1 && b.overdue_seconds > 0.0, "{backlog:?}");
+}
+
+#[tokio::test]
+async fn what_is_planned_anew_survives_the_end_of_the_old() {
+    let tasks = tasks().await;
+    let id = Uuid::now_v7();
+    tasks.plan(at(0), at(1), vec![task(id, "a", 1)]).await.unwrap();
+    let old = tasks.claim(&["a"], 10, LEASE).await.unwrap().pop().unwrap();
+    tasks.plan(at(1), at(2), vec![task(id, "a", 2)]).await.unwrap();
+    tasks.finish(&old).await.unwrap();
+    let new = tasks.claim(&["a"], 10, LEASE).await.unwrap().pop().unwrap();
+    assert_eq!((new.position, new.attempts), (at(2), 1));
+    tasks.finish(&new).await.unwrap();
+    assert!(tasks.backlog().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_later_of_two_tasks_for_one_aggregate_counts() {
+    let tasks = tasks().await;
+    let id = Uuid::now_v7();
+    tasks
+        .plan(at(0), at(2), vec![task(id, "a", 1), task(id, "a", 2)])
+        .await
+        .unwrap();
+    let claimed = tasks.claim(&["a"], 10, LEASE).await.unwrap();
+    assert_eq!(
+        claimed.iter().map(|task| task.position).collect::<Vec<_>>(),
+        [at(2)]
+    );
+}
+
+#[tokio::test]
+async fn a_postponed_task_comes_back_counting_failures_only() {
+    let tasks = tasks().await;
+    tasks
+        .plan(at(0), at(1), vec![task(Uuid::now_v7(), "a", 1)])
+        .await
+        .unwrap();
+    let past = Utc::now() - TimeDelta::seconds(1);
+    for (error, attempts) in [
+        (Some("provider down"), 1),
+        (Some("provider down"), 2),
+        (None, 3),
+        (None, 1),
+    ] {
+        let claimed = tasks.claim(&["a"], 10, LEASE).await.unwrap().pop().unwrap();
+        assert_eq!(claimed.attempts, attempts);
+        tasks.postpone(&claimed, past, error).await.unwrap();
+    }
+    let claimed = tasks.claim(&["a"], 10, LEASE).await.unwrap().pop().unwrap();
+    tasks
+        .postpone(&claimed, Utc::now() + TimeDelta::hours(1), None)
+        .await
+        .unwrap();
+    assert!(tasks.claim(&["a"], 10, LEASE).await.unwrap().is_empty());
+}
