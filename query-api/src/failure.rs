@@ -17,14 +17,7 @@ pub(crate) fn problem(error: &Error) -> Problem {
             ),
         )
     } else if error.is_unavailable() {
-        (
-            "unavailable",
-            Problem::unavailable(
-                "database_unavailable",
-                "Vi får ikke hentet data akkurat nå. Prøv igjen om litt.",
-                "We cannot fetch data right now. Try again in a moment.",
-            ),
-        )
+        ("unavailable", unavailable())
     } else {
         ("internal", Problem::internal(error))
     };
@@ -33,4 +26,19 @@ pub(crate) fn problem(error: &Error) -> Problem {
     }
     ::metrics::counter!(metrics::READ_FAILURES, "reason" => reason).increment(1);
     problem
+}
+
+/// The problem when the database says nothing at all: it is frozen, or the network is.
+pub(crate) fn silence() -> Problem {
+    tracing::warn!(reason = "silence", "read failed");
+    ::metrics::counter!(metrics::READ_FAILURES, "reason" => "silence").increment(1);
+    unavailable()
+}
+
+fn unavailable() -> Problem {
+    Problem::unavailable(
+        "database_unavailable",
+        "Vi får ikke hentet data akkurat nå. Prøv igjen om litt.",
+        "We cannot fetch data right now. Try again in a moment.",
+    )
 }

@@ -21,6 +21,7 @@ mod answer;
 mod scope;
 
 mod cursor;
+mod dates;
 mod parameters;
 mod view;
 

@@ -4,7 +4,7 @@ use metrics::{Unit, describe_counter, describe_histogram};
 
 /// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
 pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
-/// Reads that gave no answer, by `reason` (`timeout`, `unavailable`, `internal`).
+/// Reads that gave no answer, by `reason` (`timeout`, `unavailable`, `silence`, `internal`).
 pub const READ_FAILURES: &str = "bilsport_query_read_failures_total";
 /// Time that a `min_position` waited, by `outcome` (`reached`, `lagging`).
 pub const MIN_POSITION_SECONDS: &str = "bilsport_query_min_position_seconds";

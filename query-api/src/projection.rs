@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use futures_util::future::poll_fn;
 use read_model::checkpoint::{self, CHANNEL};
 use service::{health::Check, postgres, problem::Problem};
@@ -39,17 +40,25 @@ pub struct Projection {
 impl Projection {
     /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers.
     pub fn follow(url: &str, check: Check, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let mut config: Config = url.parse()?;
+        let mut config: Config = url.parse().context("bad database URL")?;
         config
             .application_name("query-api follow")
             .connect_timeout(PATIENCE);
         let (sender, seen) = watch::channel(0);
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
+            // One line per outage, not one per attempt.
+            let mut outage_logged = false;
             loop {
-                let Err(error) = follow_once(&config, &sender, &check).await;
+                let Err(error) = follow_once(&config, &sender, || {
+                    check.ok();
+                    outage_logged = false;
+                })
+                .await;
                 check.fail("the read database does not answer");
                 ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
-                tracing::warn!(error = %postgres::describe(&*error), "lost the projection, reconnecting");
+                if !std::mem::replace(&mut outage_logged, true) {
+                    tracing::warn!(error = %postgres::describe(&*error), "lost the projection, reconnecting");
+                }
                 tokio::time::sleep(RETRY).await;
             }
         }));
@@ -57,7 +66,7 @@ impl Projection {
     }
 
     /// Waits until the rows hold everything up to `position`, for two seconds at most.
-    pub(crate) async fn reach(&self, position: u64) -> Result<(), Problem> {
+    pub async fn reach(&self, position: u64) -> Result<(), Problem> {
         let begun = Instant::now();
         let mut seen = self.seen.clone();
         let reached = matches!(
@@ -88,7 +97,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Never: following ends with a failure only.
 type Never = std::convert::Infallible;
 
-async fn follow_once(config: &Config, seen: &watch::Sender<u64>, check: &Check) -> Result<Never, Failure> {
+async fn follow_once(
+    config: &Config,
+    seen: &watch::Sender<u64>,
+    mut answered: impl FnMut(),
+) -> Result<Never, Failure> {
     let (client, connection) = timeout(PATIENCE, config.connect(NoTls)).await??;
     let (notify, mut notified) = mpsc::channel(BACKLOG);
     // Ends when the client is dropped; closes the channel when the connection ends.
@@ -106,7 +119,7 @@ async fn follow_once(config: &Config, seen: &watch::Sender<u64>, check: &Check) 
                 let checkpoint = timeout(PATIENCE, checkpoint::read(&client)).await??;
                 // Not the larger of the two: a restored log begins again further back.
                 seen.send_if_modified(|seen| std::mem::replace(seen, checkpoint.position) != checkpoint.position);
-                check.ok();
+                answered();
             }
         }
     }

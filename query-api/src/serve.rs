@@ -1,15 +1,29 @@
 //! The boot order: telemetry, health, pool, schema, projection, login, and only then the public port.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use service::{Booted, auth::Authenticator};
 use tokio::net::TcpListener;
 
 use crate::{AppState, Projection, SchemaGate, config::ServeOptions, metrics, router};
 
+/// How much longer than its statement timeout the database may take to say that it gave up; waiting for a connection
+/// is part of it.
+const ANSWER_MARGIN: Duration = Duration::from_secs(4);
+
 /// Serves until the process is told to end, then finishes what is in flight.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("query-api", &options.log)?;
     metrics::describe();
+    tracing::info!(
+        listen = %options.listen,
+        ops_listen = %options.ops_listen,
+        pool_size = options.pool.db_pool_size,
+        statement_timeout_s = options.pool.db_statement_timeout_s,
+        jwt_issuer = options.auth.jwt_issuer,
+        "configured"
+    );
     let listen_ops = TcpListener::bind(options.ops_listen)
         .await
         .context("cannot listen on the ops port")?;
@@ -23,10 +37,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 
 async fn state(options: &ServeOptions, booted: &Booted) -> anyhow::Result<AppState> {
     let Booted { shutdown, health, .. } = booted;
-    let secret =
-        Secret::from_flag_or_file(options.cursor_secret.clone(), options.cursor_secret_file.clone())?
-            .context("--cursor-secret, CURSOR_SECRET or CURSOR_SECRET_FILE is required")?;
-    let cursors = Cursors::new(secret.expose().as_bytes())?;
+    let cursors = options.cursors()?;
     let url = options.read_database_url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
     service::postgres::observe_pool(&pool, "read", shutdown.clone());
@@ -39,5 +50,6 @@ async fn state(options: &ServeOptions, booted: &Booted) -> anyhow::Result<AppSta
         projection,
         cursors,
         authenticator,
+        patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     })
 }

@@ -1,10 +1,10 @@
 //! What every request shares, and the one way to the database.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRef;
 use deadpool_postgres::Pool;
-use read_model::{Page, PageQuery, page};
+use read_model::{Error, Page, PageQuery, page};
 use service::{auth::Authenticator, problem::Problem};
 
 use crate::{Cursors, Projection, SchemaGate, failure, metrics};
@@ -22,6 +22,8 @@ pub struct AppState {
     pub cursors: Cursors,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// How long a read may take in all. More than the database's own limit, for when it can't keep that.
+    pub patience: Duration,
 }
 
 impl AppState {
@@ -30,14 +32,23 @@ impl AppState {
         self.schema.pass()?;
         let resource = query.resource.name;
         let begun = Instant::now();
-        let outcome = match self.pool.get().await {
-            Ok(client) => page::read(&**client, query).await,
-            Err(error) => Err(error.into()),
+        let outcome = tokio::time::timeout(self.patience, self.read_patiently(query)).await;
+        let label = if matches!(outcome, Ok(Ok(_))) {
+            "ok"
+        } else {
+            "failed"
         };
-        let label = if outcome.is_ok() { "ok" } else { "failed" };
         ::metrics::histogram!(metrics::READ_SECONDS, "resource" => resource, "outcome" => label)
             .record(begun.elapsed());
-        outcome.map_err(|error| failure::problem(&error))
+        match outcome {
+            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
+            Err(_) => Err(failure::silence()),
+        }
+    }
+
+    async fn read_patiently(&self, query: PageQuery) -> Result<Page, Error> {
+        let client = self.pool.get().await?;
+        page::read(&**client, query).await
     }
 }
 

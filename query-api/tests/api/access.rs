@@ -233,7 +233,7 @@ async fn the_database_role_can_read_and_nothing_else() -> Result<()> {
                 .await
                 .unwrap_err();
             assert_eq!(
-                error.code().map(|code| code.code()),
+                error.code().map(tokio_postgres::error::SqlState::code),
                 Some("42501"),
                 "{statement} {table}"
             );

@@ -1,4 +1,4 @@
-//! Each filter, alone: what it finds among rows that differ in just that, and what it refuses.
+//! Each filter, alone: what it finds among rows that differ in just that.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,12 +9,18 @@ use crate::{rows, support::App};
 const CLUB: Uuid = Uuid::from_u128(0xc1);
 const CUSTOMER: Uuid = Uuid::from_u128(0xc2);
 
-#[tokio::test]
-async fn orders() -> Result<()> {
-    let app = App::start().await?;
-    let staff = app.staff();
+/// What differs, the row, the queries that find it, and those that do not.
+type Case = (
+    &'static str,
+    Value,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+#[expect(clippy::too_many_lines, reason = "a table with a row per filter")]
+fn order_cases() -> Vec<Case> {
     let line = |date: &str, days: u8| json!({"activity_date": date, "activity_days": days});
-    let cases: [(&str, Value, &[&str], &[&str]); 13] = [
+    vec![
         (
             "status",
             json!({"status": "refund_pending"}),
@@ -31,7 +37,7 @@ async fn orders() -> Result<()> {
             "license type",
             json!({"license_types": ["a", "b"]}),
             &["license_type=a", "license_type=b"],
-            &["license_type=c", "license_type="],
+            &["license_type=c"],
         ),
         (
             "provider",
@@ -118,39 +124,11 @@ async fn orders() -> Result<()> {
                 "q=%5C",
             ],
         ),
-    ];
-    for (name, row, finds, misses) in cases {
-        // Nothing else may match, so each case has a table of its own: one ordinary order, and this one.
-        app.projector.batch_execute("truncate orders").await?;
-        rows::order(&app.projector, json!({"order_number": "ordinary"})).await?;
-        let id = rows::order(&app.projector, row).await?.to_string();
-        for query in finds {
-            let found = app
-                .get(&format!("/api/v1/orders?count=true&{query}"), &staff)
-                .await;
-            assert_eq!(
-                (found.column("order_id"), &found.body["total"]),
-                (vec![id.clone()], &json!(1)),
-                "{name}: {query}"
-            );
-        }
-        for query in misses {
-            let found = app
-                .get(&format!("/api/v1/orders?{query}"), &staff)
-                .await
-                .column("order_id");
-            let ignored = query.ends_with('=');
-            assert_eq!(found.contains(&id), ignored, "{name}: {query}");
-        }
-    }
-    Ok(())
+    ]
 }
 
-#[tokio::test]
-async fn licenses() -> Result<()> {
-    let app = App::start().await?;
-    let staff = app.staff();
-    let cases: [(&str, Value, &[&str], &[&str]); 9] = [
+fn license_cases() -> Vec<Case> {
+    vec![
         (
             "order",
             json!({"order_id": CLUB}),
@@ -211,24 +189,62 @@ async fn licenses() -> Result<()> {
             &["q=%C3%A5s%20%C3%A6rlig", "q=ek123"],
             &["q=as", "q=kari"],
         ),
-    ];
-    for (name, row, finds, misses) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn orders() -> Result<()> {
+    let app = App::start().await?;
+    let staff = app.staff();
+    for (name, row, finds, misses) in order_cases() {
+        // Nothing else may match, so each case has a table of its own: one ordinary order, and this one.
+        app.projector.batch_execute("truncate orders").await?;
+        rows::order(&app.projector, json!({"order_number": "ordinary"})).await?;
+        let id = rows::order(&app.projector, row).await?.to_string();
+        for query in finds {
+            let found = app
+                .get(&format!("/api/v1/orders?count=true&{query}"), &staff)
+                .await;
+            assert_eq!(
+                found.column("order_id"),
+                std::slice::from_ref(&id),
+                "{name}: {query}"
+            );
+            assert_eq!(found.body["total"], 1, "{name}: {query}");
+        }
+        for query in misses {
+            let found = app.get(&format!("/api/v1/orders?{query}"), &staff).await;
+            assert!(!found.column("order_id").contains(&id), "{name}: {query}");
+        }
+    }
+    let blank = app.get("/api/v1/orders?license_type=&q=%20", &staff).await;
+    assert_eq!(
+        blank.column("order_id").len(),
+        2,
+        "an empty field of a form filters nothing"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn licenses() -> Result<()> {
+    let app = App::start().await?;
+    let staff = app.staff();
+    for (name, row, finds, misses) in license_cases() {
         app.projector.batch_execute("truncate licenses").await?;
         rows::license(&app.projector, json!({})).await?;
         let id = rows::license(&app.projector, row).await?.to_string();
         for query in finds {
-            let found = app
-                .get(&format!("/api/v1/licenses?{query}"), &staff)
-                .await
-                .column("license_id");
-            assert_eq!(found, [id.clone()], "{name}: {query}");
+            let found = app.get(&format!("/api/v1/licenses?{query}"), &staff).await;
+            assert_eq!(
+                found.column("license_id"),
+                std::slice::from_ref(&id),
+                "{name}: {query}"
+            );
         }
         for query in misses {
-            let found = app
-                .get(&format!("/api/v1/licenses?{query}"), &staff)
-                .await
-                .column("license_id");
-            assert!(!found.contains(&id), "{name}: {query}");
+            let found = app.get(&format!("/api/v1/licenses?{query}"), &staff).await;
+            assert!(!found.column("license_id").contains(&id), "{name}: {query}");
         }
     }
     Ok(())
@@ -270,74 +286,5 @@ async fn the_catalogue_and_clubs() -> Result<()> {
     rows::club(&app.projector, "NMK Bodø").await?;
     let found = app.get_anonymously("/api/v1/clubs?q=%C3%A5LESUND").await;
     assert_eq!(found.column("name"), ["Ålesund Motorsport"]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn values_that_cannot_be_are_refused_by_name() -> Result<()> {
-    let app = App::start().await?;
-    let staff = app.staff();
-    for (path, pointer, code) in [
-        ("orders?status=open", "/status", "invalid_choice"),
-        ("orders?club_id=1", "/club_id", "invalid_uuid"),
-        ("orders?customer_id=", "/customer_id", "invalid_uuid"),
-        ("orders?created_from=yesterday", "/created_from", "invalid_moment"),
-        ("orders?created_to=2026-02-30", "/created_to", "invalid_moment"),
-        (
-            "orders?activity_from=01.02.2026",
-            "/activity_from",
-            "invalid_date",
-        ),
-        (
-            "orders?activity_to=2026-06-05T00:00:00Z",
-            "/activity_to",
-            "invalid_date",
-        ),
-        ("orders?total_min_ore=-1", "/total_min_ore", "invalid_number"),
-        (
-            "orders?total_max_ore=9223372036854775808",
-            "/total_max_ore",
-            "invalid_number",
-        ),
-        ("orders?sort=customer_id", "/sort", "invalid_choice"),
-        ("orders?sort=--created_at", "/sort", "invalid_choice"),
-        ("orders?count=1", "/count", "invalid_boolean"),
-        ("orders?min_position=-1", "/min_position", "invalid_number"),
-        (
-            "orders?min_position=9223372036854775808",
-            "/min_position",
-            "invalid_number",
-        ),
-        ("licenses?role=chef", "/role", "invalid_choice"),
-        ("licenses?order_id=x", "/order_id", "invalid_uuid"),
-        ("license-types?status=new", "/status", "invalid_choice"),
-        (
-            "orders?status=paid&status=placed",
-            "/status",
-            "duplicate_parameter",
-        ),
-    ] {
-        let answer = app.get(&format!("/api/v1/{path}"), &staff).await;
-        assert!(answer.is(400, "invalid_parameter"), "{path}: {answer:?}");
-        let error = &answer.body["errors"][0];
-        assert_eq!(
-            (error["pointer"].as_str(), error["code"].as_str()),
-            (Some(pointer), Some(code)),
-            "{path}"
-        );
-        assert!(
-            error["message_nb"].is_string() && error["message_en"].is_string(),
-            "{path}"
-        );
-    }
-    for (path, pointer) in [
-        ("orders/1", "/order_id"),
-        ("licenses/%00", "/license_id"),
-        ("orders/%C3%A6", "/order_id"),
-    ] {
-        let answer = app.get(&format!("/api/v1/{path}"), &staff).await;
-        assert!(answer.is(400, "malformed_path"), "{path}: {answer:?}");
-        assert_eq!(answer.body["errors"][0]["pointer"], pointer);
-    }
     Ok(())
 }

@@ -17,6 +17,8 @@ mod pages;
 #[cfg(test)]
 mod position;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod support;

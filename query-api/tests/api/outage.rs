@@ -110,6 +110,21 @@ async fn a_statement_that_takes_too_long_is_cancelled_and_said() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_database_that_says_nothing_is_not_waited_for_for_long() -> Result<()> {
+    let mut app = App::start().await?;
+    // Shorter than the database's own limit, as if it had frozen and could not keep that.
+    app.change(|state| state.patience = Duration::from_millis(100));
+    app.projector
+        .batch_execute("begin; lock table clubs in access exclusive mode")
+        .await?;
+    let answer = app.get_anonymously("/api/v1/clubs").await;
+    assert!(answer.is(503, "database_unavailable"), "{answer:?}");
+    app.projector.batch_execute("rollback").await?;
+    app.get_until("/api/v1/clubs", "", StatusCode::OK).await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_schema_that_is_not_ours_is_refused_at_the_start() -> Result<()> {
     let databases = fresh_databases().await?;
     let projector = connect(&databases.read_owner).await?;

@@ -134,7 +134,6 @@ async fn a_cursor_is_good_for_its_list_and_its_reader_only() -> Result<()> {
             json!({"customer_id": user("kari"), "total_ore": n}),
         )
         .await?;
-        rows::license(&app.projector, json!({"customer_id": user("kari")})).await?;
     }
     let kari = app.token(Role::Customer, "kari", &[]);
     let organizer = app.token(Role::Organizer, "organizer", &clubs);

@@ -1,6 +1,6 @@
 //! Waiting for one's own write.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::http::StatusCode;
@@ -40,22 +40,58 @@ async fn a_reader_waits_for_its_write_and_is_woken_by_it() -> Result<()> {
     app.project_to(1).await?;
     let order = Uuid::now_v7();
     let path = format!("/api/v1/orders/{order}?min_position=2");
-    let reader = async {
-        let answer = app.get(&path, &app.staff()).await;
-        (answer, Instant::now())
-    };
+    let token = app.staff();
+    let reader = app.get(&path, &token);
     let writer = async {
         // The answer can only be right if the reader waited: at first there is neither row nor position.
         tokio::task::yield_now().await;
         rows::order(&app.projector, json!({"order_id": order})).await?;
         app.project_to(2).await
     };
-    let ((answer, _), written) = tokio::join!(reader, writer);
+    let (answer, written) = tokio::join!(reader, writer);
     written?;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(
         (answer.header("event-position"), &answer.body["order_id"]),
         ("2", &json!(order))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_notification_alone_wakes_those_who_wait() -> Result<()> {
+    let app = App::start().await?;
+    // The table says 0, so only a notification can say 7; repeated, since the poll takes it back.
+    let notify = async {
+        loop {
+            app.projector
+                .batch_execute("select pg_notify('projected', '7')")
+                .await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        failed = notify => failed,
+        reached = app.state.projection.reach(7) => {
+            assert!(reached.is_ok(), "{reached:?}");
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn nonsense_on_the_channel_is_ignored() -> Result<()> {
+    let app = App::start().await?;
+    app.project_to(3).await?;
+    for payload in ["", "-1", "ten", "99999999999999999999"] {
+        app.projector
+            .execute("select pg_notify('projected', $1)", &[&payload])
+            .await?;
+    }
+    app.project_to(4).await?;
+    assert_eq!(
+        app.get_anonymously("/api/v1/clubs?min_position=4").await.status,
+        StatusCode::OK
     );
     Ok(())
 }

@@ -39,6 +39,7 @@ pub(crate) struct App {
     pub(crate) health: Health,
     pub(crate) issuer: Issuer,
     router: Router,
+    pub(crate) state: AppState,
     key_file: PathBuf,
     _stop: DropGuard,
 }
@@ -80,17 +81,19 @@ impl App {
         let state = AppState {
             schema: SchemaGate::watch(pool.clone(), health.check("schema"), stop.clone()).await?,
             projection: Projection::follow(&databases.read_reader, health.check("postgres"), stop.clone())?,
+            patience: DEADLINE,
             cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
             authenticator: Authenticator::new(&auth)?.report_to(&health),
             pool,
         };
-        let router = service::http::apply_layers(router::router(state));
+        let router = service::http::apply_layers(router::router(state.clone()));
         Ok(Self {
             databases,
             projector,
             health,
             issuer,
             router,
+            state,
             key_file,
             _stop: stop.drop_guard(),
         })
@@ -113,6 +116,12 @@ impl App {
 
     pub(crate) async fn get_anonymously(&self, path: &str) -> Answer {
         self.get_with(path, "", &[]).await
+    }
+
+    /// Serves with another state from now on.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut AppState)) {
+        change(&mut self.state);
+        self.router = service::http::apply_layers(router::router(self.state.clone()));
     }
 
     pub(crate) async fn get_with(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
