@@ -11,6 +11,7 @@
 //! [`Continuity`] is the rule both rest on, as a pure function. [`StreamConfig`] is the declaration in
 //! `nats/stream.json`, compared with the live server.
 
+mod connect;
 mod continuity;
 mod feed;
 mod log;
@@ -21,6 +22,7 @@ mod publisher;
 mod stream;
 mod subscription;
 
+pub use connect::connect;
 pub use continuity::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
 pub use log::{LogError, LogHead, LogReader};

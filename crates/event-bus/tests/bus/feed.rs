@@ -2,41 +2,19 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
-use envelope::Position;
-use event_bus::{Feed, FeedError, FeedOptions, PublisherOptions};
+use event_bus::{FeedError, PublisherOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::TestLog;
-use crate::nats::{Nats, eventually, follow, publish_all, publisher, stream};
-
-pub(crate) fn feed(context: &Context, log: &TestLog, after: u64) -> Feed<TestLog> {
-    // Impatient where that costs nothing, so that the tests of faults are short.
-    let options = FeedOptions {
-        name: "test",
-        heartbeat: Duration::from_millis(500),
-        poll: Duration::from_millis(200),
-        ..FeedOptions::default()
-    };
-    Feed::new(
-        context.clone(),
-        &stream(),
-        Position::new(after),
-        log.epoch(),
-        log.clone(),
-        log.hint(),
-        options,
-    )
-}
+use crate::nats::{Bus, eventually, follow, publish_all};
 
 /// The log is down all the while, so every event must have come over the stream.
 #[tokio::test]
 async fn a_whole_stream_needs_no_log() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(1_000));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(1_000));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
     log.set_down(true);
-    let mut feed = feed(&context, &log, 250);
+    let mut feed = bus.feed(&log, 250);
     follow(&mut feed, &log, 1_000).await;
     let counts = feed.counts();
     assert_eq!(
@@ -47,34 +25,32 @@ async fn a_whole_stream_needs_no_log() {
 
 #[tokio::test]
 async fn a_stream_that_starts_later_is_completed_from_the_log() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(1_000));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(1_000));
     let options = PublisherOptions {
         backlog: 100,
         ..PublisherOptions::default()
     };
-    publish_all(&mut publisher(&context, options), &log).await;
-    let mut feed = feed(&context, &log, 0);
+    publish_all(&mut bus.publisher(options), &log).await;
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 1_000).await;
     log.append(10);
-    publish_all(&mut publisher(&context, options), &log).await;
+    publish_all(&mut bus.publisher(options), &log).await;
     follow(&mut feed, &log, 1_010).await;
     assert!(feed.counts().from_log >= 900, "{:?}", feed.counts());
 }
 
 #[tokio::test]
 async fn a_relay_that_stands_still_holds_nobody_up() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(10));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
-    let mut feed = feed(&context, &log, 0);
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(10));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 10).await;
     log.append(40);
     follow(&mut feed, &log, 50).await;
     assert_eq!(feed.counts().from_log, 40);
 
     // When it comes back, what it brings late is dropped, and the stream is what is read again.
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
     let shutdown = CancellationToken::new();
     let waiting = feed.next_batch(100, &shutdown);
     assert!(
@@ -85,16 +61,15 @@ async fn a_relay_that_stands_still_holds_nobody_up() {
     );
     assert_eq!(feed.counts().dropped_old, 40);
     log.append(5);
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
     follow(&mut feed, &log, 55).await;
 }
 
 #[tokio::test]
 async fn a_run_is_what_is_ready_and_no_more_than_asked() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(600));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
-    let mut feed = feed(&context, &log, 0);
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(600));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let mut feed = bus.feed(&log, 0);
     let shutdown = CancellationToken::new();
     assert_eq!(feed.next_batch(7, &shutdown).await.unwrap().len(), 7);
     // All 600 are on their way by now: a run must not end where the runtime's budget of 128 does.
@@ -112,9 +87,8 @@ async fn a_run_is_what_is_ready_and_no_more_than_asked() {
 
 #[tokio::test]
 async fn it_stops_when_told_and_says_when_the_log_began_a_new_life() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(10));
-    let context = nats.connect().await;
-    let mut feed = feed(&context, &log, 0);
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(10));
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 10).await;
     let shutdown = CancellationToken::new();
     let expected = log.epoch();

@@ -3,16 +3,13 @@
 use envelope::Position;
 use event_bus::PublisherOptions;
 
-use crate::feed::feed;
 use crate::log::TestLog;
-use crate::nats::{Nats, eventually, follow, publish_all, publisher};
+use crate::nats::{Bus, eventually, follow, publish_all};
 
 #[tokio::test]
 async fn without_nats_the_log_is_enough() {
-    let mut nats = Nats::start();
-    nats.kill();
-    let (context, log) = (nats.connect().await, TestLog::with_events(700));
-    let mut feed = feed(&context, &log, 0);
+    let (bus, log) = (Bus::nowhere().await, TestLog::with_events(700));
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 700).await;
     log.append(5);
     follow(&mut feed, &log, 705).await;
@@ -25,18 +22,17 @@ async fn without_nats_the_log_is_enough() {
 
 #[tokio::test]
 async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(100));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(100));
     let options = PublisherOptions {
         backlog: 20,
         ..PublisherOptions::default()
     };
-    let mut relay = publisher(&context, options);
+    let mut relay = bus.publisher(options);
     publish_all(&mut relay, &log).await;
-    let mut feed = feed(&context, &log, 0);
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 50).await;
 
-    context.delete_stream("THINGS").await.unwrap();
+    bus.context.delete_stream(&bus.stream.name).await.unwrap();
     log.append(100);
     follow(&mut feed, &log, 150).await;
     publish_all(&mut relay, &log).await;
@@ -44,7 +40,13 @@ async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
     publish_all(&mut relay, &log).await;
     follow(&mut feed, &log, 250).await;
 
-    context.get_stream("THINGS").await.unwrap().purge().await.unwrap();
+    bus.context
+        .get_stream(&bus.stream.name)
+        .await
+        .unwrap()
+        .purge()
+        .await
+        .unwrap();
     log.append(100);
     publish_all(&mut relay, &log).await;
     follow(&mut feed, &log, 400).await;
@@ -67,24 +69,19 @@ async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_killed_and_wiped_server_loses_and_doubles_nothing() {
-    let (mut nats, log) = (Nats::start(), TestLog::with_events(200));
-    let context = nats.connect().await;
-    let mut relay = publisher(
-        &context,
-        PublisherOptions {
-            backlog: 50,
-            ..PublisherOptions::default()
-        },
-    );
+    let (bus, log) = (Bus::own().await, TestLog::with_events(200));
+    let mut relay = bus.publisher(PublisherOptions {
+        backlog: 50,
+        ..PublisherOptions::default()
+    });
     publish_all(&mut relay, &log).await;
-    let mut feed = feed(&context, &log, 0);
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 100).await;
 
-    nats.kill();
+    bus.kill_and_wipe().await;
     log.append(200);
     follow(&mut feed, &log, 300).await;
-    nats.wipe();
-    nats.restart();
+    bus.start().await;
     publish_all(&mut relay, &log).await;
     log.append(200);
     publish_all(&mut relay, &log).await;
@@ -97,15 +94,11 @@ async fn a_killed_and_wiped_server_loses_and_doubles_nothing() {
 /// right ones in between.
 #[tokio::test]
 async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(60));
-    let context = nats.connect().await;
-    let mut relay = publisher(
-        &context,
-        PublisherOptions {
-            backlog: 60,
-            ..PublisherOptions::default()
-        },
-    );
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(60));
+    let mut relay = bus.publisher(PublisherOptions {
+        backlog: 60,
+        ..PublisherOptions::default()
+    });
     eventually("declared", async || {
         relay.resume(&log).await.map_err(|error| error.to_string())
     })
@@ -126,8 +119,13 @@ async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("log-epoch", epoch.to_string());
         headers.insert("prev-position", "1");
-        let ack = context
-            .publish_with_headers("things.v1.0.junk", headers, body.into())
+        let ack = bus
+            .context
+            .publish_with_headers(
+                format!("{}.0.junk", bus.stream.subject_prefix),
+                headers,
+                body.into(),
+            )
             .await
             .unwrap();
         assert_eq!(ack.await.unwrap().sequence, number as u64 + 1);
@@ -135,7 +133,7 @@ async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
     assert_eq!(relay.resume(&log).await.unwrap(), Position::new(20));
     relay.publish_batch(&events[20..]).await.unwrap();
 
-    let mut feed = feed(&context, &log, 0);
+    let mut feed = bus.feed(&log, 0);
     follow(&mut feed, &log, 60).await;
     assert!(feed.counts().untrusted >= 1, "{:?}", feed.counts());
     assert!(feed.counts().from_log >= 10, "{:?}", feed.counts());
@@ -143,11 +141,9 @@ async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
 
 #[tokio::test]
 async fn with_both_down_it_waits_and_says_why() {
-    let mut nats = Nats::start();
-    nats.kill();
-    let (context, log) = (nats.connect().await, TestLog::with_events(20));
+    let (bus, log) = (Bus::nowhere().await, TestLog::with_events(20));
     log.set_down(true);
-    let mut feed = feed(&context, &log, 0);
+    let mut feed = bus.feed(&log, 0);
     let mut status = feed.status();
     let shutdown = tokio_util::sync::CancellationToken::new();
     {

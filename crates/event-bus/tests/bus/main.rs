@@ -1,10 +1,6 @@
 //! The bus against real nats-servers, with a log that is a plain vector.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test that can't go on should say where"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod feed;
 mod feed_faults;

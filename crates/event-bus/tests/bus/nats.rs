@@ -1,88 +1,96 @@
-//! A private nats-server per test.
+//! A stream of its own for every test, on a server that it shares or may kill.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, Context};
-use event_bus::{Feed, LogReader, Publisher, PublisherOptions, StreamConfig};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::Info;
+use envelope::Position;
+use event_bus::{Feed, FeedOptions, LogReader, Publisher, PublisherOptions, StreamConfig};
+use stack::Servers;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::log::TestLog;
 
-pub(crate) struct Nats {
-    directory: PathBuf,
-    port: u16,
-    child: Option<Child>,
+pub(crate) struct Bus {
+    pub(crate) context: Context,
+    pub(crate) stream: StreamConfig,
+    servers: Option<Arc<Servers>>,
 }
 
-impl Nats {
-    pub(crate) fn start() -> Self {
-        let directory = std::env::temp_dir().join(format!("event-bus-{}", Uuid::new_v4()));
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut nats = Self {
-            directory,
-            port,
-            child: None,
-        };
-        nats.restart();
-        nats
+impl Bus {
+    /// On the server that all tests share.
+    pub(crate) async fn shared() -> Self {
+        let servers = stack::shared().await.unwrap();
+        Self::at(servers.nats().url(), Some(Arc::clone(&servers))).await
     }
 
-    pub(crate) fn restart(&mut self) {
-        let child = Command::new("nats-server")
-            .args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"])
-            .arg(&self.directory)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server is installed");
-        self.child = Some(child);
+    /// On a server of its own, to be killed and wiped.
+    pub(crate) async fn own() -> Self {
+        let servers = Arc::new(Servers::temporary().await.unwrap());
+        Self::at(servers.nats().url(), Some(Arc::clone(&servers))).await
     }
 
-    pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+    /// Where nobody listens.
+    pub(crate) async fn nowhere() -> Self {
+        Self::at("nats://127.0.0.1:1", None).await
+    }
+
+    async fn at(url: &str, servers: Option<Arc<Servers>>) -> Self {
+        let context = event_bus::connect(url, "event-bus test").await.unwrap();
+        let name = Uuid::new_v4().simple().to_string();
+        let stream = StreamConfig::declared(&format!("THINGS_{name}"), &format!("things-{name}.v1"));
+        Self {
+            context,
+            stream,
+            servers,
         }
     }
 
-    pub(crate) fn wipe(&self) {
-        std::fs::remove_dir_all(&self.directory).unwrap();
+    pub(crate) async fn kill_and_wipe(&self) {
+        let nats = self.servers.as_ref().unwrap().nats();
+        nats.kill().await.unwrap();
+        std::fs::remove_dir_all(nats.data_dir().unwrap()).unwrap();
     }
 
-    pub(crate) async fn connect(&self) -> Context {
-        let client = async_nats::ConnectOptions::new()
-            .retry_on_initial_connect()
-            .reconnect_delay_callback(|_| Duration::from_millis(50))
-            .connect(format!("127.0.0.1:{}", self.port))
+    pub(crate) async fn start(&self) {
+        self.servers.as_ref().unwrap().nats().start().await.unwrap();
+    }
+
+    pub(crate) fn publisher(&self, options: PublisherOptions) -> Publisher {
+        Publisher::new(self.context.clone(), self.stream.clone(), options)
+    }
+
+    pub(crate) fn feed(&self, log: &TestLog, after: u64) -> Feed<TestLog> {
+        // Impatient where that costs nothing, so that the tests of faults are short.
+        let options = FeedOptions {
+            name: "test",
+            heartbeat: Duration::from_millis(500),
+            poll: Duration::from_millis(200),
+            ..FeedOptions::default()
+        };
+        let after = Position::new(after);
+        Feed::new(
+            self.context.clone(),
+            &self.stream,
+            after,
+            log.epoch(),
+            log.clone(),
+            log.hint(),
+            options,
+        )
+    }
+
+    /// The live stream.
+    pub(crate) async fn info(&self) -> Info {
+        self.context
+            .get_stream(&self.stream.name)
             .await
-            .unwrap();
-        let mut context = jetstream::new(client);
-        context.set_timeout(Duration::from_secs(2));
-        context
+            .unwrap()
+            .cached_info()
+            .clone()
     }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-pub(crate) fn stream() -> StreamConfig {
-    StreamConfig::declared("THINGS", "things.v1")
-}
-
-pub(crate) fn publisher(context: &Context, options: PublisherOptions) -> Publisher {
-    Publisher::new(context.clone(), stream(), options)
 }
 
 /// Publishes the log until the stream holds all of it, starting over whenever that fails.

@@ -6,28 +6,28 @@ use event_bus::{Arrived, Continuity, PublisherOptions, Verdict, decode};
 use futures_util::StreamExt;
 
 use crate::log::TestLog;
-use crate::nats::{Nats, publish_all, publisher, stream};
+use crate::nats::{Bus, publish_all};
 
 #[tokio::test]
 async fn sequence_equals_position_also_past_the_limit_in_flight() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(500));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(500));
     let options = PublisherOptions {
         max_in_flight: 64,
         ..PublisherOptions::default()
     };
-    let mut publisher = publisher(&context, options);
+    let mut publisher = bus.publisher(options);
     publish_all(&mut publisher, &log).await;
     assert_eq!(publisher.last(), Position::new(500));
 
-    let mut consumer = whole_stream(&context).await;
+    let mut consumer = whole_stream(&bus).await;
     for event in log.events() {
         let message = consumer.next().await.unwrap().unwrap();
         let Arrived { event: arrived, .. } = decode(&message, log.epoch()).unwrap();
         assert_eq!(message.info().unwrap().stream_sequence, event.position.get());
         assert_eq!(arrived, event);
         let subject = format!(
-            "things.v1.{}.thing.ThingHappened.{}",
+            "{}.{}.thing.ThingHappened.{}",
+            bus.stream.subject_prefix,
             partition(event.aggregate_id),
             event.aggregate_id
         );
@@ -37,10 +37,9 @@ async fn sequence_equals_position_also_past_the_limit_in_flight() {
 
 #[tokio::test]
 async fn a_zombie_is_refused_and_doubles_nothing() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(10));
-    let context = nats.connect().await;
-    let mut leader = publisher(&context, PublisherOptions::default());
-    let mut zombie = publisher(&context, PublisherOptions::default());
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(10));
+    let mut leader = bus.publisher(PublisherOptions::default());
+    let mut zombie = bus.publisher(PublisherOptions::default());
     publish_all(&mut leader, &log).await;
     zombie.resume(&log).await.unwrap();
 
@@ -54,16 +53,15 @@ async fn a_zombie_is_refused_and_doubles_nothing() {
     let again = zombie.publish_batch(&log.events()[10..20]).await.unwrap_err();
     assert_eq!(again.kind, "not_resumed");
 
-    let info = context.get_stream("THINGS").await.unwrap();
+    let info = bus.context.get_stream(&bus.stream.name).await.unwrap();
     assert_eq!(info.cached_info().state.messages, 30);
     assert_eq!(zombie.resume(&log).await.unwrap(), Position::new(30));
 }
 
 #[tokio::test]
 async fn a_hole_in_what_is_to_be_published_is_refused() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(10));
-    let context = nats.connect().await;
-    let mut publisher = publisher(&context, PublisherOptions::default());
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(10));
+    let mut publisher = bus.publisher(PublisherOptions::default());
     publisher.resume(&log).await.unwrap();
     let mut events = log.events();
     events.remove(5);
@@ -79,10 +77,9 @@ async fn a_hole_in_what_is_to_be_published_is_refused() {
 /// Resuming in the middle must stamp the same predecessors as publishing in one go.
 #[tokio::test]
 async fn each_partition_alone_proves_that_it_is_whole() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(300));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(300));
     for end in [1, 150, 299, 300] {
-        let mut publisher = publisher(&context, PublisherOptions::default());
+        let mut publisher = bus.publisher(PublisherOptions::default());
         let last = usize::try_from(publisher.resume(&log).await.unwrap().get()).unwrap();
         publisher.publish_batch(&log.events()[last..end]).await.unwrap();
     }
@@ -93,7 +90,7 @@ async fn each_partition_alone_proves_that_it_is_whole() {
             .filter(|event| partition(event.aggregate_id) == number)
             .collect();
         let mut seen = Continuity::after(Position::START);
-        let arrived = one_partition(&context, number, expected.len(), &log).await;
+        let arrived = one_partition(&bus, number, expected.len(), &log).await;
         for (arrived, expected) in arrived.iter().zip(&expected) {
             assert_eq!(arrived.event.position, expected.position);
             let verdict = seen.check_link(arrived.event.position, arrived.previous_in_partition);
@@ -104,9 +101,8 @@ async fn each_partition_alone_proves_that_it_is_whole() {
 
 #[tokio::test]
 async fn a_deleted_message_shows_in_its_partition() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(300));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(300));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
     let events = log.events();
     let number = partition(events[0].aggregate_id);
     let members: Vec<_> = events
@@ -118,8 +114,8 @@ async fn a_deleted_message_shows_in_its_partition() {
 
     // The declared stream forbids deleting; a purge of one subject up to a sequence is what an operator still can do.
     let lost = members[1];
-    let subject = stream_subject_of(&events, lost);
-    let live = context.get_stream("THINGS").await.unwrap();
+    let subject = subject_of(&bus, &events, lost);
+    let live = bus.context.get_stream(&bus.stream.name).await.unwrap();
     assert!(live.delete_message(lost.get()).await.is_err(), "deny_delete");
     live.purge()
         .filter(subject)
@@ -128,7 +124,7 @@ async fn a_deleted_message_shows_in_its_partition() {
         .unwrap();
 
     let mut seen = Continuity::after(members[0]);
-    let arrived = one_partition(&context, number, members.len() - 1, &log).await;
+    let arrived = one_partition(&bus, number, members.len() - 1, &log).await;
     let next = arrived
         .iter()
         .find(|arrived| arrived.event.position > members[0])
@@ -143,12 +139,11 @@ async fn a_deleted_message_shows_in_its_partition() {
 /// An event larger than the server takes keeps its place: nothing behind it is held up.
 #[tokio::test]
 async fn an_oversized_event_keeps_its_place() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(3));
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(3));
     log.append_with(&serde_json::json!({"said": "x".repeat(1_100_000)}));
     log.append(3);
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
-    let mut consumer = whole_stream(&context).await;
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let mut consumer = whole_stream(&bus).await;
     let mut readable = Vec::new();
     for _ in 0..7 {
         let message = consumer.next().await.unwrap().unwrap();
@@ -157,27 +152,22 @@ async fn an_oversized_event_keeps_its_place() {
     assert_eq!(readable, [true, true, true, false, true, true, true]);
 }
 
-fn stream_subject_of(events: &[envelope::RecordedEvent], position: Position) -> String {
+fn subject_of(bus: &Bus, events: &[envelope::RecordedEvent], position: Position) -> String {
     let event = events.iter().find(|event| event.position == position).unwrap();
     envelope::subject(
-        "things.v1",
+        &bus.stream.subject_prefix,
         &event.aggregate_type,
         &event.event_type,
         event.aggregate_id,
     )
 }
 
-async fn whole_stream(context: &async_nats::jetstream::Context) -> pull::Stream {
-    consume(context, String::new()).await
+async fn whole_stream(bus: &Bus) -> pull::Stream {
+    consume(bus, String::new()).await
 }
 
-async fn one_partition(
-    context: &async_nats::jetstream::Context,
-    number: u8,
-    count: usize,
-    log: &TestLog,
-) -> Vec<Arrived> {
-    let messages = consume(context, format!("things.v1.{number}.>")).await;
+async fn one_partition(bus: &Bus, number: u8, count: usize, log: &TestLog) -> Vec<Arrived> {
+    let messages = consume(bus, format!("{}.{number}.>", bus.stream.subject_prefix)).await;
     messages
         .take(count)
         .map(|message| decode(&message.unwrap(), log.epoch()).unwrap())
@@ -185,14 +175,15 @@ async fn one_partition(
         .await
 }
 
-async fn consume(context: &async_nats::jetstream::Context, filter_subject: String) -> pull::Stream {
+async fn consume(bus: &Bus, filter_subject: String) -> pull::Stream {
     let config = pull::Config {
         ack_policy: AckPolicy::None,
         filter_subject,
         ..pull::Config::default()
     };
-    let consumer = context
-        .create_consumer_on_stream(config, stream().name)
+    let consumer = bus
+        .context
+        .create_consumer_on_stream(config, &bus.stream.name)
         .await
         .unwrap();
     consumer.messages().await.unwrap()

@@ -7,82 +7,79 @@ use envelope::Position;
 use event_bus::{DeclareError, LogReader, PublisherOptions};
 
 use crate::log::TestLog;
-use crate::nats::{Nats, eventually, publish_all, publisher, stream};
+use crate::nats::{Bus, eventually, publish_all};
 
 #[tokio::test]
 async fn a_new_stream_starts_a_backlog_before_the_head() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(100));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(100));
     let declared = eventually("declared", async || {
-        stream()
-            .declare(&context, &log, 30)
+        bus.stream
+            .declare(&bus.context, &log, 30)
             .await
             .map_err(|error| error.to_string())
     })
     .await;
     assert_eq!((declared.last, declared.created), (Position::new(70), true));
-    let again = stream().declare(&context, &log, 30).await.unwrap();
+    let again = bus.stream.declare(&bus.context, &log, 30).await.unwrap();
     assert_eq!((again.last, again.created), (Position::new(70), false));
 
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
-    let info = context.get_stream("THINGS").await.unwrap().cached_info().clone();
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let info = bus.info().await;
     assert_eq!((info.state.first_sequence, info.state.last_sequence), (71, 100));
     assert_eq!(info.config.metadata["log-epoch"], log.epoch().to_string());
 }
 
 #[tokio::test]
 async fn a_stream_of_a_restored_log_is_replaced() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(100));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(100));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
 
     log.restore_to(40);
-    let mut publisher = publisher(&context, PublisherOptions::default());
+    let mut publisher = bus.publisher(PublisherOptions::default());
     assert_eq!(publisher.resume(&log).await.unwrap(), Position::START);
     publish_all(&mut publisher, &log).await;
-    let info = context.get_stream("THINGS").await.unwrap().cached_info().clone();
+    let info = bus.info().await;
     assert_eq!(info.state.last_sequence, 40);
     assert_eq!(info.config.metadata["log-epoch"], log.epoch().to_string());
 }
 
 #[tokio::test]
 async fn a_stream_ahead_of_the_log_is_replaced_even_in_the_same_life() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(5));
-    let context = nats.connect().await;
-    publish_all(&mut publisher(&context, PublisherOptions::default()), &log).await;
-    context
-        .publish("things.v1.junk", "junk".into())
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(5));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    bus.context
+        .publish(format!("{}.junk", bus.stream.subject_prefix), "junk".into())
         .await
         .unwrap()
         .await
         .unwrap();
-    let declared = stream().declare(&context, &log, 100).await.unwrap();
+    let declared = bus.stream.declare(&bus.context, &log, 100).await.unwrap();
     assert_eq!((declared.last, declared.created), (Position::START, true));
 }
 
 #[tokio::test]
 async fn what_differs_is_changed_and_what_cannot_be_is_named() {
-    let (nats, log) = (Nats::start(), TestLog::with_events(0));
-    let context = nats.connect().await;
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(0));
     let epoch = log.head().await.unwrap().epoch;
     let foreign = Config {
-        name: "THINGS".into(),
-        subjects: vec!["things.v1.>".into()],
+        name: bus.stream.name.clone(),
+        subjects: vec![format!("{}.>", bus.stream.subject_prefix)],
         max_age: Duration::from_secs(5),
         metadata: [("log-epoch".to_owned(), epoch.to_string())].into(),
         ..Config::default()
     };
     eventually("created", async || {
-        context
+        bus.context
             .create_stream(foreign.clone())
             .await
             .map(|_| ())
             .map_err(|error| error.to_string())
     })
     .await;
-    assert!(!stream().declare(&context, &log, 10).await.unwrap().created);
-    let live = context
-        .get_stream("THINGS")
+    assert!(!bus.stream.declare(&bus.context, &log, 10).await.unwrap().created);
+    let live = bus
+        .context
+        .get_stream(&bus.stream.name)
         .await
         .unwrap()
         .cached_info()
@@ -92,15 +89,15 @@ async fn what_differs_is_changed_and_what_cannot_be_is_named() {
     assert_eq!(live.max_age, Duration::from_hours(7 * 24));
     assert_eq!(live.metadata["log-epoch"], epoch.to_string());
 
-    context.delete_stream("THINGS").await.unwrap();
-    context
+    bus.context.delete_stream(&bus.stream.name).await.unwrap();
+    bus.context
         .create_stream(Config {
             storage: StorageType::Memory,
             ..foreign
         })
         .await
         .unwrap();
-    let error = stream().declare(&context, &log, 10).await.unwrap_err();
+    let error = bus.stream.declare(&bus.context, &log, 10).await.unwrap_err();
     assert!(
         matches!(&error, DeclareError::Differs { fields, .. } if fields.contains(&"storage".into())),
         "{error}"

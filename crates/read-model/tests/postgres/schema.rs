@@ -101,8 +101,14 @@ async fn every_table_and_column_says_what_it_is() -> Result<()> {
 async fn every_statement_prepares() -> Result<()> {
     let database = Database::migrated().await?;
     let mut prepared = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql"))? {
-        let path = entry?.path();
+    let mut waiting = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql"))];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path)? {
+                waiting.push(entry?.path());
+            }
+            continue;
+        }
         let sql = std::fs::read_to_string(&path)?;
         database
             .client

@@ -1,0 +1,173 @@
+//! A run of events becomes one transaction: rows, checkpoint, and word to those who wait.
+
+use std::time::Instant;
+
+use deadpool_postgres::{Client, Pool, PoolError, Transaction};
+use envelope::RecordedEvent;
+use read_model::{Checkpoint, write};
+
+use crate::licensing::Fold;
+use crate::metrics;
+use crate::poison::{self, Reason, Waiting};
+
+/// Why nothing was applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The checkpoint is not where this caller left it.
+    #[error("the checkpoint moved: another projector owns it")]
+    NotOwner,
+    /// No connection could be had.
+    #[error("no connection to the read database")]
+    Pool(#[from] PoolError),
+    /// The database failed, for a reason that is not in the events.
+    #[error("the read database failed")]
+    Database(#[from] tokio_postgres::Error),
+}
+
+/// Applies events that follow `checkpoint` without a hole, and gives the new checkpoint. All or nothing: after an
+/// error the checkpoint in the database is where it was, unless the connection was lost just at the commit.
+///
+/// Events that can't be applied are set aside with all later ones of their aggregate, and the others go on.
+pub async fn apply(
+    pool: &Pool,
+    checkpoint: Checkpoint,
+    events: &[RecordedEvent],
+) -> Result<Checkpoint, ApplyError> {
+    let Some(last) = events.last() else {
+        return Ok(checkpoint);
+    };
+    let started = Instant::now();
+    let mut client = pool.get().await?;
+    let to = Checkpoint {
+        position: last.position.get(),
+        ..checkpoint
+    };
+    let parked = match transact(&mut client, checkpoint, to, events, How::Together).await {
+        // Some row was refused and took the others with it: find out which.
+        Err(ApplyError::Database(error)) if poison::refusal(&error).is_some() => {
+            transact(&mut client, checkpoint, to, events, How::OneByOne).await?
+        }
+        other => other?,
+    };
+    let count = events.len() as u64;
+    ::metrics::histogram!(metrics::APPLY_SECONDS).record(started.elapsed());
+    ::metrics::histogram!(metrics::BATCH_SIZE).record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "applied").increment(count - parked);
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "parked").increment(parked);
+    log_applied(events, started);
+    Ok(to)
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Together,
+    OneByOne,
+}
+
+/// One transaction; gives the number of events set aside.
+async fn transact(
+    client: &mut Client,
+    from: Checkpoint,
+    to: Checkpoint,
+    events: &[RecordedEvent],
+    how: How,
+) -> Result<u64, ApplyError> {
+    let mut transaction = client.transaction().await?;
+    // First of all: its row lock keeps a second projector out until this one commits, and then tells it to stop.
+    let (from_position, to_position) = (position(from), position(to));
+    if !write::move_checkpoint(&transaction, from_position, to_position, to.epoch).await? {
+        return Err(ApplyError::NotOwner);
+    }
+    let mut waiting = Waiting::load(&transaction, events).await?;
+    match how {
+        How::Together => together(&transaction, events, &mut waiting).await?,
+        How::OneByOne => one_by_one(&mut transaction, events, &mut waiting).await?,
+    }
+    let parked = waiting.store(&transaction).await?;
+    write::notify_projected(&transaction, to_position).await?;
+    transaction.commit().await?;
+    Ok(parked)
+}
+
+async fn together(
+    transaction: &Transaction<'_>,
+    events: &[RecordedEvent],
+    waiting: &mut Waiting,
+) -> Result<(), tokio_postgres::Error> {
+    let mut fold = Fold::load(transaction, events).await?;
+    for event in events {
+        let outcome = match waiting.reason(event) {
+            Some(reason) => Err(reason),
+            None => poison::apply(&mut fold, event),
+        };
+        if let Err(reason) = outcome {
+            waiting.park(event, &reason);
+        }
+    }
+    fold.store(transaction).await
+}
+
+async fn one_by_one(
+    transaction: &mut Transaction<'_>,
+    events: &[RecordedEvent],
+    waiting: &mut Waiting,
+) -> Result<(), tokio_postgres::Error> {
+    for event in events {
+        if let Some(reason) = waiting.reason(event) {
+            waiting.park(event, &reason);
+            continue;
+        }
+        let savepoint = transaction.savepoint("event").await?;
+        match alone(&savepoint, event).await? {
+            Ok(()) => savepoint.commit().await?,
+            Err(reason) => {
+                savepoint.rollback().await?;
+                waiting.park(event, &reason);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn alone(
+    savepoint: &Transaction<'_>,
+    event: &RecordedEvent,
+) -> Result<Result<(), Reason>, tokio_postgres::Error> {
+    let mut fold = Fold::load(savepoint, std::slice::from_ref(event)).await?;
+    if let Err(reason) = poison::apply(&mut fold, event) {
+        return Ok(Err(reason));
+    }
+    match fold.store(savepoint).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => match poison::refusal(&error) {
+            Some(refusal) => Ok(Err(Reason::Refused(refusal))),
+            None => Err(error),
+        },
+    }
+}
+
+fn position(checkpoint: Checkpoint) -> i64 {
+    envelope::Position::new(checkpoint.position).to_sql()
+}
+
+fn log_applied(events: &[RecordedEvent], started: Instant) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for event in events {
+        tracing::debug!(
+            position = event.position.get(),
+            event_type = event.event_type,
+            aggregate_id = %event.aggregate_id,
+            request_id = event.metadata.request_id,
+            "event projected"
+        );
+    }
+    let through = events.last().map(|event| event.position.get());
+    tracing::debug!(
+        events = events.len(),
+        through,
+        seconds = started.elapsed().as_secs_f64(),
+        "batch projected"
+    );
+}

@@ -1,0 +1,92 @@
+//! Flags and environment.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+use service::{postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
+
+/// Turns the event log of the license shop into the tables that query-api reads.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the log until SIGTERM or SIGINT
+    Serve(Box<ServeOptions>),
+    /// Bring the read database to this build's schema
+    Migrate(MigrateOptions),
+}
+
+/// Options of `serve`. Each is a flag and an environment variable.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Where metrics and health are served
+    #[arg(
+        long,
+        env = "OPS_LISTEN",
+        default_value = "127.0.0.1:9082",
+        value_name = "ADDRESS"
+    )]
+    pub ops_listen: SocketAddr,
+    /// The event database, as a role that can only select
+    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub events_database_url: Secret,
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// NATS with JetStream; while it is down, events are read from the event database
+    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Secret,
+    /// The JetStream stream that carries the log
+    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
+    pub stream: String,
+    /// What the stream's subjects start with
+    #[arg(
+        long,
+        env = "SUBJECT_PREFIX",
+        default_value = "licensing.v1",
+        value_name = "PREFIX"
+    )]
+    pub subject_prefix: String,
+    /// Limits of each of the two database pools.
+    #[command(flatten)]
+    pub pool: PoolOptions,
+    /// How and what to log.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateOptions {
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// How and what to log.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_option_is_a_flag_with_an_environment_variable_and_help() {
+        let cli = Cli::command();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands() {
+            for option in command.get_arguments() {
+                assert!(option.get_env().is_some(), "{option} has no environment variable");
+                assert!(option.get_help().is_some(), "{option} has no help");
+            }
+        }
+    }
+}

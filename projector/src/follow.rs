@@ -1,0 +1,241 @@
+//! Going along the log for as long as the process runs, whatever fails on the way.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use deadpool_postgres::Pool;
+use envelope::Position;
+use event_bus::{Feed, FeedError, FeedOptions, FeedStatus, LogError, LogReader, StreamConfig};
+use read_model::{Checkpoint, checkpoint, write};
+use service::health::Check;
+use service::postgres::describe;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{self, ApplyError};
+use crate::metrics;
+
+/// The most events in one transaction.
+const MAX_BATCH: usize = 500;
+
+/// What a [`Follower`] needs.
+pub struct Parts<L> {
+    /// The read database, as its owner.
+    pub read: Pool,
+    /// The log.
+    pub log: L,
+    /// How far the log has come, as far as somebody heard.
+    pub hint: watch::Receiver<Position>,
+    /// JetStream.
+    pub context: Context,
+    /// The stream that carries the log.
+    pub stream: StreamConfig,
+    /// Whether the projection keeps up; fails with the reason while it can't.
+    pub check: Check,
+}
+
+/// Keeps the rows up to date with the log.
+pub struct Follower<L>(Parts<L>);
+
+/// Why following stopped.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("shutting down")]
+    Stopped,
+    #[error("another projector moved the checkpoint")]
+    NotOwner,
+    #[error("the log began a new life")]
+    EpochChanged,
+    #[error(
+        "the log ends at {head}, before the checkpoint {checkpoint}: was it restored without a new epoch?"
+    )]
+    LogBehind { head: Position, checkpoint: Position },
+    #[error("{0}")]
+    LogBroken(FeedError),
+    #[error("the event database can't be read: {0}")]
+    Log(LogError),
+    #[error("the read database failed: {0}")]
+    Read(String),
+}
+
+impl<L: LogReader + Clone> Follower<L> {
+    /// A follower that has not begun.
+    pub fn new(parts: Parts<L>) -> Self {
+        Self(parts)
+    }
+
+    /// Follows the log until shutdown; the transaction under way then is finished first. Every failure is waited out
+    /// and begun again from the checkpoint, for ever, with pauses of up to five seconds.
+    pub async fn run(&self, shutdown: &CancellationToken) {
+        let mut pauses = pauses();
+        loop {
+            let mut progressed = false;
+            let why = self.follow(&mut progressed, shutdown).await;
+            if progressed {
+                pauses = self::pauses();
+            }
+            match &why {
+                Interrupted::Stopped => return,
+                // The other one does the work: nothing is wrong.
+                Interrupted::NotOwner => tracing::info!(reason = %why, "standing by"),
+                _ => {
+                    tracing::warn!(reason = %why, "following the log was interrupted");
+                    self.0.check.fail(why.to_string());
+                }
+            }
+            ::metrics::counter!(metrics::INTERRUPTIONS, "reason" => why.label()).increment(1);
+            let pause = pauses.next().unwrap_or(MAX_PAUSE);
+            if shutdown
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+            {
+                return;
+            }
+        }
+    }
+
+    async fn follow(&self, progressed: &mut bool, shutdown: &CancellationToken) -> Interrupted {
+        match self.try_follow(progressed, shutdown).await {
+            Ok(never) => match never {},
+            Err(why) => why,
+        }
+    }
+
+    async fn try_follow(
+        &self,
+        progressed: &mut bool,
+        shutdown: &CancellationToken,
+    ) -> Result<std::convert::Infallible, Interrupted> {
+        let Parts {
+            read,
+            log,
+            hint,
+            context,
+            stream,
+            check,
+        } = &self.0;
+        let (mut checkpoint, head) = self.resume().await?;
+        if checkpoint.position == head.get() {
+            check.ok();
+        }
+        let after = Position::new(checkpoint.position);
+        tracing::info!(position = after.get(), head = head.get(), "following the log");
+        let options = FeedOptions {
+            name: "projector",
+            ..FeedOptions::default()
+        };
+        let (context, log, hint) = (context.clone(), log.clone(), hint.clone());
+        let mut feed = Feed::new(context, stream, after, checkpoint.epoch, log, hint, options);
+        tokio::spawn(report_stream(feed.status()));
+        loop {
+            let events = feed.next_batch(MAX_BATCH, shutdown).await?;
+            checkpoint = apply::apply(read, checkpoint, &events).await?;
+            *progressed = true;
+            check.ok();
+        }
+    }
+
+    /// Where to go on, after starting over if the log began a new life.
+    async fn resume(&self) -> Result<(Checkpoint, Position), Interrupted> {
+        let head = self.0.log.head().await.map_err(Interrupted::Log)?;
+        let mut client = self.0.read.get().await.map_err(read_failed)?;
+        write::start_checkpoint(&client, head.epoch)
+            .await
+            .map_err(read_failed)?;
+        let mut found = checkpoint::read(&**client).await.map_err(read_failed)?;
+        if found.epoch != head.epoch {
+            tracing::warn!(position = found.position, checkpoint_epoch = %found.epoch, log_epoch = %head.epoch,
+                "the log began a new life since these rows were written: forgetting them and starting over");
+            let transaction = client.transaction().await.map_err(read_failed)?;
+            if !write::reset(&transaction, found.epoch, head.epoch)
+                .await
+                .map_err(read_failed)?
+            {
+                return Err(Interrupted::NotOwner);
+            }
+            transaction.commit().await.map_err(read_failed)?;
+            ::metrics::counter!(metrics::RESETS).increment(1);
+            found = Checkpoint {
+                position: 0,
+                epoch: head.epoch,
+            };
+        }
+        if found.position > head.position.get() {
+            let checkpoint = Position::new(found.position);
+            return Err(Interrupted::LogBehind {
+                head: head.position,
+                checkpoint,
+            });
+        }
+        Ok((found, head.position))
+    }
+}
+
+/// Says whether events come over the stream, until the feed is dropped.
+async fn report_stream(mut status: watch::Receiver<FeedStatus>) {
+    let mut was: Option<String> = None;
+    while status.changed().await.is_ok() {
+        let problem = status.borrow_and_update().stream.clone();
+        ::metrics::gauge!(metrics::STREAM_UP).set(if problem.is_none() { 1.0 } else { 0.0 });
+        match (&was, &problem) {
+            (None, Some(reason)) => {
+                tracing::warn!(reason, "reading the event database instead of the stream")
+            }
+            (Some(_), None) => tracing::info!("reading the stream"),
+            _ => {}
+        }
+        was = problem;
+    }
+}
+
+impl Interrupted {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::NotOwner => "not_owner",
+            Self::EpochChanged => "epoch_changed",
+            Self::LogBehind { .. } => "log_behind",
+            Self::LogBroken(_) => "log_broken",
+            Self::Log(_) => "log",
+            Self::Read(_) => "read",
+        }
+    }
+}
+
+impl From<FeedError> for Interrupted {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Stopped => Self::Stopped,
+            FeedError::EpochChanged { .. } => Self::EpochChanged,
+            FeedError::LogBroken { .. } => Self::LogBroken(error),
+        }
+    }
+}
+
+impl From<ApplyError> for Interrupted {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::NotOwner => Self::NotOwner,
+            other => read_failed(other),
+        }
+    }
+}
+
+fn read_failed(error: impl std::error::Error + 'static) -> Interrupted {
+    Interrupted::Read(describe(&error))
+}
+
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// 100 ms, doubling to five seconds, with jitter; begun anew after every success.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(MAX_PAUSE)
+        .with_factor(2.0)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

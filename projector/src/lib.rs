@@ -1,0 +1,29 @@
+//! Turns the log into the tables that are read.
+//!
+//! One projection, `licensing`, whose tables are in `read-model`. Its rows and its checkpoint move in one transaction,
+//! so at every moment the rows are exactly what a replay of the log up to the checkpoint gives. Reading down:
+//!
+//! * [`serve`] boots the process; [`Follower`] goes along the log for as long as it runs.
+//! * [`apply`] turns a run of events into one transaction, and sets aside what can't be applied.
+//! * [`licensing`] says, table by table and without I/O, what each event does to a row.
+//! * [`replay_into`] gives another database the same rows from position 1, to compare with.
+
+pub mod config;
+mod serve;
+
+mod follow;
+mod log;
+mod watch;
+
+pub mod apply;
+pub mod licensing;
+mod poison;
+
+mod replay;
+
+pub mod metrics;
+
+pub use follow::{Follower, Parts};
+pub use log::EventLog;
+pub use replay::{ReplayError, replay_into};
+pub use serve::{migrate, serve};

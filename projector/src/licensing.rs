@@ -1,0 +1,49 @@
+//! The projection `licensing`: what each event does to which row, without I/O.
+
+mod fold;
+
+mod clubs;
+mod license_types;
+mod licenses;
+mod orders;
+
+mod facts;
+
+pub use fold::Fold;
+
+use envelope::{Position, RecordedEvent};
+
+/// Why an event does not fit the row it is for. Without row data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// The aggregate's first event never came.
+    #[error("there is no row for its aggregate")]
+    NoRow,
+    /// The aggregate's first event came a second time.
+    #[error("there is a row for its aggregate already")]
+    RowExists,
+    /// An order without lines has no activity days.
+    #[error("the order has no lines")]
+    NoLines,
+    /// A day beyond the calendar's end.
+    #[error("an activity day is out of range")]
+    DayOutOfRange,
+}
+
+/// Sequence and position of an event, as the columns `version` and `position` hold them.
+fn stamp(recorded: &RecordedEvent) -> (i64, i64) {
+    // A sequence is a `bigint` in the log, as a position is.
+    (
+        Position::new(recorded.sequence).to_sql(),
+        recorded.position.to_sql(),
+    )
+}
+
+/// The row of an aggregate's first event, which must not exist yet.
+fn create<R>(slot: &mut Option<R>, row: R) -> Result<(), Misfit> {
+    if slot.is_some() {
+        return Err(Misfit::RowExists);
+    }
+    *slot = Some(row);
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! A run of events, folded into the rows it touches: each row is read once and written once, however many events it
+//! takes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use deadpool_postgres::GenericClient;
+use envelope::RecordedEvent;
+use events::{Event, aggregate_type};
+use futures_util::try_join;
+use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
+use tokio_postgres::Error;
+use uuid::Uuid;
+
+use super::{Misfit, clubs, license_types, licenses, orders};
+
+/// The rows that a run of events touches.
+#[derive(Default)]
+pub struct Fold {
+    orders: Table<OrderRow>,
+    licenses: Table<LicenseRow>,
+    license_types: Table<LicenseTypeRow>,
+    clubs: Table<ClubRow>,
+}
+
+impl Fold {
+    /// The rows of the aggregates in `events`, as they are now.
+    pub async fn load(client: &impl GenericClient, events: &[RecordedEvent]) -> Result<Self, Error> {
+        let ids = |kind: &str| {
+            let of_kind = events.iter().filter(|event| event.aggregate_type == kind);
+            of_kind.map(|event| event.aggregate_id).collect::<BTreeSet<_>>()
+        };
+        let (orders, licenses, license_types, clubs) = try_join!(
+            Table::load(client, ids(aggregate_type::ORDER)),
+            Table::load(client, ids(aggregate_type::LICENSE)),
+            Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
+            Table::load(client, ids(aggregate_type::CLUB)),
+        )?;
+        Ok(Self {
+            orders,
+            licenses,
+            license_types,
+            clubs,
+        })
+    }
+
+    /// Applies one event to its row, in memory. After a misfit the row is as before.
+    pub fn apply(&mut self, recorded: &RecordedEvent, event: Event) -> Result<(), Misfit> {
+        match event {
+            Event::Order(event) => self
+                .orders
+                .apply(recorded, |row| orders::apply(row, recorded, event)),
+            Event::License(event) => self
+                .licenses
+                .apply(recorded, |row| licenses::apply(row, recorded, event)),
+            Event::LicenseType(event) => self
+                .license_types
+                .apply(recorded, |row| license_types::apply(row, recorded, event)),
+            Event::Club(event) => self
+                .clubs
+                .apply(recorded, |row| clubs::apply(row, recorded, event)),
+        }
+    }
+
+    /// Writes the rows that changed.
+    pub async fn store(self, client: &impl GenericClient) -> Result<(), Error> {
+        try_join!(
+            self.orders.store(client),
+            self.licenses.store(client),
+            self.license_types.store(client),
+            self.clubs.store(client),
+        )?;
+        Ok(())
+    }
+}
+
+struct Table<R> {
+    rows: HashMap<Uuid, Option<R>>,
+    changed: BTreeSet<Uuid>,
+}
+
+impl<R> Default for Table<R> {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+}
+
+impl<R: Row> Table<R> {
+    async fn load(client: &impl GenericClient, ids: BTreeSet<Uuid>) -> Result<Self, Error> {
+        if ids.is_empty() {
+            return Ok(Self::default());
+        }
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let rows = write::load::<R>(client, &ids).await?;
+        Ok(Self {
+            rows: rows.into_iter().map(|row| (row.id(), Some(row))).collect(),
+            ..Self::default()
+        })
+    }
+
+    fn apply(
+        &mut self,
+        recorded: &RecordedEvent,
+        change: impl FnOnce(&mut Option<R>) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        let row = self.rows.entry(recorded.aggregate_id).or_default();
+        if row
+            .as_ref()
+            .is_some_and(|row| row.position() >= recorded.position.to_sql())
+        {
+            return Ok(());
+        }
+        change(row)?;
+        self.changed.insert(recorded.aggregate_id);
+        Ok(())
+    }
+
+    async fn store(mut self, client: &impl GenericClient) -> Result<(), Error> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        // In the order of their ids, so that two writers would wait for each other rather than deadlock.
+        let rows: Vec<R> = self
+            .changed
+            .iter()
+            .filter_map(|id| self.rows.remove(id).flatten())
+            .collect();
+        write::upsert(client, &rows).await
+    }
+}

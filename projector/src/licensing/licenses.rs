@@ -1,0 +1,58 @@
+//! `licenses`.
+
+use envelope::RecordedEvent;
+use events::{LicenseEvent, LicenseIssued};
+use read_model::write::LicenseRow;
+
+use super::{Misfit, create, facts, stamp};
+
+pub(super) fn apply(
+    slot: &mut Option<LicenseRow>,
+    recorded: &RecordedEvent,
+    event: LicenseEvent,
+) -> Result<(), Misfit> {
+    match event {
+        LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)),
+    }
+}
+
+fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
+    let (version, position) = stamp(recorded);
+    let terms = facts::search_terms(&issued.holder, issued.vehicle.as_ref());
+    let search = std::iter::once(issued.order_number.as_str())
+        .chain(terms)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let (kind, holder) = (issued.license_type, issued.holder);
+    LicenseRow {
+        license_id: recorded.aggregate_id,
+        order_id: issued.order_id,
+        order_number: Some(issued.order_number),
+        line: issued.line.into(),
+        customer_id: issued.customer_id,
+        status: "issued".into(),
+        license_type: kind.code,
+        category: facts::category(kind.category).into(),
+        discipline: kind.discipline,
+        role: facts::role(kind.role).into(),
+        name_nb: kind.name_nb,
+        name_en: kind.name_en,
+        club_id: issued.club_id,
+        club_name: issued.club_name,
+        activity_date: issued.activity_date,
+        activity_days: issued.activity_days.into(),
+        holder_name: holder.name.into_exposed(),
+        holder_birth_date: holder.birth_date.into_exposed(),
+        holder_phone: holder.phone.map(envelope::Personal::into_exposed),
+        holder_email: holder.email.map(envelope::Personal::into_exposed),
+        guardian: holder.guardian.as_ref().map(facts::guardian),
+        vehicle: issued.vehicle.as_ref().map(facts::vehicle),
+        price_ore: issued.price_ore,
+        search,
+        issued_at: recorded.recorded_at,
+        created_at: recorded.recorded_at,
+        updated_at: recorded.recorded_at,
+        version,
+        position,
+    }
+}

@@ -1,0 +1,132 @@
+//! `orders`, each with its lines.
+
+use chrono::{Days, NaiveDate};
+use envelope::RecordedEvent;
+use events::{OrderEvent, OrderLine, OrderPlaced};
+use read_model::write::OrderRow;
+use serde_json::{Value, json};
+
+use super::{Misfit, create, facts, stamp};
+
+pub(super) fn apply(
+    slot: &mut Option<OrderRow>,
+    recorded: &RecordedEvent,
+    event: OrderEvent,
+) -> Result<(), Misfit> {
+    if let OrderEvent::OrderPlaced(placed) = event {
+        return create(slot, row(recorded, placed)?);
+    }
+    let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+    match event {
+        OrderEvent::OrderPlaced(_) | OrderEvent::PaymentCaptured(_) => {}
+        OrderEvent::PaymentRequested(requested) => {
+            row.status = "payment_pending".into();
+            row.payment_provider = requested.provider;
+            row.payment_reference = Some(requested.reference);
+            row.redirect_url = Some(requested.redirect_url);
+        }
+        OrderEvent::OrderPaid(paid) => {
+            row.status = "paid".into();
+            row.payment_provider = paid.provider;
+            row.payment_reference = Some(paid.reference);
+            row.paid_at = Some(recorded.recorded_at);
+            row.expires_at = None;
+        }
+        OrderEvent::OrderFulfilled(_) => {
+            row.status = "fulfilled".into();
+            row.fulfilled_at = Some(recorded.recorded_at);
+        }
+        OrderEvent::OrderCancelled(_) => row.status = "cancelled".into(),
+        OrderEvent::OrderExpired(_) => row.status = "expired".into(),
+        OrderEvent::RefundRequested(_) => row.status = "refund_pending".into(),
+        OrderEvent::OrderRefunded(_) => row.status = "refunded".into(),
+    }
+    row.updated_at = recorded.recorded_at;
+    (row.version, row.position) = stamp(recorded);
+    Ok(())
+}
+
+fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit> {
+    let (version, position) = stamp(recorded);
+    let lines = &placed.lines;
+    let days = lines.iter().map(last_day).collect::<Result<Vec<_>, _>>()?;
+    let terms = lines
+        .iter()
+        .flat_map(|line| facts::search_terms(&line.holder, line.vehicle.as_ref()));
+    let search = std::iter::once(placed.order_number.as_str())
+        .chain(terms)
+        .collect::<Vec<_>>()
+        .join(" ");
+    Ok(OrderRow {
+        order_id: recorded.aggregate_id,
+        customer_id: placed.customer_id,
+        status: "placed".into(),
+        total_ore: placed.total_ore,
+        payment_reference: None,
+        redirect_url: None,
+        lines: lines.iter().map(line).collect(),
+        club_ids: distinct(lines.iter().map(|line| line.club_id)),
+        license_types: distinct(lines.iter().map(|line| line.license_type.code.clone())),
+        activity_from: lines
+            .iter()
+            .map(|line| line.activity_date)
+            .min()
+            .ok_or(Misfit::NoLines)?,
+        activity_to: days.into_iter().max().ok_or(Misfit::NoLines)?,
+        search,
+        order_number: placed.order_number,
+        currency: placed.currency,
+        payment_provider: placed.payment_provider,
+        paid_at: None,
+        fulfilled_at: None,
+        expires_at: Some(placed.expires_at),
+        created_at: recorded.recorded_at,
+        updated_at: recorded.recorded_at,
+        version,
+        position,
+    })
+}
+
+fn last_day(line: &OrderLine) -> Result<NaiveDate, Misfit> {
+    let more = u64::from(line.activity_days.saturating_sub(1));
+    line.activity_date
+        .checked_add_days(Days::new(more))
+        .ok_or(Misfit::DayOutOfRange)
+}
+
+fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for value in values {
+        if !distinct.contains(&value) {
+            distinct.push(value);
+        }
+    }
+    distinct
+}
+
+fn line(line: &OrderLine) -> Value {
+    let (kind, holder) = (&line.license_type, &line.holder);
+    json!({
+        "line": line.line,
+        "license_id": line.license_id,
+        "license_type": kind.code,
+        "name_nb": kind.name_nb,
+        "name_en": kind.name_en,
+        "category": facts::category(kind.category),
+        "discipline": kind.discipline,
+        "role": facts::role(kind.role),
+        "club_id": line.club_id,
+        "club_name": line.club_name,
+        "activity_date": line.activity_date,
+        "activity_days": line.activity_days,
+        "price_ore": line.price_ore,
+        "holder": {
+            "name": holder.name.expose(),
+            "birth_date": holder.birth_date.expose(),
+            "phone": holder.phone.as_ref().map(envelope::Personal::expose),
+            "email": holder.email.as_ref().map(envelope::Personal::expose),
+            "guardian": holder.guardian.as_ref().map(facts::guardian),
+        },
+        "vehicle": line.vehicle.as_ref().map(facts::vehicle),
+    })
+}

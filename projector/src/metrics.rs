@@ -1,0 +1,50 @@
+//! The names of this program's metrics.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// Age of the oldest event that the rows lack; 0 when they lack none.
+pub const LAG_SECONDS: &str = "bilsport_projector_lag_seconds";
+/// How many events the rows lack.
+pub const LAG_POSITIONS: &str = "bilsport_projector_lag_positions";
+/// The checkpoint: position of the last event in the rows.
+pub const POSITION: &str = "bilsport_projector_position";
+/// Events taken from the log, by `outcome` (`applied` or `parked`).
+pub const EVENTS: &str = "bilsport_projector_events_total";
+/// Events in one transaction.
+pub const BATCH_SIZE: &str = "bilsport_projector_batch_size";
+/// Time of one transaction, commit included.
+pub const APPLY_SECONDS: &str = "bilsport_projector_apply_seconds";
+/// Events that wait because one of their aggregate could not be applied.
+pub const PARKED: &str = "bilsport_projector_parked";
+/// Times that following the log was interrupted and begun again, by `reason`.
+pub const INTERRUPTIONS: &str = "bilsport_projector_interruptions_total";
+/// Times that the rows were forgotten because the log began a new life.
+pub const RESETS: &str = "bilsport_projector_resets_total";
+/// 1 while events come over NATS, 0 while they are read from the event database instead.
+pub const STREAM_UP: &str = "bilsport_projector_stream_up";
+
+/// Describes the metrics to the installed recorder.
+pub fn describe() {
+    describe_gauge!(
+        LAG_SECONDS,
+        "Age of the oldest event that the rows lack, in seconds"
+    );
+    describe_gauge!(LAG_POSITIONS, "Events that the rows lack");
+    describe_gauge!(POSITION, "Position of the last event in the rows");
+    describe_counter!(EVENTS, "Events taken from the log");
+    describe_histogram!(BATCH_SIZE, "Events in one transaction");
+    describe_histogram!(
+        APPLY_SECONDS,
+        "Time of one transaction, commit included, in seconds"
+    );
+    describe_gauge!(
+        PARKED,
+        "Events that wait because one of their aggregate could not be applied"
+    );
+    describe_counter!(INTERRUPTIONS, "Interruptions of following the log");
+    describe_counter!(
+        RESETS,
+        "Times the rows were forgotten because the log began a new life"
+    );
+    describe_gauge!(STREAM_UP, "Whether events come over NATS");
+}

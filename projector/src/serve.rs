@@ -1,0 +1,127 @@
+//! The boot order: telemetry, health, pools, schemas, NATS, and then the log for as long as the process runs.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable};
+use deadpool_postgres::Pool;
+use event_bus::StreamConfig;
+use service::Booted;
+use service::health::Check;
+use service::postgres::describe;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{MigrateOptions, ServeOptions};
+use crate::follow::{Follower, Parts};
+use crate::log::EventLog;
+use crate::metrics;
+use crate::watch::watch;
+
+/// How long the transaction under way may take once the process was told to end.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Follows the log until the process is told to end.
+pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let booted = service::boot("projector", &options.log)?;
+    metrics::describe();
+    event_bus::metrics::describe();
+    let listener = TcpListener::bind(options.ops_listen)
+        .await
+        .context("cannot listen on the ops port")?;
+    service::ops::serve(listener, &booted);
+
+    let pool = |url, name| -> anyhow::Result<Pool> {
+        let pool = service::postgres::pool(url, &options.pool, "projector")?;
+        service::postgres::observe_pool(&pool, name, booted.shutdown.clone());
+        Ok(pool)
+    };
+    let (read_url, events_url) = (
+        options.read_database_url.expose(),
+        options.events_database_url.expose(),
+    );
+    let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
+    let Booted { shutdown, health, .. } = &booted;
+    let check = health.check("projection");
+    let log = EventLog(event_store::Log::new(events.clone()));
+    let (check_read, check_events) = (health.check("postgres_read"), health.check("postgres_events"));
+    tokio::spawn(watch(
+        read.clone(),
+        log.clone(),
+        check_read,
+        check_events,
+        shutdown.clone(),
+    ));
+
+    let schemas = know_schemas(&read, &events, health.check("schema"));
+    let Some(known) = shutdown.run_until_cancelled(schemas).await else {
+        return Ok(());
+    };
+    known?;
+    let context = event_bus::connect(options.nats_url.expose(), "projector")
+        .await
+        .context("bad NATS URL")?;
+    let stream = StreamConfig::declared(&options.stream, &options.subject_prefix);
+    let hint = event_store::listen(events_url, shutdown.clone());
+    let follower = Follower::new(Parts {
+        read,
+        log,
+        hint,
+        context,
+        stream,
+        check,
+    });
+    if drained(follower.run(shutdown), shutdown).await {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!("stopped before the transaction under way was finished; it is rolled back");
+    }
+    Ok(())
+}
+
+/// Brings the read database to this build's schema.
+pub async fn migrate(options: MigrateOptions) -> anyhow::Result<()> {
+    service::telemetry::init(&options.log)?;
+    let applied = read_model::migrate(options.read_database_url.expose()).await?;
+    tracing::info!(applied, "the read database is at this build's schema");
+    Ok(())
+}
+
+/// Waits about a minute for both databases to answer; a schema that this build does not know is refused at once.
+async fn know_schemas(read: &Pool, events: &Pool, check: Check) -> anyhow::Result<()> {
+    let patience = || {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(32)
+    };
+    let waiting = |error: &(dyn std::error::Error + 'static), pause: Duration| {
+        let reason = describe(error);
+        tracing::warn!(reason, pause_s = pause.as_secs_f64(), "waiting for a database");
+        check.fail(reason);
+    };
+    (|| read_model::check_schema(read))
+        .retry(patience())
+        .when(read_model::SchemaError::is_transient)
+        .notify(|error, pause| waiting(error, pause))
+        .await?;
+    (|| event_store::check_schema(events))
+        .retry(patience())
+        .when(|error| matches!(error, event_store::Error::Unavailable(_)))
+        .notify(|error, pause| waiting(error, pause))
+        .await?;
+    check.ok();
+    Ok(())
+}
+
+/// Whether `work` ended by itself, in time after shutdown.
+async fn drained(work: impl Future<Output = ()>, shutdown: &CancellationToken) -> bool {
+    let deadline = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        () = work => true,
+        () = deadline => false,
+    }
+}

@@ -1,0 +1,99 @@
+//! Looking at both databases once a second, from outside the work: health checks, lag, and what is parked.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use deadpool_postgres::Pool;
+use envelope::Position;
+use event_bus::{LogError, LogReader};
+use read_model::{checkpoint, write};
+use service::health::Check;
+use service::postgres::describe;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks until shutdown.
+pub(crate) async fn watch(
+    read: Pool,
+    log: impl LogReader,
+    check_read: Check,
+    check_events: Check,
+    shutdown: CancellationToken,
+) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let checkpoint = look(&check_read, look_at_rows(&read)).await;
+        if let Some(checkpoint) = checkpoint {
+            look(&check_events, look_at_log(&log, checkpoint)).await;
+        } else {
+            look(&check_events, async {
+                log.head().await.map(|_| ()).map_err(said)
+            })
+            .await;
+        }
+    }
+}
+
+async fn look<T>(check: &Check, looking: impl Future<Output = Result<T, String>>) -> Option<T> {
+    match timeout(PATIENCE, looking)
+        .await
+        .unwrap_or_else(|_| Err("no answer in time".into()))
+    {
+        Ok(seen) => {
+            check.ok();
+            Some(seen)
+        }
+        Err(reason) => {
+            check.fail(reason);
+            None
+        }
+    }
+}
+
+async fn look_at_rows(read: &Pool) -> Result<Position, String> {
+    let client = read.get().await.map_err(|error| describe(&error))?;
+    let checkpoint = checkpoint::read(&**client)
+        .await
+        .map_err(|error| describe(&error))?;
+    let parked = write::count_parked(&client)
+        .await
+        .map_err(|error| describe(&error))?;
+    ::metrics::gauge!(metrics::PARKED).set(float(Position::from_sql(parked).get()));
+    ::metrics::gauge!(metrics::POSITION).set(float(checkpoint.position));
+    Ok(Position::new(checkpoint.position))
+}
+
+async fn look_at_log(log: &impl LogReader, checkpoint: Position) -> Result<(), String> {
+    let head = log.head().await.map_err(said)?;
+    let behind = head.position.since(checkpoint);
+    let mut seconds = 0.0;
+    if behind > 0
+        && let Some(oldest) = log.read_after(checkpoint, 1).await.map_err(said)?.first()
+    {
+        // Clocks of two machines: never below zero.
+        seconds = (Utc::now() - oldest.recorded_at)
+            .to_std()
+            .unwrap_or_default()
+            .as_secs_f64();
+    }
+    ::metrics::gauge!(metrics::LAG_POSITIONS).set(float(behind));
+    ::metrics::gauge!(metrics::LAG_SECONDS).set(seconds);
+    Ok(())
+}
+
+fn said(error: LogError) -> String {
+    describe(&*error)
+}
+
+/// Exact up to 2^53, far beyond any log.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
