@@ -54,7 +54,7 @@ impl Projection {
                     outage_logged = false;
                 })
                 .await;
-                check.fail("the read database does not answer");
+                check.fail("the read database cannot be read");
                 ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
                 if !std::mem::replace(&mut outage_logged, true) {
                     tracing::warn!(error = %postgres::describe(&*error), "lost the projection, reconnecting");

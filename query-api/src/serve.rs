@@ -41,8 +41,9 @@ async fn state(options: &ServeOptions, booted: &Booted) -> anyhow::Result<AppSta
     let url = options.read_database_url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
     service::postgres::observe_pool(&pool, "read", shutdown.clone());
-    let projection = Projection::follow(url, health.check("postgres"), shutdown.clone())?;
+    let postgres = health.check("postgres");
     let schema = SchemaGate::watch(pool.clone(), health.check("schema"), shutdown.clone()).await?;
+    let projection = Projection::follow(url, postgres, shutdown.clone())?;
     let authenticator = Authenticator::new(&options.auth)?.report_to(health);
     Ok(AppState {
         pool,

@@ -9,7 +9,7 @@ pub enum Error {
     #[error("no connection to the read database: {0}")]
     Pool(#[from] deadpool_postgres::PoolError),
     /// The database refused the statement or went away. Its detail may hold row data: see [`Error::sqlstate`].
-    #[error("the read database failed ({})", .0.code().map_or("connection", SqlState::code))]
+    #[error("the read database failed")]
     Postgres(#[from] tokio_postgres::Error),
     /// A column has a type that [`crate::Record`] does not know: a mistake in a resource's columns.
     #[error("column {column} has type {found}, which has no JSON form here")]
@@ -31,17 +31,7 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Pool(_) => true,
-            Self::Postgres(error) => match error.code() {
-                None => {
-                    error.is_closed()
-                        || std::error::Error::source(error)
-                            .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
-                }
-                // Classes 08 connection, 53 resources, 57P shutdown and starting up.
-                Some(code) => ["08", "53", "57P"]
-                    .iter()
-                    .any(|class| code.code().starts_with(class)),
-            },
+            Self::Postgres(error) => lost(error),
             Self::ColumnType { .. } => false,
         }
     }
@@ -52,5 +42,19 @@ impl Error {
             Self::Postgres(error) => error.code(),
             Self::Pool(_) | Self::ColumnType { .. } => None,
         }
+    }
+}
+
+/// Whether the connection broke, or the server says that it is short of something, starting or stopping.
+pub(crate) fn lost(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        None => {
+            error.is_closed()
+                || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        }
+        // Classes 08 connection, 53 resources, 57P shutdown and starting up.
+        Some(code) => ["08", "53", "57P"]
+            .iter()
+            .any(|class| code.code().starts_with(class)),
     }
 }

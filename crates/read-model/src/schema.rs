@@ -9,6 +9,8 @@ use refinery::Migration;
 use tokio_postgres::{Client, NoTls, error::SqlState};
 use tracing::{info, warn};
 
+use crate::error::lost;
+
 mod embedded {
     refinery::embed_migrations!("src/migrations");
 }
@@ -57,7 +59,11 @@ pub enum SchemaError {
 impl SchemaError {
     /// Whether waiting can help: the database did not answer, as opposed to holding a schema this build does not know.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Pool(_) | Self::Postgres(_))
+        match self {
+            Self::Pool(_) => true,
+            Self::Postgres(error) => lost(error),
+            _ => false,
+        }
     }
 }
 
