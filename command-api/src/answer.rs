@@ -1,0 +1,111 @@
+//! How the outcome of a command becomes an HTTP answer.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::Refusal;
+use event_store::{Answer, AppendError, Error, ExecuteError};
+use service::problem::Problem;
+
+const EVENT_POSITION: HeaderName = HeaderName::from_static("event-position");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// 201 with the answer's body, byte for byte as kept.
+pub(crate) fn created(answer: Answer) -> Response {
+    let mut response = (
+        StatusCode::CREATED,
+        [(header::CONTENT_TYPE, "application/json")],
+        answer.body,
+    )
+        .into_response();
+    response
+        .headers_mut()
+        .insert(EVENT_POSITION, HeaderValue::from(answer.position.get()));
+    if answer.replayed {
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// What a command that did not succeed answers.
+pub(crate) fn problem(error: ExecuteError<Refusal>) -> Problem {
+    match error {
+        ExecuteError::Refused(refusal) => refused(&refusal),
+        ExecuteError::Version { actual } => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "version_mismatch",
+            "Noen andre har endret dette i mellomtiden.",
+            "Somebody else has changed this meanwhile.",
+        )
+        .detail(format!("the current version is {actual}")),
+        ExecuteError::Contended { .. } | ExecuteError::Append(AppendError::Conflict) => Problem::new(
+            StatusCode::CONFLICT,
+            "conflict",
+            "Mange endrer dette samtidig. Prøv igjen.",
+            "Many are changing this at once. Try again.",
+        )
+        .retry_after(1),
+        ExecuteError::Append(AppendError::KeyReused) => key_reused(),
+        ExecuteError::Append(AppendError::Unstorable(why)) => {
+            tracing::warn!(error = why, "a command can't be stored");
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unstorable",
+                "Forespørselen har tegn som ikke kan lagres.",
+                "The request has characters that can't be stored.",
+            )
+        }
+        ExecuteError::Append(AppendError::Unavailable(why)) => unavailable(&why),
+        ExecuteError::Log(error) => unreadable(&error),
+    }
+}
+
+/// What a failed read of the log answers.
+pub(crate) fn unreadable(error: &Error) -> Problem {
+    match error {
+        Error::Unavailable(why) => unavailable(why),
+        other => Problem::internal(other),
+    }
+}
+
+/// 422: the key was used for another request.
+pub(crate) fn key_reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "Nøkkelen er brukt til en annen forespørsel.",
+        "The idempotency key was used for another request.",
+    )
+}
+
+fn unavailable(why: &str) -> Problem {
+    tracing::error!(error = why, "the log is unavailable");
+    Problem::unavailable(
+        "log_unavailable",
+        "Vi får ikke lagret bestillingen akkurat nå. Prøv igjen om litt: ingenting blir gjort to ganger.",
+        "We can't store this right now. Try again shortly: nothing is done twice.",
+    )
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    let status = match refusal {
+        Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Unknown => return Problem::not_found(),
+        Refusal::Exists | Refusal::OrderState | Refusal::PaymentMismatch | Refusal::NotExpired => {
+            StatusCode::CONFLICT
+        }
+    };
+    let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
+    let Refusal::Invalid(fields) = refusal else {
+        return problem;
+    };
+    fields.iter().fold(problem, |problem, field| {
+        problem.field(
+            &field.pointer,
+            field.rule.code(),
+            field.rule.message_nb(),
+            field.rule.message_en(),
+        )
+    })
+}

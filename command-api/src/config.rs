@@ -1,0 +1,210 @@
+//! Every setting, from flags or the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use payments::vipps::{Credentials, Limits, VippsOptions};
+use service::auth::AuthOptions;
+use service::http::HttpOptions;
+use service::postgres::PoolOptions;
+use service::secret::Secret;
+use service::telemetry::LogOptions;
+
+/// The write side of the license shop: commands over HTTP, the relay to the bus, the process managers.
+///
+/// Every flag can be given as the environment variable named beside it; secrets also as a file, by the variable with
+/// `_FILE` appended.
+#[derive(Parser)]
+#[command(name = "command-api", version)]
+pub struct Cli {
+    /// Where and how to log.
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve commands until SIGTERM or SIGINT.
+    Serve(Box<ServeOptions>),
+    /// Bring the event database to this build's schema, and stop.
+    Migrate(EventsDatabase),
+}
+
+#[derive(Args)]
+pub(crate) struct EventsDatabase {
+    /// The database of the log, as its owner: postgres://user:password@host:port/name
+    #[arg(long, env = "EVENTS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) events_database_url: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// Address for commands
+    #[arg(
+        long,
+        env = "LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Address for /metrics, /health/live and /health/ready
+    #[arg(
+        long,
+        env = "OPS_LISTEN",
+        default_value = "127.0.0.1:9080",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) ops_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) database: EventsDatabase,
+    #[command(flatten)]
+    pub(crate) pool: PoolOptions,
+    #[command(flatten)]
+    pub(crate) http: HttpOptions,
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
+    #[command(flatten)]
+    pub(crate) bus: BusOptions,
+    #[command(flatten)]
+    pub(crate) vipps: VippsArgs,
+    #[command(flatten)]
+    pub(crate) shop: ShopArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct BusOptions {
+    /// The NATS server
+    #[arg(long, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) nats_url: String,
+    /// The stream that carries the log
+    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
+    pub(crate) stream: String,
+    /// What the subjects of that stream begin with
+    #[arg(
+        long,
+        env = "SUBJECT_PREFIX",
+        default_value = "licensing.v1",
+        value_name = "SUBJECT"
+    )]
+    pub(crate) subject_prefix: String,
+}
+
+#[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
+pub(crate) struct VippsArgs {
+    /// Root of the Vipps MobilePay API
+    #[arg(
+        long,
+        env = "VIPPS_BASE_URL",
+        default_value = "https://api.vipps.no",
+        value_name = "URL"
+    )]
+    vipps_base_url: String,
+    /// `client_id` of the sales unit
+    #[arg(long, env = "VIPPS_CLIENT_ID", value_name = "ID")]
+    vipps_client_id: String,
+    /// `client_secret` of the sales unit
+    #[arg(
+        long,
+        env = "VIPPS_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    vipps_client_secret: Option<Secret>,
+    /// File that holds the `client_secret`
+    #[arg(long, env = "VIPPS_CLIENT_SECRET_FILE", value_name = "FILE")]
+    vipps_client_secret_file: Option<PathBuf>,
+    /// `Ocp-Apim-Subscription-Key` of the sales unit
+    #[arg(
+        long,
+        env = "VIPPS_SUBSCRIPTION_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    vipps_subscription_key: Option<Secret>,
+    /// File that holds the subscription key
+    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY_FILE", value_name = "FILE")]
+    vipps_subscription_key_file: Option<PathBuf>,
+    /// Merchant serial number of the sales unit
+    #[arg(long, env = "VIPPS_MSN", value_name = "NUMBER")]
+    vipps_msn: String,
+    /// Secret that the webhooks are signed with
+    #[arg(
+        long,
+        env = "VIPPS_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    vipps_webhook_secret: Option<Secret>,
+    /// File that holds the webhook secret
+    #[arg(long, env = "VIPPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    vipps_webhook_secret_file: Option<PathBuf>,
+}
+
+impl VippsArgs {
+    pub(crate) fn options(&self) -> anyhow::Result<VippsOptions> {
+        let client_secret = secret(
+            "vipps-client-secret",
+            self.vipps_client_secret.as_ref(),
+            self.vipps_client_secret_file.as_ref(),
+        )?;
+        let subscription_key = secret(
+            "vipps-subscription-key",
+            self.vipps_subscription_key.as_ref(),
+            self.vipps_subscription_key_file.as_ref(),
+        )?;
+        Ok(VippsOptions {
+            base_url: self.vipps_base_url.clone(),
+            credentials: Credentials {
+                client_id: self.vipps_client_id.clone(),
+                client_secret: client_secret.expose().to_owned(),
+                subscription_key: subscription_key.expose().to_owned(),
+                merchant_serial_number: self.vipps_msn.clone(),
+            },
+            limits: Limits::default(),
+        })
+    }
+
+    pub(crate) fn webhook_secret(&self) -> anyhow::Result<Secret> {
+        secret(
+            "vipps-webhook-secret",
+            self.vipps_webhook_secret.as_ref(),
+            self.vipps_webhook_secret_file.as_ref(),
+        )
+    }
+}
+
+fn secret(flag: &str, given: Option<&Secret>, file: Option<&PathBuf>) -> anyhow::Result<Secret> {
+    Secret::from_flag_or_file(given.cloned(), file.cloned())
+        .with_context(|| format!("--{flag}"))?
+        .with_context(|| format!("--{flag} or --{flag}-file is required"))
+}
+
+#[derive(Args)]
+pub(crate) struct ShopArgs {
+    /// Where the payment provider reaches this service: scheme and host as it signs its webhooks for
+    #[arg(
+        long,
+        env = "PUBLIC_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) public_url: String,
+    /// Where the provider sends the customer's browser back to; `order_id` is added to its query
+    #[arg(
+        long,
+        env = "RETURN_URL",
+        default_value = "http://127.0.0.1:8080/return",
+        value_name = "URL"
+    )]
+    pub(crate) return_url: String,
+    /// Seconds that an order may stay unpaid
+    #[arg(long, env = "ORDER_TTL_S", default_value_t = 900, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) order_ttl_s: u32,
+}

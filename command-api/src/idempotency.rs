@@ -1,0 +1,153 @@
+//! A command is done once, however often it is sent.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::{HeaderMap, StatusCode};
+use event_store::IdempotencyKey;
+use service::problem::Problem;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// How long a request waits for another one with the same key.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The `Idempotency-Key` of a request, 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestKey(String);
+
+impl RequestKey {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "idempotency_key_missing",
+                "Forespørselen mangler Idempotency-Key.",
+                "The request has no Idempotency-Key.",
+            ));
+        };
+        let visible =
+            |text: &&str| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        match (value.to_str().ok().filter(visible), values.next()) {
+            (Some(key), None) => Ok(Self(key.to_owned())),
+            _ => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "idempotency_key_invalid",
+                "Idempotency-Key må være 1 til 255 synlige ASCII-tegn.",
+                "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+            )),
+        }
+    }
+
+    /// The log's key: `operation` by `user`, for exactly this `body`.
+    pub(crate) fn scoped(&self, operation: &str, user: Uuid, body: &[u8]) -> IdempotencyKey {
+        IdempotencyKey {
+            scope: format!("{operation}:{user}"),
+            key: self.0.clone(),
+            request_hash: digest(&SHA256, body).as_ref().to_vec(),
+        }
+    }
+}
+
+/// The requests of this process that are being worked on, by their key. Keeps a hundred copies of one request from
+/// asking the payment provider a hundred times; what is stored is made safe by the log alone.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight {
+    keys: Arc<Mutex<HashSet<(String, String)>>>,
+    left: Arc<Notify>,
+}
+
+/// A request's place; leaving it lets the next one with the same key in.
+pub(crate) struct Place {
+    key: (String, String),
+    in_flight: InFlight,
+}
+
+impl InFlight {
+    /// Waits, bounded, until no other request with this key is being worked on.
+    pub(crate) async fn enter(&self, key: &IdempotencyKey) -> Result<Place, Problem> {
+        let key = (key.scope.clone(), key.key.clone());
+        let entered = tokio::time::timeout(WAIT, async {
+            loop {
+                // Registered before the look, so that no leaving goes unnoticed.
+                let left = self.left.notified();
+                if self.keys().insert(key.clone()) {
+                    return;
+                }
+                left.await;
+            }
+        })
+        .await;
+        entered.map_err(|_| {
+            Problem::new(
+                StatusCode::CONFLICT,
+                "request_in_flight",
+                "Samme forespørsel er allerede under arbeid. Prøv igjen om litt.",
+                "The same request is being worked on already. Try again shortly.",
+            )
+            .retry_after(1)
+        })?;
+        Ok(Place {
+            key,
+            in_flight: self.clone(),
+        })
+    }
+
+    fn keys(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
+        // A set of keys is whole whoever panicked while holding it.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.in_flight.keys().remove(&self.key);
+        self.in_flight.left.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InFlight, RequestKey};
+    use axum::http::{HeaderMap, HeaderValue};
+    use uuid::Uuid;
+
+    fn key(value: &[u8]) -> Result<RequestKey, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", HeaderValue::from_bytes(value).unwrap());
+        RequestKey::from_headers(&headers).map_err(|problem| problem.code().to_owned())
+    }
+
+    #[test]
+    fn a_key_is_visible_ascii_of_bounded_length() {
+        assert!(key(b"a").is_ok() && key(&[b'~'; 255]).is_ok());
+        for bad in [&b""[..], b"a b", b"\xc3\xa6", &[b'a'; 256]] {
+            assert_eq!(key(bad), Err("idempotency_key_invalid".into()));
+        }
+        let missing = RequestKey::from_headers(&HeaderMap::new()).unwrap_err();
+        assert_eq!(missing.code(), "idempotency_key_missing");
+    }
+
+    #[test]
+    fn two_keys_are_no_key() {
+        let mut headers = HeaderMap::new();
+        headers.append("idempotency-key", HeaderValue::from_static("a"));
+        headers.append("idempotency-key", HeaderValue::from_static("b"));
+        assert!(RequestKey::from_headers(&headers).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_request_of_a_key_at_a_time() {
+        let in_flight = InFlight::default();
+        let key = key(b"k").unwrap().scoped("orders", Uuid::nil(), b"{}");
+        let first = in_flight.enter(&key).await.unwrap();
+        let mut second = Box::pin(in_flight.enter(&key));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        drop(second.await.unwrap());
+        assert!(in_flight.keys().is_empty(), "nothing stays behind");
+    }
+}

@@ -1,0 +1,56 @@
+//! The metrics of the write side, beside those of the log, the bus, the payments and the service.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// 1 while this instance leads the relay and the planner.
+pub const RELAY_LEADER: &str = "bilsport_relay_leader";
+/// Positions that the stream is behind the log.
+pub const RELAY_LAG_POSITIONS: &str = "bilsport_relay_lag_positions";
+/// Seconds that the oldest event not yet in the stream has waited.
+pub const RELAY_LAG_SECONDS: &str = "bilsport_relay_lag_seconds";
+/// Times the relay had to ask the stream again where it stands.
+pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
+/// Webhooks by `provider` and `outcome`: applied, foreign, malformed, refused, failed.
+pub const WEBHOOKS_TOTAL: &str = "bilsport_webhooks_total";
+/// Tasks not done yet, by `kind`.
+pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
+/// Seconds that the oldest due task has waited, by `kind`.
+pub const PROCESS_OVERDUE_SECONDS: &str = "bilsport_process_overdue_seconds";
+/// Seconds that one attempt at a task took, by `kind` and `outcome`: done, later, failed.
+pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
+
+/// Describes them to the recorder in use.
+pub fn describe() {
+    describe_gauge!(
+        RELAY_LEADER,
+        "1 while this instance leads the relay and the planner."
+    );
+    describe_gauge!(
+        RELAY_LAG_POSITIONS,
+        "Positions that the stream is behind the log."
+    );
+    describe_gauge!(
+        RELAY_LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest event not yet in the stream."
+    );
+    describe_counter!(
+        RELAY_RESUMES_TOTAL,
+        "Times the relay asked the stream again where it stands."
+    );
+    describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_gauge!(
+        PROCESS_TASKS,
+        "Tasks of the process managers not done yet, by kind."
+    );
+    describe_gauge!(
+        PROCESS_OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the oldest due task has waited, by kind."
+    );
+    describe_histogram!(
+        PROCESS_TASK_SECONDS,
+        Unit::Seconds,
+        "Duration of one attempt at a task."
+    );
+}

@@ -1,0 +1,63 @@
+//! How the process managers give commands: as themselves, because of an event, under a key that repeats.
+
+use domain::Refusal;
+use envelope::Metadata;
+use event_store::{Call, ExecuteError, IdempotencyKey, Task};
+use uuid::Uuid;
+
+/// What became of one attempt at a task.
+pub(super) enum Outcome {
+    /// Nothing is left to do.
+    Done,
+    /// To be looked at again then.
+    Later(chrono::DateTime<chrono::Utc>),
+}
+
+/// Why an attempt at a task failed. Holds no personal data.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The log or a rule said no.
+    #[error("command: {0}")]
+    Command(#[from] ExecuteError<Refusal>),
+    /// The log could not be read.
+    #[error("log: {0}")]
+    Log(#[from] event_store::Error),
+    /// The payment provider said no.
+    #[error("provider: {0}")]
+    Provider(#[from] payments::Error),
+    /// The provider did what was asked, and yet the money is not where it belongs.
+    #[error("the provider reports {found_ore} øre where {expected_ore} were due")]
+    Amount {
+        /// What was due.
+        expected_ore: i64,
+        /// What the provider reports.
+        found_ore: i64,
+    },
+}
+
+/// A command of the process manager because of `task`'s event.
+pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task: &Task) -> Call<C> {
+    Call {
+        aggregate_id,
+        command,
+        key,
+        metadata: Metadata {
+            request_id: task.request_id.clone(),
+            correlation_id: task.correlation_id.clone(),
+            causation_position: Some(task.position),
+            actor: Some(format!("process:{}", task.kind)),
+            traceparent: None,
+        },
+        expected_version: None,
+        creates: false,
+    }
+}
+
+/// The key of one step: the same event always leads to the same step.
+pub(super) fn key(task: &Task, step: &str) -> IdempotencyKey {
+    IdempotencyKey {
+        scope: format!("process:{}:{}", super::PROCESS, task.kind),
+        key: format!("{}:{step}", task.position),
+        request_hash: Vec::new(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The log to the bus: reads what the stream does not have yet, in order, and publishes it.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use envelope::{Position, RecordedEvent};
+use event_bus::{LogReader as _, Publisher};
+use metrics::{counter, gauge};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL};
+use crate::source::Source;
+
+/// How many events are read and published at a time.
+const BATCH: u32 = 1000;
+/// How often the log is asked when nobody said that it grew.
+const POLL: Duration = Duration::from_secs(1);
+/// How long the stream may go unasked: a stream that was wiped while nothing happened is filled again then.
+const REASSURE: Duration = Duration::from_secs(10);
+/// Pause after a failure.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Publishes until `term` ends. Whatever fails, it asks the stream where it stands and goes on from there.
+pub(crate) async fn run(
+    mut publisher: Publisher,
+    log: Source,
+    mut hint: watch::Receiver<Position>,
+    term: CancellationToken,
+) {
+    while !term.is_cancelled() {
+        counter!(RELAY_RESUMES_TOTAL).increment(1);
+        let failed = tokio::select! {
+            () = term.cancelled() => return,
+            failed = publish(&mut publisher, &log, &mut hint) => failed,
+        };
+        if let Err(error) = failed {
+            tracing::warn!(error = %error, "the relay was interrupted");
+            observe_lag(&log, publisher.last()).await;
+            tokio::select! {
+                () = term.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+}
+
+/// Publishes from where the stream stands until something fails, or it is time to ask the stream again.
+async fn publish(
+    publisher: &mut Publisher,
+    log: &Source,
+    hint: &mut watch::Receiver<Position>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut last = publisher.resume(log).await?;
+    let mut idle_since = tokio::time::Instant::now();
+    loop {
+        hint.mark_unchanged();
+        let events = log.read_after(last, BATCH).await?;
+        if events.is_empty() {
+            lag(0, None);
+            if idle_since.elapsed() >= REASSURE {
+                return Ok(());
+            }
+            // Whether somebody said so or it is time to look: both lead to a read.
+            let _ = tokio::time::timeout(POLL, hint.changed()).await;
+            continue;
+        }
+        lag(events.len() as u64, events.first());
+        last = publisher.publish_batch(&events).await?;
+        idle_since = tokio::time::Instant::now();
+    }
+}
+
+/// While nothing can be published, how far the stream falls behind.
+async fn observe_lag(log: &Source, last: Position) {
+    if let Ok(head) = log.head().await {
+        let oldest = log.read_after(last, 1).await.unwrap_or_default();
+        lag(head.position.since(last), oldest.first());
+    }
+}
+
+fn lag(positions: u64, oldest: Option<&RecordedEvent>) {
+    gauge!(RELAY_LAG_POSITIONS).set(f64::from(u32::try_from(positions).unwrap_or(u32::MAX)));
+    let age = oldest.map_or(0, |event| {
+        (Utc::now() - event.recorded_at).num_milliseconds().max(0)
+    });
+    gauge!(RELAY_LAG_SECONDS).set(Duration::from_millis(age.unsigned_abs()).as_secs_f64());
+}

@@ -1,0 +1,249 @@
+//! `POST /orders`: places an order and starts its payment.
+//!
+//! Two commands under the caller's one key, with the payment provider in between, each of them safe to repeat:
+//! place the order, ask the provider for a payment under a reference that was decided with the order, note where to
+//! pay. A process that dies anywhere in between is met by the caller's retry, or by the order's expiry.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use chrono::Utc;
+use domain::{AskedLine, Field, Order, OrderCommand, OrderStatus, PlaceOrder, Refusal, Rule};
+use envelope::Metadata;
+use event_store::{Answer, Call, ExecuteError, IdempotencyKey, Loaded};
+use payments::NewPayment;
+use serde::Deserialize;
+use serde_json::json;
+use service::auth::Principal;
+use service::extract::{Body, Json};
+use service::problem::Problem;
+use uuid::Uuid;
+
+use crate::answer::{created, problem, unreadable};
+use crate::catalogue;
+use crate::idempotency::RequestKey;
+use crate::routes::metadata;
+use crate::state::AppState;
+
+/// What a customer sends. A price is not part of it, and refused like any unknown field.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    lines: Vec<AskedLine>,
+    payment_provider: String,
+    accept_terms_version: String,
+}
+
+#[derive(Deserialize)]
+struct PlacedAnswer {
+    order_id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct StatusAnswer {
+    status: String,
+}
+
+/// 201 `{order_id, order_number, status, total_ore, currency, payment: {provider, redirect_url}, version, position}`.
+pub(crate) async fn place_order(
+    State(state): State<AppState>,
+    principal: Principal,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let key = RequestKey::from_headers(&headers)?;
+    let answer_key = key.scoped("place_order", principal.user_id, &body);
+    let place_key = key.scoped("place_order:place", principal.user_id, &body);
+    let Json(request) = Json::<Request>::from_bytes(&body)?;
+    let _place = state.in_flight.enter(&answer_key).await?;
+    let metadata = metadata(&principal, &headers);
+
+    let placed = place(&state, &principal, request, place_key, metadata.clone()).await?;
+    if placed.replayed
+        && let Some(answer) = state.executor.answered(&answer_key).await.map_err(problem)?
+    {
+        return Ok(created(answer));
+    }
+    let PlacedAnswer { order_id } =
+        serde_json::from_str(&placed.body).map_err(|error| Problem::internal(&error))?;
+    let redirect_url = start_payment(&state, order_id).await?;
+    let answer = note_payment(&state, order_id, redirect_url, answer_key, metadata).await?;
+    Ok(created(answer))
+}
+
+async fn place(
+    state: &AppState,
+    principal: &Principal,
+    request: Request,
+    key: IdempotencyKey,
+    metadata: Metadata,
+) -> Result<Answer, Problem> {
+    if request.payment_provider != state.provider.name() {
+        let field = Field {
+            pointer: "/payment_provider".into(),
+            rule: Rule::PaymentProvider,
+        };
+        return Err(problem(ExecuteError::Refused(Refusal::Invalid(vec![field]))));
+    }
+    if request.lines.len() > domain::MAX_LINES {
+        let field = Field {
+            pointer: "/lines".into(),
+            rule: Rule::LineCount,
+        };
+        return Err(problem(ExecuteError::Refused(Refusal::Invalid(vec![field]))));
+    }
+    let (order_id, now) = (Uuid::now_v7(), Utc::now());
+    let lines = catalogue::resolve(&state.executor, request.lines, now)
+        .await
+        .map_err(|error| unreadable(&error))?;
+    let command = PlaceOrder {
+        order_id,
+        customer_id: principal.user_id,
+        lines,
+        payment_provider: request.payment_provider,
+        terms_version: request.accept_terms_version,
+        now,
+        time_to_pay: state.shop.time_to_pay,
+    };
+    let call = Call {
+        aggregate_id: order_id,
+        command: OrderCommand::Place(Box::new(command)),
+        key,
+        metadata,
+        expected_version: None,
+        creates: true,
+    };
+    let respond = |_: &Order, _| json!({"order_id": order_id});
+    state
+        .executor
+        .execute::<Order>(call, respond)
+        .await
+        .map_err(problem)
+}
+
+/// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.
+async fn start_payment(state: &AppState, order_id: Uuid) -> Result<String, Problem> {
+    let Loaded { aggregate: order, .. } = state
+        .executor
+        .load::<Order>(order_id)
+        .await
+        .map_err(|error| unreadable(&error))?;
+    let placed = order.placed().ok_or_else(Problem::not_found)?;
+    if !order.awaits_payment() {
+        return order.redirect_url().map(str::to_owned).ok_or_else(over);
+    }
+    let payment = NewPayment {
+        reference: placed.payment_reference.clone(),
+        amount_ore: placed.total_ore,
+        description: format!("Engangslisens {}", placed.order_number),
+        return_url: return_url(&state.shop.return_url, order_id),
+    };
+    match state.provider.create(&payment).await {
+        Ok(created) => Ok(created.redirect_url),
+        Err(error) => {
+            tracing::error!(%order_id, provider = state.provider.name(), error = %error, "no payment for an order");
+            let unavailable = Problem::unavailable(
+                "payment_provider_unavailable",
+                "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
+                "The payment provider does not answer. Try again: you pay only once.",
+            );
+            if error.is_retryable() {
+                Err(unavailable.retry_after(2))
+            } else {
+                Err(provider_refused())
+            }
+        }
+    }
+}
+
+async fn note_payment(
+    state: &AppState,
+    order_id: Uuid,
+    redirect_url: String,
+    key: IdempotencyKey,
+    metadata: Metadata,
+) -> Result<Answer, Problem> {
+    let call = Call {
+        aggregate_id: order_id,
+        command: OrderCommand::RequestPayment {
+            redirect_url: redirect_url.clone(),
+        },
+        key,
+        metadata,
+        expected_version: None,
+        creates: false,
+    };
+    let provider = state.provider.name();
+    let respond = |order: &Order, version| {
+        let placed = order.placed();
+        json!({
+            "order_id": order_id,
+            "order_number": placed.map(|placed| &placed.order_number),
+            "status": order.status().as_str(),
+            "total_ore": placed.map(|placed| placed.total_ore),
+            "currency": placed.map(|placed| &placed.currency),
+            "payment": {"provider": provider, "redirect_url": redirect_url},
+            "version": version,
+        })
+    };
+    let answer = state
+        .executor
+        .execute::<Order>(call, respond)
+        .await
+        .map_err(problem)?;
+    if !answer.replayed && ended(&answer.body) {
+        // It ran out of time while the provider was asked: nobody should pay for it now.
+        let once = format!("cancel-{}", order_id.simple());
+        let cancelled = state.provider.cancel(&order_id.to_string(), &once).await;
+        tracing::warn!(%order_id, cancelled = cancelled.is_ok(), "an order ended while its payment was started");
+    }
+    Ok(answer)
+}
+
+fn ended(body: &str) -> bool {
+    serde_json::from_str::<StatusAnswer>(body).is_ok_and(|StatusAnswer { status }| {
+        status == OrderStatus::Expired.as_str() || status == OrderStatus::Cancelled.as_str()
+    })
+}
+
+fn return_url(base: &str, order_id: Uuid) -> String {
+    let separator = if base.contains('?') { '&' } else { '?' };
+    format!("{base}{separator}order_id={order_id}")
+}
+
+fn over() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "order_state",
+        "Bestillingen kan ikke lenger betales. Lag en ny.",
+        "The order can no longer be paid. Place a new one.",
+    )
+}
+
+fn provider_refused() -> Problem {
+    Problem::new(
+        StatusCode::BAD_GATEWAY,
+        "payment_provider_refused",
+        "Betalingstjenesten avviste betalingen.",
+        "The payment provider refused the payment.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::return_url;
+    use uuid::Uuid;
+
+    #[test]
+    fn the_return_url_keeps_its_query() {
+        let id = Uuid::nil();
+        assert_eq!(
+            return_url("https://a/b", id),
+            format!("https://a/b?order_id={id}")
+        );
+        assert_eq!(
+            return_url("https://a/b?c=d", id),
+            format!("https://a/b?c=d&order_id={id}")
+        );
+    }
+}

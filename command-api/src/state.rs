@@ -1,0 +1,46 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use event_store::Executor;
+use payments::PaymentProvider;
+use service::auth::Authenticator;
+use service::secret::Secret;
+
+use crate::idempotency::InFlight;
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub struct AppState {
+    /// Runs commands.
+    pub executor: Executor,
+    /// Checks tokens.
+    pub authenticator: Authenticator,
+    /// Collects the money. A trait, since a second provider exists.
+    pub provider: Arc<dyn PaymentProvider>,
+    /// How this shop is set up.
+    pub shop: Arc<ShopSettings>,
+    /// Requests that are being worked on, by key.
+    pub in_flight: InFlight,
+}
+
+/// How this shop is set up.
+#[derive(Debug)]
+pub struct ShopSettings {
+    /// Host as the provider signs webhooks for, for example `api.bilsportlisens.no`.
+    pub webhook_host: String,
+    /// Secret that webhooks are signed with.
+    pub webhook_secret: Secret,
+    /// Where the customer's browser comes back to.
+    pub return_url: String,
+    /// How long an order may stay unpaid.
+    pub time_to_pay: TimeDelta,
+}
+
+impl FromRef<AppState> for Authenticator {
+    fn from_ref(state: &AppState) -> Self {
+        state.authenticator.clone()
+    }
+}
