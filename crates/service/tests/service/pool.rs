@@ -103,6 +103,27 @@ impl Error for Quoting {
     }
 }
 
+/// An error that quotes everything below it, as `{:#}` of an `anyhow::Error` does.
+#[derive(Debug)]
+struct QuotingAll(Box<dyn Error>);
+
+impl fmt::Display for QuotingAll {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut next = Some(&*self.0);
+        while let Some(error) = next {
+            write!(formatter, "[{error}]")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for QuotingAll {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 #[test]
 fn a_description_says_each_cause_once() {
     let error = Quoting(Box::new(Quoting(Box::new(std::io::Error::other("disk full")))));
@@ -139,7 +160,11 @@ async fn row_data_in_a_server_error_is_left_out() {
         .await
         .unwrap()
         .unwrap_err();
-    let quoting = Quoting(Box::new(error));
+    let quoting = QuotingAll(Box::new(error));
+    assert!(
+        quoting.to_string().contains("kari"),
+        "the test shows nothing: {quoting}"
+    );
     let text = describe(&quoting);
     assert!(text.ends_with("23505: duplicate key"), "{text}");
     assert!(!text.contains("kari"), "{text}");

@@ -5,6 +5,7 @@
 use std::{
     net::SocketAddr,
     process::{ExitStatus, Stdio},
+    time::Instant,
 };
 
 use axum::{Router, routing::get};
@@ -226,21 +227,29 @@ async fn a_panic_is_one_log_line_with_the_request_id_and_is_counted() {
 async fn running_out_of_file_descriptors_is_survived() {
     let mut process = Process::start(40);
     let public = process.address("listening").await;
+    let begun = Instant::now();
     let mut crowd = Vec::new();
     for _ in 0..60 {
         crowd.push(Raw::connect(public).await);
     }
-    assert_eq!(
-        process.line("cannot accept a connection").await["reason"],
-        "limit"
-    );
+    let complaint = "cannot accept a connection";
+    assert_eq!(process.line(complaint).await["reason"], "limit");
+    process.line(complaint).await;
     drop(crowd);
     let response = client().get(format!("http://{public}/")).send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "hello");
+
+    process.signal(Signal::SIGTERM);
+    process.line("ended").await;
     let complaints = process
         .seen
         .iter()
-        .filter(|line| line["message"] == "cannot accept a connection")
+        .filter(|line| line["message"] == complaint)
         .count();
-    assert_eq!(complaints, 1, "the accept loop did not back off");
+    // One each 200 ms, however slow this machine is.
+    let allowed = begun.elapsed().as_millis() / 200 + 2;
+    assert!(
+        complaints as u128 <= allowed,
+        "{complaints} complaints, {allowed} allowed: it does not back off"
+    );
 }
