@@ -181,7 +181,7 @@ async fn report_stream(mut status: watch::Receiver<FeedStatus>) {
         ::metrics::gauge!(metrics::STREAM_UP).set(if problem.is_none() { 1.0 } else { 0.0 });
         match (&was, &problem) {
             (None, Some(reason)) => {
-                tracing::warn!(reason, "reading the event database instead of the stream")
+                tracing::warn!(reason, "reading the event database instead of the stream");
             }
             (Some(_), None) => tracing::info!("reading the stream"),
             _ => {}

@@ -34,7 +34,7 @@ pub(crate) async fn watch(
             look(&check_events, look_at_log(&log, checkpoint)).await;
         } else {
             look(&check_events, async {
-                log.head().await.map(|_| ()).map_err(said)
+                log.head().await.map(|_| ()).map_err(|error| said(&error))
             })
             .await;
         }
@@ -71,11 +71,15 @@ async fn look_at_rows(read: &Pool) -> Result<Position, String> {
 }
 
 async fn look_at_log(log: &impl LogReader, checkpoint: Position) -> Result<(), String> {
-    let head = log.head().await.map_err(said)?;
+    let head = log.head().await.map_err(|error| said(&error))?;
     let behind = head.position.since(checkpoint);
     let mut seconds = 0.0;
     if behind > 0
-        && let Some(oldest) = log.read_after(checkpoint, 1).await.map_err(said)?.first()
+        && let Some(oldest) = log
+            .read_after(checkpoint, 1)
+            .await
+            .map_err(|error| said(&error))?
+            .first()
     {
         // Clocks of two machines: never below zero.
         seconds = (Utc::now() - oldest.recorded_at)
@@ -88,8 +92,8 @@ async fn look_at_log(log: &impl LogReader, checkpoint: Position) -> Result<(), S
     Ok(())
 }
 
-fn said(error: LogError) -> String {
-    describe(&*error)
+fn said(error: &LogError) -> String {
+    describe(&**error)
 }
 
 /// Exact up to 2^53, far beyond any log.

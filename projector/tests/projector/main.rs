@@ -1,0 +1,10 @@
+//! The projector against real PostgreSQL and NATS: whatever happens on the way, its rows equal a replay of the log.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+
+mod faults;
+mod poison;
+mod process;
+mod replay;
+mod shop;
+mod world;

@@ -1,0 +1,149 @@
+//! Events that can't be applied stop their own aggregate and nothing else.
+
+use event_store::NewEvent;
+use uuid::Uuid;
+
+use crate::shop;
+use crate::world::World;
+
+fn future(aggregate_id: Uuid, sequence: u64) -> NewEvent {
+    let payload = serde_json::value::to_raw_value(&serde_json::json!({"secret": "Kari"})).unwrap();
+    NewEvent {
+        aggregate_type: "license_type",
+        aggregate_id,
+        sequence,
+        event_type: "LicenseTypeReimagined",
+        event_version: "9",
+        payload,
+    }
+}
+
+async fn parked(world: &World) -> Vec<(i64, Uuid, String)> {
+    let client = world.read.get().await.unwrap();
+    let rows = client
+        .query(
+            "select position, aggregate_id, reason from parked_events order by position",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_unknown_event_parks_its_aggregate_and_everything_else_flows() {
+    let world = World::shared().await;
+    world.relay().await;
+    let running = world.projector().await;
+    let (sick, healthy) = (Uuid::now_v7(), Uuid::now_v7());
+    world
+        .append([
+            shop::license_type(sick, "sick"),
+            shop::license_type(healthy, "healthy"),
+        ])
+        .await;
+    let first = world.append([vec![future(sick, 3)]]).await;
+    let second = world.append([vec![shop::price(sick, 4, 1_000)]]).await;
+    world.append([vec![shop::price(healthy, 3, 2_000)]]).await;
+    // In another batch, so that the wait is found in the table.
+    world.projected_to(second.next()).await;
+    let third = world.append([vec![shop::price(sick, 5, 3_000)]]).await;
+    let last = world.append(shop::purchase(1)).await;
+    world.projected_to(last).await;
+
+    let behind = format!("waits behind position {first}");
+    assert_eq!(
+        parked(&world).await,
+        [
+            (
+                first.to_sql(),
+                sick,
+                "unknown event LicenseTypeReimagined version 9".to_owned()
+            ),
+            (second.to_sql(), sick, behind.clone()),
+            (third.to_sql(), sick, behind),
+        ]
+    );
+    // The row stands as it was before the event that could not be applied.
+    assert_eq!(
+        world
+            .count("select version from license_types where code = 'sick'")
+            .await,
+        2
+    );
+    assert_eq!(
+        world
+            .count("select version from license_types where code = 'healthy'")
+            .await,
+        3
+    );
+    assert_eq!(world.count("select count(*) from licenses").await, 2);
+    assert!(running.health.readiness().is_ready());
+    running.stop().await;
+    world.assert_equals_replay().await;
+}
+
+/// Two types with one code: the second breaks a unique index, in a statement that writes healthy rows too.
+#[tokio::test]
+async fn a_row_that_the_database_refuses_is_found_among_its_neighbours() {
+    let world = World::shared().await;
+    let (first, second, third) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    world
+        .append([
+            shop::license_type(first, "same"),
+            shop::license_type(second, "same"),
+        ])
+        .await;
+    world.append([shop::license_type(third, "other")]).await;
+    let last = world.append((0..3).flat_map(shop::purchase)).await;
+    // Started only now, so that all of it is one batch.
+    let running = world.projector().await;
+    world.projected_to(last).await;
+
+    assert_eq!(
+        parked(&world).await,
+        [
+            (
+                3,
+                second,
+                "the database refused its row: SQLSTATE 23505 license_types license_types_code_key"
+                    .to_owned()
+            ),
+            (4, second, "waits behind position 3".to_owned()),
+        ]
+    );
+    assert_eq!(world.count("select count(*) from license_types").await, 2);
+    assert_eq!(
+        world
+            .count("select count(*) from orders where status = 'fulfilled'")
+            .await,
+        3
+    );
+    running.stop().await;
+    world.assert_equals_replay().await;
+}
+
+#[tokio::test]
+async fn an_event_whose_first_one_is_missing_is_parked_not_skipped() {
+    let world = World::shared().await;
+    let broken = NewEvent {
+        payload: serde_json::value::to_raw_value(&7).unwrap(),
+        ..shop::club("NMK").remove(0)
+    };
+    let club = broken.aggregate_id;
+    let last = world.append([vec![broken], shop::club("NMK Bodø")]).await;
+    let running = world.projector().await;
+    world.projected_to(last).await;
+    let parked = parked(&world).await;
+    assert_eq!(parked.len(), 1);
+    assert_eq!((parked[0].0, parked[0].1), (1, club));
+    assert!(
+        parked[0].2.starts_with("malformed payload of ClubRegistered"),
+        "{}",
+        parked[0].2
+    );
+    assert_eq!(world.count("select count(*) from clubs").await, 1);
+    running.stop().await;
+}

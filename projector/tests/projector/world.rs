@@ -1,0 +1,221 @@
+//! A log, a relay, a read database and as many projectors as a test wants.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use envelope::{Metadata, Position};
+use event_bus::{LogReader, Publisher, PublisherOptions, StreamConfig};
+use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, Log, NewEvent};
+use projector::{EventLog, Follower, Parts};
+use read_model::Digest;
+use service::health::Health;
+use service::postgres::PoolOptions;
+use stack::{Databases, Servers};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) struct World {
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) databases: Databases,
+    pub(crate) log: EventLog,
+    pub(crate) read: Pool,
+    pub(crate) stream: StreamConfig,
+    appender: Appender,
+    end: CancellationToken,
+}
+
+/// A projector that runs until it is told to stop.
+pub(crate) struct Running {
+    pub(crate) health: Health,
+    stop: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+impl World {
+    /// On the servers that all tests share.
+    pub(crate) async fn shared() -> Self {
+        Self::on(stack::shared().await.unwrap()).await
+    }
+
+    /// On servers of its own, to be killed and wiped.
+    pub(crate) async fn own() -> Self {
+        Self::on(Arc::new(Servers::temporary().await.unwrap())).await
+    }
+
+    async fn on(servers: Arc<Servers>) -> Self {
+        let databases = Databases::fresh(servers.postgres().url()).await.unwrap();
+        event_store::migrate(&databases.events_owner).await.unwrap();
+        read_model::migrate(&databases.read_owner).await.unwrap();
+        let (appender, _) = Appender::start(&databases.events_owner, AppenderOptions::default()).unwrap();
+        let name = Uuid::new_v4().simple().to_string();
+        Self {
+            log: EventLog(Log::new(pool(&databases.events_reader))),
+            read: pool(&databases.read_owner),
+            stream: StreamConfig::declared(&format!("LICENSING_{name}"), &format!("licensing-{name}.v1")),
+            servers,
+            databases,
+            appender,
+            end: CancellationToken::new(),
+        }
+    }
+
+    /// Appends commands one after the other; gives the last position.
+    pub(crate) async fn append(&self, commands: impl IntoIterator<Item = Vec<NewEvent>>) -> Position {
+        let mut last = Position::START;
+        for events in commands {
+            let metadata = Metadata {
+                request_id: Some(Uuid::now_v7().to_string()),
+                ..Metadata::default()
+            };
+            let append = Append {
+                key: IdempotencyKey::unique(),
+                response: "{}".into(),
+                events,
+                metadata,
+            };
+            last = self.appender.append(append).await.unwrap().position;
+        }
+        last
+    }
+
+    /// Publishes the log for as long as the test lasts, as command-api does.
+    pub(crate) async fn relay(&self) {
+        let context = event_bus::connect(self.servers.nats().url(), "relay test")
+            .await
+            .unwrap();
+        let mut publisher = Publisher::new(context, self.stream.clone(), PublisherOptions::default());
+        let (log, end) = (self.log.clone(), self.end.clone());
+        let mut hint = event_store::listen(&self.databases.events_reader, end.clone());
+        tokio::spawn(end.run_until_cancelled_owned(async move {
+            loop {
+                let Ok(mut last) = publisher.resume(&log).await else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                while let Ok(events) = log.read_after(last, 1_000).await {
+                    if events.is_empty() {
+                        let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
+                        continue;
+                    }
+                    match publisher.publish_batch(&events).await {
+                        Ok(reached) => last = reached,
+                        Err(_) => break,
+                    }
+                }
+            }
+        }));
+    }
+
+    /// Starts a projector.
+    pub(crate) async fn projector(&self) -> Running {
+        let stop = CancellationToken::new();
+        let health = Health::new(stop.clone());
+        let parts = Parts {
+            read: pool(&self.databases.read_owner),
+            log: self.log.clone(),
+            hint: event_store::listen(&self.databases.events_reader, stop.clone()),
+            context: event_bus::connect(self.servers.nats().url(), "projector test")
+                .await
+                .unwrap(),
+            stream: self.stream.clone(),
+            check: health.check("projection"),
+        };
+        let token = stop.clone();
+        let task = tokio::spawn(async move { Follower::new(parts).run(&token).await });
+        Running { health, stop, task }
+    }
+
+    /// How far the rows have come; 0 while the database can't be asked.
+    pub(crate) async fn projected(&self) -> u64 {
+        let Ok(client) = self.read.get().await else {
+            return 0;
+        };
+        read_model::checkpoint::read(&**client)
+            .await
+            .map_or(0, |checkpoint| checkpoint.position)
+    }
+
+    /// Waits until the rows have come to a position.
+    pub(crate) async fn projected_to(&self, position: Position) {
+        eventually(&format!("the rows are at {position}"), async || {
+            let at = self.projected().await;
+            if at == position.get() {
+                Ok(())
+            } else {
+                Err(format!("they are at {at}"))
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn digest(&self) -> BTreeMap<String, Digest> {
+        let client = self.read.get().await.unwrap();
+        read_model::digest(&**client).await.unwrap()
+    }
+
+    /// Holds that the rows are what a replay of the whole log gives.
+    pub(crate) async fn assert_equals_replay(&self) {
+        let other = Databases::fresh(self.servers.postgres().url()).await.unwrap();
+        let reached = projector::replay_into(&other.read_owner, &self.log)
+            .await
+            .unwrap();
+        assert_eq!(reached, self.log.head().await.unwrap().position);
+        let client = pool(&other.read_owner).get().await.unwrap();
+        let replayed = read_model::digest(&**client).await.unwrap();
+        assert_eq!(self.digest().await, replayed);
+    }
+
+    /// One value from the read database.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.read
+            .get()
+            .await
+            .unwrap()
+            .query_one(sql, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+pub(crate) fn pool(url: &str) -> Pool {
+    let options = PoolOptions {
+        db_pool_size: 3,
+        ..PoolOptions::default()
+    };
+    service::postgres::pool(url, &options, "projector test").unwrap()
+}
+
+/// Tries until it succeeds, a minute at most.
+pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let mut last = String::new();
+    let trying = async {
+        loop {
+            match attempt().await {
+                Ok(value) => return value,
+                Err(error) => last = error,
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_mins(1), trying).await {
+        Ok(value) => value,
+        Err(elapsed) => panic!("not in time: {what}; the last attempt said: {last} ({elapsed})"),
+    }
+}
