@@ -25,11 +25,20 @@ const HEALTHY_LIFE: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
+/// A program that has children (Postgres).
+#[derive(Clone, Debug)]
+pub(crate) struct Family {
+    /// The directory in which the program and all its children work.
+    pub(crate) dir: PathBuf,
+    /// What the program leaves there when it is killed, and takes for a sign of life: the pid in it may belong
+    /// to someone else by now, or to a zombie.
+    pub(crate) lock_file: PathBuf,
+}
+
 #[derive(Debug)]
 pub(crate) struct Daemon {
     launch: Launch,
-    /// Directory in which the program and all its children work, if it has children (Postgres).
-    family: Option<PathBuf>,
+    family: Option<Family>,
     child: Mutex<Option<Child>>,
     wanted: watch::Sender<bool>,
     restarts: AtomicU64,
@@ -38,7 +47,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    pub(crate) fn new(launch: Launch, family: Option<PathBuf>) -> Arc<Self> {
+    pub(crate) fn new(launch: Launch, family: Option<Family>) -> Arc<Self> {
         Arc::new(Self {
             launch,
             family,
@@ -176,6 +185,9 @@ impl Daemon {
             return Ok(pid);
         }
         self.family_gone().await;
+        if let Some(family) = &self.family {
+            let _ = std::fs::remove_file(&family.lock_file);
+        }
         let child = Child::watch(self.launch.spawn()?);
         let pid = child.pid();
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
@@ -200,12 +212,12 @@ impl Daemon {
     }
 
     fn family(&self) -> Vec<u32> {
-        let Some(dir) = &self.family else {
+        let Some(family) = &self.family else {
             return Vec::new();
         };
         let program = self.launch.program.file_name().and_then(|name| name.to_str());
         // By program too: a person's shell may stand in that directory.
-        procfs::working_in(dir)
+        procfs::working_in(&family.dir)
             .into_iter()
             .filter(|pid| procfs::program(*pid).as_deref() == program)
             .collect()

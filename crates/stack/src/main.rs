@@ -2,9 +2,19 @@
 
 mod cli;
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
 use clap::Parser as _;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<std::process::ExitCode> {
-    cli::Cli::parse().run().await
+async fn main() -> ExitCode {
+    match cli::Cli::parse().run().await {
+        Ok(code) => code,
+        Err(error) => {
+            // The causes in one line; a backtrace tells a person nothing here.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tokio::sync::OnceCell;
 
 use crate::binaries::Found;
@@ -203,7 +203,7 @@ impl Server {
         ready
             .wait(READY_DEADLINE, || daemon.pid().is_none())
             .await
-            .with_context(|| format!("{} did not start; {}", self.name, daemon.log_tail()))
+            .map_err(|error| anyhow!("{} did not start: {error:#}; {}", self.name, daemon.log_tail()))
     }
 
     /// Stops it in good order.

@@ -68,7 +68,8 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
         } else {
             format!("metrics and health at {ops}")
         };
-        let _ = writeln!(out, "  {name:<17} {url:<23} {ops}");
+        let line = format!("  {name:<17} {url:<23} {ops}");
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     out + &try_it(catalogue)
 }

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::{Private, Server, ServersConfig};
 use crate::checkout::{create_dir, reachable_by_others, write_private};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Family};
 use crate::install::needed;
 use crate::launch::{Launch, RunAs};
 use crate::ports::Port;
@@ -73,7 +73,11 @@ pub(super) async fn prepare(config: &ServersConfig, bin: Option<PathBuf>) -> any
         // "Fast": ends sessions instead of waiting for them.
         stop_signal: Signal::SIGINT,
     };
-    let daemon = Daemon::new(launch, Some(data.clone()));
+    let family = Family {
+        dir: data.clone(),
+        lock_file: data.join("postmaster.pid"),
+    };
+    let daemon = Daemon::new(launch, Some(family));
     let ready = Question::Postgres(url.clone());
     Ok(Server {
         name: "postgres",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 use super::System;
 use crate::daemon::Daemon;
@@ -56,7 +56,7 @@ impl System {
         Question::Http(self.ports.ready_url(process))
             .wait(READY_DEADLINE, || daemon.restarts() >= before + FUTILE_RESTARTS)
             .await
-            .with_context(|| format!("{process} did not become ready; {}", daemon.log_tail()))
+            .map_err(|error| anyhow!("{process} did not become ready: {error:#}; {}", daemon.log_tail()))
     }
 
     async fn running(&self, process: Process) -> anyhow::Result<()> {

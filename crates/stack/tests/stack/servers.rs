@@ -135,3 +135,18 @@ async fn only_loopback_is_listened_on_and_a_password_is_needed() {
     );
     databases.drop().await.unwrap();
 }
+
+#[tokio::test]
+async fn lock_file_that_names_a_living_stranger_does_not_keep_postgres_down() {
+    let (servers, other) = tokio::join!(Servers::temporary(), Servers::temporary());
+    let (servers, other) = (servers.unwrap(), other.unwrap());
+    servers.postgres().kill().await.unwrap();
+    // The file stays after a kill, and its pid may belong to another process of the same user by now.
+    let lock = servers.postgres().data_dir().unwrap().join("postmaster.pid");
+    let text = std::fs::read_to_string(&lock).unwrap();
+    let (_, rest) = text.split_once('\n').unwrap();
+    std::fs::write(&lock, format!("{}\n{rest}", other.postgres().pid().unwrap())).unwrap();
+    servers.postgres().start().await.unwrap();
+    assert!(servers.postgres().pid().is_some());
+    tokio::join!(servers.stop(), other.stop());
+}
