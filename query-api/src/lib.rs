@@ -1,8 +1,8 @@
 //! The read side over HTTP: pages and single rows of the read model, for those who may see them.
 //!
 //! It holds a credential that can only select, knows nothing of events, and changes nothing. One request is one
-//! statement: [`router`] shows every operation, each in a file of its own; [`parameters`] says what may be asked,
-//! [`cursor`] where the next page starts, [`projection`] when the rows are as new as the caller needs.
+//! statement: [`router`] shows every operation, each in a file of its own; `parameters` says what may be asked,
+//! `cursor` where the next page starts, `projection` when the rows are as new as the caller needs.
 
 pub mod config;
 mod serve;

@@ -20,6 +20,25 @@ const MAX_TEXT_CHARS: usize = 100;
 /// The longest parameter name that is repeated in an answer.
 const MAX_NAME_CHARS: usize = 64;
 
+/// Code and texts of a problem.
+type Kind = (&'static str, &'static str, &'static str);
+
+/// Refusals with a problem of their own, worst first.
+const KINDS: [Kind; 2] = [
+    (
+        "unknown_parameter",
+        "Et parameter i adressen er ukjent.",
+        "A parameter in the address is unknown.",
+    ),
+    ("unknown_field", "Et felt finnes ikke.", "A field does not exist."),
+];
+/// All others.
+const INVALID: Kind = (
+    "invalid_parameter",
+    "Et parameter i adressen er ugyldig.",
+    "A parameter in the address is not valid.",
+);
+
 /// What a request asks for, not yet looked at.
 #[derive(Debug)]
 pub(crate) struct Parameters {
@@ -58,11 +77,11 @@ impl Parameters {
             if_none_match: text(header::IF_NONE_MATCH),
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if let Some(twice) = parameters
+            if parameters
                 .given
                 .insert(name.clone().into_owned(), value.into_owned())
+                .is_some()
             {
-                drop(twice);
                 parameters.refuse(
                     &name,
                     "duplicate_parameter",
@@ -225,22 +244,12 @@ impl Parameters {
         }
         // The code says the worst: what a caller got wrong in its code, before what a person got wrong in a value.
         let has = |code| self.refusals.iter().any(|refusal| refusal.code == code);
-        let mut problem = if has("unknown_parameter") {
-            bad_request(
-                "unknown_parameter",
-                "Et parameter i adressen er ukjent.",
-                "A parameter in the address is unknown.",
-            )
-            .detail(format!("allowed parameters: {}", self.known.join(", ")))
-        } else if has("unknown_field") {
-            bad_request("unknown_field", "Et felt finnes ikke.", "A field does not exist.")
-        } else {
-            bad_request(
-                "invalid_parameter",
-                "Et parameter i adressen er ugyldig.",
-                "A parameter in the address is not valid.",
-            )
-        };
+        let worst = KINDS.iter().find(|(code, ..)| has(*code)).unwrap_or(&INVALID);
+        let &(code, message_nb, message_en) = worst;
+        let mut problem = Problem::new(StatusCode::BAD_REQUEST, code, message_nb, message_en);
+        if code == "unknown_parameter" {
+            problem = problem.detail(format!("allowed parameters: {}", self.known.join(", ")));
+        }
         for Refusal {
             name,
             code,
@@ -295,60 +304,5 @@ impl Parameters {
     }
 }
 
-fn bad_request(code: &'static str, nb: &'static str, en: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, code, nb, en)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parameters(query: &str) -> Parameters {
-        Parameters::new(query, &HeaderMap::new())
-    }
-
-    #[test]
-    fn a_date_is_a_whole_day_in_norway() {
-        let mut parameters =
-            parameters("from=2026-03-29&to=2026-03-29&exact=2026-01-01T00%3A00%3A00.5%2B01%3A00");
-        assert_eq!(
-            parameters.moment_from("from").unwrap().to_rfc3339(),
-            "2026-03-28T23:00:00+00:00"
-        );
-        let to = parameters.moment_before("to").unwrap();
-        assert_eq!(
-            to.to_rfc3339(),
-            "2026-03-29T22:00:00+00:00",
-            "an hour was skipped that day"
-        );
-        let exact = parameters.moment_before("exact").unwrap();
-        assert_eq!(exact.to_rfc3339(), "2025-12-31T23:00:00.500+00:00");
-        parameters.finish().unwrap();
-    }
-
-    #[test]
-    fn everything_wrong_is_said_at_once() {
-        let mut parameters = parameters("limit=x&limit=2&sta~tus=a&id=7&text=a%00b");
-        assert_eq!(parameters.integer("limit", 1..=9), Some(2));
-        assert_eq!((parameters.uuid("id"), parameters.text("text")), (None, None));
-        let problem = parameters.finish().unwrap_err();
-        assert_eq!(problem.code(), "unknown_parameter");
-        let shown = format!("{problem:?}");
-        for part in [
-            "\"/limit\"",
-            "\"/sta~0tus\"",
-            "\"/id\"",
-            "\"/text\"",
-            "limit, id, text",
-        ] {
-            assert!(shown.contains(part), "{part} in {shown}");
-        }
-    }
-
-    #[test]
-    fn the_worst_refusal_names_the_problem() {
-        let mut parameters = parameters("a=x");
-        assert_eq!(parameters.boolean("a"), None);
-        assert_eq!(parameters.finish().unwrap_err().code(), "invalid_parameter");
-    }
-}
+mod tests;
