@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -126,6 +126,16 @@ pub(crate) fn create_dir(dir: &Path, mode: u32) -> anyhow::Result<()> {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode))
     };
     create().with_context(|| format!("cannot create {}", dir.display()))
+}
+
+/// Creates a directory at a place where others may create things too, and refuses one that is not ours.
+pub(crate) fn create_own_dir(dir: &Path, mode: u32) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let data = std::fs::symlink_metadata(dir).with_context(|| format!("cannot look at {}", dir.display()))?;
+    if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() {
+        bail!("{} belongs to another user: remove it", dir.display());
+    }
+    create_dir(dir, mode)
 }
 
 /// Writes a whole file that only its owner can read, so that a reader sees either the old or the new text.

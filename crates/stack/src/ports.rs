@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
+use crate::checkout::create_own_dir;
+
 /// Below the kernel's ephemeral range (32768 and up), so no outgoing connection takes one.
 const FIRST: u16 = 20_000;
 const LAST: u16 = 31_999;
@@ -73,7 +75,7 @@ impl Port {
 
 /// One directory per user: a sticky world-writable directory would refuse other users' files.
 fn lock_dir() -> anyhow::Result<PathBuf> {
-    let dir = std::env::temp_dir().join(format!("bilsport-ports-{}", nix::unistd::getuid()));
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let dir = std::env::temp_dir().join(format!("bilsport-ports-{}", nix::unistd::geteuid()));
+    create_own_dir(&dir, 0o700)?;
     Ok(dir)
 }

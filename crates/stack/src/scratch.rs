@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use crate::checkout::{create_dir, reachable_by_others};
+use crate::checkout::{create_dir, create_own_dir, reachable_by_others};
 
 /// A directory of our own, and the lock that says so.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl Scratch {
         } else {
             PathBuf::from("/var/tmp")
         };
-        let base = temporary.join(format!("bilsport-stack-{}", nix::unistd::getuid()));
+        let base = temporary.join(format!("bilsport-stack-{}", nix::unistd::geteuid()));
         // Others may pass through but not look around: Postgres runs as another user when we are root.
-        create_dir(&base, 0o711)?;
+        create_own_dir(&base, 0o711)?;
         sweep(&base);
         let path = base.join(Uuid::new_v4().simple().to_string());
         let lock_path = path.with_extension("lock");

@@ -10,7 +10,7 @@ use nix::unistd::{User, geteuid};
 use tokio::process::Command;
 
 use super::{Private, Server, ServersConfig};
-use crate::checkout::{create_dir, reachable_by_others, write_private};
+use crate::checkout::{create_dir, create_own_dir, reachable_by_others, write_private};
 use crate::daemon::{Daemon, Family};
 use crate::install::needed;
 use crate::launch::{Launch, RunAs};
@@ -46,7 +46,7 @@ pub(super) async fn prepare(config: &ServersConfig, bin: Option<PathBuf>) -> any
     } else {
         config.data_outside.clone()
     };
-    create_dir(&home, 0o711)?;
+    create_own_dir(&home, 0o711)?;
     let data = home.join("postgres");
     let password = home.join("postgres.password");
     if !data.exists() {
