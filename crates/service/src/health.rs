@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,13 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 
-type Reasons = BTreeMap<&'static str, Option<String>>;
+type States = BTreeMap<&'static str, State>;
 
 /// The checks of one process. Cheap to clone; all clones share the same checks.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Why each check fails, `None` when it passes.
-    reasons: Arc<Mutex<Reasons>>,
+    states: Arc<Mutex<States>>,
     shutdown: CancellationToken,
 }
 
@@ -24,7 +24,28 @@ pub struct Health {
 #[derive(Clone, Debug)]
 pub struct Check {
     name: &'static str,
-    reasons: Arc<Mutex<Reasons>>,
+    states: Arc<Mutex<States>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    /// It passes, and something is to be said nevertheless.
+    Degraded(String),
+    Failing(String),
+}
+
+impl State {
+    fn passes(&self) -> bool {
+        !matches!(self, Self::Failing(_))
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Ok => None,
+            Self::Degraded(reason) | Self::Failing(reason) => Some(reason),
+        }
+    }
 }
 
 /// The answer of `/health/ready`.
@@ -45,7 +66,7 @@ impl Health {
     /// No checks yet. Never ready again once `shutdown` is cancelled.
     pub fn new(shutdown: CancellationToken) -> Self {
         Self {
-            reasons: Arc::default(),
+            states: Arc::default(),
             shutdown,
         }
     }
@@ -55,20 +76,20 @@ impl Health {
     pub fn check(&self, name: &'static str) -> Check {
         let check = Check {
             name,
-            reasons: Arc::clone(&self.reasons),
+            states: Arc::clone(&self.states),
         };
-        check.set(Some("starting".to_owned()));
+        check.set(State::Failing("starting".to_owned()));
         check
     }
 
     /// The state of all checks right now. A shutdown shows as a failing check of its own.
     pub fn readiness(&self) -> Readiness {
-        let mut checks: Vec<CheckState> = lock(&self.reasons)
+        let mut checks: Vec<CheckState> = lock(&self.states)
             .iter()
-            .map(|(name, reason)| CheckState {
+            .map(|(name, state)| CheckState {
                 name,
-                ok: reason.is_none(),
-                reason: reason.clone(),
+                ok: state.passes(),
+                reason: state.reason().map(ToOwned::to_owned),
             })
             .collect();
         if self.shutdown.is_cancelled() {
@@ -97,31 +118,42 @@ impl Readiness {
 impl Check {
     /// This part works.
     pub fn ok(&self) {
-        self.set(None);
+        self.set(State::Ok);
+    }
+
+    /// This part works in a lesser way, for example without a server it can do without: the reason shows, and the
+    /// process still gets traffic.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.set(State::Degraded(reason.into()));
     }
 
     /// This part does not work, and the process should get no traffic until it does.
     pub fn fail(&self, reason: impl Into<String>) {
-        self.set(Some(reason.into()));
+        self.set(State::Failing(reason.into()));
     }
 
     /// Logs changes only, so a check may be set as often as convenient.
-    fn set(&self, reason: Option<String>) {
-        let before = lock(&self.reasons).insert(self.name, reason.clone());
-        ::metrics::gauge!(metrics::HEALTH_CHECK_OK, "check" => self.name).set(if reason.is_none() {
+    fn set(&self, state: State) {
+        ::metrics::gauge!(metrics::HEALTH_CHECK_OK, "check" => self.name).set(if state.passes() {
             1.0
         } else {
             0.0
         });
-        match (before, reason) {
-            (Some(Some(_)), None) => tracing::info!(check = self.name, "health check passes"),
-            (Some(None), Some(reason)) => tracing::warn!(check = self.name, reason, "health check fails"),
-            _ => {}
+        let Some(before) = lock(&self.states).insert(self.name, state.clone()) else {
+            return;
+        };
+        if mem::discriminant(&before) == mem::discriminant(&state) {
+            return;
+        }
+        match state {
+            State::Ok => tracing::info!(check = self.name, "health check passes"),
+            State::Degraded(reason) => tracing::warn!(check = self.name, reason, "health check is degraded"),
+            State::Failing(reason) => tracing::warn!(check = self.name, reason, "health check fails"),
         }
     }
 }
 
 /// The map is never left half-written, so a panic elsewhere while it was held does not spoil it.
-fn lock(reasons: &Mutex<Reasons>) -> MutexGuard<'_, Reasons> {
-    reasons.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(states: &Mutex<States>) -> MutexGuard<'_, States> {
+    states.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -62,6 +62,17 @@ async fn ready_when_every_check_passes_and_says_why_when_not() {
 }
 
 #[tokio::test]
+async fn what_is_degraded_shows_its_reason_and_stays_ready() {
+    let (booted, url) = ops().await;
+    booted.health.check("nats").degraded("no answer");
+    let checks = json!([{ "name": "nats", "ok": true, "reason": "no answer" }]);
+    assert_eq!(
+        get(&url, "/health/ready").await,
+        (200, json!({ "status": "ready", "checks": checks }))
+    );
+}
+
+#[tokio::test]
 async fn not_ready_as_soon_as_shutdown_begins_and_the_ops_port_stays() {
     let (booted, url) = ops().await;
     booted.health.check("postgres").ok();
