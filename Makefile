@@ -11,7 +11,7 @@ help: ## Show this list
 		| while IFS=$$'\t' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 .PHONY: install
-install: $(BIN)/stack ## Install PostgreSQL, Redis and nats-server where they are missing
+install: build ## Install PostgreSQL, Redis and nats-server where they are missing
 	$(BIN)/stack install
 
 .PHONY: build
@@ -24,11 +24,11 @@ up: build ## Run the whole system until Ctrl-C, with a purchase as proof that it
 
 .PHONY: test
 test: build ## Run all tests on real servers, started for this run
+	$(CARGO) test --workspace --locked --doc
 	$(BIN)/stack test-servers -- bash -c '\
 		if $(CARGO) nextest --version >/dev/null 2>&1; \
 		then $(CARGO) nextest run --workspace --locked; \
 		else $(CARGO) test --workspace --locked --lib --bins --tests; fi'
-	$(CARGO) test --workspace --locked --doc
 
 .PHONY: lint
 lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Backoff;
 use crate::child::{Child, describe, signal_pid};
 use crate::launch::Launch;
 use crate::procfs;
@@ -20,10 +21,6 @@ use crate::progress::Progress;
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 /// How long the children of a killed program may take to notice.
 const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
-/// A process that lived this long is restarted at once; one that dies sooner again and again has to wait.
-const HEALTHY_LIFE: Duration = Duration::from_secs(10);
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// A program that has children (Postgres).
 #[derive(Clone, Debug)]
@@ -253,42 +250,10 @@ impl Drop for Daemon {
     }
 }
 
-/// Zero for the first early death, then doubling.
-#[derive(Default)]
-struct Backoff {
-    early_deaths: u32,
-}
-
-impl Backoff {
-    fn after(&mut self, life: Duration) -> Duration {
-        self.early_deaths = if life > HEALTHY_LIFE {
-            1
-        } else {
-            self.early_deaths.saturating_add(1)
-        };
-        match self.early_deaths.checked_sub(2) {
-            None => Duration::ZERO,
-            Some(doublings) => FIRST_BACKOFF
-                .saturating_mul(1 << doublings.min(10))
-                .min(LONGEST_BACKOFF),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scratch::Scratch;
-
-    #[test]
-    fn first_death_restarts_at_once_and_repeated_ones_wait_longer() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<u128> = (0..9)
-            .map(|_| backoff.after(Duration::from_secs(1)).as_millis())
-            .collect();
-        assert_eq!(waits, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-        assert_eq!(backoff.after(Duration::from_mins(1)), Duration::ZERO);
-    }
 
     fn sleeper(scratch: &Scratch, seconds: &str) -> Arc<Daemon> {
         Daemon::new(

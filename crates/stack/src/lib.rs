@@ -37,6 +37,7 @@ mod databases;
 mod servers;
 
 // A process, and what it needs.
+mod backoff;
 mod checkout;
 mod child;
 mod daemon;
