@@ -160,6 +160,7 @@ fn log_applied(events: &[RecordedEvent], started: Instant) {
             event_type = event.event_type,
             aggregate_id = %event.aggregate_id,
             request_id = event.metadata.request_id,
+            correlation_id = event.metadata.correlation_id,
             "event projected"
         );
     }

@@ -33,6 +33,8 @@ pub struct Parts<L> {
     pub stream: StreamConfig,
     /// Whether the projection keeps up; fails with the reason while it can't.
     pub check: Check,
+    /// Whether events come over the stream; degraded while they are read from the log instead.
+    pub check_stream: Check,
 }
 
 /// Keeps the rows up to date with the log.
@@ -115,6 +117,7 @@ impl<L: LogReader + Clone> Follower<L> {
             context,
             stream,
             check,
+            check_stream,
         } = &self.0;
         let (mut checkpoint, head) = self.resume().await?;
         if checkpoint.position == head.get() {
@@ -128,7 +131,7 @@ impl<L: LogReader + Clone> Follower<L> {
         };
         let (context, log, hint) = (context.clone(), log.clone(), hint.clone());
         let mut feed = Feed::new(context, stream, after, checkpoint.epoch, log, hint, options);
-        tokio::spawn(report_stream(feed.status()));
+        tokio::spawn(report_stream(feed.status(), check_stream.clone()));
         loop {
             let events = feed.next_batch(MAX_BATCH, shutdown).await?;
             checkpoint = apply::apply(read, checkpoint, &events).await?;
@@ -174,19 +177,14 @@ impl<L: LogReader + Clone> Follower<L> {
 }
 
 /// Says whether events come over the stream, until the feed is dropped.
-async fn report_stream(mut status: watch::Receiver<FeedStatus>) {
-    let mut was: Option<String> = None;
+async fn report_stream(mut status: watch::Receiver<FeedStatus>, check: Check) {
     while status.changed().await.is_ok() {
         let problem = status.borrow_and_update().stream.clone();
         ::metrics::gauge!(metrics::STREAM_UP).set(if problem.is_none() { 1.0 } else { 0.0 });
-        match (&was, &problem) {
-            (None, Some(reason)) => {
-                tracing::warn!(reason, "reading the event database instead of the stream");
-            }
-            (Some(_), None) => tracing::info!("reading the stream"),
-            _ => {}
+        match problem {
+            Some(problem) => check.degraded(format!("reading the event database instead: {problem}")),
+            None => check.ok(),
         }
-        was = problem;
     }
 }
 

@@ -47,3 +47,6 @@ fn create<R>(slot: &mut Option<R>, row: R) -> Result<(), Misfit> {
     *slot = Some(row);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     );
     let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
     let Booted { shutdown, health, .. } = &booted;
-    let check = health.check("projection");
+    let (check, check_stream) = (health.check("projection"), health.check("nats"));
     let log = EventLog(event_store::Log::new(events.clone()));
     let (check_read, check_events) = (health.check("postgres_read"), health.check("postgres_events"));
     tokio::spawn(watch(
@@ -70,6 +70,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         context,
         stream,
         check,
+        check_stream,
     });
     if drained(follower.run(shutdown), shutdown).await {
         tracing::info!("stopped");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use async_nats::jetstream::{self, Context};
+use async_nats::{Client, connection};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use envelope::Position;
 use futures_util::future::BoxFuture;
@@ -28,6 +29,7 @@ const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
 
 pub(crate) struct Subscription {
     context: Context,
+    client: Client,
     stream: String,
     feed: &'static str,
     heartbeat: Duration,
@@ -48,6 +50,7 @@ enum State {
 impl Subscription {
     pub(crate) fn new(context: Context, stream: String, feed: &'static str, heartbeat: Duration) -> Self {
         Self {
+            client: context.client(),
             context,
             stream,
             feed,
@@ -66,14 +69,20 @@ impl Subscription {
     /// Whether the stream may be waited for: it is being read, or being opened for the first time.
     pub(crate) fn is_promising(&self) -> bool {
         match self.state {
-            State::Open(_) => true,
+            State::Open(_) => self.is_connected(),
             State::Opening(_) | State::Closed { .. } => !self.failed,
         }
     }
 
     /// Why the stream isn't being read, if it isn't.
     pub(crate) fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
+        let disconnected = || (!self.is_connected()).then_some("disconnected from nats");
+        self.problem.as_deref().or_else(disconnected)
+    }
+
+    /// Known at once when the connection breaks; a server that hangs is only missed by its heartbeats.
+    fn is_connected(&self) -> bool {
+        self.client.connection_state() == connection::State::Connected
     }
 
     /// How many consumers were opened.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use envelope::Position;
 
 use crate::shop;
-use crate::world::{World, eventually};
+use crate::world::{Running, World, eventually};
 
 /// Appends purchases while something else happens; gives the last position.
 async fn sell(world: &World, purchases: std::ops::Range<u32>) -> Position {
@@ -71,6 +71,14 @@ async fn two_projectors_at_once_apply_nothing_twice() {
     world.assert_equals_replay().await;
 }
 
+/// Whether the `nats` check, which must never make the projector unready, has something to say.
+fn nats_is_degraded(running: &Running) -> Option<bool> {
+    let readiness = serde_json::to_value(running.health.readiness()).unwrap();
+    let checks = readiness["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "nats").unwrap();
+    (check["ok"] == true).then(|| !check["reason"].is_null())
+}
+
 #[tokio::test]
 async fn a_wiped_nats_loses_and_doubles_nothing() {
     let world = World::own().await;
@@ -84,6 +92,14 @@ async fn a_wiped_nats_loses_and_doubles_nothing() {
     std::fs::remove_dir_all(nats.data_dir().unwrap()).unwrap();
     let last = sell(&world, 40..80).await;
     world.projected_to(last).await;
+    eventually("it says that it does without", async || {
+        if nats_is_degraded(&running) == Some(true) {
+            Ok(())
+        } else {
+            Err("not yet".into())
+        }
+    })
+    .await;
     nats.start().await.unwrap();
     let last = sell(&world, 80..120).await;
     world.projected_to(last).await;

@@ -129,6 +129,7 @@ impl World {
                 .unwrap(),
             stream: self.stream.clone(),
             check: health.check("projection"),
+            check_stream: health.check("nats"),
         };
         let token = stop.clone();
         let task = tokio::spawn(async move { Follower::new(parts).run(&token).await });

@@ -1,0 +1,158 @@
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use envelope::{Metadata, Personal, Position, RecordedEvent};
+use events::{
+    CancelReason, Category, Holder, LicenseTypeFacts, OrderCancelled, OrderEvent, OrderExpired,
+    OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested,
+    RefundReason, RefundRequested, Role,
+};
+use read_model::write::OrderRow;
+use uuid::Uuid;
+
+use super::{Misfit, orders};
+
+fn recorded(number: u64) -> RecordedEvent {
+    RecordedEvent {
+        position: Position::new(number * 10),
+        aggregate_type: "order".into(),
+        aggregate_id: Uuid::nil(),
+        sequence: number,
+        event_type: "Order".into(),
+        event_version: "1".into(),
+        payload: serde_json::value::to_raw_value(&()).unwrap(),
+        metadata: Metadata::default(),
+        recorded_at: DateTime::<Utc>::UNIX_EPOCH + Days::new(number),
+    }
+}
+
+fn line(activity_date: NaiveDate, activity_days: u8) -> OrderLine {
+    OrderLine {
+        line: 1,
+        license_id: Uuid::nil(),
+        license_type: LicenseTypeFacts {
+            code: "test".into(),
+            category: Category::Test,
+            discipline: "bil".into(),
+            role: Role::Driver,
+            name_nb: "Test".into(),
+            name_en: "Test".into(),
+        },
+        club_id: Uuid::nil(),
+        club_name: "NMK".into(),
+        activity_date,
+        activity_days,
+        price_ore: 100,
+        holder: Holder {
+            name: Personal::new("Kari".into()),
+            birth_date: Personal::new(activity_date),
+            phone: None,
+            email: None,
+            guardian: None,
+        },
+        vehicle: None,
+    }
+}
+
+fn placed(lines: Vec<OrderLine>) -> OrderEvent {
+    let placed = OrderPlaced {
+        order_number: "BL-1".into(),
+        customer_id: Uuid::nil(),
+        lines,
+        total_ore: 100,
+        currency: "NOK".into(),
+        payment_provider: "vipps".into(),
+        payment_reference: "ref-1".into(),
+        terms_version: "1".into(),
+        expires_at: DateTime::<Utc>::UNIX_EPOCH,
+    };
+    placed.into()
+}
+
+/// The order after these events.
+fn order(events: Vec<OrderEvent>) -> Result<OrderRow, Misfit> {
+    let mut row = None;
+    for (number, event) in (1..).zip(events) {
+        orders::apply(&mut row, &recorded(number), event)?;
+    }
+    row.ok_or(Misfit::NoRow)
+}
+
+fn june(day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 6, day).unwrap()
+}
+
+#[test]
+fn each_event_moves_the_order_to_its_status() {
+    let (provider, reference) = ("vipps".to_owned(), "ref-1".to_owned());
+    let requested = PaymentRequested {
+        provider: provider.clone(),
+        reference: reference.clone(),
+        redirect_url: "http://pay.test".into(),
+        amount_ore: 100,
+    };
+    let paid = OrderPaid {
+        provider,
+        reference: reference.clone(),
+        authorized_ore: 100,
+    };
+    let captured = PaymentCaptured {
+        reference: reference.clone(),
+        captured_ore: 100,
+    };
+    let refund = RefundRequested {
+        reason: RefundReason::PaidTooLate,
+        reference: reference.clone(),
+        amount_ore: 100,
+    };
+    let refunded = OrderRefunded {
+        reference,
+        released_ore: 100,
+        refunded_ore: 0,
+    };
+    let cases: Vec<(OrderEvent, &str)> = vec![
+        (requested.into(), "payment_pending"),
+        (paid.into(), "paid"),
+        (captured.into(), "placed"),
+        (OrderFulfilled { license_ids: vec![] }.into(), "fulfilled"),
+        (
+            OrderCancelled {
+                reason: CancelReason::PaymentDeclined,
+            }
+            .into(),
+            "cancelled",
+        ),
+        (OrderExpired {}.into(), "expired"),
+        (refund.into(), "refund_pending"),
+        (refunded.into(), "refunded"),
+    ];
+    for (event, status) in cases {
+        let row = order(vec![placed(vec![line(june(5), 1)]), event]).unwrap();
+        assert_eq!(row.status, status);
+        assert_eq!((row.version, row.position), (2, 20), "{status}");
+        assert_eq!(row.updated_at, recorded(2).recorded_at, "{status}");
+        assert_eq!(row.created_at, recorded(1).recorded_at, "{status}");
+    }
+}
+
+#[test]
+fn the_activity_spans_all_days_of_all_lines() {
+    let row = order(vec![placed(vec![
+        line(june(8), 1),
+        line(june(5), 2),
+        line(june(7), 3),
+    ])])
+    .unwrap();
+    assert_eq!((row.activity_from, row.activity_to), (june(5), june(9)));
+    assert_eq!(row.license_types, ["test"], "each type once");
+}
+
+#[test]
+fn what_does_not_fit_is_a_misfit() {
+    assert_eq!(order(vec![OrderExpired {}.into()]).err(), Some(Misfit::NoRow));
+    assert_eq!(order(vec![placed(vec![])]).err(), Some(Misfit::NoLines));
+    assert_eq!(
+        order(vec![placed(vec![line(NaiveDate::MAX, 2)])]).err(),
+        Some(Misfit::DayOutOfRange)
+    );
+    let twice = vec![placed(vec![line(june(5), 1)]), placed(vec![line(june(5), 1)])];
+    assert_eq!(order(twice).err(), Some(Misfit::RowExists));
+}
