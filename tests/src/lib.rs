@@ -1,6 +1,10 @@
 //! A shop to test: the whole system on real servers, a small catalogue, and a client as thin as curl.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails says so by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that fails says so by panicking"
+)]
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -47,11 +51,14 @@ impl Answer {
 
     /// The text at a JSON pointer.
     pub fn text_at(&self, pointer: &str) -> &str {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {}", self.text))
+        self.body
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no {pointer} in {}", self.text))
     }
 
     /// This answer, if it has that status.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "often only the status matters")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
@@ -59,7 +66,9 @@ impl Answer {
 
     /// The position that a command or a query answered with.
     pub fn position(&self) -> u64 {
-        self.header("event-position").and_then(|value| value.parse().ok()).expect("an Event-Position")
+        self.header("event-position")
+            .and_then(|value| value.parse().ok())
+            .expect("an Event-Position")
     }
 }
 
@@ -75,9 +84,17 @@ impl Shop {
     }
 
     async fn in_system(system: System) -> Self {
-        let http = Client::builder().timeout(Duration::from_secs(40)).build().expect("a client");
+        let http = Client::builder()
+            .timeout(Duration::from_secs(40))
+            .build()
+            .expect("a client");
         let tokens = system.tokens(&[]).expect("tokens");
-        let mut shop = Self { system, tokens, clubs: [Uuid::nil(); 2], http };
+        let mut shop = Self {
+            system,
+            tokens,
+            clubs: [Uuid::nil(); 2],
+            http,
+        };
         let staff = shop.tokens.staff.clone();
         for (code, category, role, price_ore) in [
             ("konkurranse-bilcross", "competition", "driver", 42_000),
@@ -93,7 +110,10 @@ impl Shop {
         }
         for (at, name) in ["NMK Testby", "Bodø Motorsport"].into_iter().enumerate() {
             let key = format!("club-{at}");
-            let club = shop.post("/clubs", &staff, &key, &json!({ "name": name })).await.expect(201);
+            let club = shop
+                .post("/clubs", &staff, &key, &json!({ "name": name }))
+                .await
+                .expect(201);
             shop.clubs[at] = club.text_at("/club_id").parse().expect("a club id");
         }
         shop.tokens = shop.system.tokens(&shop.clubs[..1]).expect("tokens");
@@ -126,16 +146,29 @@ impl Shop {
     }
 
     /// Sends a command; an error if no answer came.
-    pub async fn try_post(&self, path: &str, token: &str, key: &str, body: &Value) -> reqwest::Result<Answer> {
+    pub async fn try_post(
+        &self,
+        path: &str,
+        token: &str,
+        key: &str,
+        body: &Value,
+    ) -> reqwest::Result<Answer> {
         let url = format!("{}/api/v1{path}", self.system.command_api_url());
-        let request = self.http.post(url).bearer_auth(token).header("Idempotency-Key", key).json(body);
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(token)
+            .header("Idempotency-Key", key)
+            .json(body);
         answer(request).await
     }
 
     /// Asks a query.
     pub async fn get(&self, path: &str, token: &str) -> Answer {
         let url = format!("{}/api/v1{path}", self.system.query_api_url());
-        answer(self.http.get(url).bearer_auth(token)).await.expect("an answer")
+        answer(self.http.get(url).bearer_auth(token))
+            .await
+            .expect("an answer")
     }
 
     /// Anything else over HTTP.
@@ -151,12 +184,17 @@ impl Shop {
     /// Does what the customer does on the provider's page: `approve` or `decline`.
     pub async fn at_provider(&self, placed: &Answer, action: &str) -> Answer {
         let url = format!("{}/{action}", placed.text_at("/payment/redirect_url"));
-        answer(self.http.post(url).header("Accept", "application/json")).await.expect("an answer")
+        answer(self.http.post(url).header("Accept", "application/json"))
+            .await
+            .expect("an answer")
     }
 
     /// What the provider has of a payment.
     pub async fn payment(&self, order_id: &str) -> Value {
-        let url = format!("{}/emulator/payments/{order_id}", self.system.payment_emulator_url());
+        let url = format!(
+            "{}/emulator/payments/{order_id}",
+            self.system.payment_emulator_url()
+        );
         answer(self.http.get(url)).await.expect("an answer").body
     }
 
@@ -179,7 +217,10 @@ impl Shop {
 
     /// The licenses of an order, as staff reads them.
     pub async fn licenses_of(&self, order_id: &str) -> Vec<Value> {
-        let page = self.get(&format!("/licenses?order_id={order_id}"), &self.tokens.staff).await.expect(200);
+        let page = self
+            .get(&format!("/licenses?order_id={order_id}"), &self.tokens.staff)
+            .await
+            .expect(200);
         page.body["items"].as_array().cloned().expect("items")
     }
 
@@ -194,7 +235,12 @@ async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(Answer { status, headers, text, body })
+    Ok(Answer {
+        status,
+        headers,
+        text,
+        body,
+    })
 }
 
 /// The date in so many days, as Norway counts them closely enough.
@@ -203,8 +249,17 @@ pub fn in_days(days: u64) -> NaiveDate {
 }
 
 /// Waits until `condition` gives something, [`PATIENCE`] at most.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, condition: impl FnMut() -> F) -> T {
+    eventually_within(PATIENCE, what, condition).await
+}
+
+/// Waits until `condition` gives something, `patience` at most.
+pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> T {
+    let deadline = Instant::now() + patience;
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     loop {
         pace.tick().await;

@@ -1,0 +1,148 @@
+//! Money: whatever the provider does, a payment ends in licenses or goes back, and nothing is charged twice.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+use serde_json::{Value, json};
+use stack::{Options, Process};
+use system_tests::{Shop, eventually};
+
+fn orders_that_live_for(seconds: u32) -> Options {
+    Options {
+        env: vec![(Process::CommandApi, "ORDER_TTL_S".into(), seconds.to_string())],
+    }
+}
+
+async fn payment_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || {
+        let payment = shop.payment(order_id).await;
+        fits(&payment).then_some(payment)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_declined_payment_cancels_the_order() {
+    let shop = Shop::open(Options::default()).await;
+    let placed = shop.place("k", &shop.order()).await.expect(201);
+    shop.at_provider(&placed, "decline").await.expect(200);
+    let order_id = placed.text_at("/order_id");
+    shop.order_with_status(order_id, "cancelled").await;
+    assert!(shop.licenses_of(order_id).await.is_empty());
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn without_any_webhook_the_provider_is_asked_before_an_order_is_given_up() {
+    let shop = Shop::open(orders_that_live_for(3)).await;
+    shop.provider_faults(&json!({"webhooks": "drop"})).await;
+    let paid = shop.place("a", &shop.order()).await.expect(201);
+    let unpaid = shop.place("b", &shop.order()).await.expect(201);
+    shop.at_provider(&paid, "approve").await.expect(200);
+    shop.order_with_status(paid.text_at("/order_id"), "fulfilled")
+        .await;
+    let order_id = unpaid.text_at("/order_id");
+    shop.order_with_status(order_id, "expired").await;
+    // Its payment was ended first: nobody can pay for it now.
+    let payment = shop.payment(order_id).await;
+    assert_eq!(payment["state"], "TERMINATED", "{payment}");
+    shop.at_provider(&unpaid, "approve").await.expect(409);
+    assert!(shop.licenses_of(order_id).await.is_empty());
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_order_whose_payment_could_not_be_started_is_continued_by_the_same_key() {
+    let shop = Shop::open(Options::default()).await;
+    shop.provider_faults(&json!({"api": "unavailable"})).await;
+    let refused = shop.place("k", &shop.order()).await.expect(503);
+    assert_eq!(refused.text_at("/code"), "payment_provider_unavailable");
+    assert!(refused.header("retry-after").is_some());
+    shop.provider_faults(&json!({})).await;
+    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let orders = shop
+        .get(
+            &format!("/orders?count=true&min_position={}", placed.position()),
+            &shop.tokens.staff,
+        )
+        .await;
+    assert_eq!(orders.body["total"], 1, "{}", orders.text);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
+        .await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license() {
+    let shop = Shop::open(Options::default()).await;
+    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let order_id = placed.text_at("/order_id").to_owned();
+    // The provider does what it is asked and its answers get lost, the capture's among them, until it has captured.
+    shop.at_provider(&placed, "approve").await.expect(200);
+    shop.order_with_status(&order_id, "paid").await;
+    shop.provider_faults(&json!({"api": "answer_lost"})).await;
+    shop.order_with_status(&order_id, "fulfilled").await;
+    assert_eq!(shop.licenses_of(&order_id).await.len(), 1);
+    shop.provider_faults(&json!({"webhooks": "duplicate"})).await;
+    let payment = payment_where(&shop, &order_id, "captured", |payment| {
+        payment["captured_ore"] == 42_000
+    })
+    .await;
+    assert_eq!(payment["captures"], 1, "{payment}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed() {
+    let shop = Shop::open(Options::default()).await;
+    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let order_id = placed.text_at("/order_id").to_owned();
+    let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
+    // Defect 2: "it is paid", says somebody who is not the provider.
+    let claim = json!({
+        "msn": "123456", "reference": order_id, "pspReference": "x", "name": "AUTHORIZED",
+        "amount": {"currency": "NOK", "value": 42_000}, "timestamp": "2026-01-01T00:00:00Z", "success": true,
+    });
+    let forged = shop.http().post(&url).json(&claim).send().await.unwrap();
+    assert_eq!(forged.status(), 401);
+    let signature = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256\
+                     &Signature=agAiSyogQbDHpeucoNwYz+yAr5nJ+v+zasdkSbqzv+U=";
+    let dated = shop
+        .http()
+        .post(&url)
+        .header("x-ms-date", "Thu, 30 Mar 2023 08:38:32 GMT")
+        .header(
+            "x-ms-content-sha256",
+            "lNlsp1XA03N34HrQsVzPgJKtC+r7l/RBF4V3JQUWMj4=",
+        )
+        .header("Authorization", signature)
+        .json(&claim)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(dated.status(), 401);
+    // The provider's own webhooks arrive with a broken signature: nothing happens on their account.
+    shop.provider_faults(&json!({"webhooks": "corrupt_signature"}))
+        .await;
+    shop.at_provider(&placed, "approve").await.expect(200);
+    let metrics = format!("{}/metrics", shop.system.command_ops_url());
+    eventually("a webhook is refused", async || {
+        let text = shop.http().get(&metrics).send().await.ok()?.text().await.ok()?;
+        let refused = text
+            .lines()
+            .find(|line| line.starts_with("bilsport_webhooks_total") && line.contains("refused"))?;
+        refused
+            .rsplit(' ')
+            .next()?
+            .parse::<f64>()
+            .ok()
+            .filter(|count| *count >= 3.0)
+    })
+    .await;
+    let path = format!("/orders/{order_id}?min_position={}", placed.position());
+    let order = shop.get(&path, &shop.tokens.customer).await.expect(200);
+    assert_eq!(order.body["status"], "payment_pending");
+    shop.provider_faults(&json!({})).await;
+    shop.order_with_status(&order_id, "fulfilled").await;
+    shop.close().await;
+}
