@@ -1,10 +1,12 @@
 //! `query-api`: answers every `GET` of the shop. See `query-api --help`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use query_api::config::{Cli, Command};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let Command::Serve(options) = Cli::parse().command;
-    query_api::serve(*options).await
+    service::exit("query-api", query_api::serve(*options).await)
 }

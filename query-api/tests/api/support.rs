@@ -1,9 +1,6 @@
 //! The service with a database and an issuer of its own, and a client for it.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::{
@@ -40,7 +37,6 @@ pub(crate) struct App {
     pub(crate) issuer: Issuer,
     router: Router,
     pub(crate) state: AppState,
-    key_file: PathBuf,
     _stop: DropGuard,
 }
 
@@ -64,6 +60,7 @@ impl App {
     pub(crate) async fn start_on(databases: Databases, projector: Client) -> Result<Self> {
         let key_file = std::env::temp_dir().join(format!("query-api-test-{}.key", Uuid::new_v4()));
         let issuer = Issuer::start(&key_file).await?;
+        std::fs::remove_file(key_file)?;
         let stop = CancellationToken::new();
         let health = Health::new(stop.clone());
         // One second, so that the test of a slow statement is not slow.
@@ -94,7 +91,6 @@ impl App {
             issuer,
             router,
             state,
-            key_file,
             _stop: stop.drop_guard(),
         })
     }
@@ -174,12 +170,6 @@ impl App {
             )
             .await?;
         Ok(())
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.key_file);
     }
 }
 

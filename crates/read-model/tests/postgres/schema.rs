@@ -101,7 +101,10 @@ async fn every_table_and_column_says_what_it_is() -> Result<()> {
 async fn every_statement_prepares() -> Result<()> {
     let database = Database::migrated().await?;
     let mut prepared = 0;
-    let mut waiting = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql"))];
+    let mut waiting = vec![std::path::PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/sql"
+    ))];
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             for entry in std::fs::read_dir(path)? {
