@@ -1,9 +1,10 @@
 //! A run of events becomes one transaction: rows, checkpoint, and word to those who wait.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use deadpool_postgres::{Client, Pool, PoolError, Transaction};
-use envelope::RecordedEvent;
+use envelope::{Position, RecordedEvent};
 use read_model::{Checkpoint, write};
 
 use crate::licensing::Fold;
@@ -49,12 +50,12 @@ pub async fn apply(
         }
         other => other?,
     };
-    let count = events.len() as u64;
+    let (count, set_aside) = (events.len() as u64, parked.len() as u64);
     ::metrics::histogram!(metrics::APPLY_SECONDS).record(started.elapsed());
     ::metrics::histogram!(metrics::BATCH_SIZE).record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
-    ::metrics::counter!(metrics::EVENTS, "outcome" => "applied").increment(count - parked);
-    ::metrics::counter!(metrics::EVENTS, "outcome" => "parked").increment(parked);
-    log_applied(events, started);
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "applied").increment(count - set_aside);
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "parked").increment(set_aside);
+    log_applied(events, &parked, started);
     Ok(to)
 }
 
@@ -64,14 +65,14 @@ enum How {
     OneByOne,
 }
 
-/// One transaction; gives the number of events set aside.
+/// One transaction; gives the positions of the events set aside.
 async fn transact(
     client: &mut Client,
     from: Checkpoint,
     to: Checkpoint,
     events: &[RecordedEvent],
     how: How,
-) -> Result<u64, ApplyError> {
+) -> Result<BTreeSet<Position>, ApplyError> {
     let mut transaction = client.transaction().await?;
     // First of all: its row lock keeps a second projector out until this one commits, and then tells it to stop.
     let (from_position, to_position) = (position(from), position(to));
@@ -147,14 +148,14 @@ async fn alone(
 }
 
 fn position(checkpoint: Checkpoint) -> i64 {
-    envelope::Position::new(checkpoint.position).to_sql()
+    Position::new(checkpoint.position).to_sql()
 }
 
-fn log_applied(events: &[RecordedEvent], started: Instant) {
+fn log_applied(events: &[RecordedEvent], parked: &BTreeSet<Position>, started: Instant) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    for event in events {
+    for event in events.iter().filter(|event| !parked.contains(&event.position)) {
         tracing::debug!(
             position = event.position.get(),
             event_type = event.event_type,

@@ -80,7 +80,10 @@ impl<L: LogReader + Clone> Follower<L> {
             match &why {
                 Interrupted::Stopped => return,
                 // The other one does the work: nothing is wrong.
-                Interrupted::NotOwner => tracing::info!(reason = %why, "standing by"),
+                Interrupted::NotOwner => {
+                    tracing::info!(reason = %why, "standing by");
+                    self.0.check.ok();
+                }
                 _ => {
                     tracing::warn!(reason = %why, "following the log was interrupted");
                     self.0.check.fail(why.to_string());

@@ -1,6 +1,6 @@
 //! Events that can't be applied: which errors mean that, and who waits behind them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use deadpool_postgres::GenericClient;
 use envelope::{Position, RecordedEvent};
@@ -112,11 +112,15 @@ impl Waiting {
         });
     }
 
-    /// Writes what was set aside, and says how many events that is.
-    pub(crate) async fn store(self, client: &impl GenericClient) -> Result<u64, Error> {
+    /// Writes what was set aside, and gives the positions of those events.
+    pub(crate) async fn store(self, client: &impl GenericClient) -> Result<BTreeSet<Position>, Error> {
         if !self.parked.is_empty() {
             write::park(client, &self.parked).await?;
         }
-        Ok(self.parked.len() as u64)
+        Ok(self
+            .parked
+            .iter()
+            .map(|parked| Position::from_sql(parked.position))
+            .collect())
     }
 }

@@ -57,6 +57,10 @@ async fn two_projectors_at_once_apply_nothing_twice() {
     let (one, two) = (world.projector().await, world.projector().await);
     let last = sell(&world, 0..100).await;
     world.projected_to(last).await;
+    assert!(
+        one.health.readiness().is_ready() && two.health.readiness().is_ready(),
+        "standing by is healthy"
+    );
     // The one that is left goes on, whichever it is.
     one.stop().await;
     let last = sell(&world, 100..120).await;
