@@ -29,6 +29,9 @@ pub struct AppenderOptions {
     pub max_batch_bytes: usize,
     /// Most commands waiting for a batch; one more waits up to a second and is then told that the log is unavailable.
     pub queue: usize,
+    /// Most bytes of one event's payload. Below what a message on the bus may hold, so that nothing is recorded that
+    /// can't be passed on.
+    pub max_payload_bytes: usize,
     /// How long a batch is tried before its commands are told that the log is unavailable.
     pub give_up_after: Duration,
     /// How long the database may wait for the head's lock.
@@ -42,6 +45,7 @@ impl Default for AppenderOptions {
         Self {
             max_batch: 256,
             max_batch_bytes: 8 << 20,
+            max_payload_bytes: 512 << 10,
             queue: 4096,
             give_up_after: Duration::from_secs(8),
             lock_timeout: Duration::from_secs(2),
@@ -54,6 +58,7 @@ impl Default for AppenderOptions {
 #[derive(Clone)]
 pub struct Appender {
     queue: mpsc::Sender<Pending>,
+    max_payload_bytes: usize,
 }
 
 type Reply = Result<Appended, AppendError>;
@@ -82,16 +87,27 @@ impl Appender {
                 options.statement_timeout.as_millis()
             ));
         let (queue, waiting) = mpsc::channel(options.queue);
+        let appender = Self {
+            queue,
+            max_payload_bytes: options.max_payload_bytes,
+        };
         let writer = Writer {
             config,
             options,
             connected: None,
         };
-        Ok((Self { queue }, tokio::spawn(writer.run(waiting))))
+        Ok((appender, tokio::spawn(writer.run(waiting))))
     }
 
     /// Appends one command. On [`AppendError::Unavailable`] the same key may be sent again, and decides.
     pub async fn append(&self, append: Append) -> Reply {
+        let largest = append.events.iter().map(|event| event.payload.get().len()).max();
+        if largest.is_some_and(|bytes| bytes > self.max_payload_bytes) {
+            let most = self.max_payload_bytes;
+            return Err(AppendError::Unstorable(format!(
+                "an event's payload is larger than {most} bytes"
+            )));
+        }
         let (reply, answer) = oneshot::channel();
         let unavailable = |why: &str| AppendError::Unavailable(why.to_owned());
         self.queue

@@ -159,6 +159,20 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
 }
 
 #[tokio::test]
+async fn what_no_message_could_carry_is_not_recorded() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let filled = |bytes: usize| format!(r#"{{"by":"{}"}}"#, "x".repeat(bytes - r#"{"by":""}"#.len()));
+    let most = AppenderOptions::default().max_payload_bytes;
+    let large = append_payload(key("large"), Uuid::now_v7(), 1, &filled(most));
+    assert!(appender.append(large).await.is_ok());
+    let larger = append_payload(key("larger"), Uuid::now_v7(), 1, &filled(most + 1));
+    let refused = appender.append(larger).await;
+    assert!(matches!(refused, Err(AppendError::Unstorable(_))), "{refused:?}");
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
+}
+
+#[tokio::test]
 async fn a_command_without_events_is_kept_with_the_head_as_its_position() {
     let test = TestLog::new().await;
     let appender = test.appender(AppenderOptions::default());
