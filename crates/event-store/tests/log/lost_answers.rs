@@ -1,0 +1,103 @@
+//! The commit happened and its answer got lost: nobody knows, and the key decides.
+
+use std::sync::Arc;
+
+use envelope::Position;
+use event_store::{Appender, AppenderOptions};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+use uuid::Uuid;
+
+use crate::support::{TestLog, append, eventually, key};
+
+/// Stands between the writer and the database. The first connection's answers pass until `swallow` is closed; then
+/// they vanish, and the connection breaks when `release` is closed. Later connections are left alone.
+struct Proxy {
+    url: String,
+    swallow: Arc<Semaphore>,
+    release: Arc<Semaphore>,
+}
+
+impl Proxy {
+    async fn before(url: &str) -> Self {
+        let config: Config = url.parse().unwrap();
+        let [Host::Tcp(host)] = config.get_hosts() else {
+            panic!("not a TCP address")
+        };
+        let port = config.get_ports()[0];
+        let server = (host.clone(), port);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap().port();
+        let (swallow, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let signals = (swallow.clone(), release.clone());
+        tokio::spawn(async move {
+            let (first, _) = listener.accept().await.unwrap();
+            lossy(first, TcpStream::connect(&server).await.unwrap(), signals).await;
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut upstream = TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut upstream).await });
+            }
+        });
+        Self {
+            url: url.replace(&format!(":{port}"), &format!(":{here}")),
+            swallow,
+            release,
+        }
+    }
+}
+
+async fn lossy(client: TcpStream, server: TcpStream, (swallow, release): (Arc<Semaphore>, Arc<Semaphore>)) {
+    let ((mut asks, mut hears), (mut answers, mut takes)) = (client.into_split(), server.into_split());
+    let requests = tokio::spawn(async move { tokio::io::copy(&mut asks, &mut takes).await });
+    let mut buffer = [0; 4096];
+    loop {
+        tokio::select! {
+            // Closing a semaphore wakes who waits for it.
+            _ = release.acquire() => break,
+            read = answers.read(&mut buffer) => {
+                let count = read.unwrap();
+                if !swallow.is_closed() {
+                    hears.write_all(&buffer[..count]).await.unwrap();
+                }
+            }
+        }
+    }
+    requests.abort();
+}
+
+#[tokio::test]
+async fn a_lost_commit_answer_is_resolved_by_the_key() {
+    let test = TestLog::new().await;
+    let proxy = Proxy::before(&test.url).await;
+    let (appender, _) = Appender::start(&proxy.url, AppenderOptions::default()).unwrap();
+    let id = Uuid::now_v7();
+    appender.append(append(key("warm"), id, 1)).await.unwrap();
+
+    proxy.swallow.close();
+    let in_doubt = tokio::spawn({
+        let appender = appender.clone();
+        async move { appender.append(append(key("in doubt"), id, 2)).await }
+    });
+    eventually("the database commits", async || {
+        (test.log.head().await.unwrap().position == Position::new(2)).then_some(())
+    })
+    .await;
+    proxy.release.close();
+
+    let answer = in_doubt.await.unwrap().unwrap();
+    assert_eq!(
+        (answer.position, answer.replayed),
+        (Position::new(2), false),
+        "it was this very command"
+    );
+    assert_eq!(
+        test.log.head().await.unwrap().position,
+        Position::new(2),
+        "and it happened once"
+    );
+    let again = appender.append(append(key("in doubt"), id, 2)).await.unwrap();
+    assert_eq!((again.position, again.replayed), (Position::new(2), true));
+}
