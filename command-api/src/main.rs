@@ -7,19 +7,5 @@ use command_api::{Cli, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "command-api failed");
-            // Before the logs are set up, or on a terminal, a person reads this.
-            #[expect(
-                clippy::print_stderr,
-                reason = "the last words of a process that could not run"
-            )]
-            {
-                eprintln!("command-api: {error:#}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    service::exit("command-api", run(Cli::parse()).await)
 }

@@ -1,12 +1,15 @@
 //! `projector`: turns the log into the tables that are read. See `projector --help`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use projector::config::{Cli, Command};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
         Command::Serve(options) => projector::serve(*options).await,
         Command::Migrate(options) => projector::migrate(options).await,
-    }
+    };
+    service::exit("projector", outcome)
 }

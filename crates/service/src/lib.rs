@@ -11,6 +11,7 @@
 //! ```
 
 mod boot;
+mod exit;
 pub mod telemetry;
 
 pub mod http;
@@ -29,3 +30,4 @@ pub mod postgres;
 pub mod secret;
 
 pub use boot::{Booted, boot};
+pub use exit::exit;
