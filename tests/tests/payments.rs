@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
+use payments::{NewPayment, PaymentProvider as _};
 use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::{Shop, eventually};
@@ -144,5 +146,84 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
     assert_eq!(order.body["status"], "payment_pending");
     shop.provider_faults(&json!({})).await;
     shop.order_with_status(&order_id, "fulfilled").await;
+    shop.close().await;
+}
+
+/// The provider as command-api talks to it, for what only a late or wrong payment of its own could bring about.
+fn provider_of(shop: &Shop) -> Vipps {
+    let pid = shop.system.pid(Process::CommandApi).unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let value = |name: &str| {
+        let found = environment
+            .split('\0')
+            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    Vipps::new(VippsOptions {
+        base_url: value("VIPPS_BASE_URL"),
+        credentials: Credentials {
+            client_id: value("VIPPS_CLIENT_ID"),
+            client_secret: value("VIPPS_CLIENT_SECRET"),
+            subscription_key: value("VIPPS_SUBSCRIPTION_KEY"),
+            merchant_serial_number: value("VIPPS_MSN"),
+        },
+        limits: Limits::default(),
+    })
+    .unwrap()
+}
+
+/// An order that expired without a payment, and then is paid after all: `amount_ore`, at the provider.
+async fn paid_after_it_expired(shop: &Shop, amount_ore: i64) -> String {
+    shop.provider_faults(&json!({"api": "unavailable"})).await;
+    shop.place("k", &shop.order()).await.expect(503);
+    shop.provider_faults(&json!({})).await;
+    let order_id = eventually("the order is readable", async || {
+        let orders = shop.get("/orders", &shop.tokens.staff).await;
+        orders
+            .body
+            .pointer("/items/0/order_id")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    })
+    .await;
+    shop.order_with_status(&order_id, "expired").await;
+    let late = NewPayment {
+        reference: order_id.clone(),
+        amount_ore,
+        description: "Engangslisens".into(),
+        return_url: "http://127.0.0.1/".into(),
+    };
+    let created = provider_of(shop).create(&late).await.unwrap();
+    let approve = shop
+        .http()
+        .post(format!("{}/approve", created.redirect_url))
+        .header("Accept", "application/json");
+    assert_eq!(approve.send().await.unwrap().status(), 200);
+    order_id
+}
+
+#[tokio::test]
+async fn a_payment_after_expiry_revives_an_order_whose_days_are_ahead() {
+    let shop = Shop::open(orders_that_live_for(1)).await;
+    let order_id = paid_after_it_expired(&shop, 42_000).await;
+    shop.order_with_status(&order_id, "fulfilled").await;
+    assert_eq!(shop.licenses_of(&order_id).await.len(), 1);
+    let payment = payment_where(&shop, &order_id, "captured", |payment| payment["captures"] == 1).await;
+    assert_eq!(payment["captured_ore"], 42_000);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_payment_of_the_wrong_amount_goes_back_whole_and_buys_nothing() {
+    let shop = Shop::open(orders_that_live_for(1)).await;
+    let order_id = paid_after_it_expired(&shop, 41_999).await;
+    shop.order_with_status(&order_id, "refunded").await;
+    let payment = shop.payment(&order_id).await;
+    assert_eq!(
+        (&payment["cancelled_ore"], &payment["captured_ore"]),
+        (&json!(41_999), &json!(0)),
+        "{payment}"
+    );
+    assert!(shop.licenses_of(&order_id).await.is_empty());
     shop.close().await;
 }
