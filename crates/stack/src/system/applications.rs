@@ -88,7 +88,7 @@ impl Settings<'_> {
         let mut env = self.environment(process, &dir);
         env.extend([
             ("LOG_FORMAT", "json".to_owned()),
-            ("LOG_FILTER", "info".to_owned()),
+            ("LOG_FILTER", log_filter(process).to_owned()),
         ]);
         let mut env: Vec<(String, String)> = env
             .into_iter()
@@ -227,6 +227,14 @@ async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Resul
         );
     }
     Ok(())
+}
+
+/// The projector also logs every event, so that a request can be followed to the row it led to.
+fn log_filter(process: Process) -> &'static str {
+    match process {
+        Process::Projector => "info,projector::apply=debug",
+        _ => "info",
+    }
 }
 
 /// Cargo puts all programs in one directory, and test programs in `deps` below it.
