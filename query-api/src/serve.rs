@@ -1,6 +1,6 @@
-//! The boot order: telemetry, health, pool, schema, projection, login, and only then the public port.
+//! The boot order: telemetry, health, ports, pool, schema, projection, login, and only then the requests.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use service::{Booted, auth::Authenticator};
@@ -24,15 +24,17 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         jwt_issuer = options.auth.jwt_issuer,
         "configured"
     );
-    let listen_ops = TcpListener::bind(options.ops_listen)
-        .await
-        .context("cannot listen on the ops port")?;
-    service::ops::serve(listen_ops, &booted);
+    service::ops::serve(bind(options.ops_listen).await?, &booted);
+    // Before anything says that this instance is ready.
+    let listener = bind(options.listen).await?;
     let state = state(&options, &booted).await?;
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .context("cannot listen on the public port")?;
     service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
 }
 
 async fn state(options: &ServeOptions, booted: &Booted) -> anyhow::Result<AppState> {
