@@ -11,7 +11,7 @@ pub const RELAY_LAG_SECONDS: &str = "bilsport_relay_lag_seconds";
 /// Times the relay had to ask the stream again where it stands.
 pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Webhooks by `provider` and `outcome`: applied, foreign, malformed, refused, failed.
-pub const WEBHOOKS_TOTAL: &str = "bilsport_webhooks_total";
+pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// Tasks not done yet, by `kind`.
 pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 /// Seconds that the oldest due task has waited, by `kind`.

@@ -132,7 +132,7 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
         let text = shop.http().get(&metrics).send().await.ok()?.text().await.ok()?;
         let refused = text
             .lines()
-            .find(|line| line.starts_with("bilsport_webhooks_total") && line.contains("refused"))?;
+            .find(|line| line.starts_with("bilsport_payments_webhooks_total") && line.contains("refused"))?;
         refused
             .rsplit(' ')
             .next()?
