@@ -65,6 +65,13 @@ fn redis_server() -> Option<PathBuf> {
     recent(in_path("redis-server").into_iter(), REDIS)
 }
 
+/// Prometheus, which nothing needs but the test of the dashboard.
+pub fn prometheus() -> Option<PathBuf> {
+    in_path("prometheus")
+        .into_iter()
+        .find(|path| version_of(path).is_some())
+}
+
 fn recent(paths: impl Iterator<Item = PathBuf>, oldest: Version) -> Option<PathBuf> {
     paths
         .into_iter()

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use crate::binaries::{Found, in_path};
+use crate::binaries::{Found, in_path, prometheus};
 use crate::checkout::{Checkout, create_dir};
 use crate::progress::Progress;
 
@@ -68,6 +68,21 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     }
     progress.line(&format!("servers: {}", describe(&now)));
     Ok(())
+}
+
+/// Installs Prometheus, which one test asks whether the dashboard's expressions give something. A system without it
+/// is told that they are checked by their names only.
+pub async fn ensure_prometheus(progress: Progress) {
+    if prometheus().is_some() {
+        return;
+    }
+    let package = "install the Debian package prometheus, for the test of the dashboard";
+    let installed = progress.step(package, install_packages(&["prometheus"])).await;
+    if let Err(error) = installed {
+        progress.line(&format!(
+            "no Prometheus: expressions are not evaluated ({error:#})"
+        ));
+    }
 }
 
 fn describe(found: &Found) -> String {

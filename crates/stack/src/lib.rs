@@ -5,6 +5,7 @@
 //! [`System::on_shared_servers`] for everything. Tests that kill or freeze servers take
 //! [`Servers::temporary`] or [`System::on_private_servers`].
 
+pub use binaries::prometheus;
 pub use checkout::Checkout;
 pub use databases::Databases;
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
