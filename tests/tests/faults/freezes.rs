@@ -1,0 +1,45 @@
+//! A server that keeps its connections and answers nothing is worse than a dead one.
+
+use stack::{Options, Process};
+use system_tests::{Shop, eventually};
+
+use crate::books;
+use crate::till::Till;
+
+const PURCHASES: usize = 300;
+
+/// What command-api says of its readiness, if anything.
+async fn is_ready(shop: &Shop) -> Option<bool> {
+    let url = format!("{}/health/ready", shop.system.command_ops_url());
+    let answer = shop.http().get(url).send().await.ok()?;
+    Some(answer.status().is_success())
+}
+
+#[tokio::test]
+async fn frozen_servers_in_the_middle_of_purchases_lose_and_double_nothing() {
+    let shop = Shop::open_private(Options::default()).await;
+    let till = Till::new(&shop);
+    let freezing = async {
+        // The shop sells without these two.
+        for (process, until) in [(Process::Nats, 2), (Process::Projector, 4)] {
+            till.has_sold(PURCHASES * (until - 1) / 6).await;
+            shop.system.pause(process).unwrap();
+            till.has_sold(PURCHASES * until / 6).await;
+            shop.system.resume(process).unwrap();
+        }
+        // And not without this one: it says so, and goes on as soon as it can.
+        till.has_sold(PURCHASES * 5 / 6).await;
+        shop.system.pause(Process::Postgres).unwrap();
+        eventually("command-api is not ready", async || {
+            is_ready(&shop).await.filter(|ready| !ready)
+        })
+        .await;
+        shop.system.resume(Process::Postgres).unwrap();
+    };
+    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), freezing);
+    for process in Process::ALL {
+        assert_eq!(shop.system.restarts(process).unwrap(), 0, "{process} ended");
+    }
+    books::close(&shop, &purchases).await;
+    shop.close().await;
+}

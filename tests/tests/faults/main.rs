@@ -1,0 +1,14 @@
+//! Whatever dies, is deleted or wiped in the middle of purchases: every acknowledged one is there once, and whole.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+mod freezes;
+mod kills;
+mod nats;
+
+mod till;
+
+mod books;
+mod privacy;
+
+mod sabotage;

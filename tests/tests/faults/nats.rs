@@ -1,0 +1,52 @@
+//! NATS is disposable: its stream deleted, or everything it ever wrote, in the middle of purchases.
+
+use async_nats::jetstream;
+use stack::{Options, Process};
+use system_tests::Shop;
+
+use crate::books;
+use crate::till::Till;
+
+const PURCHASES: usize = 400;
+
+#[tokio::test]
+async fn a_stream_deleted_in_the_middle_of_purchases_loses_and_doubles_nothing() {
+    let shop = Shop::open_private(Options::default()).await;
+    let till = Till::new(&shop);
+    let deleting = async {
+        let client = async_nats::connect(shop.system.servers().nats().url())
+            .await
+            .unwrap();
+        let context = jetstream::new(client);
+        for at in 1..=3 {
+            till.has_sold(PURCHASES * at / 8).await;
+            // Only between two deletions can it be missing: the relay creates it again.
+            system_tests::eventually("there is a stream to delete", async || {
+                context.delete_stream(shop.system.stream()).await.ok()
+            })
+            .await;
+        }
+        assert!(till.sold() < PURCHASES, "the last deletion came too late");
+    };
+    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), deleting);
+    books::close(&shop, &purchases).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn nats_wiped_in_the_middle_of_purchases_loses_and_doubles_nothing() {
+    let shop = Shop::open_private(Options::default()).await;
+    let till = Till::new(&shop);
+    let wiping = async {
+        till.has_sold(PURCHASES / 4).await;
+        shop.system.stop_one(Process::Nats).await.unwrap();
+        std::fs::remove_dir_all(shop.system.servers().nats().data_dir().unwrap()).unwrap();
+        // The shop sells without it.
+        till.has_sold(PURCHASES * 2 / 4).await;
+        shop.system.start_one(Process::Nats).await.unwrap();
+        till.has_sold(PURCHASES * 3 / 4).await;
+    };
+    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), wiping);
+    books::close(&shop, &purchases).await;
+    shop.close().await;
+}
