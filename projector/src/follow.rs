@@ -219,7 +219,8 @@ impl From<ApplyError> for Interrupted {
     fn from(error: ApplyError) -> Self {
         match error {
             ApplyError::NotOwner => Self::NotOwner,
-            other => read_failed(other),
+            ApplyError::Pool(error) => read_failed(error),
+            ApplyError::Database(error) => read_failed(error),
         }
     }
 }
