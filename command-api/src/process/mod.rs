@@ -13,6 +13,7 @@ mod step;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use event_store::{Executor, Tasks};
 use payments::PaymentProvider;
@@ -33,10 +34,28 @@ const CAPTURE: &str = "capture";
 /// Give money back.
 const REFUND: &str = "refund";
 
-/// The kinds that need only the log.
-pub(crate) const LOG_KINDS: &[&str] = &[FULFILL];
-/// The kinds that ask the payment provider.
-pub(crate) const PROVIDER_KINDS: &[&str] = &[SETTLE, CAPTURE, REFUND];
+/// Kinds of tasks that workers of their own do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kinds {
+    names: &'static [&'static str],
+    /// How long one attempt may take.
+    attempt: Duration,
+    /// How long a task is held; after that, whoever held it is presumed dead.
+    lease: Duration,
+}
+
+/// The kinds that need only the log. A customer waits for them, so the lease of a worker that died ends soon.
+pub(crate) const LOG_KINDS: Kinds = Kinds {
+    names: &[FULFILL],
+    attempt: Duration::from_secs(10),
+    lease: Duration::from_secs(15),
+};
+/// The kinds that ask the payment provider, which may take its time.
+pub(crate) const PROVIDER_KINDS: Kinds = Kinds {
+    names: &[SETTLE, CAPTURE, REFUND],
+    attempt: Duration::from_secs(45),
+    lease: Duration::from_mins(1),
+};
 
 /// What the workers have at hand.
 #[derive(Clone)]

@@ -2,32 +2,30 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
+use backon::{ExponentialBuilder, Retryable as _};
+use chrono::{DateTime, TimeDelta, Utc};
 use event_store::Task;
 use metrics::{gauge, histogram};
 use service::request_id::{self, RequestId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::step::{Outcome, StepError};
-use super::{CAPTURE, FULFILL, REFUND, SETTLE, Shop, capture, fulfill, refund, settle};
+use super::{CAPTURE, FULFILL, Kinds, REFUND, SETTLE, Shop, capture, fulfill, refund, settle};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
 /// Tasks that one worker has under way.
 const AT_ONCE: usize = 16;
 /// How often a worker looks when nobody told it that something was planned.
 const POLL: Duration = Duration::from_millis(250);
-/// How long a task is held; after that, whoever held it is presumed dead.
-const LEASE: Duration = Duration::from_mins(1);
-/// How long an attempt may take: well within the lease.
-const ATTEMPT: Duration = Duration::from_secs(45);
 /// How often the backlog is measured.
 const OBSERVE: Duration = Duration::from_secs(5);
 /// Attempts after which a failure is an error for people to look at, and no longer a passing one.
 const PATIENCE: u32 = 6;
 
 /// Works on `kinds` until `shutdown`; what is under way is finished.
-pub(crate) async fn work(shop: Shop, kinds: &'static [&'static str], shutdown: CancellationToken) {
+pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
     loop {
         let planned = shop.planned.notified();
@@ -35,11 +33,15 @@ pub(crate) async fn work(shop: Shop, kinds: &'static [&'static str], shutdown: C
         if shutdown.is_cancelled() {
             break;
         }
-        match shop.tasks.claim(kinds, AT_ONCE - running.len(), LEASE).await {
+        match shop
+            .tasks
+            .claim(kinds.names, AT_ONCE - running.len(), kinds.lease)
+            .await
+        {
             Ok(tasks) => {
                 for task in tasks {
                     let shop = shop.clone();
-                    running.spawn(async move { in_its_request(&shop, task).await });
+                    running.spawn(async move { in_its_request(&shop, task, kinds.attempt).await });
                 }
             }
             Err(error) => tracing::warn!(error = %error, "tasks could not be claimed"),
@@ -73,26 +75,33 @@ pub(crate) async fn observe(shop: Shop, shutdown: CancellationToken) {
     }
 }
 
-/// Works on a task as part of the request that led to it, so that its log lines carry that request's id.
-async fn in_its_request(shop: &Shop, task: Task) {
+/// Works on a task as part of the request that led to it, so that its log lines carry that request's id, and that of
+/// the one that began the conversation.
+async fn in_its_request(shop: &Shop, task: Task, limit: Duration) {
     let id = task
         .request_id
         .as_deref()
         .and_then(RequestId::parse)
         .unwrap_or_default();
-    request_id::scope(id, attempt(shop, task)).await;
+    let span = tracing::error_span!("task", correlation_id = task.correlation_id);
+    request_id::scope(id, attempt(shop, task, limit).instrument(span)).await;
 }
 
-async fn attempt(shop: &Shop, task: Task) {
+async fn attempt(shop: &Shop, task: Task, limit: Duration) {
     let started = Instant::now();
-    let outcome = tokio::time::timeout(ATTEMPT, perform(shop, &task)).await;
-    let (label, settled) = match outcome {
-        Ok(Ok(Outcome::Done)) => ("done", shop.tasks.finish(&task).await),
-        Ok(Ok(Outcome::Later(due_at))) => ("later", shop.tasks.postpone(&task, due_at, None).await),
-        Ok(Err(error)) => ("failed", put_off(shop, &task, &error.to_string()).await),
-        Err(_) => ("failed", put_off(shop, &task, "took too long").await),
+    let outcome = tokio::time::timeout(limit, perform(shop, &task)).await;
+    let (label, again) = match outcome {
+        Ok(Ok(Outcome::Done)) => ("done", None),
+        Ok(Ok(Outcome::Later(due_at))) => ("later", Some((due_at, None))),
+        Ok(Err(error)) => ("failed", Some(put_off(&task, error.to_string()))),
+        Err(_) => ("failed", Some(put_off(&task, "took too long".into()))),
     };
-    if let Err(error) = settled {
+    let note = async || match &again {
+        None => shop.tasks.finish(&task).await,
+        Some((due_at, error)) => shop.tasks.postpone(&task, *due_at, error.as_deref()).await,
+    };
+    // A database that is back after a moment must not leave the task to the end of its lease.
+    if let Err(error) = note.retry(patience()).await {
         // Its lease ends by itself, and it is done again: that is safe.
         tracing::warn!(kind = task.kind, error = %error, "a task's outcome could not be noted");
     }
@@ -115,7 +124,7 @@ async fn perform(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
 }
 
 /// Half a second, doubled with every failure, a minute at most. It is never given up: there is money in it.
-async fn put_off(shop: &Shop, task: &Task, error: &str) -> Result<(), event_store::Error> {
+fn put_off(task: &Task, error: String) -> (DateTime<Utc>, Option<String>) {
     let order_id = task.aggregate_id;
     if task.attempts >= PATIENCE {
         tracing::error!(%order_id, kind = task.kind, attempts = task.attempts, error, "a task fails again and again");
@@ -123,5 +132,13 @@ async fn put_off(shop: &Shop, task: &Task, error: &str) -> Result<(), event_stor
         tracing::warn!(%order_id, kind = task.kind, attempts = task.attempts, error, "a task failed and goes again");
     }
     let pause = TimeDelta::milliseconds(250 * (1_i64 << task.attempts.min(8))).min(TimeDelta::minutes(1));
-    shop.tasks.postpone(task, Utc::now() + pause, Some(error)).await
+    (Utc::now() + pause, Some(error))
+}
+
+/// About five seconds: what the shortest lease leaves after the longest attempt.
+fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(8)
 }
