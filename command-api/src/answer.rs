@@ -80,7 +80,8 @@ pub(crate) fn key_reused() -> Problem {
 }
 
 fn unavailable(why: &str) -> Problem {
-    tracing::error!(error = why, "the log is unavailable");
+    // One line per refused request: the health check says once that something is wrong.
+    tracing::warn!(error = why, "the log is unavailable");
     Problem::unavailable(
         "log_unavailable",
         "Vi får ikke lagret bestillingen akkurat nå. Prøv igjen om litt: ingenting blir gjort to ganger.",

@@ -141,15 +141,17 @@ async fn start_payment(state: &AppState, order_id: Uuid) -> Result<String, Probl
     match state.provider.create(&payment).await {
         Ok(created) => Ok(created.redirect_url),
         Err(error) => {
-            tracing::error!(%order_id, provider = state.provider.name(), error = %error, "no payment for an order");
+            let provider = state.provider.name();
             let unavailable = Problem::unavailable(
                 "payment_provider_unavailable",
                 "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
                 "The payment provider does not answer. Try again: you pay only once.",
             );
             if error.is_retryable() {
+                tracing::warn!(%order_id, provider, error = %error, "no payment for an order yet");
                 Err(unavailable.retry_after(2))
             } else {
+                tracing::error!(%order_id, provider, error = %error, "no payment for an order");
                 Err(provider_refused())
             }
         }
