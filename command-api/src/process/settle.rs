@@ -36,16 +36,21 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
     }
 }
 
-/// Asks the provider about the order's payment and tells the order.
+/// Asks the provider about the order's payment and tells the order. Whoever asks, what follows belongs to the
+/// conversation that began with the order.
 pub(crate) async fn ask_and_apply(
     executor: &Executor,
     provider: &dyn PaymentProvider,
     order_id: Uuid,
     metadata: Metadata,
 ) -> Result<Settled, StepError> {
-    let order = executor.load::<Order>(order_id).await?.aggregate;
-    let Some(placed) = order.placed() else {
+    let loaded = executor.load::<Order>(order_id).await?;
+    let Some(placed) = loaded.aggregate.placed() else {
         return Ok(Settled::Unknown);
+    };
+    let metadata = Metadata {
+        correlation_id: loaded.correlation_id.clone().or(metadata.correlation_id),
+        ..metadata
     };
     match provider.get(&placed.payment_reference).await {
         Ok(payment) => apply(executor, order_id, placed.expires_at, payment, metadata).await,

@@ -50,6 +50,8 @@ pub struct Loaded<A> {
     pub aggregate: A,
     /// Its version: the sequence of its last event, 0 if it has none.
     pub version: u64,
+    /// The conversation that its first event began or belongs to.
+    pub correlation_id: Option<String>,
 }
 
 /// What an accepted command answers, now and whenever its key is sent again.
@@ -100,6 +102,7 @@ impl Executor {
         let mut loaded = Loaded {
             aggregate: A::default(),
             version: 0,
+            correlation_id: None,
         };
         for event in self.log.load(A::TYPE, aggregate_id, 0).await? {
             loaded.aggregate.apply(A::Event::decode(
@@ -108,6 +111,9 @@ impl Executor {
                 &event.payload,
             )?);
             loaded.version = event.sequence;
+            if event.sequence == 1 {
+                loaded.correlation_id = event.metadata.correlation_id;
+            }
         }
         Ok(loaded)
     }
@@ -146,6 +152,7 @@ impl Executor {
                 Loaded {
                     aggregate: A::default(),
                     version: 0,
+                    correlation_id: None,
                 }
             } else {
                 self.load::<A>(call.aggregate_id).await?
