@@ -14,6 +14,7 @@ use service::health::Check;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,11 @@ use crate::relay;
 use crate::router::router;
 use crate::source::Source;
 use crate::state::{AppState, ShopSettings};
+
+/// How long after the signal the process is gone, whatever is still under way. Requests have had eight seconds then.
+const LAST_MOMENT: Duration = Duration::from_millis(9300);
+/// How long the database may take to say where the log stands, before this instance gets no more traffic.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Does what the command line asks for.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
@@ -48,18 +54,36 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
+    // Every check is there, and fails, before the first question about it is answered.
+    let check = booted.health.check("postgres");
+    let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
     let pool = postgres::pool(url, &options.pool, "command-api")?;
     postgres::observe_pool(&pool, "events", shutdown.clone());
-    let check = booted.health.check("postgres");
-    if !await_schema(&pool, &check, &shutdown).await? {
-        return Ok(());
+    // Every setting is read before anything is waited for, so that a wrong one is told at once.
+    let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
+    let public_url = &options.shop.public_url;
+    let settings = ShopSettings {
+        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
+        webhook_secret: options.vipps.webhook_secret()?,
+        return_url: options.shop.return_url.clone(),
+        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
+    };
+    let context = event_bus::connect(&options.bus.nats_url, "command-api")
+        .await
+        .context("bad NATS URL")?;
+    match shutdown.run_until_cancelled(await_schema(&pool, &check)).await {
+        Some(known) => known?,
+        None => return Ok(()),
     }
+    // Before anything says that this instance is ready.
+    let listener = bind(options.listen).await?;
+
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
     let shop = Shop {
         executor: Executor::new(Log::new(pool.clone()), appender),
-        provider: Arc::new(Vipps::new(options.vipps.options()?).context("vipps")?),
+        provider: Arc::new(provider),
         tasks: Tasks::new(pool.clone(), process::PROCESS),
         planned: Arc::new(Notify::new()),
     };
@@ -69,46 +93,56 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
-    background.spawn(lead(url.clone(), shop.clone(), &options.bus, shutdown.clone()).await?);
+    background.spawn(lead(
+        url.clone(),
+        shop.clone(),
+        context,
+        &options.bus,
+        shutdown.clone(),
+    ));
     background.close();
 
-    let public_url = &options.shop.public_url;
     let state = AppState {
-        authenticator: Authenticator::new(&options.auth)?.report_to(&booted.health),
-        shop: Arc::new(ShopSettings {
-            webhook_host: webhook::host_of(public_url)
-                .with_context(|| format!("--public-url {public_url:?}"))?,
-            webhook_secret: options.vipps.webhook_secret()?,
-            return_url: options.shop.return_url.clone(),
-            time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-        }),
+        authenticator,
+        shop: Arc::new(settings),
         executor: shop.executor,
         provider: shop.provider,
         in_flight: InFlight::default(),
     };
-    http::serve(bind(options.listen).await?, router(state), options.http, shutdown).await?;
+    let served = http::serve(listener, router(state), options.http, shutdown.clone());
+    let told = async {
+        shutdown.cancelled().await;
+        Ok(Instant::now())
+    };
+    let ((), told_at) = tokio::try_join!(served, told)?;
     // Requests are answered; what workers have under way ends with the last of them, and then the last batch.
-    background.wait().await;
-    drop((shop.tasks, shop.planned));
-    writing.await.context("the writing task")?;
-    tracing::info!("stopped");
+    let ended = async {
+        background.wait().await;
+        drop((shop.tasks, shop.planned));
+        writing.await
+    };
+    if let Ok(written) = tokio::time::timeout_at(told_at + LAST_MOMENT, ended).await {
+        written.context("the writing task")?;
+        tracing::info!("stopped");
+    } else {
+        // Nothing is lost: a task that was begun is done again, by whoever claims it next.
+        tracing::warn!("stopped before everything under way was finished");
+    }
     Ok(())
 }
 
 /// Relay and planner, whenever this instance leads.
-async fn lead(
+fn lead(
     url: String,
     shop: Shop,
+    context: async_nats::jetstream::Context,
     bus: &BusOptions,
     shutdown: CancellationToken,
-) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+) -> impl Future<Output = ()> + use<> {
     let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
-    let context = event_bus::connect(&bus.nats_url, "command-api")
-        .await
-        .context("nats")?;
     let log = Source(shop.executor.log().clone());
     let hint = event_store::listen(&url, shutdown.clone());
-    Ok(async move {
+    async move {
         Box::pin(lead_whenever_possible(&url, shutdown, |term| {
             let publisher = Publisher::new(context.clone(), stream.clone(), PublisherOptions::default());
             let relay = relay::run(publisher, log.clone(), hint.clone(), term.clone());
@@ -125,7 +159,7 @@ async fn lead(
             }
         }))
         .await;
-    })
+    }
 }
 
 async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
@@ -134,34 +168,28 @@ async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Waits for the database; refuses one with a schema that this build does not know. False: shut down meanwhile.
-async fn await_schema(pool: &Pool, check: &Check, shutdown: &CancellationToken) -> anyhow::Result<bool> {
+/// Waits for the database, and refuses one with a schema that this build does not know.
+async fn await_schema(pool: &Pool, check: &Check) -> anyhow::Result<()> {
     loop {
         match event_store::check_schema(pool).await {
-            Ok(()) => {
-                check.ok();
-                return Ok(true);
-            }
+            Ok(()) => return Ok(()),
             Err(error @ Error::Schema(_)) => bail!(error),
             Err(error) => {
                 tracing::warn!(error = %error, "waiting for the event database");
                 check.fail("the event database does not answer");
             }
         }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(false),
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
-        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Keeps the readiness check true to the database.
+/// Keeps the readiness check true to the database, also to one that keeps its connections and says nothing.
 async fn watch_database(pool: Pool, check: Check, shutdown: CancellationToken) {
     let log = Log::new(pool);
     loop {
-        match log.head().await {
-            Ok(_) => check.ok(),
-            Err(_) => check.fail("the event database does not answer"),
+        match tokio::time::timeout(DATABASE_PATIENCE, log.head()).await {
+            Ok(Ok(_)) => check.ok(),
+            _ => check.fail("the event database does not answer"),
         }
         tokio::select! {
             () = shutdown.cancelled() => return,

@@ -28,7 +28,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     event_bus::metrics::describe();
     let listener = TcpListener::bind(options.ops_listen)
         .await
-        .context("cannot listen on the ops port")?;
+        .with_context(|| format!("cannot listen on {}", options.ops_listen))?;
+    let Booted { shutdown, health, .. } = &booted;
+    // Every check is there, and fails, before the first question about it is answered.
+    let (check, check_stream) = (health.check("projection"), health.check("nats"));
+    let (check_read, check_events) = (health.check("postgres_read"), health.check("postgres_events"));
+    let check_schema = health.check("schema");
     service::ops::serve(listener, &booted);
 
     let pool = |url, name| -> anyhow::Result<Pool> {
@@ -41,10 +46,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         options.events_database_url.expose(),
     );
     let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
-    let Booted { shutdown, health, .. } = &booted;
-    let (check, check_stream) = (health.check("projection"), health.check("nats"));
+    // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
+    let context = event_bus::connect(options.nats_url.expose(), "projector")
+        .await
+        .context("bad NATS URL")?;
     let log = EventLog(event_store::Log::new(events.clone()));
-    let (check_read, check_events) = (health.check("postgres_read"), health.check("postgres_events"));
     tokio::spawn(watch(
         read.clone(),
         log.clone(),
@@ -53,14 +59,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         shutdown.clone(),
     ));
 
-    let schemas = know_schemas(&read, &events, health.check("schema"));
+    let schemas = know_schemas(&read, &events, check_schema);
     let Some(known) = shutdown.run_until_cancelled(schemas).await else {
         return Ok(());
     };
     known?;
-    let context = event_bus::connect(options.nats_url.expose(), "projector")
-        .await
-        .context("bad NATS URL")?;
     let stream = StreamConfig::declared(&options.stream, &options.subject_prefix);
     let hint = event_store::listen(events_url, shutdown.clone());
     let follower = Follower::new(Parts {

@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use service::{Booted, auth::Authenticator};
+use service::{auth::Authenticator, health::Check};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{AppState, Projection, SchemaGate, config::ServeOptions, metrics, router};
 
@@ -24,10 +25,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         jwt_issuer = options.auth.jwt_issuer,
         "configured"
     );
-    service::ops::serve(bind(options.ops_listen).await?, &booted);
-    // Before anything says that this instance is ready.
     let listener = bind(options.listen).await?;
-    let state = state(&options, &booted).await?;
+    // Every check is there, and fails, before the first question about it is answered.
+    let checks = [booted.health.check("postgres"), booted.health.check("schema")];
+    let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
+    service::ops::serve(bind(options.ops_listen).await?, &booted);
+    let state = state(&options, authenticator, checks, &booted.shutdown).await?;
     service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
 }
 
@@ -37,16 +40,18 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn state(options: &ServeOptions, booted: &Booted) -> anyhow::Result<AppState> {
-    let Booted { shutdown, health, .. } = booted;
+async fn state(
+    options: &ServeOptions,
+    authenticator: Authenticator,
+    [postgres, schema]: [Check; 2],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
     let url = options.read_database_url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
     service::postgres::observe_pool(&pool, "read", shutdown.clone());
-    let postgres = health.check("postgres");
-    let schema = SchemaGate::watch(pool.clone(), health.check("schema"), shutdown.clone()).await?;
+    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone()).await?;
     let projection = Projection::follow(url, postgres, shutdown.clone())?;
-    let authenticator = Authenticator::new(&options.auth)?.report_to(health);
     Ok(AppState {
         pool,
         schema,
