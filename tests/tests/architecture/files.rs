@@ -1,0 +1,104 @@
+//! What every file looks like.
+
+use std::path::{Path, PathBuf};
+
+use crate::root;
+
+/// At this length a file is split, or says why not. Tests may be longer: they are lists.
+const MOST_LINES: usize = 500;
+
+#[test]
+fn files_are_short_and_finished() {
+    let mut checked = 0;
+    for path in files("rs") {
+        let text = read(&path);
+        let lines = text.lines().count();
+        assert!(
+            is_test(&path) || lines <= MOST_LINES,
+            "{} has {lines} lines",
+            path.display()
+        );
+        // Written apart, or this file would be a finding.
+        for unfinished in [concat!("todo", "!("), concat!("unimplemented", "!(")] {
+            assert!(
+                !text.contains(unfinished),
+                "{} has {unfinished}…)",
+                path.display()
+            );
+        }
+        checked += 1;
+    }
+    assert!(checked > 100, "found only {checked} files");
+}
+
+#[test]
+fn every_module_says_why_it_exists() {
+    // A module's unit tests, in a file of their own, need no introduction.
+    for path in files("rs").into_iter().filter(|path| !path.ends_with("tests.rs")) {
+        assert!(
+            read(&path).starts_with("//! "),
+            "{} begins with no //!",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_statement_says_who_uses_it_and_is_used() {
+    let with_text = |path: PathBuf| (read(&path), path);
+    let sources: Vec<(String, PathBuf)> = files("rs").into_iter().map(with_text).collect();
+    let mut checked = 0;
+    for path in files("sql") {
+        assert!(
+            read(&path).starts_with("-- "),
+            "{} begins with no comment",
+            path.display()
+        );
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a file name");
+        let owner = path
+            .ancestors()
+            .find(|dir| dir.ends_with("src") || dir.ends_with("tests"))
+            .expect("a crate's src or tests");
+        // Migrations are embedded as a directory.
+        let used = path.parent().is_some_and(|dir| dir.ends_with("migrations"))
+            || sources
+                .iter()
+                .any(|(text, source)| source.starts_with(owner) && text.contains(name));
+        assert!(used, "nothing uses {}", path.display());
+        checked += 1;
+    }
+    assert!(checked > 10, "found only {checked} statements");
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn is_test(path: &Path) -> bool {
+    path.ends_with("tests.rs") || path.iter().any(|part| part == "tests")
+}
+
+/// Our files with that extension, from the directories of the layout.
+fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut dirs = vec![root()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|other| other == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

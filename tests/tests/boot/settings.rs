@@ -1,0 +1,175 @@
+//! Settings that are missing or wrong: the program says which, and never what is secret.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use crate::run;
+
+/// In every secret below.
+const SECRET: &str = "hunter2";
+
+/// Settings of all servers, complete and well-formed. Nobody listens at those addresses.
+pub(crate) fn fine() -> BTreeMap<&'static str, String> {
+    let nobody = "127.0.0.1:1";
+    let listen = "127.0.0.1:0".to_owned();
+    BTreeMap::from([
+        ("LISTEN", listen.clone()),
+        ("OPS_LISTEN", listen),
+        (
+            "EVENTS_DATABASE_URL",
+            format!("postgres://command_api:{SECRET}@{nobody}/events"),
+        ),
+        (
+            "READ_DATABASE_URL",
+            format!("postgres://projector:{SECRET}@{nobody}/read"),
+        ),
+        ("NATS_URL", format!("nats://user:{SECRET}@{nobody}")),
+        ("JWT_ISSUER", "https://issuer.example".to_owned()),
+        ("JWKS_URL", format!("http://{nobody}/jwks.json")),
+        ("VIPPS_BASE_URL", format!("http://{nobody}")),
+        ("VIPPS_CLIENT_ID", "client".to_owned()),
+        ("VIPPS_CLIENT_SECRET", format!("client-{SECRET}")),
+        ("VIPPS_SUBSCRIPTION_KEY", format!("subscription-{SECRET}")),
+        ("VIPPS_MSN", "123456".to_owned()),
+        ("VIPPS_WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
+        ("WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        ("CURSOR_SECRET", format!("{SECRET}-and-at-least-thirty-two-bytes")),
+    ])
+}
+
+/// Changes one setting (`None` takes it away), and requires a refusal for that reason, without a secret in it.
+async fn refused(program: &str, name: &'static str, value: Option<&str>, reason: &str) {
+    let mut settings = fine();
+    match value {
+        Some(value) => settings.insert(name, value.to_owned()),
+        None => settings.remove(name),
+    };
+    let ended = run(program, &["serve"], &settings).await;
+    ended.because(reason);
+    assert!(
+        !ended.output.contains(SECRET),
+        "{program} tells a secret: {}",
+        ended.output
+    );
+}
+
+#[tokio::test]
+async fn missing_setting_is_named() {
+    for (program, needed) in [
+        (
+            "command-api",
+            [
+                "EVENTS_DATABASE_URL",
+                "NATS_URL",
+                "JWT_ISSUER",
+                "JWKS_URL",
+                "VIPPS_CLIENT_ID",
+            ]
+            .as_slice(),
+        ),
+        (
+            "projector",
+            &["EVENTS_DATABASE_URL", "READ_DATABASE_URL", "NATS_URL"],
+        ),
+        ("query-api", &["READ_DATABASE_URL", "JWT_ISSUER", "JWKS_URL"]),
+        (
+            "payment-emulator",
+            &[
+                "VIPPS_CLIENT_ID",
+                "VIPPS_CLIENT_SECRET",
+                "VIPPS_SUBSCRIPTION_KEY",
+                "VIPPS_MSN",
+            ],
+        ),
+    ] {
+        for name in needed {
+            refused(program, name, None, &flag(name)).await;
+        }
+    }
+    // Needed, but given as a value or as a file: told by us, and before anything is waited for.
+    for name in [
+        "VIPPS_CLIENT_SECRET",
+        "VIPPS_SUBSCRIPTION_KEY",
+        "VIPPS_WEBHOOK_SECRET",
+    ] {
+        refused("command-api", name, None, &flag(name)).await;
+    }
+    refused("query-api", "CURSOR_SECRET", None, "CURSOR_SECRET_FILE").await;
+    refused("payment-emulator", "WEBHOOK_SECRET", None, "--webhook-secret").await;
+}
+
+#[tokio::test]
+async fn wrong_setting_is_named_and_its_secret_is_not() {
+    for program in ["command-api", "projector", "query-api"] {
+        refused(program, "OPS_LISTEN", Some("nowhere"), "--ops-listen").await;
+        refused(program, "LOG_FILTER", Some("info,="), "log filter").await;
+        refused(program, "LOG_FORMAT", Some("xml"), "--log-format").await;
+    }
+    refused("payment-emulator", "LISTEN", Some("nowhere"), "--listen").await;
+
+    let url = format!("postgres://user:{SECRET}@127.0.0.1:port/db");
+    refused("command-api", "EVENTS_DATABASE_URL", Some(&url), "database URL").await;
+    refused("projector", "EVENTS_DATABASE_URL", Some(&url), "database URL").await;
+    refused("projector", "READ_DATABASE_URL", Some(&url), "database URL").await;
+    refused("query-api", "READ_DATABASE_URL", Some(&url), "database URL").await;
+    let url = format!("nats://user:{SECRET}@127.0.0.1:port");
+    refused("command-api", "NATS_URL", Some(&url), "NATS URL").await;
+    refused("projector", "NATS_URL", Some(&url), "NATS URL").await;
+
+    for program in ["command-api", "query-api"] {
+        refused(program, "JWKS_URL", Some("not a url"), "JWKS URL").await;
+        refused(program, "JWT_ALGORITHM", Some("none"), "--jwt-algorithm").await;
+    }
+    refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
+    refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
+    refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
+    refused(
+        "command-api",
+        "VIPPS_WEBHOOK_SECRET_FILE",
+        Some("/nonexistent"),
+        "/nonexistent",
+    )
+    .await;
+    refused(
+        "query-api",
+        "CURSOR_SECRET_FILE",
+        Some("/nonexistent"),
+        "/nonexistent",
+    )
+    .await;
+    refused("query-api", "CURSOR_SECRET", Some("hunter"), "needs at least 32").await;
+    refused(
+        "payment-emulator",
+        "WEBHOOK_URL",
+        Some("not a url"),
+        "webhook URL",
+    )
+    .await;
+    refused(
+        "payment-emulator",
+        "DATA_FILE",
+        Some("/nonexistent/payments"),
+        "/nonexistent/payments",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (program, variable) in [
+        ("command-api", "OPS_LISTEN"),
+        ("projector", "OPS_LISTEN"),
+        ("query-api", "OPS_LISTEN"),
+        ("payment-emulator", "LISTEN"),
+    ] {
+        refused(program, variable, Some(&address), &address).await;
+    }
+}
+
+/// The flag that goes with a variable.
+fn flag(variable: &str) -> String {
+    format!("--{}", variable.to_lowercase().replace('_', "-"))
+}
