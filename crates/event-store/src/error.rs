@@ -79,11 +79,14 @@ pub enum ExecuteError<E> {
 }
 
 /// A database error in words fit for a log: the SQLSTATE and the primary message, never the detail, which may quote
-/// a row.
+/// a row; or what happened to the connection, and why.
 pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-        None => error.to_string(),
+        None => match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
     }
 }
 
@@ -137,5 +140,29 @@ impl Failure {
         } else {
             Self::Unknown
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use tokio_postgres::NoTls;
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_unavailable_and_why_is_said() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let url = format!("postgres://{free}/events");
+        let error = tokio_postgres::connect(&url, NoTls)
+            .await
+            .err()
+            .map(Error::from)
+            .unwrap();
+        assert!(
+            error.to_string().contains("error connecting to server: "),
+            "{error}"
+        );
     }
 }
