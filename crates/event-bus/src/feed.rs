@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::continuity::{Continuity, Verdict};
-use crate::log::{LogError, LogHead, LogReader};
 use crate::message::decode;
 use crate::metrics;
 use crate::stream::StreamConfig;
 use crate::subscription::Subscription;
+use envelope::{LogError, LogHead, LogReader};
 use patience::{Patience, Situation};
 
 pub use report::{FeedCounts, FeedError, FeedOptions, FeedStatus};
@@ -52,6 +52,11 @@ impl<L: LogReader> Feed<L> {
         options: FeedOptions,
     ) -> Self {
         let subscription = Subscription::new(context, stream.name.clone(), options.name, options.heartbeat);
+        // The stream may be open before the first look at it is over: that, too, is then a change.
+        let status = FeedStatus {
+            stream: subscription.problem().map(Into::into),
+            ..FeedStatus::default()
+        };
         Self {
             subscription,
             log,
@@ -64,7 +69,7 @@ impl<L: LogReader> Feed<L> {
             patience: Patience::new(options.stream_grace, options.poll, Instant::now()),
             log_problem: None,
             counts: FeedCounts::default(),
-            status: watch::Sender::new(FeedStatus::default()),
+            status: watch::Sender::new(status),
             options,
         }
     }

@@ -23,6 +23,19 @@ async fn a_whole_stream_needs_no_log() {
     );
 }
 
+/// Whoever waits for the status to change hears of it even when the stream opens at once and nothing ever happens.
+#[tokio::test]
+async fn a_stream_is_not_said_to_be_read_before_it_is() {
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(1));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let mut feed = bus.feed(&log, 0);
+    let mut status = feed.status();
+    assert!(status.borrow_and_update().stream.is_some());
+    follow(&mut feed, &log, 1).await;
+    assert!(status.has_changed().unwrap());
+    assert_eq!(status.borrow().stream, None);
+}
+
 #[tokio::test]
 async fn a_stream_that_starts_later_is_completed_from_the_log() {
     let (bus, log) = (Bus::shared().await, TestLog::with_events(1_000));
