@@ -16,7 +16,6 @@ mod relay;
 mod router;
 mod routes;
 mod serve;
-mod source;
 mod state;
 
 pub use config::Cli;

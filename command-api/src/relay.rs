@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use envelope::{Position, RecordedEvent};
-use event_bus::{LogReader as _, Publisher};
+use event_bus::Publisher;
+use event_store::Log;
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL};
-use crate::source::Source;
 
 /// How many events are read and published at a time.
 const BATCH: u32 = 1000;
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Publishes until `term` ends. Whatever fails, it asks the stream where it stands and goes on from there.
 pub(crate) async fn run(
     mut publisher: Publisher,
-    log: Source,
+    log: Log,
     mut hint: watch::Receiver<Position>,
     term: CancellationToken,
 ) {
@@ -48,7 +48,7 @@ pub(crate) async fn run(
 /// Publishes from where the stream stands until something fails, or it is time to ask the stream again.
 async fn publish(
     publisher: &mut Publisher,
-    log: &Source,
+    log: &Log,
     hint: &mut watch::Receiver<Position>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut last = publisher.resume(log).await?;
@@ -72,7 +72,7 @@ async fn publish(
 }
 
 /// While nothing can be published, how far the stream falls behind.
-async fn observe_lag(log: &Source, last: Position) {
+async fn observe_lag(log: &Log, last: Position) {
     if let Ok(head) = log.head().await {
         let oldest = log.read_after(last, 1).await.unwrap_or_default();
         lag(head.position.since(last), oldest.first());

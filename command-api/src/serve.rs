@@ -24,7 +24,6 @@ use crate::leader::lead_whenever_possible;
 use crate::process::{self, Shop};
 use crate::relay;
 use crate::router::router;
-use crate::source::Source;
 use crate::state::{AppState, ShopSettings};
 
 /// How long after the signal the process is gone, whatever is still under way. Requests have had eight seconds then.
@@ -140,7 +139,7 @@ fn lead(
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
-    let log = Source(shop.executor.log().clone());
+    let log = shop.executor.log().clone();
     let hint = event_store::listen(&url, shutdown.clone());
     async move {
         Box::pin(lead_whenever_possible(&url, shutdown, |term| {

@@ -12,7 +12,6 @@ pub mod config;
 mod serve;
 
 mod follow;
-mod log;
 mod watch;
 
 pub mod apply;
@@ -24,6 +23,5 @@ mod replay;
 pub mod metrics;
 
 pub use follow::{Follower, Parts};
-pub use log::EventLog;
 pub use replay::{ReplayError, replay_into};
 pub use serve::{migrate, serve};

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::{Pool, PoolError};
 use envelope::Position;
-use event_bus::{LogError, LogReader};
+use envelope::{LogError, LogReader};
 use read_model::{Checkpoint, SchemaError, checkpoint, write};
 use service::postgres::PoolOptions;
 

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{MigrateOptions, ServeOptions};
 use crate::follow::{Follower, Parts};
-use crate::log::EventLog;
 use crate::metrics;
 use crate::watch::watch;
 
@@ -50,7 +49,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let context = event_bus::connect(options.nats_url.expose(), "projector")
         .await
         .context("bad NATS URL")?;
-    let log = EventLog(event_store::Log::new(events.clone()));
+    let log = event_store::Log::new(events.clone());
     tokio::spawn(watch(
         read.clone(),
         log.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use deadpool_postgres::Pool;
 use envelope::Position;
-use event_bus::{LogError, LogReader};
+use envelope::{LogError, LogReader};
 use read_model::{checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;

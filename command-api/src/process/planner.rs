@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use envelope::{EventPayload as _, Position, RecordedEvent};
-use event_bus::{Feed, FeedOptions, LogReader as _, StreamConfig};
-use event_store::NewTask;
+use event_bus::{Feed, FeedOptions, StreamConfig};
+use event_store::{Log, NewTask};
 use events::{OrderEvent, OrderPlaced, aggregate_type};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{CAPTURE, FULFILL, REFUND, SETTLE, Shop};
-use crate::source::Source;
 
 /// How many events are planned for at a time.
 const BATCH: usize = 500;
@@ -23,7 +22,7 @@ const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 /// Plans until `term` ends.
 pub(crate) async fn plan(
     shop: Shop,
-    log: Source,
+    log: Log,
     context: async_nats::jetstream::Context,
     stream: StreamConfig,
     hint: watch::Receiver<Position>,
@@ -44,7 +43,7 @@ pub(crate) async fn plan(
 
 async fn plan_from_checkpoint(
     shop: &Shop,
-    log: &Source,
+    log: &Log,
     context: &async_nats::jetstream::Context,
     stream: &StreamConfig,
     hint: watch::Receiver<Position>,

@@ -1,14 +1,16 @@
 //! What travels between the parts of an event-sourced system: a recorded event, its position in the log,
 //! where it goes on the bus, and personal data in a form that can't be logged by accident.
 //!
-//! No I/O and nothing about licenses: the log, the bus and every consumer agree on these shapes alone.
+//! [`LogReader`] is the one seam between who keeps the log and who carries it on. No I/O and nothing about licenses: the log, the bus and every consumer agree on these shapes alone.
 
+mod log;
 mod partition;
 mod payload;
 mod personal;
 mod position;
 mod recorded;
 
+pub use log::{LogError, LogHead, LogReader};
 pub use partition::{PARTITIONS, partition, subject};
 pub use payload::{DecodeError, EventPayload};
 pub use personal::Personal;

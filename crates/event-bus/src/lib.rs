@@ -14,7 +14,6 @@
 mod connect;
 mod continuity;
 mod feed;
-mod log;
 mod message;
 pub mod metrics;
 mod previous;
@@ -25,7 +24,6 @@ mod subscription;
 pub use connect::connect;
 pub use continuity::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
-pub use log::{LogError, LogHead, LogReader};
 pub use message::{Arrived, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};

@@ -2,7 +2,7 @@
 
 use envelope::{PARTITIONS, Position, RecordedEvent, partition};
 
-use crate::log::{LogError, LogReader};
+use envelope::{LogError, LogReader};
 
 /// How many events one step backwards through the log reads: all 16 partitions show up in nearly every such window.
 const WINDOW: u32 = 1_000;

@@ -9,11 +9,11 @@ use envelope::{Position, RecordedEvent};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::log::{LogError, LogReader};
 use crate::message::encode;
 use crate::metrics;
 use crate::previous::PreviousPositions;
 use crate::stream::{DeclareError, StreamConfig};
+use envelope::{LogError, LogReader};
 
 /// Limits of a [`Publisher`].
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use envelope::Position;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::log::{LogError, LogReader};
 use crate::message::LOG_EPOCH;
 use crate::metrics;
+use envelope::{LogError, LogReader};
 
 const DECLARATION: &str = include_str!("../../../nats/stream.json");
 

@@ -25,7 +25,7 @@ pub use cqrs::StoreContext;
 pub use error::{AppendError, Error, ExecuteError};
 pub use executor::{Answer, Call, Executor, Loaded};
 pub use listen::listen;
-pub use log::{Head, Log, Outcome};
+pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};
 pub use tasks::{Backlog, NewTask, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};

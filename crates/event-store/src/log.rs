@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, Pool};
-use envelope::{Position, RecordedEvent};
+use envelope::{LogError, LogHead, LogReader, Position, RecordedEvent};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -14,15 +14,6 @@ use crate::Error;
 #[derive(Clone)]
 pub struct Log {
     pool: Pool,
-}
-
-/// Where the log stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Position of the last event; 0 before the first.
-    pub position: Position,
-    /// Identity of this history; a new one whenever the log was restored to an earlier point.
-    pub epoch: Uuid,
 }
 
 /// A command's stored outcome.
@@ -43,12 +34,12 @@ impl Log {
     }
 
     /// Where the log stands.
-    pub async fn head(&self) -> Result<Head, Error> {
+    pub async fn head(&self) -> Result<LogHead, Error> {
         let rows = self.query(include_str!("sql/read_head.sql"), &[]).await?;
         let row = rows
             .first()
             .ok_or_else(|| Error::Broken("log_head has no row".into()))?;
-        Ok(Head {
+        Ok(LogHead {
             position: Position::from_sql(row.try_get(0)?),
             epoch: row.try_get(1)?,
         })
@@ -131,6 +122,16 @@ impl Log {
         let client: Object = self.pool.get().await?;
         let statement = client.prepare_cached(sql).await?;
         Ok(client.query(&statement, binds).await?)
+    }
+}
+
+impl LogReader for Log {
+    async fn head(&self) -> Result<LogHead, LogError> {
+        Ok(self.head().await?)
+    }
+
+    async fn read_after(&self, after: Position, limit: u32) -> Result<Vec<RecordedEvent>, LogError> {
+        Ok(self.read_after(after, limit).await?)
     }
 }
 

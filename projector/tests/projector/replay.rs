@@ -1,7 +1,6 @@
 //! What the rows hold, and that a replay gives the same.
 
 use envelope::Position;
-use event_bus::LogReader;
 use projector::apply::{ApplyError, apply};
 use projector::{ReplayError, replay_into};
 use read_model::Checkpoint;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use envelope::{Metadata, Position};
-use event_bus::{LogReader, Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, Log, NewEvent};
-use projector::{EventLog, Follower, Parts};
+use projector::{Follower, Parts};
 use read_model::Digest;
 use service::health::Health;
 use service::postgres::PoolOptions;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub(crate) struct World {
     pub(crate) servers: Arc<Servers>,
     pub(crate) databases: Databases,
-    pub(crate) log: EventLog,
+    pub(crate) log: Log,
     pub(crate) read: Pool,
     pub(crate) stream: StreamConfig,
     appender: Appender,
@@ -59,7 +59,7 @@ impl World {
         let (appender, _) = Appender::start(&databases.events_owner, AppenderOptions::default()).unwrap();
         let name = Uuid::new_v4().simple().to_string();
         Self {
-            log: EventLog(Log::new(pool(&databases.events_reader))),
+            log: Log::new(pool(&databases.events_reader)),
             read: pool(&databases.read_owner),
             stream: StreamConfig::declared(&format!("LICENSING_{name}"), &format!("licensing-{name}.v1")),
             servers,

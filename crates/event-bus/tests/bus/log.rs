@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
+use envelope::{LogError, LogHead, LogReader};
 use envelope::{Metadata, Position, RecordedEvent};
-use event_bus::{LogError, LogHead, LogReader};
 use tokio::sync::watch;
 use uuid::Uuid;
 

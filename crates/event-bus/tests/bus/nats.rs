@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Info;
+use envelope::LogReader;
 use envelope::Position;
-use event_bus::{Feed, FeedOptions, LogReader, Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Feed, FeedOptions, Publisher, PublisherOptions, StreamConfig};
 use stack::Servers;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, StorageType};
+use envelope::LogReader;
 use envelope::Position;
-use event_bus::{DeclareError, LogReader, PublisherOptions};
+use event_bus::{DeclareError, PublisherOptions};
 
 use crate::log::TestLog;
 use crate::nats::{Bus, eventually, publish_all};

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_store::Log;
-use projector::EventLog;
 use serde_json::Value;
 use stack::Databases;
 use system_tests::Shop;
@@ -99,7 +98,7 @@ pub(super) async fn complaints_against_a_replay(shop: &Shop) -> Vec<String> {
     let other = Databases::fresh(shop.system.servers().postgres().url())
         .await
         .unwrap();
-    let log = EventLog(Log::new(pool(&databases.events_reader)));
+    let log = Log::new(pool(&databases.events_reader));
     if let Err(error) = projector::replay_into(&other.read_owner, &log).await {
         return vec![format!("replay: {error}")];
     }

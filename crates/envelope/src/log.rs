@@ -1,11 +1,12 @@
-//! What the bus needs from the log it copies.
+//! The log as its readers see it, wherever it is kept.
 
 use std::future::Future;
 
-use envelope::{Position, RecordedEvent};
 use uuid::Uuid;
 
-/// Why the log could not be read. Kept opaque: the bus only waits and tries again.
+use crate::{Position, RecordedEvent};
+
+/// Why the log could not be read. Kept opaque: who only follows the log waits and tries again.
 pub type LogError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The end of the log.
@@ -19,7 +20,7 @@ pub struct LogHead {
 
 /// The log, read in order.
 ///
-/// A trait because the log lives in another crate that the bus does not know.
+/// A trait because whoever carries the log on does not know where it is kept.
 pub trait LogReader: Send + Sync {
     /// The end of the log now.
     fn head(&self) -> impl Future<Output = Result<LogHead, LogError>> + Send;
