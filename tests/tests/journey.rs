@@ -1,7 +1,5 @@
 //! A purchase from end to end, and what each side sees of it.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
-
 use serde_json::{Value, json};
 use stack::Options;
 use system_tests::{Shop, in_days};

@@ -1,7 +1,5 @@
 //! What the shop refuses, and how it says so. The defects of the site it replaces are among them.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use stack::Options;
@@ -36,27 +34,27 @@ async fn an_order_that_breaks_a_rule_is_refused_with_every_field_named() {
         assert_eq!(found, [(Some(pointer), Some(code))]);
     };
     field("/lines/0/license_type", "license_type_unknown", &|o| {
-        o["lines"][0]["license_type"] = json!("x")
+        o["lines"][0]["license_type"] = json!("x");
     })
     .await;
     field("/lines/0/club_id", "club_unknown", &|o| {
-        o["lines"][0]["club_id"] = json!(uuid::Uuid::new_v4())
+        o["lines"][0]["club_id"] = json!(uuid::Uuid::new_v4());
     })
     .await;
     field("/lines/0/activity_date", "activity_past", &|o| {
-        o["lines"][0]["activity_date"] = json!("2020-01-01")
+        o["lines"][0]["activity_date"] = json!("2020-01-01");
     })
     .await;
     field("/lines/0/activity_date", "activity_too_far", &|o| {
-        o["lines"][0]["activity_date"] = json!(in_days(367))
+        o["lines"][0]["activity_date"] = json!(in_days(367));
     })
     .await;
     field("/lines/0/activity_days", "activity_days_invalid", &|o| {
-        o["lines"][0]["activity_days"] = json!(2)
+        o["lines"][0]["activity_days"] = json!(2);
     })
     .await;
     field("/lines/0/vehicle", "vehicle_required", &|o| {
-        o["lines"][0]["vehicle"] = Value::Null
+        o["lines"][0]["vehicle"] = Value::Null;
     })
     .await;
     field("/lines/0/holder/guardian", "guardian_required", &|o| {
@@ -68,20 +66,20 @@ async fn an_order_that_breaks_a_rule_is_refused_with_every_field_named() {
     })
     .await;
     field("/lines/0/holder/name", "text_invalid", &|o| {
-        o["lines"][0]["holder"]["name"] = json!("Kari\u{0}")
+        o["lines"][0]["holder"]["name"] = json!("Kari\u{0}");
     })
     .await;
     field("/payment_provider", "payment_provider_unknown", &|o| {
-        o["payment_provider"] = json!("cash")
+        o["payment_provider"] = json!("cash");
     })
     .await;
     field("/lines", "line_count_invalid", &|o| o["lines"] = json!([])).await;
     field("/lines", "line_count_invalid", &|o| {
-        o["lines"] = vec![o["lines"][0].clone(); 101].into()
+        o["lines"] = vec![o["lines"][0].clone(); 101].into();
     })
     .await;
     field("/lines/1", "duplicate_line", &|o| {
-        o["lines"] = vec![o["lines"][0].clone(); 2].into()
+        o["lines"] = vec![o["lines"][0].clone(); 2].into();
     })
     .await;
 

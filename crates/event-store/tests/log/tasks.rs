@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::{TestLog, eventually, pool};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn task(aggregate_id: Uuid, kind: &'static str, position: u64) -> NewTask {
     NewTask {
