@@ -130,5 +130,6 @@ impl<'a> Till<'a> {
 
 /// What the API says of a failure that passes.
 fn worth_another_try(answer: &Answer) -> bool {
-    answer.status.is_server_error() || answer.body["code"] == "request_in_flight"
+    let passing = ["conflict", "request_in_flight"];
+    answer.status.is_server_error() || passing.iter().any(|code| answer.body["code"] == *code)
 }
