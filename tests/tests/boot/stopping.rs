@@ -37,7 +37,7 @@ async fn order_that_is_being_placed_is_answered() {
     let shop = Arc::new(Shop::open(Options::default()).await);
     let program = Program::instead_of(&shop.system, Process::CommandApi).await;
     shop.system.wait_ready(Process::CommandApi).await.unwrap();
-    shop.provider_faults(&json!({"api": {"slow_ms": 3000}})).await;
+    shop.provider_faults(&json!({"api": {"slow_ms": 2000}})).await;
 
     let placing = tokio::spawn({
         let shop = Arc::clone(&shop);
@@ -167,6 +167,18 @@ async fn database_that_hangs_holds_nobody_up() {
         shop.system.wait_ready(process).await.unwrap();
     }
     shop.system.pause(Process::Postgres).unwrap();
+    // Until whoever asks the database now and then has asked, and waits.
+    for ops in [
+        shop.system.command_ops_url(),
+        shop.system.projector_ops_url(),
+        shop.system.query_ops_url(),
+    ] {
+        let ready = format!("{ops}/health/ready");
+        eventually(&format!("{ops} notices"), async || {
+            (shop.http().get(&ready).send().await.ok()?.status() == 503).then_some(())
+        })
+        .await;
+    }
     for program in &programs {
         program.signal(Signal::SIGTERM);
     }
