@@ -120,10 +120,23 @@ async fn a_killed_postgres_loses_and_doubles_nothing_and_shows_meanwhile() {
     let world = World::own().await;
     world.relay().await;
     let running = world.projector().await;
+    // Held back until it dies: so it dies in the middle of a transaction, however fast the projector is.
+    let holder = world.read.get().await.unwrap();
+    let hold = "begin; lock table checkpoints in access exclusive mode";
+    holder.batch_execute(hold).await.unwrap();
     let last = sell(&world, 0..60).await;
+    eventually("the projector waits for the lock", async || {
+        let waiting =
+            "select count(*) from pg_locks where not granted and relation = 'checkpoints'::regclass";
+        match world.count(waiting).await {
+            0 => Err("nobody waits".into()),
+            _ => Ok(()),
+        }
+    })
+    .await;
     let postgres = world.servers.postgres();
-    // In the middle of the work: nobody waited for the rows.
     postgres.kill().await.unwrap();
+    drop(holder);
     eventually("readiness says so", async || {
         if running.health.readiness().is_ready() {
             Err("still ready".into())
