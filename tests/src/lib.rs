@@ -205,12 +205,24 @@ impl Shop {
         assert!(set.status.is_success(), "{}", set.text);
     }
 
-    /// The order as staff reads it, once its status is `status`.
+    /// The sum of command-api's counters of that name with `label` as a label's value; `None` if there is none yet.
+    pub async fn command_metric(&self, name: &str, label: &str) -> Option<f64> {
+        let url = format!("{}/metrics", self.system.command_ops_url());
+        let text = answer(self.http.get(url)).await.ok()?.text;
+        let labelled = format!("=\"{label}\"");
+        text.lines()
+            .filter(|line| line.starts_with(name) && line.contains(&labelled))
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .reduce(|sum: f64, count| sum + count)
+    }
+
+    /// The order as staff reads it, once its status is `status`, or one of several: `paid or fulfilled`.
     pub async fn order_with_status(&self, order_id: &str, status: &str) -> Value {
         let path = format!("/orders/{order_id}");
         eventually(&format!("order {order_id} becomes {status}"), async || {
             let order = self.get(&path, &self.tokens.staff).await;
-            (order.body["status"] == status).then_some(order.body)
+            let is = |wanted| order.body["status"] == wanted;
+            status.split(" or ").any(is).then_some(order.body)
         })
         .await
     }
