@@ -61,10 +61,8 @@ async fn two_projectors_at_once_apply_nothing_twice() {
     world.projected_to(last).await;
     // One of them has just seen the other move the checkpoint; that is no reason to stay unready.
     eventually("standing by is healthy", async || {
-        match one.health.readiness().is_ready() && two.health.readiness().is_ready() {
-            true => Ok(()),
-            false => Err("not ready".into()),
-        }
+        let ready = one.health.readiness().is_ready() && two.health.readiness().is_ready();
+        ready.then_some(()).ok_or_else(|| "not ready".into())
     })
     .await;
     // The one that is left goes on, whichever it is.
