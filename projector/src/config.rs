@@ -21,6 +21,26 @@ pub enum Command {
     Serve(Box<ServeOptions>),
     /// Bring the read database to this build's schema
     Migrate(MigrateOptions),
+    /// Say how far log, stream and rows are, and whether all is well: exit status 0 if so, 1 if not, 2 if it could not
+    /// be told
+    Status(StatusOptions),
+}
+
+/// Where the log, the stream and the rows are.
+#[derive(Debug, Args)]
+pub struct Sources {
+    /// The event database, as a role that can only select
+    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub events_database_url: Secret,
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// NATS with JetStream; while it is down, events are read from the event database
+    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Secret,
+    /// The JetStream stream that carries the log
+    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
+    pub stream: String,
 }
 
 /// Options of `serve`. Each is a flag and an environment variable.
@@ -34,18 +54,9 @@ pub struct ServeOptions {
         value_name = "ADDRESS"
     )]
     pub ops_listen: SocketAddr,
-    /// The event database, as a role that can only select
-    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub events_database_url: Secret,
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
-    /// NATS with JetStream; while it is down, events are read from the event database
-    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
-    pub nats_url: Secret,
-    /// The JetStream stream that carries the log
-    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
-    pub stream: String,
+    /// Where events come from and rows go to.
+    #[command(flatten)]
+    pub sources: Sources,
     /// What the stream's subjects start with
     #[arg(
         long,
@@ -71,6 +82,36 @@ pub struct MigrateOptions {
     /// How and what to log.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// How far behind is too far.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// How many events one hop may be behind before that is not well
+    #[arg(
+        long,
+        env = "MAX_LAG_POSITIONS",
+        default_value_t = 1_000,
+        value_name = "COUNT"
+    )]
+    pub max_lag_positions: u64,
+    /// How many seconds an event may wait at one hop before that is not well
+    #[arg(long, env = "MAX_LAG_S", default_value_t = 60, value_name = "SECONDS")]
+    pub max_lag_s: u32,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusOptions {
+    /// What to look at.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// How far behind is too far.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// Answer in JSON, for machines
+    #[arg(long, env = "JSON")]
+    pub json: bool,
 }
 
 #[cfg(test)]

@@ -20,8 +20,14 @@ mod poison;
 
 mod replay;
 
+mod status;
+
+mod reach;
+mod report;
+
 pub mod metrics;
 
 pub use follow::{Follower, Parts};
 pub use replay::{ReplayError, replay_into};
 pub use serve::{migrate, serve};
+pub use status::status;

@@ -10,6 +10,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(options) => projector::serve(*options).await,
         Command::Migrate(options) => projector::migrate(options).await,
+        Command::Status(options) => return projector::status(options).await,
     };
     service::exit("projector", outcome)
 }

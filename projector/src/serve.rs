@@ -41,12 +41,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         Ok(pool)
     };
     let (read_url, events_url) = (
-        options.read_database_url.expose(),
-        options.events_database_url.expose(),
+        options.sources.read_database_url.expose(),
+        options.sources.events_database_url.expose(),
     );
     let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
-    let context = event_bus::connect(options.nats_url.expose(), "projector")
+    let context = event_bus::connect(options.sources.nats_url.expose(), "projector")
         .await
         .context("bad NATS URL")?;
     let log = event_store::Log::new(events.clone());
@@ -63,7 +63,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         return Ok(());
     };
     known?;
-    let stream = StreamConfig::declared(&options.stream, &options.subject_prefix);
+    let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
     let hint = event_store::listen(events_url, shutdown.clone());
     let follower = Follower::new(Parts {
         read,

@@ -1,6 +1,6 @@
 //! A fingerprint of the whole read model, to compare it with a replay of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio_postgres::GenericClient;
 
@@ -26,5 +26,16 @@ pub async fn digest(client: &impl GenericClient) -> Result<BTreeMap<String, Dige
             };
             Ok((row.try_get("table_name")?, digest))
         })
+        .collect()
+}
+
+/// The hash of every row of one table that [`digest`] names, by the row's key: to find which rows make two digests
+/// differ.
+pub async fn row_hashes(client: &impl GenericClient, table: &str) -> Result<HashMap<String, i64>, Error> {
+    let rows = client
+        .query(include_str!("sql/list_row_hashes.sql"), &[&table])
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("hash")?)))
         .collect()
 }

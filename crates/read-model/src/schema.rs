@@ -105,6 +105,13 @@ pub async fn check_schema(pool: &Pool) -> Result<(), SchemaError> {
     compare(&applied, embedded::migrations::runner().get_migrations())
 }
 
+/// The newest schema version that this build knows.
+pub fn known_schema() -> i32 {
+    let known = embedded::migrations::runner();
+    let versions = known.get_migrations().iter().map(Migration::version);
+    versions.max().unwrap_or(0)
+}
+
 struct Applied {
     version: i32,
     checksum: String,

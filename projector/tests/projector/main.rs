@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod command;
 mod faults;
 mod poison;
 mod process;
 mod replay;
 mod shop;
+mod status;
 mod world;

@@ -116,6 +116,34 @@ impl World {
         }));
     }
 
+    /// Publishes what the log holds now, and no more; gives the position reached.
+    pub(crate) async fn publish_once(&self) -> Position {
+        let context = event_bus::connect(self.servers.nats().url(), "relay test")
+            .await
+            .unwrap();
+        let mut publisher = Publisher::new(context, self.stream.clone(), PublisherOptions::default());
+        let mut last = publisher.resume(&self.log).await.unwrap();
+        loop {
+            let events = self.log.read_after(last, 1_000).await.unwrap();
+            if events.is_empty() {
+                return last;
+            }
+            last = publisher.publish_batch(&events).await.unwrap();
+        }
+    }
+
+    /// Does what nobody should, in the events database.
+    pub(crate) async fn as_events_owner(&self, sql: &str) {
+        let (owner, connection) =
+            tokio_postgres::connect(&self.databases.events_owner, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+        let driver = tokio::spawn(connection);
+        owner.batch_execute(sql).await.unwrap();
+        drop(owner);
+        driver.await.unwrap().unwrap();
+    }
+
     /// Starts a projector.
     pub(crate) async fn projector(&self) -> Running {
         let stop = CancellationToken::new();

@@ -34,6 +34,14 @@ pub async fn move_checkpoint(
         .map(|moved| moved == 1)
 }
 
+/// Locks the checkpoint where it is until the transaction ends: meanwhile nobody applies anything. False if there is
+/// none.
+pub async fn lock_checkpoint(client: &impl GenericClient) -> Result<bool, Error> {
+    let statement = include_str!("../sql/write/lock_checkpoint.sql");
+    let locked = client.query_opt(statement, &[&PROJECTION]).await?;
+    Ok(locked.is_some())
+}
+
 /// Forgets all rows and starts over in another life of the log; false, with nothing changed, if the checkpoint is not
 /// in `old` any more.
 pub async fn reset(client: &impl GenericClient, old: Uuid, new: Uuid) -> Result<bool, Error> {

@@ -1,5 +1,6 @@
 //! Events that wait, because one of their aggregate could not be applied.
 
+use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use serde_json::Value;
 use tokio_postgres::Error;
@@ -16,6 +17,25 @@ pub struct ParkedAggregate {
     pub aggregate_id: Uuid,
     /// Position of the first event that waits.
     pub position: i64,
+}
+
+/// An aggregate that waits, for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedSummary {
+    /// Kind of aggregate.
+    pub aggregate_type: String,
+    /// The aggregate.
+    pub aggregate_id: Uuid,
+    /// How many of its events wait.
+    pub events: i64,
+    /// Position of the first of them.
+    pub first_position: i64,
+    /// Position of the last of them.
+    pub last_position: i64,
+    /// Why the first waits, without row data.
+    pub reason: String,
+    /// Since when.
+    pub parked_at: DateTime<Utc>,
 }
 
 /// An event to set aside.
@@ -81,4 +101,81 @@ pub async fn count_parked(client: &impl GenericClient) -> Result<i64, Error> {
         .query_one(include_str!("../sql/write/count_parked.sql"), &[&PROJECTION])
         .await?
         .try_get(0)
+}
+
+/// Every aggregate that waits, in order of the positions they stand at.
+pub async fn summarize_parked(client: &impl GenericClient) -> Result<Vec<ParkedSummary>, Error> {
+    let statement = include_str!("../sql/write/summarize_parked.sql");
+    let rows = client.query(statement, &[&PROJECTION]).await?;
+    let summaries = rows.iter().map(|row| {
+        Ok(ParkedSummary {
+            aggregate_type: row.try_get("aggregate_type")?,
+            aggregate_id: row.try_get("aggregate_id")?,
+            events: row.try_get("events")?,
+            first_position: row.try_get("position")?,
+            last_position: row.try_get("last_position")?,
+            reason: row.try_get("reason")?,
+            parked_at: row.try_get("parked_at")?,
+        })
+    });
+    let mut summaries = summaries.collect::<Result<Vec<_>, Error>>()?;
+    summaries.sort_by_key(|summary| summary.first_position);
+    Ok(summaries)
+}
+
+/// Position and JSON text of the events of one aggregate that wait, in order.
+pub async fn load_parked(
+    client: &impl GenericClient,
+    aggregate_type: &str,
+    aggregate_id: Uuid,
+) -> Result<Vec<(i64, String)>, Error> {
+    let statement = include_str!("../sql/write/load_parked.sql");
+    let rows = client
+        .query(statement, &[&PROJECTION, &aggregate_type, &aggregate_id])
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("position")?, row.try_get("event")?)))
+        .collect()
+}
+
+/// The events of one aggregate up to a position wait no longer; gives how many.
+pub async fn release_parked(
+    client: &impl GenericClient,
+    aggregate_type: &str,
+    aggregate_id: Uuid,
+    through: i64,
+) -> Result<u64, Error> {
+    let statement = include_str!("../sql/write/release_parked.sql");
+    client
+        .execute(
+            statement,
+            &[&PROJECTION, &aggregate_type, &aggregate_id, &through],
+        )
+        .await
+}
+
+/// Says anew why an aggregate waits: the event at `position` for a `reason` of its own, the others behind it.
+pub async fn explain_parked(
+    client: &impl GenericClient,
+    aggregate_type: &str,
+    aggregate_id: Uuid,
+    position: i64,
+    reason: &str,
+    reason_of_others: &str,
+) -> Result<(), Error> {
+    let statement = include_str!("../sql/write/explain_parked.sql");
+    client
+        .execute(
+            statement,
+            &[
+                &PROJECTION,
+                &aggregate_type,
+                &aggregate_id,
+                &position,
+                &reason,
+                &reason_of_others,
+            ],
+        )
+        .await
+        .map(|_| ())
 }
