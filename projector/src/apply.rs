@@ -34,6 +34,24 @@ pub async fn apply(
     checkpoint: Checkpoint,
     events: &[RecordedEvent],
 ) -> Result<Checkpoint, ApplyError> {
+    apply_and_tell(pool, checkpoint, events, Tell::Everybody).await
+}
+
+/// As [`apply`], without a word to those who wait for the live rows: for rows beside those.
+pub(crate) async fn apply_quietly(
+    pool: &Pool,
+    checkpoint: Checkpoint,
+    events: &[RecordedEvent],
+) -> Result<Checkpoint, ApplyError> {
+    apply_and_tell(pool, checkpoint, events, Tell::Nobody).await
+}
+
+async fn apply_and_tell(
+    pool: &Pool,
+    checkpoint: Checkpoint,
+    events: &[RecordedEvent],
+    tell: Tell,
+) -> Result<Checkpoint, ApplyError> {
     let Some(last) = events.last() else {
         return Ok(checkpoint);
     };
@@ -43,10 +61,10 @@ pub async fn apply(
         position: last.position.get(),
         ..checkpoint
     };
-    let parked = match transact(&mut client, checkpoint, to, events, How::Together).await {
+    let parked = match transact(&mut client, checkpoint, to, events, How::Together, tell).await {
         // Some row was refused and took the others with it: find out which.
         Err(ApplyError::Database(error)) if poison::refusal(&error).is_some() => {
-            transact(&mut client, checkpoint, to, events, How::OneByOne).await?
+            transact(&mut client, checkpoint, to, events, How::OneByOne, tell).await?
         }
         other => other?,
     };
@@ -57,6 +75,12 @@ pub async fn apply(
     ::metrics::counter!(metrics::EVENTS, "outcome" => "parked").increment(set_aside);
     log_applied(events, &parked, started);
     Ok(to)
+}
+
+#[derive(Clone, Copy)]
+enum Tell {
+    Everybody,
+    Nobody,
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +96,7 @@ async fn transact(
     to: Checkpoint,
     events: &[RecordedEvent],
     how: How,
+    tell: Tell,
 ) -> Result<BTreeSet<Position>, ApplyError> {
     let mut transaction = client.transaction().await?;
     // First of all: its row lock keeps a second projector out until this one commits, and then tells it to stop.
@@ -85,7 +110,9 @@ async fn transact(
         How::OneByOne => one_by_one(&mut transaction, events, &mut waiting).await?,
     }
     let parked = waiting.store(&transaction).await?;
-    write::notify_projected(&transaction, to_position).await?;
+    if matches!(tell, Tell::Everybody) {
+        write::notify_projected(&transaction, to_position).await?;
+    }
     transaction.commit().await?;
     Ok(parked)
 }
@@ -118,16 +145,25 @@ async fn one_by_one(
             waiting.park(event, &reason);
             continue;
         }
-        let savepoint = transaction.savepoint("event").await?;
-        match alone(&savepoint, event).await? {
-            Ok(()) => savepoint.commit().await?,
-            Err(reason) => {
-                savepoint.rollback().await?;
-                waiting.park(event, &reason);
-            }
+        if let Err(reason) = self::event(transaction, event).await? {
+            waiting.park(event, &reason);
         }
     }
     Ok(())
+}
+
+/// Applies one event in a transaction, which goes on as if nothing had happened if it can't be applied.
+pub(crate) async fn event(
+    transaction: &mut Transaction<'_>,
+    event: &RecordedEvent,
+) -> Result<Result<(), Reason>, tokio_postgres::Error> {
+    let savepoint = transaction.savepoint("event").await?;
+    let outcome = alone(&savepoint, event).await?;
+    match outcome {
+        Ok(()) => savepoint.commit().await?,
+        Err(_) => savepoint.rollback().await?,
+    }
+    Ok(outcome)
 }
 
 async fn alone(

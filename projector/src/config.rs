@@ -24,6 +24,9 @@ pub enum Command {
     /// Say how far log, stream and rows are, and whether all is well: exit status 0 if so, 1 if not, 2 if it could not
     /// be told
     Status(StatusOptions),
+    /// Prove that the log is whole, the stream holds what the log holds, and the rows are what a replay of the log
+    /// gives; everything of `status` as well, and the same exit status
+    Verify(VerifyOptions),
 }
 
 /// Where the log, the stream and the rows are.
@@ -109,6 +112,31 @@ pub struct StatusOptions {
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
+    /// Answer in JSON, for machines
+    #[arg(long, env = "JSON")]
+    pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyOptions {
+    /// What to look at.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// How far behind is too far.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How many messages of the stream to compare with the log, spread evenly; 0 for all of them
+    #[arg(long, env = "STREAM_SAMPLE", default_value_t = 1_000, value_name = "COUNT")]
+    pub stream_sample: u64,
+    /// Seconds a single SQL statement may run; 0 for no limit, as counting a long log takes its time
+    #[arg(
+        long,
+        env = "VERIFY_STATEMENT_TIMEOUT_S",
+        default_value_t = 0,
+        value_name = "SECONDS"
+    )]
+    pub statement_timeout_s: u32,
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,

@@ -21,6 +21,7 @@ mod poison;
 mod replay;
 
 mod status;
+mod verify;
 
 mod reach;
 mod report;
@@ -31,3 +32,4 @@ pub use follow::{Follower, Parts};
 pub use replay::{ReplayError, replay_into};
 pub use serve::{migrate, serve};
 pub use status::status;
+pub use verify::verify;

@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
         Command::Serve(options) => projector::serve(*options).await,
         Command::Migrate(options) => projector::migrate(options).await,
         Command::Status(options) => return projector::status(options).await,
+        Command::Verify(options) => return projector::verify(options).await,
     };
     service::exit("projector", outcome)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::config::Sources;
 
 /// Where event-bus writes the life of the log that a stream carries.
-const LOG_EPOCH: &str = "log-epoch";
+pub(crate) const LOG_EPOCH: &str = "log-epoch";
 
 /// The log, the stream and the rows, each connected when first used.
 pub(crate) struct Reach {

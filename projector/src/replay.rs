@@ -5,6 +5,7 @@ use envelope::Position;
 use envelope::{LogError, LogReader};
 use read_model::{Checkpoint, SchemaError, checkpoint, write};
 use service::postgres::PoolOptions;
+use uuid::Uuid;
 
 use crate::apply::{self, ApplyError};
 
@@ -45,31 +46,51 @@ pub async fn replay_into(read_url: &str, log: &impl LogReader) -> Result<Positio
     let pool = service::postgres::pool(read_url, &options, "projector replay")
         .map_err(|error| ReplayError::Url(error.to_string()))?;
     let head = log.head().await.map_err(ReplayError::Log)?;
-    let mut reached = start(&pool, head.epoch).await?;
-    if reached
-        != (Checkpoint {
-            position: 0,
-            epoch: head.epoch,
-        })
-    {
-        return Err(ReplayError::NotEmpty);
-    }
-    while reached.position < head.position.get() {
-        let left = head.position.since(Position::new(reached.position));
-        let limit = u32::try_from(left).unwrap_or(BATCH).min(BATCH);
-        let events = log
-            .read_after(Position::new(reached.position), limit)
-            .await
-            .map_err(ReplayError::Log)?;
-        if events.is_empty() {
-            return Err(ReplayError::Log("the log ended before its head".into()));
-        }
-        reached = apply::apply(&pool, reached, &events).await?;
-    }
+    let mut replay = Replay::begin(&pool, head.epoch).await?;
+    replay.advance(log, head.position, |_| {}).await?;
     Ok(head.position)
 }
 
-async fn start(pool: &Pool, epoch: uuid::Uuid) -> Result<Checkpoint, ReplayError> {
+/// A replay under way, into tables that nobody else writes to.
+pub(crate) struct Replay<'a> {
+    pool: &'a Pool,
+    reached: Checkpoint,
+}
+
+impl<'a> Replay<'a> {
+    /// At the beginning of the log in this epoch; the tables must be empty.
+    pub(crate) async fn begin(pool: &'a Pool, epoch: Uuid) -> Result<Self, ReplayError> {
+        let reached = start(pool, epoch).await?;
+        if reached != (Checkpoint { position: 0, epoch }) {
+            return Err(ReplayError::NotEmpty);
+        }
+        Ok(Self { pool, reached })
+    }
+
+    /// Applies the log on to a position, and says now and then how far it has come.
+    pub(crate) async fn advance(
+        &mut self,
+        log: &impl LogReader,
+        to: Position,
+        mut reached: impl FnMut(Position),
+    ) -> Result<(), ReplayError> {
+        loop {
+            let at = Position::new(self.reached.position);
+            let limit = u32::try_from(to.since(at)).unwrap_or(BATCH).min(BATCH);
+            if limit == 0 {
+                return Ok(());
+            }
+            let events = log.read_after(at, limit).await.map_err(ReplayError::Log)?;
+            if events.is_empty() {
+                return Err(ReplayError::Log("the log ended before its head".into()));
+            }
+            self.reached = apply::apply_quietly(self.pool, self.reached, &events).await?;
+            reached(Position::new(self.reached.position));
+        }
+    }
+}
+
+async fn start(pool: &Pool, epoch: Uuid) -> Result<Checkpoint, ReplayError> {
     let client = pool
         .get()
         .await

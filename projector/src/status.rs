@@ -28,10 +28,17 @@ pub async fn status(options: StatusOptions) -> ExitCode {
     report.tell(options.json)
 }
 
-/// Reports how far everything is.
-async fn look(reach: &Reach, limits: &Limits, report: &mut Report) {
+/// What was seen, for whoever wants to look closer.
+pub(crate) struct Seen {
+    pub(crate) head: LogHead,
+    /// None if the stream can't be seen, or carries another log.
+    pub(crate) stream: Option<StreamState>,
+}
+
+/// Reports how far everything is; None when that is not enough to look closer.
+pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) -> Option<Seen> {
     if !schemas(reach, report).await {
-        return;
+        return None;
     }
     // Against the direction of the events: what is appended meanwhile can't make a later stage look ahead.
     let rows = rows(reach).await.map_err(|error| report.unknown(error)).ok();
@@ -40,7 +47,7 @@ async fn look(reach: &Reach, limits: &Limits, report: &mut Report) {
         Ok(head) => head,
         Err(error) => {
             log_failed(&error, report);
-            return;
+            return None;
         }
     };
     let (log, epoch) = (head.position.get(), head.epoch);
@@ -50,9 +57,10 @@ async fn look(reach: &Reach, limits: &Limits, report: &mut Report) {
         format!("head {log}, epoch {epoch}"),
     );
     let stream = judge_stream(stream, head, report);
-    let Some((checkpoint, parked)) = rows else { return };
+    let (checkpoint, parked) = rows?;
     judge_rows(checkpoint, parked, head, report);
     lags(reach, checkpoint, stream.as_ref(), head, limits, report).await;
+    Some(Seen { head, stream })
 }
 
 /// Whether this build knows both schemas; else nothing more can be said.

@@ -9,4 +9,5 @@ mod process;
 mod replay;
 mod shop;
 mod status;
+mod verify;
 mod world;
