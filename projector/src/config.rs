@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use service::{postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
+use uuid::Uuid;
 
 /// Turns the event log of the license shop into the tables that query-api reads.
 #[derive(Debug, Parser)]
@@ -27,6 +28,19 @@ pub enum Command {
     /// Prove that the log is whole, the stream holds what the log holds, and the rows are what a replay of the log
     /// gives; everything of `status` as well, and the same exit status
     Verify(VerifyOptions),
+    /// Aggregates that wait because one of their events could not be applied
+    #[command(subcommand)]
+    Parked(ParkedCommand),
+}
+
+/// What can be done about parked aggregates.
+#[derive(Debug, Subcommand)]
+pub enum ParkedCommand {
+    /// Say which wait, and why: exit status 0 if none does, 1 if some do, 2 if it could not be told
+    List(ListParkedOptions),
+    /// Apply their events again, in order, once what stopped them is mended: exit status 0 if they wait no longer, 1 if
+    /// some still do, 2 if it could not be tried
+    Retry(Box<RetryParkedOptions>),
 }
 
 /// Where the log, the stream and the rows are.
@@ -142,6 +156,49 @@ pub struct VerifyOptions {
     pub json: bool,
 }
 
+/// Options of `parked list`.
+#[derive(Debug, Args)]
+pub struct ListParkedOptions {
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// Answer in JSON, for machines
+    #[arg(long, env = "JSON")]
+    pub json: bool,
+}
+
+/// Options of `parked retry`: one aggregate, or all.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["aggregate_type", "all"]).required(true))]
+pub struct RetryParkedOptions {
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// Kind of the aggregate to retry, for example order
+    #[arg(
+        long,
+        env = "AGGREGATE_TYPE",
+        value_name = "TYPE",
+        requires = "aggregate_id"
+    )]
+    pub aggregate_type: Option<String>,
+    /// Id of the aggregate to retry
+    #[arg(
+        long,
+        env = "AGGREGATE_ID",
+        value_name = "UUID",
+        requires = "aggregate_type",
+        conflicts_with = "all"
+    )]
+    pub aggregate_id: Option<Uuid>,
+    /// Retry every aggregate that waits
+    #[arg(long, env = "RETRY_ALL")]
+    pub all: bool,
+    /// How and what to log; the outcome for each aggregate is a log line.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
 #[cfg(test)]
 mod tests {
     use super::Cli;
@@ -151,7 +208,8 @@ mod tests {
     fn every_option_is_a_flag_with_an_environment_variable_and_help() {
         let cli = Cli::command();
         cli.clone().debug_assert();
-        for command in cli.get_subcommands() {
+        let nested = cli.get_subcommands().flat_map(clap::Command::get_subcommands);
+        for command in cli.get_subcommands().chain(nested) {
             for option in command.get_arguments() {
                 assert!(option.get_env().is_some(), "{option} has no environment variable");
                 assert!(option.get_help().is_some(), "{option} has no help");

@@ -7,6 +7,8 @@
 //! * [`apply`] turns a run of events into one transaction, and sets aside what can't be applied.
 //! * [`licensing`] says, table by table and without I/O, what each event does to a row.
 //! * [`replay_into`] gives another database the same rows from position 1, to compare with.
+//! * [`status`] and [`verify`] look at all of it from outside, and say whether it is well.
+//! * [`parked`] shows what was set aside, and tries it again.
 
 pub mod config;
 mod serve;
@@ -16,6 +18,7 @@ mod watch;
 
 pub mod apply;
 pub mod licensing;
+pub mod parked;
 mod poison;
 
 mod replay;

@@ -16,6 +16,8 @@ pub const BATCH_SIZE: &str = "bilsport_projector_batch_size";
 pub const APPLY_SECONDS: &str = "bilsport_projector_apply_seconds";
 /// Events that wait because one of their aggregate could not be applied.
 pub const PARKED: &str = "bilsport_projector_parked";
+/// Times that a parked aggregate was tried again, by `outcome` (`released` or `stuck`).
+pub const RETRIES: &str = "bilsport_projector_parked_retries_total";
 /// Times that following the log was interrupted and begun again, by `reason`.
 pub const INTERRUPTIONS: &str = "bilsport_projector_interruptions_total";
 /// Times that the rows were forgotten because the log began a new life.
@@ -41,6 +43,7 @@ pub fn describe() {
         PARKED,
         "Events that wait because one of their aggregate could not be applied"
     );
+    describe_counter!(RETRIES, "Times that a parked aggregate was tried again");
     describe_counter!(INTERRUPTIONS, "Interruptions of following the log");
     describe_counter!(
         RESETS,

@@ -9,7 +9,7 @@ mod rows;
 
 pub use checkpoint::{lock_checkpoint, move_checkpoint, notify_projected, reset, start_checkpoint};
 pub use parked::{
-    Parked, ParkedAggregate, ParkedSummary, count_parked, explain_parked, load_parked, park,
-    parked_aggregates, release_parked, summarize_parked,
+    Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, load_parked,
+    notify_retried, park, parked_aggregates, release_parked, summarize_parked,
 };
 pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, load, upsert};

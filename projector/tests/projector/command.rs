@@ -1,9 +1,10 @@
 //! The commands that look from outside, run as a person or a cron job runs them.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::world::World;
 
@@ -49,16 +50,15 @@ impl Said {
 }
 
 impl World {
+    /// Runs `projector serve` on this world until dropped.
+    pub(crate) fn serve(&self, ops_port: u16) -> Child {
+        let mut command = self.program(&["serve", "--ops-listen", &format!("127.0.0.1:{ops_port}")]);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    }
+
     /// Runs `projector` on this world with these arguments.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_projector"));
-        command
-            .args(arguments)
-            .env("EVENTS_DATABASE_URL", &self.databases.events_reader)
-            .env("READ_DATABASE_URL", &self.databases.read_owner)
-            .env("NATS_URL", self.servers.nats().url())
-            .env("STREAM", &self.stream.name)
-            .kill_on_drop(true);
+        let mut command = self.program(arguments);
         let output = tokio::time::timeout(Duration::from_mins(1), command.output());
         let output = output.await.unwrap().unwrap();
         Said {
@@ -66,5 +66,18 @@ impl World {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_projector"));
+        command
+            .args(arguments)
+            .env("EVENTS_DATABASE_URL", &self.databases.events_reader)
+            .env("READ_DATABASE_URL", &self.databases.read_owner)
+            .env("NATS_URL", self.servers.nats().url())
+            .env("STREAM", &self.stream.name)
+            .env("SUBJECT_PREFIX", &self.stream.subject_prefix)
+            .kill_on_drop(true);
+        command
     }
 }

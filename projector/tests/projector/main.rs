@@ -4,6 +4,7 @@
 
 mod command;
 mod faults;
+mod parked;
 mod poison;
 mod process;
 mod replay;

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::checkpoint::PROJECTION;
 
+/// The channel on which a retry of a parked aggregate notifies, with its outcome as payload, when it commits.
+pub const RETRIED: &str = "parked_retried";
+
 /// An aggregate with events that wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedAggregate {
@@ -178,4 +181,10 @@ pub async fn explain_parked(
         )
         .await
         .map(|_| ())
+}
+
+/// Tells the projector that counts how a retry ended, when the transaction commits.
+pub async fn notify_retried(client: &impl GenericClient, outcome: &str) -> Result<(), Error> {
+    let statement = include_str!("../sql/write/notify_retried.sql");
+    client.execute(statement, &[&RETRIED, &outcome]).await.map(|_| ())
 }
