@@ -175,12 +175,7 @@ pub struct RetryParkedOptions {
     #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub read_database_url: Secret,
     /// Kind of the aggregate to retry, for example order
-    #[arg(
-        long,
-        env = "AGGREGATE_TYPE",
-        value_name = "TYPE",
-        requires = "aggregate_id"
-    )]
+    #[arg(long, env = "AGGREGATE_TYPE", value_name = "TYPE", requires = "aggregate_id")]
     pub aggregate_type: Option<String>,
     /// Id of the aggregate to retry
     #[arg(
