@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use deadpool_postgres::{Client, Pool, Transaction};
 use envelope::Position;
 use event_store::{Error as LogError, Log};
-use read_model::{Digest, checkpoint, digest, row_hashes};
+use read_model::{Checkpoint, Digest, checkpoint, digest, row_hashes};
 use serde_json::json;
 use tokio_postgres::{Config, IsolationLevel};
 use uuid::Uuid;
@@ -74,6 +74,7 @@ async fn replay_and_compare(
     let client = reach.read.get().await.map_err(unknown)?;
     let near = checkpoint::read(&**client).await.map_err(unknown)?;
     drop(client);
+    same_epoch(near, epoch)?;
     advance(&mut replay, &reach.log, near.position).await?;
     let mut client = reach.read.get().await.map_err(unknown)?;
     let snapshot = client
@@ -88,15 +89,20 @@ async fn replay_and_compare(
         .await
         .map_err(unknown)?;
     let at = checkpoint::read(&*snapshot).await.map_err(unknown)?;
-    if at.epoch != epoch {
-        // Told by the status already, or it began while we looked.
-        let reason = "the rows are not of this epoch of the log: nothing to compare a replay with";
-        return Err(Unfinished::Unknown(reason.into()));
-    }
+    same_epoch(at, epoch)?;
     advance(&mut replay, &reach.log, at.position).await?;
 
     let replayed = scratch.get().await.map_err(unknown)?;
     compare(&snapshot, &replayed, at.position, report).await
+}
+
+/// Rows of another life of the log have nothing to be compared with.
+fn same_epoch(checkpoint: Checkpoint, epoch: Uuid) -> Result<(), Unfinished> {
+    if checkpoint.epoch == epoch {
+        return Ok(());
+    }
+    let reason = "the rows are not of this epoch of the log: there is no replay to compare them with";
+    Err(Unfinished::Unknown(reason.into()))
 }
 
 async fn advance(replay: &mut Replay<'_>, log: &Log, to: u64) -> Result<(), Unfinished> {
