@@ -185,6 +185,18 @@ async fn only_one_at_a_time_and_what_a_killed_one_left_is_tidied_up() {
 }
 
 #[tokio::test]
+async fn rows_of_another_life_of_the_log_are_not_compared() {
+    let (world, running) = shop_with_history().await;
+    running.stop().await;
+    world
+        .as_events_owner("update log_head set epoch = gen_random_uuid()")
+        .await;
+    let said = verify(&world).await.unwell("the rows are of epoch");
+    assert_eq!(said["unknown"].as_array().unwrap().len(), 1);
+    assert_eq!(said["log_proof"]["missing_positions"], 0);
+}
+
+#[tokio::test]
 async fn without_nats_the_log_and_the_rows_are_proven_all_the_same() {
     let world = World::own().await;
     let running = world.projector().await;
