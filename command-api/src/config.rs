@@ -12,6 +12,8 @@ use service::postgres::PoolOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::sealing::{LogCommand, SealArgs};
+
 /// The write side of the license shop: commands over HTTP, the relay to the bus, the process managers.
 ///
 /// Every flag can be given as the environment variable named beside it; secrets also as a file, by the variable with
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     Serve(Box<ServeOptions>),
     /// Bring the event database to this build's schema, and stop.
     Migrate(EventsDatabase),
+    /// Look after the log's seals: verify the log, prove an event, make the key.
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 #[derive(Args)]
@@ -74,6 +79,8 @@ pub(crate) struct ServeOptions {
     pub(crate) vipps: VippsArgs,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
 }
 
 #[derive(Args)]

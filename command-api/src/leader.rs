@@ -1,8 +1,8 @@
-//! One instance leads the relay and the planner; the others stand by.
+//! One instance leads the relay, the planner and the sealer; the others stand by.
 //!
 //! Leadership is a session's advisory lock. It keeps instances from doing the same work; what keeps two that both
-//! believe to lead from doing harm is elsewhere: the stream accepts only the next sequence, and the planner's
-//! checkpoint moves only from where it was.
+//! believe to lead from doing harm is elsewhere: the stream accepts only the next sequence, the planner's
+//! checkpoint moves only from where it was, and one seal can follow another.
 
 use std::time::Duration;
 

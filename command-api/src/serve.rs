@@ -7,7 +7,9 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
+use event_store::seal::{Sealer, SealerOptions};
 use event_store::{Appender, AppenderOptions, Error, Executor, Log, Tasks};
+use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
 use service::health::Check;
@@ -40,6 +42,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             tracing::info!(applied, "the event database is migrated");
             Ok(())
         }
+        Command::Log(command) => crate::sealing::run(command).await,
         Command::Serve(options) => {
             let booted = service::boot("command-api", &cli.log)?;
             event_store::metrics::describe();
@@ -69,6 +72,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         return_url: options.shop.return_url.clone(),
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
     };
+    let seal = options.seal.options()?;
     let context = event_bus::connect(&options.bus.nats_url, "command-api")
         .await
         .context("bad NATS URL")?;
@@ -87,7 +91,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planned: Arc::new(Notify::new()),
     };
     let background = TaskTracker::new();
-    background.spawn(watch_database(pool, check, shutdown.clone()));
+    background.spawn(watch_database(pool.clone(), check, shutdown.clone()));
     for kinds in [process::LOG_KINDS, process::PROVIDER_KINDS] {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
@@ -97,6 +101,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         shop.clone(),
         context,
         &options.bus,
+        seal.map(|seal| (pool, seal)),
         shutdown.clone(),
     ));
     background.close();
@@ -130,12 +135,13 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Relay and planner, whenever this instance leads.
+/// Relay, planner and sealer, whenever this instance leads.
 fn lead(
     url: String,
     shop: Shop,
     context: async_nats::jetstream::Context,
     bus: &BusOptions,
+    seal: Option<(Pool, SealerOptions)>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
@@ -153,8 +159,11 @@ fn lead(
                 hint.clone(),
                 term.clone(),
             );
+            let seal = seal
+                .clone()
+                .map(|(pool, options)| Sealer::new(pool, options).run(term.clone()));
             async move {
-                tokio::join!(relay, plan);
+                tokio::join!(relay, plan, OptionFuture::from(seal));
             }
         }))
         .await;

@@ -5,6 +5,7 @@
 //! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
 //!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
 //! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
+//! - [`seal`] makes a change of what was written visible.
 //! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
 //!
 //! Knows nothing of what the events mean.
@@ -17,6 +18,7 @@ mod listen;
 mod log;
 pub mod metrics;
 mod schema;
+pub mod seal;
 mod tasks;
 mod writer;
 

@@ -16,6 +16,12 @@ pub const APPEND_CHECKED_TOTAL: &str = "bilsport_log_append_checked_total";
 pub const APPEND_RETRIES_TOTAL: &str = "bilsport_log_append_retries_total";
 /// Commands tried again because their aggregate changed meanwhile.
 pub const EXECUTE_CONFLICTS_TOTAL: &str = "bilsport_log_execute_conflicts_total";
+/// Position of the last sealed event.
+pub const SEALED_POSITION: &str = "bilsport_log_sealed_position";
+/// Seconds that it took to seal one range.
+pub const SEAL_SECONDS: &str = "bilsport_log_seal_seconds";
+/// Failures to seal, by `reason`: unavailable, log, file, contradiction, other.
+pub const SEAL_ERRORS_TOTAL: &str = "bilsport_log_seal_errors_total";
 
 /// Describes them to the recorder in use.
 pub fn describe() {
@@ -33,4 +39,7 @@ pub fn describe() {
     );
     describe_counter!(APPEND_RETRIES_TOTAL, "Batches sent again, by reason.");
     describe_counter!(EXECUTE_CONFLICTS_TOTAL, "Commands tried again after a conflict.");
+    describe_gauge!(SEALED_POSITION, "Position of the last sealed event.");
+    describe_histogram!(SEAL_SECONDS, Unit::Seconds, "Duration of sealing one range.");
+    describe_counter!(SEAL_ERRORS_TOTAL, "Failures to seal the log, by reason.");
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::write_private;
@@ -37,6 +39,22 @@ impl Secrets {
         write_private(path, &serde_json::to_vec(&secrets)?)?;
         Ok(secrets)
     }
+}
+
+/// The key that seals the log, made when the file is missing. Returns its public key, in hexadecimal digits.
+pub(crate) fn seal_key(path: &Path) -> anyhow::Result<String> {
+    if !path.exists() {
+        let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+        write_private(
+            path,
+            key.map_err(|_| anyhow::anyhow!("cannot generate a key"))?
+                .as_ref(),
+        )?;
+    }
+    let pkcs8 = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let key = Ed25519KeyPair::from_pkcs8(&pkcs8)
+        .map_err(|_| anyhow::anyhow!("{} holds no Ed25519 key", path.display()))?;
+    Ok(hex(key.public_key().as_ref()))
 }
 
 /// 256 random bits.

@@ -20,13 +20,15 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> String {
         ("READ_DATABASE_URL", databases.read_owner.clone()),
         ("NATS_URL", system.servers().nats().url().to_owned()),
         ("REDIS_URL", system.servers().redis().url().to_owned()),
+        ("SEAL_FILE", system.seal_file().display().to_string()),
+        ("SEAL_PUBLIC_KEY", system.seal_public_key().to_owned()),
         ("CUSTOMER_TOKEN", tokens.customer.clone()),
         ("CUSTOMER2_TOKEN", tokens.customer2.clone()),
         ("ORGANIZER_TOKEN", tokens.organizer.clone()),
         ("STAFF_TOKEN", tokens.staff.clone()),
         ("ADMIN_TOKEN", tokens.admin.clone()),
     ];
-    // Single quotes hold everything but a single quote, and no URL or token has one.
+    // Single quotes hold everything but a single quote, and no URL or token has one; a path is expected to have none.
     values.iter().fold(String::new(), |text, (name, value)| {
         text + name + "='" + value + "'\n"
     })

@@ -20,10 +20,10 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, seal_key};
 use crate::servers::{Server, Servers, shared};
 
-use applications::{Ports, Settings};
+use applications::{Ports, Settings, seal_file, seal_key_file};
 
 const TOKEN_HOURS: i64 = 48;
 
@@ -44,6 +44,8 @@ pub struct System {
     issuer: Issuer,
     ports: Ports,
     stream: String,
+    seal_file: PathBuf,
+    seal_public_key: String,
     applications: Vec<(Process, Arc<Daemon>)>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     shutdown: CancellationToken,
@@ -145,6 +147,7 @@ impl System {
         create_dir(&place.data, 0o755)?;
         create_dir(&place.logs, 0o755)?;
         let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
+        let seal_public_key = seal_key(&seal_key_file(&place.data))?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
@@ -176,6 +179,8 @@ impl System {
             issuer,
             ports: place.ports,
             stream,
+            seal_file: seal_file(&place.data),
+            seal_public_key,
             applications,
             supervisors: tokio::sync::Mutex::new(JoinSet::new()),
             shutdown: CancellationToken::new(),
@@ -277,6 +282,16 @@ impl System {
     /// The payment provider.
     pub fn payment_emulator_url(&self) -> String {
         self.ports.payment_emulator.http_url()
+    }
+
+    /// Where the log's seals are kept outside the database.
+    pub fn seal_file(&self) -> &std::path::Path {
+        &self.seal_file
+    }
+
+    /// What verifies them.
+    pub fn seal_public_key(&self) -> &str {
+        &self.seal_public_key
     }
 
     /// The directory with one log file per program.

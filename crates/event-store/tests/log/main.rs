@@ -7,5 +7,6 @@ mod contiguous;
 mod execute;
 mod lost_answers;
 mod read;
+mod seals;
 mod support;
 mod tasks;

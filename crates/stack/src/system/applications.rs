@@ -119,6 +119,8 @@ impl Settings<'_> {
                     ("LISTEN", ports.command_api.address()),
                     ("OPS_LISTEN", ports.command_ops.address()),
                     ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
+                    ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
+                    ("SEAL_FILE", seal_file(self.data).display().to_string()),
                     ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                     ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                     ("PUBLIC_URL", ports.command_api.http_url()),
@@ -227,6 +229,16 @@ async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Resul
         );
     }
     Ok(())
+}
+
+/// The key that seals the log.
+pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
+    data.join("seal.key")
+}
+
+/// Where the log's seals go outside the database.
+pub(crate) fn seal_file(data: &Path) -> PathBuf {
+    data.join("seals.jsonl")
 }
 
 /// The projector also logs every event, so that a request can be followed to the row it led to.
