@@ -49,4 +49,6 @@ fn create<R>(slot: &mut Option<R>, row: R) -> Result<(), Misfit> {
 }
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Personal data about one person: a name, a birth date, a phone number.
@@ -9,8 +10,12 @@ use serde::{Deserialize, Serialize};
 /// `Debug` never shows it, so it can't reach a log by accident, and there is no `Display`. In JSON it is
 /// `{"$clear": value}`: a payload says itself where its personal data is, so that encryption, when it comes, adds a
 /// second form beside this one and no event has to be guessed at.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(
+    rename = "Personal_{T}",
+    description = "Personal data about one person, marked."
+)]
 pub struct Personal<T> {
     #[serde(rename = "$clear")]
     value: T,

@@ -1,6 +1,7 @@
 //! An event as the log recorded it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -10,7 +11,8 @@ use crate::Position;
 /// An event as the log recorded it: the row in PostgreSQL and, as JSON, the body of the message on the bus.
 ///
 /// `Debug` leaves the payload out: it may hold personal data.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, JsonSchema, Serialize, Deserialize)]
+#[schemars(description = "An event as the log recorded it: the body of the message on the bus.")]
 pub struct RecordedEvent {
     /// Its place in the log.
     pub position: Position,
@@ -25,6 +27,7 @@ pub struct RecordedEvent {
     /// The version of the payload's shape, for example `1`.
     pub event_version: String,
     /// The facts, JSON in the shape of (`event_type`, `event_version`).
+    #[schemars(with = "serde_json::Value")]
     pub payload: Box<RawValue>,
     /// Who and what led to it.
     pub metadata: Metadata,
@@ -61,7 +64,7 @@ impl PartialEq for RecordedEvent {
 }
 
 /// Who and what led to an event. Ids only, never personal data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Metadata {
     /// The HTTP request (or the process manager's step) that led to it, as in the log lines of every service.
     #[serde(default, skip_serializing_if = "Option::is_none")]

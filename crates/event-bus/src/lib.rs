@@ -24,7 +24,7 @@ mod subscription;
 pub use connect::connect;
 pub use continuity::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
-pub use message::{Arrived, Untrusted, decode};
+pub use message::{Arrived, HEADERS, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
 pub use stream::{DeclareError, Declared, StreamConfig};

@@ -12,6 +12,14 @@ pub(crate) const PREV_POSITION: &str = "prev-position";
 pub(crate) const LOG_EPOCH: &str = "log-epoch";
 /// What happened, for people who look at the stream.
 const EVENT_TYPE: &str = "event-type";
+/// The headers of every message: the position before this one (the server takes a message only as its successor), the
+/// position before it in its partition, the life of the log, and what happened.
+pub const HEADERS: [&str; 4] = [
+    "Nats-Expected-Last-Sequence",
+    PREV_POSITION,
+    LOG_EPOCH,
+    EVENT_TYPE,
+];
 
 /// An event that came over the stream and fits its place in it.
 #[derive(Clone, Debug)]
@@ -101,4 +109,43 @@ pub fn decode(message: &jetstream::Message, epoch: Uuid) -> Result<Arrived, Untr
         event,
         previous_in_partition,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::{DateTime, Utc};
+    use envelope::{Metadata, Position, RecordedEvent};
+    use uuid::Uuid;
+
+    use super::{HEADERS, encode};
+
+    #[test]
+    fn a_message_has_exactly_the_headers_that_are_promised() {
+        let event = RecordedEvent {
+            position: Position::new(7),
+            aggregate_type: "thing".into(),
+            aggregate_id: Uuid::nil(),
+            sequence: 1,
+            event_type: "ThingMade".into(),
+            event_version: "1".into(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: Metadata::default(),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+        };
+        let (subject, message) = encode("things.v1", &event, Vec::new(), Position::new(4), Uuid::nil());
+        let headers = message.outbound_message(subject).headers.unwrap();
+        let found: BTreeMap<String, String> = headers
+            .iter()
+            .map(|(name, values)| (name.to_string(), values[0].to_string()))
+            .collect();
+        let nil = Uuid::nil().to_string();
+        let values = ["6", "4", nil.as_str(), "ThingMade"];
+        let expected = HEADERS
+            .map(str::to_owned)
+            .into_iter()
+            .zip(values.map(str::to_owned));
+        assert_eq!(found, expected.collect());
+    }
 }

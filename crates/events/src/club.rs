@@ -1,5 +1,6 @@
 //! Clubs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::declare::events;
@@ -13,7 +14,7 @@ events! {
 }
 
 /// The club can organize activities.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ClubRegistered {
     /// Name, as people write it.
     pub name: String,

@@ -37,6 +37,13 @@ macro_rules! events {
             }
         }
 
+        impl $name {
+            /// Type, version and shape of each.
+            pub(crate) fn schemas() -> Vec<(&'static str, &'static str, schemars::Schema)> {
+                vec![$((stringify!($variant), $version, crate::schema::written::<$variant>()),)+]
+            }
+        }
+
         impl cqrs_es::DomainEvent for $name {
             fn event_type(&self) -> String {
                 envelope::EventPayload::event_type(self).to_owned()

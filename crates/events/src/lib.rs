@@ -9,6 +9,7 @@ mod license;
 mod license_type;
 mod order;
 mod person;
+mod schema;
 
 pub use club::{ClubEvent, ClubRegistered};
 pub use license::{LicenseEvent, LicenseIssued};
@@ -20,6 +21,7 @@ pub use order::{
     OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested,
 };
 pub use person::{Guardian, Holder, Vehicle};
+pub use schema::{EventSchema, written};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 

@@ -1,6 +1,7 @@
 //! Licenses.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ events! {
 }
 
 /// The license exists: its order was paid. Carries all that a reader needs, so that nobody has to look up the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LicenseIssued {
     /// The order that paid for it.
     pub order_id: Uuid,

@@ -1,6 +1,7 @@
 //! The catalogue.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::declare::events;
@@ -16,7 +17,7 @@ events! {
 }
 
 /// What kind of activity a license is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Competition (konkurranse).
@@ -32,7 +33,7 @@ pub enum Category {
 }
 
 /// What the holder does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Driver (fører): needs a vehicle.
@@ -46,7 +47,7 @@ pub enum Role {
 }
 
 /// What a type is, as orders and licenses carry it with them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LicenseTypeFacts {
     /// The type's code, for example `konkurranse-bilcross`.
     pub code: String,
@@ -63,7 +64,7 @@ pub struct LicenseTypeFacts {
 }
 
 /// The type can be bought. Its first price follows as a [`LicenseTypePriceSet`] of the same command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LicenseTypeCreated {
     /// What the type is.
     #[serde(flatten)]
@@ -79,7 +80,7 @@ pub struct LicenseTypeCreated {
 }
 
 /// The type has a price from a moment on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LicenseTypePriceSet {
     /// Price of one license, in øre.
     pub price_ore: i64,

@@ -1,6 +1,7 @@
 //! Orders, and what the payment provider said of them.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ events! {
 }
 
 /// A customer ordered licenses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderPlaced {
     /// The order's number, as people read it, for example `BL-7K2QM-4XN9D`.
     pub order_number: String,
@@ -56,7 +57,7 @@ pub struct OrderPlaced {
 }
 
 /// One license of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderLine {
     /// Place in the order, from 1.
     pub line: u16,
@@ -82,7 +83,7 @@ pub struct OrderLine {
 }
 
 /// The provider holds a payment for the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PaymentRequested {
     /// The provider.
     pub provider: String,
@@ -95,7 +96,7 @@ pub struct PaymentRequested {
 }
 
 /// The provider confirmed that the customer paid in full.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderPaid {
     /// The provider.
     pub provider: String,
@@ -106,14 +107,14 @@ pub struct OrderPaid {
 }
 
 /// Every line has its license.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderFulfilled {
     /// The licenses, in the order of the lines.
     pub license_ids: Vec<Uuid>,
 }
 
 /// The authorized money was collected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PaymentCaptured {
     /// The payment's reference.
     pub reference: String,
@@ -122,14 +123,14 @@ pub struct PaymentCaptured {
 }
 
 /// The order will not be paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderCancelled {
     /// Why.
     pub reason: CancelReason,
 }
 
 /// Why an order was cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The customer declined the payment, or the provider ended it.
@@ -137,11 +138,11 @@ pub enum CancelReason {
 }
 
 /// The order was not paid in time. Its payment, if there was one, was ended at the provider first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderExpired {}
 
 /// The money has to go back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct RefundRequested {
     /// Why.
     pub reason: RefundReason,
@@ -152,7 +153,7 @@ pub struct RefundRequested {
 }
 
 /// Why money has to go back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundReason {
     /// It was paid after the order had ended, and an activity day has passed or the order was cancelled.
@@ -162,7 +163,7 @@ pub enum RefundReason {
 }
 
 /// The money went back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderRefunded {
     /// The payment's reference.
     pub reference: String,

@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 use envelope::Personal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who a license is for. Never a national identity number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Holder {
     /// Full name.
     pub name: Personal<String>,
@@ -23,7 +24,7 @@ pub struct Holder {
 }
 
 /// The guardian of a minor, who has consented.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Guardian {
     /// Full name.
     pub name: Personal<String>,
@@ -34,7 +35,7 @@ pub struct Guardian {
 }
 
 /// The vehicle of a driver: at least one of the three is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Vehicle {
     /// Registration number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
