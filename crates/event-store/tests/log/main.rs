@@ -5,6 +5,7 @@
 mod append;
 mod contiguous;
 mod execute;
+mod interop;
 mod lost_answers;
 mod read;
 mod support;
