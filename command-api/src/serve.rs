@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
-use event_store::{Appender, AppenderOptions, Error, Executor, Log, Tasks};
+use event_store::{Appender, AppenderOptions, Error, Executor, Lease, Log, Tasks};
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
 use service::health::Check;
@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{BusOptions, Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
-use crate::leader::lead_whenever_possible;
+use crate::leader;
 use crate::process::{self, Shop};
 use crate::relay;
 use crate::router::router;
@@ -87,13 +87,14 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planned: Arc::new(Notify::new()),
     };
     let background = TaskTracker::new();
-    background.spawn(watch_database(pool, check, shutdown.clone()));
+    background.spawn(watch_database(pool.clone(), check, shutdown.clone()));
     for kinds in [process::LOG_KINDS, process::PROVIDER_KINDS] {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
     background.spawn(lead(
-        url.clone(),
+        url,
+        pool.clone(),
         shop.clone(),
         context,
         &options.bus,
@@ -132,7 +133,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
 
 /// Relay and planner, whenever this instance leads.
 fn lead(
-    url: String,
+    url: &str,
+    pool: Pool,
     shop: Shop,
     context: async_nats::jetstream::Context,
     bus: &BusOptions,
@@ -140,9 +142,10 @@ fn lead(
 ) -> impl Future<Output = ()> + use<> {
     let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
     let log = shop.executor.log().clone();
-    let hint = event_store::listen(&url, shutdown.clone());
+    let hint = event_store::listen(url, shutdown.clone());
+    let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
-        Box::pin(lead_whenever_possible(&url, shutdown, |term| {
+        Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
             let publisher = Publisher::new(context.clone(), stream.clone(), PublisherOptions::default());
             let relay = relay::run(publisher, log.clone(), hint.clone(), term.clone());
             let plan = process::plan(

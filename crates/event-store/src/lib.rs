@@ -5,6 +5,7 @@
 //! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
 //!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
 //! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
+//! - [`Lease`] lets one of several instances lead.
 //! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
 //!
 //! Knows nothing of what the events mean.
@@ -13,6 +14,7 @@ mod append;
 mod cqrs;
 mod error;
 mod executor;
+mod lease;
 mod listen;
 mod log;
 pub mod metrics;
@@ -24,6 +26,7 @@ pub use append::{Append, Appended, IdempotencyKey, NewEvent};
 pub use cqrs::StoreContext;
 pub use error::{AppendError, Error, ExecuteError};
 pub use executor::{Answer, Call, Executor, Loaded};
+pub use lease::Lease;
 pub use listen::listen;
 pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};

@@ -1,6 +1,6 @@
 //! The metrics of the log.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Commands in one batch.
 pub const APPEND_BATCH_SIZE: &str = "bilsport_log_append_batch_size";
@@ -17,7 +17,7 @@ pub const APPEND_RETRIES_TOTAL: &str = "bilsport_log_append_retries_total";
 /// Commands tried again because their aggregate changed meanwhile.
 pub const EXECUTE_CONFLICTS_TOTAL: &str = "bilsport_log_execute_conflicts_total";
 
-/// Describes them to the recorder in use.
+/// Describes them to the recorder in use, and begins the counters.
 pub fn describe() {
     describe_histogram!(APPEND_BATCH_SIZE, Unit::Count, "Commands in one batch.");
     describe_histogram!(
@@ -33,4 +33,20 @@ pub fn describe() {
     );
     describe_counter!(APPEND_RETRIES_TOTAL, "Batches sent again, by reason.");
     describe_counter!(EXECUTE_CONFLICTS_TOTAL, "Commands tried again after a conflict.");
+    // From the start at 0, so that a rate has a beginning and a dashboard a line.
+    for outcome in [
+        "appended",
+        "duplicate",
+        "reused",
+        "conflict",
+        "unstorable",
+        "unavailable",
+    ] {
+        counter!(APPEND_TOTAL, "outcome" => outcome).increment(0);
+    }
+    for reason in ["passing", "unknown", "single"] {
+        counter!(APPEND_RETRIES_TOTAL, "reason" => reason).increment(0);
+    }
+    counter!(APPEND_CHECKED_TOTAL).increment(0);
+    counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);
 }

@@ -6,6 +6,7 @@ mod append;
 mod contiguous;
 mod execute;
 mod interop;
+mod lease;
 mod lost_answers;
 mod read;
 mod support;
