@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
-use event_store::{Appender, AppenderOptions, Error, Executor, Log, Tasks};
+use event_store::{Appender, AppenderOptions, Error, Executor, Lease, Log, Tasks};
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{BusOptions, Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
-use crate::leader::lead_whenever_possible;
+use crate::leader;
 use crate::process::{self, Shop};
 use crate::relay;
 use crate::router::router;
@@ -97,7 +97,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
     background.spawn(lead(
-        url.clone(),
+        url,
+        pool.clone(),
         shop.clone(),
         context,
         &options.bus,
@@ -137,7 +138,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
 
 /// Relay, planner and sealer, whenever this instance leads.
 fn lead(
-    url: String,
+    url: &str,
+    pool: Pool,
     shop: Shop,
     context: async_nats::jetstream::Context,
     bus: &BusOptions,
@@ -146,9 +148,10 @@ fn lead(
 ) -> impl Future<Output = ()> + use<> {
     let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
     let log = shop.executor.log().clone();
-    let hint = event_store::listen(&url, shutdown.clone());
+    let hint = event_store::listen(url, shutdown.clone());
+    let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
-        Box::pin(lead_whenever_possible(&url, shutdown, |term| {
+        Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
             let publisher = Publisher::new(context.clone(), stream.clone(), PublisherOptions::default());
             let relay = relay::run(publisher, log.clone(), hint.clone(), term.clone());
             let plan = process::plan(

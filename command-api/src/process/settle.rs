@@ -79,14 +79,15 @@ async fn apply(
             };
             ("confirm", confirm)
         }
-        // Ended by us because the time was over, or by the provider after it.
-        PaymentState::Terminated | PaymentState::Expired if now >= expires_at => {
-            ("expire", OrderCommand::Expire { now })
-        }
-        PaymentState::Authorized
-        | PaymentState::Aborted
-        | PaymentState::Terminated
-        | PaymentState::Expired => (
+        PaymentState::Expired => (
+            "lose",
+            OrderCommand::LosePayment {
+                reference: payment.reference,
+            },
+        ),
+        // Ended by us because the time was over.
+        PaymentState::Terminated if now >= expires_at => ("expire", OrderCommand::Expire { now }),
+        PaymentState::Authorized | PaymentState::Aborted | PaymentState::Terminated => (
             "decline",
             OrderCommand::DeclinePayment {
                 reference: payment.reference,

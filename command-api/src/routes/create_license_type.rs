@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::Utc;
 use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, license_type_id};
 use event_store::Call;
 use serde_json::json;
@@ -13,7 +12,7 @@ use service::problem::Problem;
 
 use crate::answer::{created, problem};
 use crate::idempotency::RequestKey;
-use crate::routes::{metadata, staff_only};
+use crate::routes::{metadata, now, staff_only};
 use crate::state::AppState;
 
 /// 201 `{license_type_id, code, version, position}`. Staff.
@@ -25,11 +24,11 @@ pub(crate) async fn create_license_type(
 ) -> Result<Response, Problem> {
     staff_only(&principal)?;
     let key = RequestKey::from_headers(&headers)?.scoped("create_license_type", principal.user_id, &body);
-    let Json(new) = Json::<NewLicenseType>::from_bytes(&body)?;
+    let Json(new) = Json::<NewLicenseType>::from_request_parts(&headers, &body)?;
     let (id, code) = (license_type_id(&new.code), new.code.clone());
     let call = Call {
         aggregate_id: id,
-        command: LicenseTypeCommand::Create { new, now: Utc::now() },
+        command: LicenseTypeCommand::Create { new, now: now() },
         key,
         metadata: metadata(&principal, &headers),
         expected_version: None,

@@ -7,6 +7,7 @@ pub(crate) mod set_price;
 pub(crate) mod vipps_webhook;
 
 use axum::http::HeaderMap;
+use chrono::{DateTime, SubsecRound as _, Utc};
 use envelope::Metadata;
 use service::auth::Principal;
 use service::problem::Problem;
@@ -22,6 +23,11 @@ pub(crate) fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
         actor: Some(principal.user_id.to_string()),
         traceparent: traceparent(headers),
     }
+}
+
+/// The moment of a command, as precise as the log keeps time.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }
 
 /// Refuses everyone but staff.

@@ -7,7 +7,6 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chrono::Utc;
 use domain::{AskedLine, Field, Order, OrderCommand, OrderStatus, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
 use event_store::{Answer, Call, ExecuteError, IdempotencyKey, Loaded};
@@ -22,7 +21,7 @@ use uuid::Uuid;
 use crate::answer::{created, problem, unreadable};
 use crate::catalogue;
 use crate::idempotency::RequestKey;
-use crate::routes::metadata;
+use crate::routes::{metadata, now};
 use crate::state::AppState;
 
 /// What a customer sends. A price is not part of it, and refused like any unknown field.
@@ -54,7 +53,7 @@ pub(crate) async fn place_order(
     let key = RequestKey::from_headers(&headers)?;
     let answer_key = key.scoped("place_order", principal.user_id, &body);
     let place_key = key.scoped("place_order:place", principal.user_id, &body);
-    let Json(request) = Json::<Request>::from_bytes(&body)?;
+    let Json(request) = Json::<Request>::from_request_parts(&headers, &body)?;
     let _place = state.in_flight.enter(&answer_key).await?;
     let metadata = metadata(&principal, &headers);
 
@@ -92,7 +91,7 @@ async fn place(
         };
         return Err(problem(ExecuteError::Refused(Refusal::Invalid(vec![field]))));
     }
-    let (order_id, now) = (Uuid::now_v7(), Utc::now());
+    let (order_id, now) = (Uuid::now_v7(), now());
     let lines = catalogue::resolve(&state.executor, request.lines, now)
         .await
         .map_err(|error| unreadable(&error))?;

@@ -32,7 +32,7 @@ pub(crate) async fn register_club(
 ) -> Result<Response, Problem> {
     staff_only(&principal)?;
     let key = RequestKey::from_headers(&headers)?.scoped("register_club", principal.user_id, &body);
-    let Json(RegisterClub { name }) = Json::<RegisterClub>::from_bytes(&body)?;
+    let Json(RegisterClub { name }) = Json::<RegisterClub>::from_request_parts(&headers, &body)?;
     let id = Uuid::now_v7();
     let call = Call {
         aggregate_id: id,

@@ -14,7 +14,7 @@ use service::problem::Problem;
 
 use crate::answer::{created, problem};
 use crate::idempotency::RequestKey;
-use crate::routes::{expected_version, metadata, staff_only};
+use crate::routes::{expected_version, metadata, now, staff_only};
 use crate::state::AppState;
 
 #[derive(Deserialize)]
@@ -33,19 +33,23 @@ pub(crate) async fn set_price(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     staff_only(&principal)?;
+    if !LicenseType::is_code(&code) {
+        // No type has such a code.
+        return Err(Problem::not_found());
+    }
     let operation = format!("set_price:{code}");
     let key = RequestKey::from_headers(&headers)?.scoped(&operation, principal.user_id, &body);
     let Json(SetPrice {
         price_ore,
         valid_from,
-    }) = Json::<SetPrice>::from_bytes(&body)?;
+    }) = Json::<SetPrice>::from_request_parts(&headers, &body)?;
     let id = license_type_id(&code);
     let call = Call {
         aggregate_id: id,
         command: LicenseTypeCommand::SetPrice {
             price_ore,
             valid_from,
-            now: Utc::now(),
+            now: now(),
         },
         key,
         metadata: metadata(&principal, &headers),

@@ -26,7 +26,12 @@ pub(crate) async fn vipps_webhook(
     if let Err(refused) = webhook::verify(secret, "POST", path, host, &headers, &body) {
         tracing::warn!(error = %refused, "a webhook was refused");
         count("refused");
-        return Err(Problem::unauthorized());
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "signature_invalid",
+            "Signaturen stemmer ikke.",
+            "The signature is not right.",
+        ));
     }
     let event = Event::parse(&body).map_err(|error| {
         count("malformed");

@@ -103,6 +103,11 @@ impl LicenseType {
         })
     }
 
+    /// Whether a type could have this code.
+    pub fn is_code(text: &str) -> bool {
+        code(text).is_ok()
+    }
+
     fn decide(&self, command: LicenseTypeCommand) -> Result<Vec<LicenseTypeEvent>, Refusal> {
         match command {
             LicenseTypeCommand::Create { .. } if self.created.is_some() => Err(Refusal::Exists),

@@ -96,6 +96,11 @@ pub enum OrderCommand {
         /// The payment's reference.
         reference: String,
     },
+    /// Hear from the provider that it no longer waits for the customer.
+    LosePayment {
+        /// The payment's reference.
+        reference: String,
+    },
     /// Give up waiting. Only after the payment, if there is one, was ended at the provider.
     Expire {
         /// The moment of the command.
@@ -167,6 +172,7 @@ impl Order {
                 now,
             } => self.confirm_payment(placed, reference, authorized_ore, now),
             OrderCommand::DeclinePayment { reference } => self.decline_payment(placed, &reference),
+            OrderCommand::LosePayment { reference } => self.lose_payment(placed, &reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
             OrderCommand::RecordCapture { captured_ore } => self.record_capture(placed, captured_ore),
@@ -252,6 +258,14 @@ impl Order {
             }
             .into()
         }))
+    }
+
+    /// The provider's time may be shorter than ours: the order has run out of time either way.
+    fn lose_payment(&self, placed: &OrderPlaced, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if reference != placed.payment_reference {
+            return Err(Refusal::PaymentMismatch);
+        }
+        Ok(self.awaits_payment().then(|| OrderExpired {}.into()))
     }
 
     fn expire(&self, placed: &OrderPlaced, now: DateTime<Utc>) -> Result<Option<OrderEvent>, Refusal> {

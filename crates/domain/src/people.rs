@@ -154,10 +154,16 @@ pub(crate) fn text(given: &str, most: usize) -> Result<String, Rule> {
     if trimmed.is_empty() {
         return Err(Rule::Required);
     }
-    if trimmed.chars().count() > most || trimmed.chars().any(char::is_control) {
+    if trimmed.chars().count() > most || trimmed.chars().any(|c| c.is_control() || is_invisible(c)) {
         return Err(Rule::Text);
     }
     Ok(trimmed.to_owned())
+}
+
+/// Characters that show nothing or turn the text around them: zero-width ones, direction marks, the byte order mark.
+/// At the gate a name must be what it looks like.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn person_name(given: &str) -> Result<String, Rule> {
@@ -322,5 +328,8 @@ mod tests {
         assert_eq!(text(" æøå ", 3).as_deref(), Ok("æøå"));
         assert_eq!(text("æøåæ", 3), Err(Rule::Text));
         assert_eq!(text("a\nb", 9), Err(Rule::Text));
+        for hidden in ["Kari\u{202e}", "\u{200b}", "a\u{feff}b"] {
+            assert_eq!(text(hidden, 9), Err(Rule::Text), "{hidden:?}");
+        }
     }
 }

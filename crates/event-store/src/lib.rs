@@ -6,6 +6,7 @@
 //!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
 //! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
 //! - [`seal`] makes a change of what was written visible.
+//! - [`Lease`] lets one of several instances lead.
 //! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
 //!
 //! Knows nothing of what the events mean.
@@ -14,6 +15,7 @@ mod append;
 mod cqrs;
 mod error;
 mod executor;
+mod lease;
 mod listen;
 mod log;
 pub mod metrics;
@@ -26,6 +28,7 @@ pub use append::{Append, Appended, IdempotencyKey, NewEvent};
 pub use cqrs::StoreContext;
 pub use error::{AppendError, Error, ExecuteError};
 pub use executor::{Answer, Call, Executor, Loaded};
+pub use lease::Lease;
 pub use listen::listen;
 pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};

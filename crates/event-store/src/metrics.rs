@@ -1,6 +1,6 @@
 //! The metrics of the log.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Commands in one batch.
 pub const APPEND_BATCH_SIZE: &str = "bilsport_log_append_batch_size";
@@ -23,7 +23,7 @@ pub const SEAL_SECONDS: &str = "bilsport_log_seal_seconds";
 /// Failures to seal, by `reason`: unavailable, log, file, contradiction, other.
 pub const SEAL_ERRORS_TOTAL: &str = "bilsport_log_seal_errors_total";
 
-/// Describes them to the recorder in use.
+/// Describes them to the recorder in use, and begins the counters.
 pub fn describe() {
     describe_histogram!(APPEND_BATCH_SIZE, Unit::Count, "Commands in one batch.");
     describe_histogram!(
@@ -42,4 +42,20 @@ pub fn describe() {
     describe_gauge!(SEALED_POSITION, "Position of the last sealed event.");
     describe_histogram!(SEAL_SECONDS, Unit::Seconds, "Duration of sealing one range.");
     describe_counter!(SEAL_ERRORS_TOTAL, "Failures to seal the log, by reason.");
+    // From the start at 0, so that a rate has a beginning and a dashboard a line.
+    for outcome in [
+        "appended",
+        "duplicate",
+        "reused",
+        "conflict",
+        "unstorable",
+        "unavailable",
+    ] {
+        counter!(APPEND_TOTAL, "outcome" => outcome).increment(0);
+    }
+    for reason in ["passing", "unknown", "single"] {
+        counter!(APPEND_RETRIES_TOTAL, "reason" => reason).increment(0);
+    }
+    counter!(APPEND_CHECKED_TOTAL).increment(0);
+    counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);
 }

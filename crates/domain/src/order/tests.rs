@@ -463,6 +463,16 @@ fn a_declined_payment_cancels_only_an_unpaid_order() {
 }
 
 #[test]
+fn an_order_whose_payment_the_provider_gave_up_has_expired() {
+    let lose = |reference: Uuid| OrderCommand::LosePayment {
+        reference: reference.to_string(),
+    };
+    expect(pending(), lose(ORDER), vec![OrderExpired {}.into()]);
+    expect(and(pending(), paid()), lose(ORDER), vec![]);
+    expect_refusal(pending(), lose(Uuid::nil()), Refusal::PaymentMismatch);
+}
+
+#[test]
 fn an_unpaid_order_expires_when_its_time_is_over() {
     let expire = |minutes| OrderCommand::Expire {
         now: now() + TimeDelta::minutes(minutes),

@@ -5,6 +5,8 @@
 mod append;
 mod contiguous;
 mod execute;
+mod interop;
+mod lease;
 mod lost_answers;
 mod read;
 mod seals;

@@ -140,7 +140,7 @@ async fn only_the_schema_of_this_build_is_accepted() {
     let client = pool.get().await.unwrap();
     client
         .execute(
-            "update event_store_migrations set version = 99 where version = 4",
+            "update event_store_migrations set version = 99 where version = 5",
             &[],
         )
         .await
@@ -152,7 +152,7 @@ async fn only_the_schema_of_this_build_is_accepted() {
         .await
         .unwrap();
     let older = event_store::check_schema(&pool).await.unwrap_err();
-    assert!(older.to_string().contains("this build needs 4"), "{older}");
+    assert!(older.to_string().contains("this build needs 5"), "{older}");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn every_statement_prepares_on_the_migrated_schema() {
         }
         prepared += 1;
     }
-    assert_eq!(prepared, 18);
+    assert_eq!(prepared, 20);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/pay/{reference}", get(show))
         .route("/pay/{reference}/approve", post(approve))
         .route("/pay/{reference}/decline", post(decline))
+        .route("/returned", get(returned))
 }
 
 async fn show(State(state): State<AppState>, Path(reference): Path<String>) -> Response {
@@ -35,6 +36,15 @@ async fn show(State(state): State<AppState>, Path(reference): Path<String>) -> R
         Ok(payment) => page(StatusCode::OK, &payment),
         Err(rejected) => message(rejected),
     }
+}
+
+/// Stands in for the shop's own page, where the provider sends the browser back to.
+async fn returned() -> Response {
+    html(
+        StatusCode::OK,
+        "<p><strong>Du er tilbake i butikken. Lisensen kommer også om du lukker siden.</strong><br>\
+         <span lang=\"en\">You are back in the shop. The license comes even if you close this page.</span></p>",
+    )
 }
 
 async fn approve(state: State<AppState>, reference: Path<String>, headers: HeaderMap) -> Response {

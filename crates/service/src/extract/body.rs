@@ -64,16 +64,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if !is_json(request.headers()) {
-            return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
-        let Body(bytes) = Body::from_request(request, state).await?;
+        let (headers, body) = (request.headers().clone(), Body::from_request(request, state));
+        must_be_json(&headers)?;
+        let Body(bytes) = body.await?;
         Self::from_bytes(&bytes)
     }
 }
 
 impl<T: DeserializeOwned> Json<T> {
-    /// Parses a body that was read as [`Body`] first.
+    /// Parses a body that was read as [`Body`] first, if its headers say that it is JSON.
+    pub fn from_request_parts(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, Problem> {
+        must_be_json(headers)?;
+        Self::from_bytes(bytes)
+    }
+
+    /// Parses a body that was read as [`Body`] first, whatever its headers say.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -96,6 +101,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
             Err(error) => Problem::internal(&error).into_response(),
         }
+    }
+}
+
+fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_json(headers) {
+        Ok(())
+    } else {
+        Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
 }
 

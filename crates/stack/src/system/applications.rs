@@ -126,7 +126,7 @@ impl Settings<'_> {
                     ("PUBLIC_URL", ports.command_api.http_url()),
                     (
                         "RETURN_URL",
-                        format!("{}/api/v1/orders", ports.query_api.http_url()),
+                        format!("{}/returned", ports.payment_emulator.http_url()),
                     ),
                 ])
                 .collect(),
@@ -161,6 +161,8 @@ impl Settings<'_> {
                         format!("{}/api/v1/webhooks/vipps", ports.command_api.http_url()),
                     ),
                     ("WEBHOOK_SECRET", self.secrets.webhook.clone()),
+                    // Longer than an order waits: it is the shop that gives up first, and ends the payment.
+                    ("PAYMENT_TTL_S", "1800".to_owned()),
                 ])
                 .collect(),
         }
