@@ -31,19 +31,23 @@ const VICTIMS: [&[Process]; 14] = [
 async fn every_process_killed_in_the_middle_of_2000_purchases_loses_and_doubles_nothing() {
     let shop = Shop::open_private(Options::default()).await;
     let till = Till::new(&shop);
+    // Customers come in shifts, one more than there are kills, and each kill finds its shift in the middle of things:
+    // by what was sold, not by the clock.
+    let shift = PURCHASES / (VICTIMS.len() + 1);
+    till.admit(0);
     let killing = async {
-        for (at, victims) in (1..).zip(VICTIMS) {
-            // By what was sold, not by the clock: each finds all customers in the middle of something. In the first
-            // three quarters, since customers go on buying while a victim of before gets ready.
-            till.has_sold(PURCHASES * 3 / 4 * at / VICTIMS.len()).await;
+        for (number, victims) in VICTIMS.iter().enumerate() {
             try_join_all(victims.iter().map(|process| shop.system.wait_ready(*process)))
                 .await
                 .unwrap();
+            till.admit((number + 1) * shift);
+            till.has_sold(number * shift + shift / 3).await;
+            assert!(till.sold() < (number + 1) * shift, "killed too late");
             try_join_all(victims.iter().map(|process| shop.system.kill(*process)))
                 .await
                 .unwrap();
         }
-        assert!(till.sold() < PURCHASES, "the last one was killed too late");
+        till.admit(PURCHASES);
     };
     let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), killing);
     for process in Process::ALL {

@@ -42,12 +42,22 @@ impl Purchase {
 pub(crate) struct Till<'a> {
     shop: &'a Shop,
     sold: watch::Sender<usize>,
+    /// How many customers have been let in.
+    admitted: watch::Sender<usize>,
 }
 
 impl<'a> Till<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Self {
-        let sold = watch::Sender::new(0);
-        Self { shop, sold }
+        Self {
+            shop,
+            sold: watch::Sender::new(0),
+            admitted: watch::Sender::new(usize::MAX),
+        }
+    }
+
+    /// From now on, lets in only so many customers in all.
+    pub(crate) fn admit(&self, customers: usize) {
+        self.admitted.send_replace(customers);
     }
 
     /// Sells and is paid; a purchase is acknowledged before it is paid.
@@ -75,6 +85,8 @@ impl<'a> Till<'a> {
     }
 
     async fn sell_one(&self, number: usize) -> Purchase {
+        let mut admitted = self.admitted.subscribe();
+        admitted.wait_for(|admitted| number < *admitted).await.unwrap();
         let key = format!("purchase-{number}");
         let order = self.order(number);
         let what = format!("purchase {number} is acknowledged");
