@@ -214,3 +214,61 @@ async fn without_key_or_login_nothing_is_done() {
     );
     shop.close().await;
 }
+
+#[tokio::test]
+async fn hostile_paths_types_and_names_are_the_callers_fault_and_say_so() {
+    let shop = Shop::open(Options::default()).await;
+    let staff = &shop.tokens.staff;
+    // A NUL can't be in any code; it must not look like an outage.
+    let price = json!({"price_ore": 1});
+    problem(
+        &shop
+            .post("/license-types/a%00b/prices", staff, "nul", &price)
+            .await,
+        404,
+        "not_found",
+    );
+
+    let url = format!("{}/api/v1/orders", shop.system.command_api_url());
+    let order = shop
+        .http()
+        .post(&url)
+        .bearer_auth(&shop.tokens.customer)
+        .header("Idempotency-Key", "typed");
+    let sent = order
+        .header("Content-Type", "text/plain")
+        .body(shop.order().to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sent.status(), 415);
+    assert_eq!(
+        sent.json::<Value>().await.unwrap()["code"],
+        "unsupported_media_type"
+    );
+
+    let hidden = shop
+        .post("/clubs", staff, "hidden", &json!({"name": "\u{202e}"}))
+        .await;
+    problem(&hidden, 422, "validation_failed");
+
+    let webhook = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
+    let unsigned = shop.http().post(webhook).json(&json!({})).send().await.unwrap();
+    assert_eq!(unsigned.status(), 401);
+    assert_eq!(
+        unsigned.json::<Value>().await.unwrap()["code"],
+        "signature_invalid"
+    );
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn the_counters_of_the_log_begin_at_zero() {
+    let shop = Shop::open(Options::default()).await;
+    assert_eq!(
+        shop.command_metric("bilsport_log_append_total", "unavailable")
+            .await,
+        Some(0.0)
+    );
+    shop.close().await;
+}
