@@ -1,0 +1,129 @@
+//! More than one command-api: one leads, the other takes over when the leader is paused, and nothing is doubled.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+use std::process::Stdio;
+
+use async_nats::jetstream;
+use serde_json::Value;
+use stack::{Options, Port, Process};
+use system_tests::{Shop, eventually};
+use tokio::process::{Child, Command};
+
+/// A second command-api, set up like the first one but for its addresses.
+struct Second {
+    _child: Child,
+    url: String,
+    ops_url: String,
+    _ports: [Port; 2],
+}
+
+impl Second {
+    fn beside(shop: &Shop) -> Self {
+        let first = shop.system.pid(Process::CommandApi).unwrap();
+        let environment = std::fs::read_to_string(format!("/proc/{first}/environ")).unwrap();
+        let ports = [Port::any().unwrap(), Port::any().unwrap()];
+        let child = Command::new(std::fs::read_link(format!("/proc/{first}/exe")).unwrap())
+            .arg("serve")
+            .envs(environment.split('\0').filter_map(|pair| pair.split_once('=')))
+            .env("LISTEN", ports[0].address())
+            .env("OPS_LISTEN", ports[1].address())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            _child: child,
+            url: ports[0].http_url(),
+            ops_url: ports[1].http_url(),
+            _ports: ports,
+        }
+    }
+}
+
+async fn leads(shop: &Shop, ops_url: &str) -> Option<bool> {
+    let text = shop
+        .http()
+        .get(format!("{ops_url}/metrics"))
+        .send()
+        .await
+        .ok()?
+        .text()
+        .await
+        .ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("bilsport_relay_leader"))?;
+    Some(line.ends_with(" 1"))
+}
+
+#[tokio::test]
+async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
+    let shop = Shop::open(Options::default()).await;
+    let first = shop.system.command_ops_url();
+    eventually("the first leads", async || {
+        leads(&shop, &first).await.filter(|leads| *leads)
+    })
+    .await;
+    let second = Second::beside(&shop);
+    let standing_by = async || leads(&shop, &second.ops_url).await.filter(|leads| !leads);
+    eventually("the second stands by", standing_by).await;
+
+    shop.system.pause(Process::CommandApi).unwrap();
+    eventually("the second leads", async || {
+        leads(&shop, &second.ops_url).await.filter(|leads| *leads)
+    })
+    .await;
+    let order = shop
+        .http()
+        .post(format!("{}/api/v1/orders", second.url))
+        .bearer_auth(&shop.tokens.customer)
+        .header("Idempotency-Key", "k")
+        .json(&shop.order());
+    let placed: Value = order.send().await.unwrap().json().await.unwrap();
+    let (order_id, position) = (
+        placed["order_id"].as_str().unwrap(),
+        placed["position"].as_u64().unwrap(),
+    );
+    let client = async_nats::connect(shop.system.servers().nats().url())
+        .await
+        .unwrap();
+    let context = jetstream::new(client);
+    let stream_last = async || {
+        Some(
+            context
+                .get_stream(shop.system.stream())
+                .await
+                .ok()?
+                .cached_info()
+                .state
+                .last_sequence,
+        )
+    };
+    eventually("the second publishes", async || {
+        stream_last().await.filter(|last| *last >= position)
+    })
+    .await;
+
+    // The old leader wakes up in the middle of its term: it learns that it is over, and what it sends is refused.
+    shop.system.resume(Process::CommandApi).unwrap();
+    eventually("the first stands by", async || {
+        leads(&shop, &first).await.filter(|leads| !leads)
+    })
+    .await;
+    let redirect_url = placed["payment"]["redirect_url"].as_str().unwrap();
+    let approve = shop
+        .http()
+        .post(format!("{redirect_url}/approve"))
+        .header("Accept", "application/json");
+    assert_eq!(approve.send().await.unwrap().status(), 200);
+    shop.order_with_status(order_id, "fulfilled").await;
+    assert_eq!(shop.licenses_of(order_id).await.len(), 1);
+    let payment = eventually("the payment is captured", async || {
+        let payment = shop.payment(order_id).await;
+        (payment["captured_ore"] == 42_000).then_some(payment)
+    })
+    .await;
+    assert_eq!(payment["captures"], 1, "{payment}");
+    shop.close().await;
+}
