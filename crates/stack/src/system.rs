@@ -81,6 +81,11 @@ impl System {
         Self::for_test(Arc::new(Servers::temporary().await?), true, options).await
     }
 
+    /// On servers that the caller started and stops, with databases and a stream of its own.
+    pub async fn on_servers(servers: Arc<Servers>, options: Options) -> anyhow::Result<Self> {
+        Self::for_test(servers, false, options).await
+    }
+
     async fn for_test(servers: Arc<Servers>, owns_servers: bool, options: Options) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let databases = Databases::fresh(servers.postgres().url()).await?;

@@ -1,0 +1,93 @@
+//! Our own log, through the executor as command-api uses it: keys, outcomes, the head, everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use envelope::Metadata;
+use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Log};
+use futures_util::FutureExt as _;
+use uuid::Uuid;
+
+use crate::account::{Account, Command, payload};
+use crate::contender::Contender;
+use crate::measure::closed_loop;
+use crate::server::{Bench, connect, pool};
+
+const US: &str = "bilsportlisens";
+
+/// A log with nothing in it.
+pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)> {
+    let url = bench.database("ours").await?;
+    event_store::migrate(&url).await?;
+    let (appender, _) = Appender::start(&url, AppenderOptions::default())?;
+    Ok((Executor::new(Log::new(pool(&url, 8)?), appender), url))
+}
+
+/// A command that creates its aggregate.
+pub(crate) fn creating(executor: &Executor, in_flight: usize, warm_up: Duration, length: Duration) -> Contender {
+    let executor = executor.clone();
+    Contender::new(US, format!("creating command, {in_flight} in flight"), move || {
+        let executor = executor.clone();
+        closed_loop(in_flight, warm_up, length, move |_| {
+            let executor = executor.clone();
+            async move { command(&executor, Uuid::now_v7(), Command::Open).await }
+        })
+        .boxed()
+    })
+}
+
+/// A command on an aggregate of ten events.
+pub(crate) fn on_ten(
+    executor: &Executor,
+    accounts: &Arc<Vec<Uuid>>,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Contender {
+    let (executor, accounts) = (executor.clone(), Arc::clone(accounts));
+    let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    Contender::new(US, format!("command on 10 events, {in_flight} in flight"), move || {
+        let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
+        closed_loop(in_flight, warm_up, length, move |_| {
+            let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
+            async move {
+                let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
+            }
+        })
+        .boxed()
+    })
+}
+
+async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> anyhow::Result<()> {
+    let call = Call {
+        aggregate_id,
+        command,
+        key: IdempotencyKey {
+            scope: "bench".into(),
+            key: Uuid::now_v7().to_string(),
+            request_hash: vec![7; 32],
+        },
+        metadata: Metadata {
+            request_id: Some(aggregate_id.to_string()),
+            ..Metadata::default()
+        },
+        expected_version: None,
+        creates: matches!(command, Command::Open),
+    };
+    executor
+        .execute::<Account>(call, |_, version| serde_json::json!({ "version": version }))
+        .await?;
+    Ok(())
+}
+
+/// Adds so many accounts of ten events, as commands would have.
+pub(crate) async fn fill(url: &str, count: usize) -> anyhow::Result<Arc<Vec<Uuid>>> {
+    let accounts: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+    let client = connect(url).await?;
+    client
+        .execute(include_str!("sql/fill_ours.sql"), &[&accounts, &payload(1)?])
+        .await?;
+    client.batch_execute("vacuum analyze events").await?;
+    Ok(Arc::new(accounts))
+}
