@@ -81,6 +81,9 @@ pub(crate) struct ServeOptions {
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
+    /// Events after which an aggregate gets a new snapshot; 0 for none
+    #[arg(long, env = "SNAPSHOT_EVERY", default_value_t = 100, value_name = "EVENTS")]
+    pub(crate) snapshot_every: u64,
 }
 
 #[derive(Args)]

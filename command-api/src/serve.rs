@@ -8,7 +8,9 @@ use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
-use event_store::{Appender, AppenderOptions, Error, Executor, Lease, Log, Tasks};
+use event_store::{
+    Appender, AppenderOptions, Error, Executor, Lease, Loader, LoaderOptions, Log, SnapshotOptions, Tasks,
+};
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
@@ -84,8 +86,14 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let listener = bind(options.listen).await?;
 
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
+    let loader = Loader::start(url, LoaderOptions::default())?;
+    let snapshots = SnapshotOptions {
+        every: options.snapshot_every,
+        shape: domain::SHAPE.into(),
+    };
+    let executor = Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots);
     let shop = Shop {
-        executor: Executor::new(Log::new(pool.clone()), appender),
+        executor,
         provider: Arc::new(provider),
         tasks: Tasks::new(pool.clone(), process::PROCESS),
         planned: Arc::new(Notify::new()),

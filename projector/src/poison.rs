@@ -26,8 +26,8 @@ pub(crate) enum Reason {
 
 /// Applies one event to the rows in memory.
 pub(crate) fn apply(fold: &mut Fold, recorded: &RecordedEvent) -> Result<(), Reason> {
-    let event = Event::decode(recorded)?;
-    Ok(fold.apply(recorded, event)?)
+    let events = Event::read(recorded)?;
+    Ok(fold.apply(recorded, events)?)
 }
 
 /// Whether the database refused a row for what is in it, and would again; said without that. Anything else (lost

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use envelope::{EventPayload as _, Position, RecordedEvent};
+use envelope::{Position, RecordedEvent};
 use event_bus::{Feed, FeedOptions, StreamConfig};
 use event_store::{Log, NewTask};
-use events::{OrderEvent, OrderPlaced, aggregate_type};
+use events::{Event, OrderEvent, aggregate_type};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,7 @@ async fn plan_from_checkpoint(
     loop {
         let events = feed.next_batch(BATCH, term).await?;
         let last = feed.last();
-        let tasks: Vec<NewTask> = events.iter().filter_map(task).collect();
+        let tasks: Vec<NewTask> = events.iter().flat_map(tasks).collect();
         let planned = !tasks.is_empty();
         if !shop.tasks.plan(done, last, tasks).await? {
             return Err("another instance plans too".into());
@@ -73,35 +73,60 @@ async fn plan_from_checkpoint(
 }
 
 /// What an event asks for, if anything.
-fn task(event: &RecordedEvent) -> Option<NewTask> {
-    if event.aggregate_type != aggregate_type::ORDER {
-        return None;
+fn tasks(recorded: &RecordedEvent) -> Vec<NewTask> {
+    if recorded.aggregate_type != aggregate_type::ORDER {
+        return Vec::new();
     }
-    let (kind, due_at) = match event.event_type.as_str() {
-        "OrderPlaced" => (SETTLE, first_look(event)),
-        "OrderPaid" => (FULFILL, event.recorded_at),
-        "OrderFulfilled" => (CAPTURE, event.recorded_at),
-        "RefundRequested" => (REFUND, event.recorded_at),
-        "OrderExpired" | "OrderCancelled" => (SETTLE, event.recorded_at + LAST_LOOK),
-        _ => return None,
+    let due: Vec<_> = match Event::read(recorded) {
+        Ok(events) => events
+            .iter()
+            .filter_map(|event| due(recorded.recorded_at, event))
+            .collect(),
+        // By its name, at once: the task then fails visibly until a build that can read it does it, and holds up
+        // nobody else.
+        Err(error) => {
+            tracing::error!(position = recorded.position.get(), error = %error, "an event of an order can't be read");
+            named(&recorded.event_type)
+                .map(|kind| (kind, recorded.recorded_at))
+                .into_iter()
+                .collect()
+        }
     };
-    Some(NewTask {
-        aggregate_id: event.aggregate_id,
+    let task = |(kind, due_at)| NewTask {
+        aggregate_id: recorded.aggregate_id,
         kind,
         due_at,
-        position: event.position,
-        request_id: event.metadata.request_id.clone(),
-        correlation_id: event.metadata.correlation_id.clone(),
-    })
+        position: recorded.position,
+        request_id: recorded.metadata.request_id.clone(),
+        correlation_id: recorded.metadata.correlation_id.clone(),
+    };
+    due.into_iter().map(task).collect()
 }
 
-/// When an order's payment is asked about for the first time. An order that can't be read is looked at at once: the
-/// task then fails visibly, and holds up nobody else.
-fn first_look(event: &RecordedEvent) -> DateTime<Utc> {
-    match OrderEvent::decode(&event.event_type, &event.event_version, &event.payload) {
-        Ok(OrderEvent::OrderPlaced(OrderPlaced { expires_at, .. })) => {
-            super::settle::next_look(event.recorded_at, event.recorded_at, expires_at)
+/// What to do because of an event that was recorded at `at`, and when.
+fn due(at: DateTime<Utc>, event: &Event) -> Option<(&'static str, DateTime<Utc>)> {
+    let Event::Order(event) = event else { return None };
+    match event {
+        OrderEvent::OrderPlaced(placed) => {
+            Some((SETTLE, super::settle::next_look(at, at, placed.expires_at)))
         }
-        _ => event.recorded_at,
+        OrderEvent::OrderPaid(_) => Some((FULFILL, at)),
+        OrderEvent::OrderFulfilled(_) => Some((CAPTURE, at)),
+        OrderEvent::RefundRequested(_) => Some((REFUND, at)),
+        OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => Some((SETTLE, at + LAST_LOOK)),
+        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentCaptured(_) | OrderEvent::OrderRefunded(_) => {
+            None
+        }
+    }
+}
+
+/// What an event with this name has always asked for.
+fn named(event_type: &str) -> Option<&'static str> {
+    match event_type {
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => Some(SETTLE),
+        "OrderPaid" => Some(FULFILL),
+        "OrderFulfilled" => Some(CAPTURE),
+        "RefundRequested" => Some(REFUND),
+        _ => None,
     }
 }

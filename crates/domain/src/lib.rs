@@ -21,3 +21,7 @@ pub use order::{
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};
+
+/// Names what the aggregates look like and how they apply their events: another one whenever the text of this crate, of
+/// the events or of the envelope changes, so that a snapshot is never read by rules that might have made another.
+pub const SHAPE: &str = env!("AGGREGATES_SHAPE");

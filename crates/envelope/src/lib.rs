@@ -9,6 +9,7 @@ mod payload;
 mod personal;
 mod position;
 mod recorded;
+mod upcast;
 
 pub use log::{LogError, LogHead, LogReader};
 pub use partition::{PARTITIONS, partition, subject};
@@ -16,3 +17,4 @@ pub use payload::{DecodeError, EventPayload};
 pub use personal::Personal;
 pub use position::Position;
 pub use recorded::{Metadata, RecordedEvent};
+pub use upcast::{Facts, Merger, Run, Upcasted, Upcaster};

@@ -2,8 +2,16 @@
 
 use serde_json::value::RawValue;
 
+use crate::upcast::{Facts, Merger, Upcaster, read};
+
 /// An event that the log can keep: named, versioned, and JSON.
 pub trait EventPayload: Sized {
+    /// What became of versions that are no longer written, by type and version.
+    const UPCASTERS: &'static [Upcaster] = &[];
+
+    /// Which events became one with their successor in the aggregate.
+    const MERGERS: &'static [Merger] = &[];
+
     /// What happened, for example `OrderPlaced`: one token, no dots or spaces.
     fn event_type(&self) -> &'static str;
 
@@ -13,8 +21,19 @@ pub trait EventPayload: Sized {
     /// The payload as JSON.
     fn encode(&self) -> Result<Box<RawValue>, serde_json::Error>;
 
-    /// The event from what the log kept.
-    fn decode(event_type: &str, event_version: &str, payload: &RawValue) -> Result<Self, DecodeError>;
+    /// The event from JSON in the type and version that this build writes.
+    fn decode(event_type: &str, event_version: &str, payload: &str) -> Result<Self, DecodeError>;
+
+    /// What a recorded event is to this build on its own, for readers that follow many aggregates: most often one
+    /// event; none if it was dropped, several if it was split. Who reads one aggregate's whole run uses [`crate::Run`].
+    fn read(event_type: &str, event_version: &str, payload: &str) -> Result<Vec<Self>, DecodeError> {
+        let mut events = Vec::with_capacity(1);
+        read(
+            &Facts::recorded(event_type, event_version, payload),
+            &mut |event| events.push(event),
+        )?;
+        Ok(events)
+    }
 }
 
 /// Why a payload could not be read. Says where, never what stood there: it may be personal data.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use cqrs_es::persist::PersistenceError;
 use cqrs_es::{Aggregate, AggregateContext, AggregateError, EventEnvelope, EventStore};
-use envelope::{EventPayload, Metadata};
+use envelope::{EventPayload, Facts, Metadata, Run};
 use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey};
@@ -40,17 +40,19 @@ where
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         let id = parse(aggregate_id)?;
         let recorded = self.log().load(A::TYPE, id, 0).await.map_err(unexpected)?;
-        recorded
-            .iter()
-            .map(|event| {
-                let payload = A::Event::decode(&event.event_type, &event.event_version, &event.payload);
-                envelope(
-                    id,
-                    event.sequence,
-                    payload.map_err(Error::from).map_err(unexpected)?,
-                    HashMap::new(),
-                )
-            })
+        let (mut run, mut events) = (Run::<A::Event>::default(), Vec::new());
+        let mut sequence = 0;
+        for event in &recorded {
+            let facts = Facts::recorded(&event.event_type, &event.event_version, event.payload.get());
+            sequence = event.sequence;
+            run.push(facts, |payload| events.push((sequence, payload)))
+                .map_err(|error| unexpected(error.into()))?;
+        }
+        run.finish(|payload| events.push((sequence, payload)))
+            .map_err(|error| unexpected(error.into()))?;
+        events
+            .into_iter()
+            .map(|(sequence, payload)| envelope(id, sequence, payload, HashMap::new()))
             .collect()
     }
 

@@ -1,19 +1,22 @@
 //! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
-use envelope::{EventPayload, Metadata, Position};
+use envelope::{EventPayload, Metadata, Position, Run};
 use metrics::counter;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::append::{Append, Appended, IdempotencyKey, NewEvent};
 use crate::error::{AppendError, Error, ExecuteError};
+use crate::loader::{Ask, Loader};
 use crate::log::Log;
-use crate::metrics::EXECUTE_CONFLICTS_TOTAL;
+use crate::metrics::{EXECUTE_CONFLICTS_TOTAL, SNAPSHOTS_TOTAL};
+use crate::snapshots::{SnapshotOptions, Snapshots, Taken};
 use crate::writer::Appender;
 
 /// How often a command is tried when its aggregate keeps changing.
@@ -23,7 +26,9 @@ const ATTEMPTS: usize = 6;
 #[derive(Clone)]
 pub struct Executor {
     log: Log,
+    loader: Loader,
     appender: Appender,
+    snapshots: Option<Snapshots>,
 }
 
 /// One command and what goes with it.
@@ -54,6 +59,29 @@ pub struct Loaded<A> {
     pub correlation_id: Option<String>,
 }
 
+/// An aggregate as loaded, and what a snapshot of it needs to know.
+struct Replayed<A> {
+    loaded: Loaded<A>,
+    /// Sequence of the snapshot that the load began with; 0 without one.
+    snapshot_at: u64,
+    /// The log's epoch, if it was asked.
+    epoch: Option<Uuid>,
+}
+
+impl<A: Default> Default for Replayed<A> {
+    fn default() -> Self {
+        Self {
+            loaded: Loaded {
+                aggregate: A::default(),
+                version: 0,
+                correlation_id: None,
+            },
+            snapshot_at: 0,
+            epoch: None,
+        }
+    }
+}
+
 /// What an accepted command answers, now and whenever its key is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -79,9 +107,22 @@ impl Answer {
 }
 
 impl Executor {
-    /// An executor that reads from `log` and writes through `appender`: the same database.
-    pub const fn new(log: Log, appender: Appender) -> Self {
-        Self { log, appender }
+    /// An executor that reads stored answers from `log`, loads through `loader` and writes through `appender`: the same
+    /// database.
+    pub const fn new(log: Log, loader: Loader, appender: Appender) -> Self {
+        Self {
+            log,
+            loader,
+            appender,
+            snapshots: None,
+        }
+    }
+
+    /// Takes snapshots after commits and begins loads with them.
+    #[must_use]
+    pub fn with_snapshots(mut self, options: SnapshotOptions) -> Self {
+        self.snapshots = (options.every > 0).then(|| Snapshots::start(self.log.pool().clone(), options));
+        self
     }
 
     /// The log it reads from.
@@ -99,23 +140,74 @@ impl Executor {
         A: Aggregate,
         A::Event: EventPayload,
     {
-        let mut loaded = Loaded {
-            aggregate: A::default(),
-            version: 0,
-            correlation_id: None,
-        };
-        for event in self.log.load(A::TYPE, aggregate_id, 0).await? {
-            loaded.aggregate.apply(A::Event::decode(
-                &event.event_type,
-                &event.event_version,
-                &event.payload,
-            )?);
-            loaded.version = event.sequence;
-            if event.sequence == 1 {
-                loaded.correlation_id = event.metadata.correlation_id;
+        Ok(self.replay::<A>(aggregate_id).await?.loaded)
+    }
+
+    async fn replay<A>(&self, aggregate_id: Uuid) -> Result<Replayed<A>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        if let Some(snapshots) = &self.snapshots {
+            let shape = Some(Arc::clone(&snapshots.shape));
+            if let Some(replayed) = self.replay_after(aggregate_id, shape).await? {
+                return Ok(replayed);
             }
         }
-        Ok(loaded)
+        let replayed = self.replay_after(aggregate_id, None).await?;
+        replayed.ok_or_else(|| Error::Broken("a snapshot came that nobody asked for".into()))
+    }
+
+    /// Page by page. `None` if there was a snapshot that can't be read.
+    async fn replay_after<A>(
+        &self,
+        aggregate_id: Uuid,
+        mut shape: Option<Arc<str>>,
+    ) -> Result<Option<Replayed<A>>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        let (mut replayed, mut run) = (Replayed::<A>::default(), Run::<A::Event>::default());
+        loop {
+            let Replayed {
+                loaded,
+                snapshot_at,
+                epoch,
+            } = &mut replayed;
+            let ask = Ask {
+                aggregate_type: A::TYPE,
+                aggregate_id,
+                after: loaded.version,
+                shape: shape.take(),
+            };
+            let page = self.loader.page(ask).await?;
+            if let Some(snapshot) = page.snapshot()? {
+                let Ok(aggregate) = serde_json::from_str(snapshot.state) else {
+                    counter!(SNAPSHOTS_TOTAL, "outcome" => "unreadable").increment(1);
+                    return Ok(None);
+                };
+                counter!(SNAPSHOTS_TOTAL, "outcome" => "used").increment(1);
+                *loaded = Loaded {
+                    aggregate,
+                    version: snapshot.sequence,
+                    correlation_id: snapshot.correlation_id.map(str::to_owned),
+                };
+                *snapshot_at = snapshot.sequence;
+            }
+            *epoch = Some(page.epoch()?);
+            for event in page.events()? {
+                run.push(event.facts, |event| loaded.aggregate.apply(event))?;
+                loaded.version = event.sequence;
+                if event.sequence == 1 {
+                    loaded.correlation_id = event.correlation_id.map(str::to_owned);
+                }
+            }
+            if !page.is_full()? {
+                run.finish(|event| loaded.aggregate.apply(event))?;
+                return Ok(Some(replayed));
+            }
+        }
     }
 
     /// The answer kept for `key`, if a command with it was accepted before.
@@ -137,7 +229,7 @@ impl Executor {
         respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
     ) -> Result<Answer, ExecuteError<A::Error>>
     where
-        A: Aggregate<Services = ()>,
+        A: Aggregate<Services = ()> + 'static,
         A::Command: Clone + Send + Sync,
         A::Event: EventPayload,
     {
@@ -148,15 +240,16 @@ impl Executor {
             .without_max_times()
             .build();
         for attempt in 0..ATTEMPTS {
-            let mut loaded = if call.creates && attempt == 0 {
-                Loaded {
-                    aggregate: A::default(),
-                    version: 0,
-                    correlation_id: None,
-                }
+            let replayed = if call.creates && attempt == 0 {
+                Replayed::default()
             } else {
-                self.load::<A>(call.aggregate_id).await?
+                self.replay::<A>(call.aggregate_id).await?
             };
+            let Replayed {
+                mut loaded,
+                snapshot_at,
+                epoch,
+            } = replayed;
             if let Some(expected) = call.expected_version
                 && expected != loaded.version
             {
@@ -188,6 +281,13 @@ impl Executor {
                     response,
                     replayed,
                 }) => {
+                    if let Some(epoch) = epoch
+                        && !replayed
+                        && version > loaded.version
+                    {
+                        loaded.version = version;
+                        self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, position, epoch);
+                    }
                     return Ok(Answer::render(&response, position, replayed));
                 }
                 Err(AppendError::Conflict) => counter!(EXECUTE_CONFLICTS_TOTAL).increment(1),
@@ -196,6 +296,29 @@ impl Executor {
             tokio::time::sleep(backoff.next().unwrap_or_default()).await;
         }
         Err(ExecuteError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// Offers the aggregate as it became by the command whose last event is at `position`.
+    fn offer_snapshot<A: Aggregate + 'static>(
+        &self,
+        aggregate_id: Uuid,
+        loaded: Loaded<A>,
+        snapshot_at: u64,
+        position: Position,
+        epoch: Uuid,
+    ) {
+        if let Some(snapshots) = &self.snapshots
+            && snapshots.is_due(loaded.version, snapshot_at)
+        {
+            snapshots.take(Taken {
+                aggregate: loaded.aggregate,
+                aggregate_id,
+                sequence: loaded.version,
+                position,
+                epoch,
+                correlation_id: loaded.correlation_id,
+            });
+        }
     }
 
     /// A command that is refused now may have been accepted before: then its key has the answer.

@@ -7,7 +7,8 @@
 //! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
 //! - [`seal`] makes a change of what was written visible.
 //! - [`Lease`] lets one of several instances lead.
-//! - [`Executor`] runs cqrs-es aggregates on the two: load, handle, append, retry on a conflict.
+//! - [`Loader`] loads aggregates for [`Executor`]: as with writing, whatever loads are waiting go as one statement.
+//! - [`Executor`] runs cqrs-es aggregates on them: load, handle, append, retry on a conflict; snapshots if wanted.
 //!
 //! Knows nothing of what the events mean.
 
@@ -17,10 +18,13 @@ mod error;
 mod executor;
 mod lease;
 mod listen;
+mod loader;
 mod log;
 pub mod metrics;
 mod schema;
 pub mod seal;
+mod snapshots;
+mod stream;
 mod tasks;
 mod writer;
 
@@ -30,7 +34,9 @@ pub use error::{AppendError, Error, ExecuteError};
 pub use executor::{Answer, Call, Executor, Loaded};
 pub use lease::Lease;
 pub use listen::listen;
+pub use loader::{Loader, LoaderOptions};
 pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};
+pub use snapshots::SnapshotOptions;
 pub use tasks::{Backlog, NewTask, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};

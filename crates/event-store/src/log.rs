@@ -1,6 +1,5 @@
 //! Reading the log.
 
-use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, Pool};
 use envelope::{LogError, LogHead, LogReader, Position, RecordedEvent};
 use serde_json::value::RawValue;
@@ -47,13 +46,12 @@ impl Log {
 
     /// At most `limit` events after `after`, in order and without a gap: an empty answer means that there are none.
     pub async fn read_after(&self, after: Position, limit: u32) -> Result<Vec<RecordedEvent>, Error> {
-        let rows = self
-            .query(
+        let events = self
+            .events(
                 include_str!("sql/read_after.sql"),
                 &[&after.to_sql(), &i64::from(limit)],
             )
             .await?;
-        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
         let mut due = after;
         for event in &events {
             due = due.next();
@@ -67,21 +65,28 @@ impl Log {
         Ok(events)
     }
 
-    /// The events of one aggregate after `after_sequence`, in order.
+    /// All events of one aggregate after `after_sequence`, in order. [`Log::events_of`] takes them bit by bit.
     pub async fn load(
         &self,
         aggregate_type: &str,
         aggregate_id: Uuid,
         after_sequence: u64,
     ) -> Result<Vec<RecordedEvent>, Error> {
+        self.load_up_to(aggregate_type, aggregate_id, after_sequence, i64::MAX)
+            .await
+    }
+
+    /// The next events of one aggregate, at most `limit`.
+    pub(crate) async fn load_up_to(
+        &self,
+        aggregate_type: &str,
+        aggregate_id: Uuid,
+        after_sequence: u64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, Error> {
         let after = Position::new(after_sequence).to_sql();
-        let rows = self
-            .query(
-                include_str!("sql/load_stream.sql"),
-                &[&aggregate_type, &aggregate_id, &after],
-            )
-            .await?;
-        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let binds: [&(dyn ToSql + Sync); 4] = [&aggregate_type, &aggregate_id, &after, &limit];
+        let events = self.events(include_str!("sql/load_stream.sql"), &binds).await?;
         for (due, event) in (after_sequence + 1..).zip(&events) {
             if event.sequence != due {
                 return Err(Error::Broken(format!(
@@ -109,13 +114,17 @@ impl Log {
             .transpose()
     }
 
-    /// Position of the last event recorded before `moment`.
-    pub async fn position_before(&self, moment: DateTime<Utc>) -> Result<Position, Error> {
-        let rows = self
-            .query(include_str!("sql/position_since.sql"), &[&moment])
-            .await?;
-        rows.first()
-            .map_or(Ok(Position::START), |row| Ok(Position::from_sql(row.try_get(0)?)))
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The events that a statement with the columns of `read_after.sql` gives.
+    pub(crate) async fn events(
+        &self,
+        sql: &str,
+        binds: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        self.query(sql, binds).await?.iter().map(recorded).collect()
     }
 
     async fn query(&self, sql: &str, binds: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {

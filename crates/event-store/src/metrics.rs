@@ -14,6 +14,18 @@ pub const APPEND_QUEUE: &str = "bilsport_log_append_queue";
 pub const APPEND_CHECKED_TOTAL: &str = "bilsport_log_append_checked_total";
 /// Batches sent again, by `reason`: passing, unknown, single.
 pub const APPEND_RETRIES_TOTAL: &str = "bilsport_log_append_retries_total";
+/// Loads in one batch.
+pub const LOAD_BATCH_SIZE: &str = "bilsport_log_load_batch_size";
+/// Seconds until one batch of loads was answered.
+pub const LOAD_SECONDS: &str = "bilsport_log_load_seconds";
+/// Loads by `outcome`: loaded, unavailable.
+pub const LOAD_TOTAL: &str = "bilsport_log_load_total";
+/// Loads waiting for a batch.
+pub const LOAD_QUEUE: &str = "bilsport_log_load_queue";
+/// Batches of loads asked again, by `reason`: unreachable, single.
+pub const LOAD_RETRIES_TOTAL: &str = "bilsport_log_load_retries_total";
+/// Snapshots by `outcome`: used, unreadable; written, dropped because too many waited, failed.
+pub const SNAPSHOTS_TOTAL: &str = "bilsport_log_snapshots_total";
 /// Commands tried again because their aggregate changed meanwhile.
 pub const EXECUTE_CONFLICTS_TOTAL: &str = "bilsport_log_execute_conflicts_total";
 /// Position of the last sealed event.
@@ -38,6 +50,12 @@ pub fn describe() {
         "Batches that went through the checked path."
     );
     describe_counter!(APPEND_RETRIES_TOTAL, "Batches sent again, by reason.");
+    describe_histogram!(LOAD_BATCH_SIZE, Unit::Count, "Loads in one batch.");
+    describe_histogram!(LOAD_SECONDS, Unit::Seconds, "Duration of one batch of loads.");
+    describe_counter!(LOAD_TOTAL, "Loads by outcome.");
+    describe_gauge!(LOAD_QUEUE, "Loads waiting for a batch.");
+    describe_counter!(LOAD_RETRIES_TOTAL, "Batches of loads asked again, by reason.");
+    describe_counter!(SNAPSHOTS_TOTAL, "Snapshots by outcome.");
     describe_counter!(EXECUTE_CONFLICTS_TOTAL, "Commands tried again after a conflict.");
     describe_gauge!(SEALED_POSITION, "Position of the last sealed event.");
     describe_histogram!(SEAL_SECONDS, Unit::Seconds, "Duration of sealing one range.");
@@ -55,6 +73,15 @@ pub fn describe() {
     }
     for reason in ["passing", "unknown", "single"] {
         counter!(APPEND_RETRIES_TOTAL, "reason" => reason).increment(0);
+    }
+    for outcome in ["loaded", "unavailable"] {
+        counter!(LOAD_TOTAL, "outcome" => outcome).increment(0);
+    }
+    for reason in ["unreachable", "single"] {
+        counter!(LOAD_RETRIES_TOTAL, "reason" => reason).increment(0);
+    }
+    for outcome in ["used", "unreadable", "written", "dropped", "failed"] {
+        counter!(SNAPSHOTS_TOTAL, "outcome" => outcome).increment(0);
     }
     counter!(APPEND_CHECKED_TOTAL).increment(0);
     counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);

@@ -11,6 +11,9 @@ macro_rules! events {
         }
 
         impl envelope::EventPayload for $name {
+            const UPCASTERS: &'static [envelope::Upcaster] = crate::upcast::UPCASTERS;
+            const MERGERS: &'static [envelope::Merger] = crate::upcast::MERGERS;
+
             fn event_type(&self) -> &'static str {
                 match self { $(Self::$variant(_) => stringify!($variant),)+ }
             }
@@ -26,10 +29,10 @@ macro_rules! events {
             fn decode(
                 event_type: &str,
                 event_version: &str,
-                payload: &serde_json::value::RawValue,
+                payload: &str,
             ) -> Result<Self, envelope::DecodeError> {
                 match (event_type, event_version) {
-                    $((stringify!($variant), $version) => serde_json::from_str(payload.get())
+                    $((stringify!($variant), $version) => serde_json::from_str(payload)
                         .map(Self::$variant)
                         .map_err(|error| envelope::DecodeError::malformed(event_type, event_version, &error)),)+
                     _ => Err(envelope::DecodeError::unknown(event_type, event_version)),

@@ -10,6 +10,7 @@ mod license_type;
 mod order;
 mod person;
 mod schema;
+mod upcast;
 
 pub use club::{ClubEvent, ClubRegistered};
 pub use license::{LicenseEvent, LicenseIssued};
@@ -55,21 +56,28 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event that `recorded` holds.
-    pub fn decode(recorded: &RecordedEvent) -> Result<Self, DecodeError> {
-        let (name, version, payload) = (
-            recorded.event_type.as_str(),
-            recorded.event_version.as_str(),
-            &*recorded.payload,
-        );
+    /// What `recorded` is to this build: most often one event; none if it was dropped, several if it was split.
+    ///
+    /// The one way from a recorded event to its meaning for whoever follows the whole log. Events that became one with
+    /// their successor are seen apart here: only an aggregate's own replay sees two events at once.
+    pub fn read(recorded: &RecordedEvent) -> Result<Vec<Self>, DecodeError> {
+        fn of<E: EventPayload>(
+            recorded: &RecordedEvent,
+            event: impl Fn(E) -> Event,
+        ) -> Result<Vec<Event>, DecodeError> {
+            let (name, version) = (&recorded.event_type, &recorded.event_version);
+            let read = E::read(name, version, recorded.payload.get())?;
+            Ok(read.into_iter().map(event).collect())
+        }
         match recorded.aggregate_type.as_str() {
-            aggregate_type::ORDER => OrderEvent::decode(name, version, payload).map(Self::Order),
-            aggregate_type::LICENSE => LicenseEvent::decode(name, version, payload).map(Self::License),
-            aggregate_type::LICENSE_TYPE => {
-                LicenseTypeEvent::decode(name, version, payload).map(Self::LicenseType)
-            }
-            aggregate_type::CLUB => ClubEvent::decode(name, version, payload).map(Self::Club),
-            _ => Err(DecodeError::unknown(name, version)),
+            aggregate_type::ORDER => of(recorded, Self::Order),
+            aggregate_type::LICENSE => of(recorded, Self::License),
+            aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
+            aggregate_type::CLUB => of(recorded, Self::Club),
+            _ => Err(DecodeError::unknown(
+                &recorded.event_type,
+                &recorded.event_version,
+            )),
         }
     }
 }

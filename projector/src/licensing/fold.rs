@@ -11,7 +11,7 @@ use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Misfit, clubs, license_types, licenses, orders};
+use super::{Misfit, clubs, license_types, licenses, orders, stamp};
 
 /// The rows that a run of events touches.
 #[derive(Default)]
@@ -43,21 +43,29 @@ impl Fold {
         })
     }
 
-    /// Applies one event to its row, in memory. After a misfit the row is as before.
-    pub fn apply(&mut self, recorded: &RecordedEvent, event: Event) -> Result<(), Misfit> {
-        match event {
-            Event::Order(event) => self
-                .orders
-                .apply(recorded, |row| orders::apply(row, recorded, event)),
-            Event::License(event) => self
-                .licenses
-                .apply(recorded, |row| licenses::apply(row, recorded, event)),
-            Event::LicenseType(event) => self
-                .license_types
-                .apply(recorded, |row| license_types::apply(row, recorded, event)),
-            Event::Club(event) => self
-                .clubs
-                .apply(recorded, |row| clubs::apply(row, recorded, event)),
+    /// Applies to its row, in memory, what one recorded event is read as. After a misfit the row is as before.
+    pub fn apply(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
+                Event::Order(event) => orders::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
+                Event::License(event) => licenses::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE_TYPE => {
+                self.license_types
+                    .apply(recorded, events, |row, event| match event {
+                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
+            }
+            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
+                Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            _ => Err(Misfit::NoRow),
         }
     }
 
@@ -103,7 +111,8 @@ impl<R: Row> Table<R> {
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
-        change: impl FnOnce(&mut Option<R>) -> Result<(), Misfit>,
+        events: Vec<Event>,
+        mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
     ) -> Result<(), Misfit> {
         let row = self.rows.entry(recorded.aggregate_id).or_default();
         if row
@@ -112,8 +121,22 @@ impl<R: Row> Table<R> {
         {
             return Ok(());
         }
-        change(row)?;
-        self.changed.insert(recorded.aggregate_id);
+        // All of an event that was split, or nothing of it.
+        let before = (events.len() > 1).then(|| row.clone());
+        for event in events {
+            if let Err(misfit) = change(row, event) {
+                if let Some(before) = before {
+                    *row = before;
+                }
+                return Err(misfit);
+            }
+        }
+        // Also for an event that was dropped: the aggregate's version is past it.
+        if let Some(row) = row {
+            let (version, position) = stamp(recorded);
+            row.stamp(version, position);
+            self.changed.insert(recorded.aggregate_id);
+        }
         Ok(())
     }
 

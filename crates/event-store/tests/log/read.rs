@@ -1,10 +1,12 @@
 //! What the log promises to those who read, and the schema it lives in.
 
 use std::path::Path;
+use std::pin::pin;
 
 use crate::support::{TestLog, append, empty_database, eventually, key, pool};
-use envelope::Position;
+use envelope::{Position, RecordedEvent};
 use event_store::{AppenderOptions, Error};
+use futures_util::TryStreamExt as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -63,29 +65,102 @@ async fn a_hole_in_the_log_is_an_error_and_never_skipped() {
 }
 
 #[tokio::test]
-async fn a_position_is_found_by_time() {
-    let (test, _) = with_events(9).await;
-    let events = test.log.read_after(Position::START, 10).await.unwrap();
-    assert_eq!(
-        test.log.position_before(events[0].recorded_at).await.unwrap(),
-        Position::START
-    );
-    for event in &events[1..] {
-        let expected = events
-            .iter()
-            .filter(|other| other.recorded_at < event.recorded_at)
-            .count() as u64;
-        assert_eq!(
-            test.log.position_before(event.recorded_at).await.unwrap().get(),
-            expected
-        );
+async fn streams_give_everything_in_order_however_long() {
+    let test = TestLog::new().await;
+    let ids = [Uuid::now_v7(), Uuid::now_v7()];
+    let appender = test.appender(AppenderOptions::default());
+    // Two aggregates and two types, interleaved; more than two pages of each.
+    for batch in 0..4_u64 {
+        let mut command = append(key(batch.to_string()), ids[0], 1);
+        command.events = (0..600_u64)
+            .map(|n| {
+                let number = batch * 600 + n;
+                let mut event = append(key("-"), ids[usize::from(number % 2 == 1)], number / 2 + 1)
+                    .events
+                    .remove(0);
+                event.event_type = if number % 3 == 0 { "Third" } else { "Counted" };
+                event
+            })
+            .collect();
+        appender.append(command).await.unwrap();
     }
-    let later = events[8].recorded_at + chrono::TimeDelta::seconds(1);
-    assert_eq!(test.log.position_before(later).await.unwrap(), Position::new(9));
-    assert_eq!(
-        TestLog::new().await.log.position_before(later).await.unwrap(),
-        Position::START
-    );
+    let all: Vec<RecordedEvent> = test
+        .log
+        .events_after(Position::START)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(all, test.log.read_after(Position::START, 5000).await.unwrap());
+    assert_eq!(all.len(), 2400);
+    let tail: Vec<RecordedEvent> = test
+        .log
+        .events_after(Position::new(2399))
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(tail, all[2399..]);
+
+    let of: Vec<RecordedEvent> = test
+        .log
+        .events_of("counter", ids[1], 0)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(of, test.log.load("counter", ids[1], 0).await.unwrap());
+    assert_eq!(of.len(), 1200);
+    let later: Vec<RecordedEvent> = test
+        .log
+        .events_of("counter", ids[1], 700)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(later, of[700..]);
+
+    let third: Vec<RecordedEvent> = test
+        .log
+        .events_of_types(&["Third"], Position::START)
+        .try_collect()
+        .await
+        .unwrap();
+    let expected: Vec<RecordedEvent> = all
+        .iter()
+        .filter(|event| event.event_type == "Third")
+        .cloned()
+        .collect();
+    assert_eq!(third, expected);
+    assert_eq!(third.len(), 800);
+    let both: Vec<RecordedEvent> = test
+        .log
+        .events_of_types(&["Third", "Counted"], Position::new(10))
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(both, all[10..]);
+    let none: Vec<RecordedEvent> = test
+        .log
+        .events_of_types(&["Never"], Position::START)
+        .try_collect()
+        .await
+        .unwrap();
+    assert!(none.is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_of_types_ends_where_the_log_ended_when_it_began() {
+    let (test, id) = with_events(3).await;
+    let appender = test.appender(AppenderOptions::default());
+    let mut stream = pin!(test.log.events_of_types(&["Counted"], Position::START));
+    let mut positions = Vec::new();
+    while let Some(event) = stream.try_next().await.unwrap() {
+        positions.push(event.position.get());
+        // Every event read leads to another one: without an end this would go on for ever.
+        let sequence = 3 + positions.len() as u64;
+        appender
+            .append(append(key(format!("more-{sequence}")), id, sequence))
+            .await
+            .unwrap();
+    }
+    assert_eq!(positions, [1, 2, 3]);
 }
 
 #[tokio::test]
@@ -135,12 +210,12 @@ async fn only_the_schema_of_this_build_is_accepted() {
     );
     // Two at once: one waits for the other.
     let (one, other) = tokio::join!(event_store::migrate(&url), event_store::migrate(&url));
-    assert_eq!(one.unwrap() + other.unwrap(), 5);
+    assert_eq!(one.unwrap() + other.unwrap(), 6);
     event_store::check_schema(&pool).await.unwrap();
     let client = pool.get().await.unwrap();
     client
         .execute(
-            "update event_store_migrations set version = 99 where version = 5",
+            "update event_store_migrations set version = 99 where version = 6",
             &[],
         )
         .await
@@ -152,7 +227,7 @@ async fn only_the_schema_of_this_build_is_accepted() {
         .await
         .unwrap();
     let older = event_store::check_schema(&pool).await.unwrap_err();
-    assert!(older.to_string().contains("this build needs 5"), "{older}");
+    assert!(older.to_string().contains("this build needs 6"), "{older}");
 }
 
 #[tokio::test]
@@ -178,7 +253,7 @@ async fn every_statement_prepares_on_the_migrated_schema() {
         }
         prepared += 1;
     }
-    assert_eq!(prepared, 20);
+    assert_eq!(prepared, 22);
 }
 
 #[tokio::test]
@@ -198,7 +273,7 @@ async fn streams_and_tails_are_read_through_their_indexes() {
         (include_str!("../../src/sql/find_outcome.sql"), "commands_pkey"),
     ] {
         let binds = if sql.contains("$3") {
-            "'counter', gen_random_uuid(), 0"
+            "'counter', gen_random_uuid(), 0, 10"
         } else if sql.contains("scope") {
             "'a', 'b'"
         } else {

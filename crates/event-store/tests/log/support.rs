@@ -7,7 +7,9 @@ use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use deadpool_postgres::{Manager, Pool};
 use envelope::{DecodeError, EventPayload, Metadata};
-use event_store::{Append, Appender, AppenderOptions, Executor, IdempotencyKey, Log, NewEvent};
+use event_store::{
+    Append, Appender, AppenderOptions, Executor, IdempotencyKey, Loader, LoaderOptions, Log, NewEvent,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stack::Databases;
@@ -35,7 +37,15 @@ impl TestLog {
     }
 
     pub(crate) fn executor(&self) -> Executor {
-        Executor::new(self.log.clone(), self.appender(AppenderOptions::default()))
+        Executor::new(
+            self.log.clone(),
+            self.loader(LoaderOptions::default()),
+            self.appender(AppenderOptions::default()),
+        )
+    }
+
+    pub(crate) fn loader(&self, options: LoaderOptions) -> Loader {
+        Loader::start(&self.url, options).unwrap()
     }
 
     /// A connection of the log's owner, for what no part of the product does.
@@ -182,8 +192,8 @@ impl EventPayload for CounterEvent {
         serde_json::value::to_raw_value(&Counted { by: *by })
     }
 
-    fn decode(event_type: &str, event_version: &str, payload: &RawValue) -> Result<Self, DecodeError> {
-        serde_json::from_str::<Counted>(payload.get())
+    fn decode(event_type: &str, event_version: &str, payload: &str) -> Result<Self, DecodeError> {
+        serde_json::from_str::<Counted>(payload)
             .map(|Counted { by }| Self::Counted { by })
             .map_err(|error| DecodeError::malformed(event_type, event_version, &error))
     }

@@ -12,7 +12,7 @@ use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 /// A row of a projected table.
-pub trait Row: Serialize + DeserializeOwned + Send + Sync {
+pub trait Row: Clone + Serialize + DeserializeOwned + Send + Sync {
     /// The statement of [`load`].
     const LOAD: &'static str;
     /// The statement of [`upsert`].
@@ -23,6 +23,9 @@ pub trait Row: Serialize + DeserializeOwned + Send + Sync {
 
     /// Log position of the last event that changed the row.
     fn position(&self) -> i64;
+
+    /// The row is as of this event of its aggregate.
+    fn stamp(&mut self, version: i64, position: i64);
 }
 
 /// The rows of these aggregates, as far as they exist, in any order.
@@ -77,6 +80,10 @@ macro_rules! row {
 
             fn position(&self) -> i64 {
                 self.position
+            }
+
+            fn stamp(&mut self, version: i64, position: i64) {
+                (self.version, self.position) = (version, position);
             }
         }
     };
