@@ -116,8 +116,8 @@ impl EventPayload for Event {
         serde_json::value::to_raw_value(details)
     }
 
-    fn decode(event_type: &str, event_version: &str, payload: &RawValue) -> Result<Self, DecodeError> {
-        let details = serde_json::from_str(payload.get())
+    fn decode(event_type: &str, event_version: &str, payload: &str) -> Result<Self, DecodeError> {
+        let details = serde_json::from_str(payload)
             .map_err(|error| DecodeError::malformed(event_type, event_version, &error))?;
         match event_type {
             "Opened" => Ok(Self::Opened(details)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::Metadata;
-use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Log};
+use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Loader, LoaderOptions, Log};
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 
@@ -20,7 +20,8 @@ pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)
     let url = bench.database("ours").await?;
     event_store::migrate(&url).await?;
     let (appender, _) = Appender::start(&url, AppenderOptions::default())?;
-    Ok((Executor::new(Log::new(pool(&url, 8)?), appender), url))
+    let loader = Loader::start(&url, LoaderOptions::default())?;
+    Ok((Executor::new(Log::new(pool(&url, 8)?), loader, appender), url))
 }
 
 /// A command that creates its aggregate.

@@ -57,7 +57,7 @@ pub(crate) async fn place_order(
     let _place = state.in_flight.enter(&answer_key).await?;
     let metadata = metadata(&principal, &headers);
 
-    let placed = place(&state, &principal, request, place_key, metadata.clone()).await?;
+    let (placed, order) = place(&state, &principal, request, place_key, metadata.clone()).await?;
     if placed.replayed
         && let Some(answer) = state.executor.answered(&answer_key).await.map_err(problem)?
     {
@@ -65,18 +65,27 @@ pub(crate) async fn place_order(
     }
     let PlacedAnswer { order_id } =
         serde_json::from_str(&placed.body).map_err(|error| Problem::internal(&error))?;
-    let redirect_url = start_payment(&state, order_id).await?;
-    let answer = note_payment(&state, order_id, redirect_url, answer_key, metadata).await?;
+    let order = match order {
+        Some(order) => order,
+        None => state
+            .executor
+            .load::<Order>(order_id)
+            .await
+            .map_err(|error| unreadable(&error))?,
+    };
+    let redirect_url = start_payment(&state, order_id, &order.aggregate).await?;
+    let answer = note_payment(&state, order_id, order, redirect_url, answer_key, metadata).await?;
     Ok(created(answer))
 }
 
+/// The answer, and the order as it is now unless this had happened before.
 async fn place(
     state: &AppState,
     principal: &Principal,
     request: Request,
     key: IdempotencyKey,
     metadata: Metadata,
-) -> Result<Answer, Problem> {
+) -> Result<(Answer, Option<Loaded<Order>>), Problem> {
     if request.payment_provider != state.provider.name() {
         let field = Field {
             pointer: "/payment_provider".into(),
@@ -115,18 +124,13 @@ async fn place(
     let respond = |_: &Order, _| json!({"order_id": order_id});
     state
         .executor
-        .execute::<Order>(call, respond)
+        .execute_on::<Order>(None, call, respond)
         .await
         .map_err(problem)
 }
 
 /// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.
-async fn start_payment(state: &AppState, order_id: Uuid) -> Result<String, Problem> {
-    let Loaded { aggregate: order, .. } = state
-        .executor
-        .load::<Order>(order_id)
-        .await
-        .map_err(|error| unreadable(&error))?;
+async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Result<String, Problem> {
     let placed = order.placed().ok_or_else(Problem::not_found)?;
     if !order.awaits_payment() {
         return order.redirect_url().map(str::to_owned).ok_or_else(over);
@@ -160,6 +164,7 @@ async fn start_payment(state: &AppState, order_id: Uuid) -> Result<String, Probl
 async fn note_payment(
     state: &AppState,
     order_id: Uuid,
+    known: Loaded<Order>,
     redirect_url: String,
     key: IdempotencyKey,
     metadata: Metadata,
@@ -187,9 +192,9 @@ async fn note_payment(
             "version": version,
         })
     };
-    let answer = state
+    let (answer, _) = state
         .executor
-        .execute::<Order>(call, respond)
+        .execute_on::<Order>(Some(known), call, respond)
         .await
         .map_err(problem)?;
     if !answer.replayed && ended(&answer.body) {

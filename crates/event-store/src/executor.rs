@@ -233,6 +233,23 @@ impl Executor {
         A::Command: Clone + Send + Sync,
         A::Event: EventPayload,
     {
+        Ok(self.execute_on(None, call, respond).await?.0)
+    }
+
+    /// As [`Executor::execute`], for a caller that goes on with the same aggregate: it begins with the aggregate as
+    /// `known`, if it is, instead of loading it (a conflict says when it was no longer true), and gets it back as it
+    /// became, unless the key had been used before or a snapshot took it.
+    pub async fn execute_on<A>(
+        &self,
+        mut known: Option<Loaded<A>>,
+        call: Call<A::Command>,
+        respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
+    ) -> Result<(Answer, Option<Loaded<A>>), ExecuteError<A::Error>>
+    where
+        A: Aggregate<Services = ()> + 'static,
+        A::Command: Clone + Send + Sync,
+        A::Event: EventPayload,
+    {
         let mut backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(2))
             .with_max_delay(Duration::from_millis(100))
@@ -240,7 +257,12 @@ impl Executor {
             .without_max_times()
             .build();
         for attempt in 0..ATTEMPTS {
-            let replayed = if call.creates && attempt == 0 {
+            let replayed = if let Some(loaded) = known.take() {
+                Replayed {
+                    loaded,
+                    ..Replayed::default()
+                }
+            } else if call.creates && attempt == 0 {
                 Replayed::default()
             } else {
                 self.replay::<A>(call.aggregate_id).await?
@@ -253,18 +275,15 @@ impl Executor {
             if let Some(expected) = call.expected_version
                 && expected != loaded.version
             {
-                return self
-                    .answered_or(
-                        &call.key,
-                        ExecuteError::Version {
-                            actual: loaded.version,
-                        },
-                    )
-                    .await;
+                let refusal = ExecuteError::Version {
+                    actual: loaded.version,
+                };
+                return Ok((self.answered_or(&call.key, refusal).await?, None));
             }
             let sink = EventSink::default();
             if let Err(refusal) = loaded.aggregate.handle(call.command.clone(), &(), &sink).await {
-                return self.answered_or(&call.key, ExecuteError::Refused(refusal)).await;
+                let refusal = ExecuteError::Refused(refusal);
+                return Ok((self.answered_or(&call.key, refusal).await?, None));
             }
             let events = new_events::<A>(call.aggregate_id, loaded.version, sink.collect().await)?;
             let version = loaded.version + events.len() as u64;
@@ -281,14 +300,20 @@ impl Executor {
                     response,
                     replayed,
                 }) => {
-                    if let Some(epoch) = epoch
-                        && !replayed
-                        && version > loaded.version
-                    {
-                        loaded.version = version;
-                        self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, position, epoch);
+                    let answer = Answer::render(&response, position, replayed);
+                    if replayed {
+                        return Ok((answer, None));
                     }
-                    return Ok(Answer::render(&response, position, replayed));
+                    let changed = version > loaded.version;
+                    if loaded.version == 0 && changed {
+                        loaded.correlation_id.clone_from(&call.metadata.correlation_id);
+                    }
+                    loaded.version = version;
+                    let Some(epoch) = epoch.filter(|_| changed) else {
+                        return Ok((answer, Some(loaded)));
+                    };
+                    let left = self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, position, epoch);
+                    return Ok((answer, left));
                 }
                 Err(AppendError::Conflict) => counter!(EXECUTE_CONFLICTS_TOTAL).increment(1),
                 Err(error) => return Err(ExecuteError::Append(error)),
@@ -298,7 +323,8 @@ impl Executor {
         Err(ExecuteError::Contended { attempts: ATTEMPTS })
     }
 
-    /// Offers the aggregate as it became by the command whose last event is at `position`.
+    /// Offers the aggregate as it became by the command whose last event is at `position`; gives it back if no snapshot
+    /// is due.
     fn offer_snapshot<A: Aggregate + 'static>(
         &self,
         aggregate_id: Uuid,
@@ -306,19 +332,23 @@ impl Executor {
         snapshot_at: u64,
         position: Position,
         epoch: Uuid,
-    ) {
-        if let Some(snapshots) = &self.snapshots
-            && snapshots.is_due(loaded.version, snapshot_at)
-        {
-            snapshots.take(Taken {
-                aggregate: loaded.aggregate,
-                aggregate_id,
-                sequence: loaded.version,
-                position,
-                epoch,
-                correlation_id: loaded.correlation_id,
-            });
-        }
+    ) -> Option<Loaded<A>> {
+        let snapshots = self
+            .snapshots
+            .as_ref()
+            .filter(|snapshots| snapshots.is_due(loaded.version, snapshot_at));
+        let Some(snapshots) = snapshots else {
+            return Some(loaded);
+        };
+        snapshots.take(Taken {
+            aggregate: loaded.aggregate,
+            aggregate_id,
+            sequence: loaded.version,
+            position,
+            epoch,
+            correlation_id: loaded.correlation_id,
+        });
+        None
     }
 
     /// A command that is refused now may have been accepted before: then its key has the answer.

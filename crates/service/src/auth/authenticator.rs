@@ -8,6 +8,7 @@ use super::{
     AuthOptions, Principal,
     jwks::{Jwks, Missing, Pace},
     token::{self, Refusal},
+    verified::Verified,
 };
 use crate::{health::Health, problem::Problem};
 
@@ -20,6 +21,7 @@ struct Inner {
     jwks: Jwks,
     validation: Validation,
     options: AuthOptions,
+    verified: Verified,
 }
 
 impl Authenticator {
@@ -35,6 +37,7 @@ impl Authenticator {
             jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
             validation: token::validation(options),
             options: options.clone(),
+            verified: Verified::default(),
         })))
     }
 
@@ -58,6 +61,11 @@ impl Authenticator {
             Missing::Unknown => Refusal::UnknownKey,
             Missing::Unavailable => Refusal::KeysUnavailable,
         })?;
-        token::verify(token, &key, &inner.validation)
+        if let Some(principal) = inner.verified.get(token, &key) {
+            return Ok(principal);
+        }
+        let (principal, ends) = token::verify(token, &key, &inner.validation)?;
+        inner.verified.keep(token, &key, &principal, ends);
+        Ok(principal)
     }
 }

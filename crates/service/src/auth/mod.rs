@@ -5,6 +5,7 @@ mod authenticator;
 mod jwks;
 mod principal;
 mod token;
+mod verified;
 
 use clap::Args;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};

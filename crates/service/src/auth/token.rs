@@ -116,14 +116,20 @@ pub(super) fn validation(options: &AuthOptions) -> Validation {
 struct Claims {
     iss: String,
     sub: String,
+    exp: f64,
     #[serde(default)]
     roles: Option<Vec<String>>,
     #[serde(default)]
     clubs: Option<Vec<String>>,
 }
 
-/// Checks signature and claims, and says who the token is about.
-pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) -> Result<Principal, Refusal> {
+/// Checks signature and claims, and says who the token is about and from when on, in seconds since 1970, it will be
+/// refused as expired.
+pub(super) fn verify(
+    token: &str,
+    key: &DecodingKey,
+    validation: &Validation,
+) -> Result<(Principal, u64), Refusal> {
     let claims = decode::<Claims>(token, key, validation).map_err(|error| match error.kind() {
         ErrorKind::InvalidSignature => Refusal::Signature,
         ErrorKind::InvalidAlgorithm => Refusal::Algorithm,
@@ -132,7 +138,10 @@ pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) ->
         ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => Refusal::Malformed,
         _ => Refusal::Claims,
     })?;
-    principal(&claims.claims)
+    // Rounded down, and a bad number to 0: such a token is verified each time.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, see above")]
+    let ends = (claims.claims.exp as u64).saturating_add(LEEWAY_S);
+    Ok((principal(&claims.claims)?, ends))
 }
 
 fn principal(claims: &Claims) -> Result<Principal, Refusal> {
