@@ -18,3 +18,8 @@ pub use personal::Personal;
 pub use position::Position;
 pub use recorded::{Metadata, RecordedEvent};
 pub use upcast::{Facts, Merger, Run, Upcasted, Upcaster};
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

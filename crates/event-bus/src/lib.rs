@@ -28,3 +28,8 @@ pub use message::{Arrived, HEADERS, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
 pub use stream::{DeclareError, Declared, StreamConfig};
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

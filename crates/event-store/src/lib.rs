@@ -40,3 +40,8 @@ pub use schema::{check_schema, migrate};
 pub use snapshots::SnapshotOptions;
 pub use tasks::{Backlog, NewTask, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
