@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
-use event_bus::{Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Connection, Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{Appender, AppenderOptions, Error, Executor, Lease, Log, Tasks};
 use futures_util::future::OptionFuture;
@@ -57,7 +57,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
-    let check = booted.health.check("postgres");
+    let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
@@ -73,9 +73,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
     };
     let seal = options.seal.options()?;
-    let context = event_bus::connect(&options.bus.nats_url, "command-api")
-        .await
-        .context("bad NATS URL")?;
+    let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown.run_until_cancelled(await_schema(&pool, &check)).await {
         Some(known) => known?,
         None => return Ok(()),
@@ -96,13 +94,21 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    let problem = relay::Problem::new(None);
+    background.spawn(relay::observe(
+        bus.clone(),
+        problem.subscribe(),
+        check_nats,
+        shutdown.clone(),
+    ));
     background.spawn(lead(
         url,
         pool.clone(),
         shop.clone(),
-        context,
+        bus,
         &options.bus,
         seal.map(|seal| (pool, seal)),
+        problem,
         shutdown.clone(),
     ));
     background.close();
@@ -141,23 +147,24 @@ fn lead(
     url: &str,
     pool: Pool,
     shop: Shop,
-    context: async_nats::jetstream::Context,
-    bus: &BusOptions,
+    bus: Connection,
+    options: &BusOptions,
     seal: Option<(Pool, SealerOptions)>,
+    problem: relay::Problem,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
-    let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
+    let stream = StreamConfig::declared(&options.stream, &options.subject_prefix);
     let log = shop.executor.log().clone();
     let hint = event_store::listen(url, shutdown.clone());
     let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
-            let publisher = Publisher::new(context.clone(), stream.clone(), PublisherOptions::default());
-            let relay = relay::run(publisher, log.clone(), hint.clone(), term.clone());
+            let publisher = Publisher::new(bus.clone(), stream.clone(), PublisherOptions::default());
+            let relay = relay::run(publisher, log.clone(), hint.clone(), &problem, term.clone());
             let plan = process::plan(
                 shop.clone(),
                 log.clone(),
-                context.clone(),
+                bus.clone(),
                 stream.clone(),
                 hint.clone(),
                 term.clone(),

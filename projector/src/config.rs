@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use service::{postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
+use event_bus::{Access, ConnectError, Login};
+use service::{nats::NatsOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
 use uuid::Uuid;
 
 /// Turns the event log of the license shop into the tables that query-api reads.
@@ -52,12 +53,26 @@ pub struct Sources {
     /// The read database, as its owner
     #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub read_database_url: Secret,
-    /// NATS with JetStream; while it is down, events are read from the event database
-    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
-    pub nats_url: Secret,
+    /// NATS, and who asks there.
+    #[command(flatten)]
+    pub nats: NatsOptions,
     /// The JetStream stream that carries the log
     #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
     pub stream: String,
+}
+
+impl Sources {
+    /// Where NATS is, and who asks there.
+    pub(crate) fn bus(&self) -> Result<Access, ConnectError> {
+        let nats = &self.nats;
+        let password = nats.nats_password.as_ref().map(Secret::expose);
+        let login = Login::from_settings(nats.nats_user.as_deref(), password, nats.nats_password_file.as_deref())?;
+        Ok(Access {
+            url: nats.nats_url.expose().to_owned(),
+            login,
+            api_prefix: nats.nats_api_prefix.clone(),
+        })
+    }
 }
 
 /// Options of `serve`. Each is a flag and an environment variable.

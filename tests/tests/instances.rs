@@ -4,7 +4,6 @@
 
 use std::process::Stdio;
 
-use async_nats::jetstream;
 use serde_json::Value;
 use stack::{Options, Port, Process};
 use system_tests::{Shop, eventually};
@@ -85,10 +84,9 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
         placed["order_id"].as_str().unwrap(),
         placed["position"].as_u64().unwrap(),
     );
-    let client = async_nats::connect(shop.system.servers().nats().url())
+    let context = event_bus::connect(shop.system.servers().nats().url(), "test")
         .await
         .unwrap();
-    let context = jetstream::new(client);
     let stream_last = async || {
         Some(
             context

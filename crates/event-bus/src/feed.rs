@@ -1,12 +1,13 @@
 //! The log, in contiguous runs, from wherever it can be had.
 
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream;
 use envelope::{Position, RecordedEvent};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::connect::Connection;
 use crate::continuity::{Continuity, Verdict};
 use crate::message::decode;
 use crate::metrics;
@@ -43,7 +44,7 @@ impl<L: LogReader> Feed<L> {
     /// A feed of everything after `after` in the life `epoch` of the log. `hint` says how far the log has come, when
     /// somebody knows; it may lag, repeat or fall silent.
     pub fn new(
-        context: Context,
+        bus: Connection,
         stream: &StreamConfig,
         after: Position,
         epoch: Uuid,
@@ -51,10 +52,10 @@ impl<L: LogReader> Feed<L> {
         hint: watch::Receiver<Position>,
         options: FeedOptions,
     ) -> Self {
-        let subscription = Subscription::new(context, stream.name.clone(), options.name, options.heartbeat);
+        let subscription = Subscription::new(bus, stream.name.clone(), options.name, options.heartbeat);
         // The stream may be open before the first look at it is over: that, too, is then a change.
         let status = FeedStatus {
-            stream: subscription.problem().map(Into::into),
+            stream: subscription.problem(),
             ..FeedStatus::default()
         };
         Self {
@@ -279,12 +280,12 @@ impl<L: LogReader> Feed<L> {
     fn publish_status(&self) {
         let stream = self.subscription.problem();
         self.status.send_if_modified(|status| {
-            let same = status.stream.as_deref() == stream
+            let same = status.stream == stream
                 && status.log == self.log_problem
                 && status.head == self.head;
             if !same {
                 *status = FeedStatus {
-                    stream: stream.map(Into::into),
+                    stream,
                     log: self.log_problem.clone(),
                     head: self.head,
                 };

@@ -104,6 +104,12 @@ impl Daemon {
         Ok(())
     }
 
+    /// Any signal, to itself alone.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.running()?.signal(signal);
+        Ok(())
+    }
+
     /// SIGSTOP for it and its children: it keeps its connections and answers nothing.
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
         self.running()?.signal(Signal::SIGSTOP);

@@ -1,5 +1,7 @@
 //! Real servers: killed, frozen, restarted, stopped.
 
+use async_nats::{ConnectOptions, jetstream};
+
 use crate::support::{connect, eventually, processes_in, redis, state_of};
 use stack::{Databases, Servers, shared};
 
@@ -11,13 +13,11 @@ async fn killed_servers_keep_their_data_and_their_ports() {
     sql.batch_execute("create table kept (n int); insert into kept values (7)")
         .await
         .unwrap();
-    let nats = async_nats::connect(servers.nats().url()).await.unwrap();
-    let stream = async_nats::jetstream::new(nats)
-        .create_stream("KEPT")
-        .await
-        .unwrap();
-    async_nats::jetstream::new(async_nats::connect(servers.nats().url()).await.unwrap())
-        .publish("KEPT", "seven".into())
+    let password = servers.nats_logins().unwrap().password("administrator").unwrap();
+    let nats = ConnectOptions::with_user_and_password("administrator".into(), password);
+    let nats = jetstream::new(nats.connect(servers.nats().url()).await.unwrap());
+    let stream = nats.create_stream("KEPT").await.unwrap();
+    nats.publish("KEPT", "seven".into())
         .await
         .unwrap()
         .await
