@@ -107,7 +107,11 @@ impl BusOptions {
     pub(crate) fn access(&self) -> Result<Access, ConnectError> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
-        let login = Login::from_settings(nats.nats_user.as_deref(), password, nats.nats_password_file.as_deref())?;
+        let login = Login::from_settings(
+            nats.nats_user.as_deref(),
+            password,
+            nats.nats_password_file.as_deref(),
+        )?;
         Ok(Access {
             url: nats.nats_url.expose().to_owned(),
             login,

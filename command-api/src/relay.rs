@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use chrono::Utc;
 use envelope::{Position, RecordedEvent};
 use event_bus::{Connection, PublishError, Publisher, ResumeError};
 use event_store::Log;

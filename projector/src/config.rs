@@ -66,7 +66,11 @@ impl Sources {
     pub(crate) fn bus(&self) -> Result<Access, ConnectError> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
-        let login = Login::from_settings(nats.nats_user.as_deref(), password, nats.nats_password_file.as_deref())?;
+        let login = Login::from_settings(
+            nats.nats_user.as_deref(),
+            password,
+            nats.nats_password_file.as_deref(),
+        )?;
         Ok(Access {
             url: nats.nats_url.expose().to_owned(),
             login,
@@ -132,6 +136,14 @@ pub struct Limits {
     pub max_lag_s: u32,
 }
 
+/// The projector that runs, which alone knows what it came across.
+#[derive(Debug, Args)]
+pub struct Runner {
+    /// Where the running projector serves its metrics, to say how many gaps it found in the stream and refilled
+    #[arg(long, env = "PROJECTOR_OPS_URL", value_name = "URL")]
+    pub projector_ops_url: Option<String>,
+}
+
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct StatusOptions {
@@ -141,6 +153,9 @@ pub struct StatusOptions {
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
+    /// Who to ask.
+    #[command(flatten)]
+    pub runner: Runner,
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
@@ -155,6 +170,9 @@ pub struct VerifyOptions {
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
+    /// Who to ask.
+    #[command(flatten)]
+    pub runner: Runner,
     /// How many messages of the stream to compare with the log, spread evenly; 0 for all of them
     #[arg(long, env = "STREAM_SAMPLE", default_value_t = 1_000, value_name = "COUNT")]
     pub stream_sample: u64,

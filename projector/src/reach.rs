@@ -1,8 +1,8 @@
 //! Connections of the commands that look from outside, and what the stream says of itself.
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Info, Stream};
-use async_nats::jetstream::ErrorCode;
 use deadpool_postgres::Pool;
 use event_bus::{Connection, LOG_EPOCH};
 use event_store::Log;

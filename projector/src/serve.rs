@@ -52,6 +52,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     tokio::spawn(watch(
         read.clone(),
         log.clone(),
+        context.clone(),
+        options.sources.stream.clone(),
         check_read,
         check_events,
         shutdown.clone(),

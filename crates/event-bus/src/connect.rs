@@ -102,7 +102,8 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
             login.read()?;
             let inbox = format!("_INBOX.{}", login.user);
             // Asked at every attempt, so that a password that was changed is seen.
-            ConnectOptions::with_auth_callback(move |_| std::future::ready(login.auth())).custom_inbox_prefix(inbox)
+            ConnectOptions::with_auth_callback(move |_| std::future::ready(login.auth()))
+                .custom_inbox_prefix(inbox)
         }
     };
     let options = options
@@ -111,7 +112,11 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
         .request_timeout(Some(REQUEST_WAIT))
         .reconnect_delay_callback(move |attempts| {
             let doublings = u32::try_from(attempts.min(10)).unwrap_or(10);
-            let longest = if known.borrow().is_some() { MAX_REFUSED_DELAY } else { MAX_RECONNECT_DELAY };
+            let longest = if known.borrow().is_some() {
+                MAX_REFUSED_DELAY
+            } else {
+                MAX_RECONNECT_DELAY
+            };
             (Duration::from_millis(25) * 2_u32.pow(doublings)).min(longest)
         })
         .event_callback(move |event| {
@@ -137,10 +142,14 @@ fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
             return;
         }
         Event::ServerError(ServerError::AuthorizationViolation) => REFUSED.to_owned(),
-        Event::ClientError(ClientError::Other(told)) if told == ConnectErrorKind::AuthorizationViolation.to_string() => {
+        Event::ClientError(ClientError::Other(told))
+            if told == ConnectErrorKind::AuthorizationViolation.to_string() =>
+        {
             REFUSED.to_owned()
         }
-        Event::ClientError(ClientError::Other(told)) if told == ConnectErrorKind::Authentication.to_string() => {
+        Event::ClientError(ClientError::Other(told))
+            if told == ConnectErrorKind::Authentication.to_string() =>
+        {
             "the nats password can't be read".to_owned()
         }
         // The permissions and the code disagree: it stays wrong until one of them changes.
@@ -207,7 +216,9 @@ impl Login {
             (None, Some(path)) => Some(Password::File(path.to_owned())),
             (None, None) => None,
             (Some(_), Some(_)) => {
-                return Err(ConnectError::Login("the NATS password is given both directly and as a file"));
+                return Err(ConnectError::Login(
+                    "the NATS password is given both directly and as a file",
+                ));
             }
         };
         match (user, password) {

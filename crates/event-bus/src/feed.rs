@@ -58,6 +58,15 @@ impl<L: LogReader> Feed<L> {
             stream: subscription.problem(),
             ..FeedStatus::default()
         };
+        // From the start at 0, so that a rate has a beginning, and who looks sees that there was none.
+        for counter in [
+            metrics::FEED_GAPS_FOUND,
+            metrics::FEED_GAPS,
+            metrics::FEED_DROPPED,
+            metrics::FEED_UNTRUSTED,
+        ] {
+            ::metrics::counter!(counter, "feed" => options.name).increment(0);
+        }
         Self {
             subscription,
             log,
@@ -155,7 +164,14 @@ impl<L: LogReader> Feed<L> {
 
     fn admit_message(&mut self, message: &jetstream::Message, run: &mut Vec<RecordedEvent>) {
         match decode(message, self.epoch) {
-            Ok(arrived) => self.admit(arrived.event, run),
+            Ok(arrived) => {
+                self.admit(arrived.event, run);
+                // Nothing was early before: a message is only looked at then.
+                if self.early.is_some() {
+                    self.counts.gaps_found += 1;
+                    ::metrics::counter!(metrics::FEED_GAPS_FOUND, "feed" => self.options.name).increment(1);
+                }
+            }
             Err(reason) => {
                 tracing::warn!(feed = self.options.name, %reason, "message is not from the log, reading the log instead");
                 self.counts.untrusted += 1;
@@ -280,9 +296,7 @@ impl<L: LogReader> Feed<L> {
     fn publish_status(&self) {
         let stream = self.subscription.problem();
         self.status.send_if_modified(|status| {
-            let same = status.stream == stream
-                && status.log == self.log_problem
-                && status.head == self.head;
+            let same = status.stream == stream && status.log == self.log_problem && status.head == self.head;
             if !same {
                 *status = FeedStatus {
                     stream,

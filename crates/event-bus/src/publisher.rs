@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, ErrorCode};
 use async_nats::jetstream::context::{self, PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
 use envelope::{Position, RecordedEvent};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
@@ -93,10 +93,7 @@ impl Publisher {
     /// Declares the stream and learns its last sequence: the position to go on after.
     pub async fn resume(&mut self, log: &impl LogReader) -> Result<Position, ResumeError> {
         self.resumed = false;
-        let declared = self
-            .stream
-            .declare(&self.bus, log, self.options.backlog)
-            .await?;
+        let declared = self.stream.declare(&self.bus, log, self.options.backlog).await?;
         self.previous = PreviousPositions::load(log, declared.last)
             .await
             .map_err(ResumeError::Log)?;
@@ -143,12 +140,7 @@ impl Publisher {
             return Err(("not_resumed", "resume first".into()));
         }
         // What the server takes, less room for the headers; 0 while it is unknown.
-        let max_body = self
-            .bus
-            .client()
-            .server_info()
-            .max_payload
-            .saturating_sub(1_024);
+        let max_body = self.bus.client().server_info().max_payload.saturating_sub(1_024);
         let mut expected = self.last.next();
         for event in events {
             if event.position != expected {

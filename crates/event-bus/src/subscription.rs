@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
-use async_nats::jetstream;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use envelope::Position;
 use futures_util::future::BoxFuture;

@@ -8,7 +8,6 @@ use crate::secret::Secret;
 
 /// Where NATS is, and as whom to log in.
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
 pub struct NatsOptions {
     /// NATS with JetStream; while it is down, events are read from the event database
     #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]

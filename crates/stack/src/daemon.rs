@@ -253,6 +253,10 @@ impl Drop for Daemon {
         if let Some(child) = self.current() {
             child.signal(Signal::SIGKILL);
         }
+        // Children that are paused would not notice that their parent is gone.
+        for pid in self.family() {
+            signal_pid(pid, Signal::SIGKILL);
+        }
     }
 }
 

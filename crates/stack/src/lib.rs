@@ -8,8 +8,8 @@
 pub use binaries::prometheus;
 pub use checkout::Checkout;
 pub use databases::Databases;
-pub use nats_logins::NatsLogins;
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
+pub use nats_logins::NatsLogins;
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;

@@ -97,12 +97,14 @@ impl NatsLogins {
     }
 
     fn write_server_copy(&self, passwords: &[(&str, String)]) -> anyhow::Result<()> {
-        let text = passwords.iter().fold(String::new(), |mut text, (user, password)| {
-            let name = user.to_uppercase().replace('-', "_");
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{name}_PASSWORD: \"{password}\"");
-            text
-        });
+        let text = passwords
+            .iter()
+            .fold(String::new(), |mut text, (user, password)| {
+                let name = user.to_uppercase().replace('-', "_");
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{name}_PASSWORD: \"{password}\"");
+                text
+            });
         write_private(&self.dir.with_extension("conf"), text.as_bytes())
     }
 }

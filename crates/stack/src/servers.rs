@@ -90,10 +90,7 @@ impl Servers {
         Self::in_scratch(given, true).await
     }
 
-    async fn in_scratch(
-        given: impl Fn(&str) -> Option<String>,
-        any_stream: bool,
-    ) -> anyhow::Result<Self> {
+    async fn in_scratch(given: impl Fn(&str) -> Option<String>, any_stream: bool) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
             data: scratch.path().join("data"),

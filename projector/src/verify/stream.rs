@@ -1,8 +1,8 @@
 //! The stream holds what the log holds: each sequence is the position of the event in it, and none is missing.
 
 use async_nats::jetstream::stream::{DirectGetErrorKind, Info, Stream};
-use event_bus::LOG_EPOCH;
 use envelope::{LogHead, Position, RecordedEvent};
+use event_bus::LOG_EPOCH;
 use event_store::{Error as LogError, Log};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};

@@ -16,7 +16,7 @@ use crate::log::TestLog;
 pub(crate) struct Bus {
     pub(crate) context: Connection,
     pub(crate) stream: StreamConfig,
-    servers: Option<Arc<Servers>>,
+    pub(crate) servers: Option<Arc<Servers>>,
 }
 
 impl Bus {

@@ -180,8 +180,14 @@ impl Settings<'_> {
             Some(logins) => vec![
                 ("NATS_URL", without_login(self.nats_url)),
                 ("NATS_USER", process.name().to_owned()),
-                ("NATS_PASSWORD_FILE", logins.file(process.name()).display().to_string()),
-                ("NATS_API_PREFIX", NatsLogins::api_prefix(process.name()).to_owned()),
+                (
+                    "NATS_PASSWORD_FILE",
+                    logins.file(process.name()).display().to_string(),
+                ),
+                (
+                    "NATS_API_PREFIX",
+                    NatsLogins::api_prefix(process.name()).to_owned(),
+                ),
             ],
         };
         [access, stream.to_vec()].concat()

@@ -12,7 +12,9 @@ use system_tests::Shop;
 const WAIT: Duration = Duration::from_secs(10);
 
 async fn stream(shop: &Shop) -> Option<Stream> {
-    let bus = event_bus::connect(shop.system.servers().nats().url(), "books").await.ok()?;
+    let bus = event_bus::connect(shop.system.servers().nats().url(), "books")
+        .await
+        .ok()?;
     bus.get_stream(shop.system.stream()).await.ok()
 }
 
