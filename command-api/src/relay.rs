@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::Utc;
 use envelope::{Position, RecordedEvent};
-use event_bus::{Connection, PublishError, Publisher, ResumeError};
+use event_bus::{Connection, PublishError, Publisher, ResumeError, StreamConfig};
 use event_store::Log;
 use metrics::{counter, gauge};
 use service::health::Check;
@@ -30,6 +30,13 @@ const OBSERVE: Duration = Duration::from_millis(500);
 
 /// What stands in the relay's way; nothing while it works, or another instance leads.
 pub(crate) type Problem = watch::Sender<Option<String>>;
+
+/// The bus, as whoever leads uses it.
+pub(crate) struct Bus {
+    pub(crate) connection: Connection,
+    pub(crate) stream: StreamConfig,
+    pub(crate) problem: Problem,
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
@@ -73,23 +80,27 @@ pub(crate) async fn run(
     problem.send_replace(None);
 }
 
-/// Tells the health check how the bus is, until `shutdown`. It never fails for that: commands need only the log.
-pub(crate) async fn observe(
-    bus: Connection,
-    problem: watch::Receiver<Option<String>>,
-    check: Check,
-    shutdown: CancellationToken,
-) {
-    loop {
-        // A refusal explains what else goes wrong.
-        let said = bus.problem().or_else(|| problem.borrow().clone());
-        match said {
-            Some(said) => check.degraded(format!("events are not published: {said}")),
-            None => check.ok(),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(OBSERVE) => {}
+impl Bus {
+    /// Tells the health check how the bus is, until `shutdown`. It never fails for that: commands need only the log.
+    pub(crate) fn observe(
+        &self,
+        check: Check,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
+        let (connection, problem) = (self.connection.clone(), self.problem.subscribe());
+        async move {
+            loop {
+                // A refusal explains what else goes wrong.
+                let said = connection.problem().or_else(|| problem.borrow().clone());
+                match said {
+                    Some(said) => check.degraded(format!("events are not published: {said}")),
+                    None => check.ok(),
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(OBSERVE) => {}
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
-use event_bus::{Connection, Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{Appender, AppenderOptions, Error, Executor, Lease, Log, Tasks};
 use futures_util::future::OptionFuture;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{BusOptions, Cli, Command, ServeOptions};
+use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::leader;
 use crate::process::{self, Shop};
@@ -94,21 +94,18 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
-    let problem = relay::Problem::new(None);
-    background.spawn(relay::observe(
-        bus.clone(),
-        problem.subscribe(),
-        check_nats,
-        shutdown.clone(),
-    ));
+    let bus = relay::Bus {
+        connection: bus,
+        stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
+        problem: relay::Problem::new(None),
+    };
+    background.spawn(bus.observe(check_nats, shutdown.clone()));
     background.spawn(lead(
         url,
         pool.clone(),
         shop.clone(),
         bus,
-        &options.bus,
         seal.map(|seal| (pool, seal)),
-        problem,
         shutdown.clone(),
     ));
     background.close();
@@ -147,24 +144,22 @@ fn lead(
     url: &str,
     pool: Pool,
     shop: Shop,
-    bus: Connection,
-    options: &BusOptions,
+    bus: relay::Bus,
     seal: Option<(Pool, SealerOptions)>,
-    problem: relay::Problem,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
-    let stream = StreamConfig::declared(&options.stream, &options.subject_prefix);
     let log = shop.executor.log().clone();
     let hint = event_store::listen(url, shutdown.clone());
     let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
-            let publisher = Publisher::new(bus.clone(), stream.clone(), PublisherOptions::default());
-            let relay = relay::run(publisher, log.clone(), hint.clone(), &problem, term.clone());
+            let (connection, stream) = (&bus.connection, &bus.stream);
+            let publisher = Publisher::new(connection.clone(), stream.clone(), PublisherOptions::default());
+            let relay = relay::run(publisher, log.clone(), hint.clone(), &bus.problem, term.clone());
             let plan = process::plan(
                 shop.clone(),
                 log.clone(),
-                bus.clone(),
+                connection.clone(),
                 stream.clone(),
                 hint.clone(),
                 term.clone(),

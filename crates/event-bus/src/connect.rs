@@ -21,8 +21,8 @@ const MAX_REFUSED_DELAY: Duration = Duration::from_secs(5);
 /// The subjects of the JetStream API in the account that holds the stream.
 const API_PREFIX: &str = "$JS.API";
 
-/// Where NATS is, and who asks.
-#[derive(Clone, Debug)]
+/// Where NATS is, and who asks. Prints nothing of itself: the URL may hold a password.
+#[derive(Clone)]
 pub struct Access {
     /// The server. Its user and password, if it has any, count when no [`Access::login`] is given.
     pub url: String,

@@ -1,7 +1,6 @@
 //! `nats/accounts.conf` on a real server: each user can do its work with it, and nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::jetstream::consumer::{pull, push};
 use async_nats::jetstream::stream::Config;

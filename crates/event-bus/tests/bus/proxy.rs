@@ -140,7 +140,7 @@ async fn frame(from: &mut BufReader<impl AsyncRead + Unpin>) -> Option<(Vec<u8>,
     Some((frame, of_a_stream))
 }
 
-/// Random numbers that a seed repeats (SplitMix64).
+/// Random numbers that a seed repeats (`SplitMix64`).
 struct Fate(u64);
 
 impl Fate {
