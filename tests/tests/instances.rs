@@ -148,7 +148,7 @@ async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {
             Pid::from_raw(i32::try_from(second.child.id().unwrap()).unwrap()),
             signal,
         )
-        .unwrap()
+        .unwrap();
     };
     // A paused instance loses the lease to the other one.
     let first_leads = async || {
