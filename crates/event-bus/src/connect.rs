@@ -174,9 +174,8 @@ const REFUSED: &str = "nats refuses the user or the password";
 impl Connection {
     /// Why JetStream can't be used, if that is known here: refused, denied, or not connected.
     pub fn problem(&self) -> Option<String> {
-        let disconnected = self.context.client().connection_state() != State::Connected;
         let refused = self.refused.borrow().clone();
-        refused.or_else(|| disconnected.then(|| "disconnected from nats".to_owned()))
+        refused.or_else(|| (!self.is_connected()).then(|| "disconnected from nats".to_owned()))
     }
 
     /// Known at once when the connection breaks; a server that hangs is only missed by what it does not answer.
