@@ -138,10 +138,23 @@ ROWS = [
             ("checked path", or_none(rate("bilsport_log_append_checked_total"))),
             ("command again: conflict", or_none(rate("bilsport_log_execute_conflicts_total"))),
         ]),
+        graph("Unsealed events", "Events of the log that no seal covers yet. A line that only grows: sealing has stopped.", [
+            ("events", "max(bilsport_projector_position) + max(bilsport_projector_lag_positions)"
+                       " - max(bilsport_log_sealed_position)"),
+        ]),
+        graph("Seal time", "One range: read, hashed, signed and kept.", quantiles("bilsport_log_seal_seconds"), "s"),
+        graph("Seals refused", "Failures to seal, by reason. A contradiction means that log and seals disagree: run log verify.",
+              [("{{reason}}", rate("bilsport_log_seal_errors_total", "reason"))], "cps"),
     ]),
     ("Delivery", 8, 6, [
         graph("Relay lag", "Events that the stream lacks.", [("positions", "max(bilsport_relay_lag_positions)")]),
         graph("Relay lag, seconds", "Age of the oldest of them.", [("seconds", "max(bilsport_relay_lag_seconds)")], "s"),
+        graph("Relay interrupted", "Times that publishing was begun again, by what stopped it. full: JetStream has no room.",
+              [("{{reason}}", rate("bilsport_relay_interruptions_total", "reason"))], "cps"),
+        graph("Lag of the rows behind the stream", "Events that the stream has and the rows lack, and the age of the oldest.", [
+            ("positions", "max(bilsport_projector_apply_lag_positions)"),
+            ("seconds", "max(bilsport_projector_apply_lag_seconds)"),
+        ]),
         graph("Projection lag", "Events that the rows lack.", [("positions", "max(bilsport_projector_lag_positions)")]),
         graph("Projection lag, seconds", "Age of the oldest of them.",
               [("seconds", "max(bilsport_projector_lag_seconds)")], "s"),
@@ -155,8 +168,9 @@ ROWS = [
               quantiles("bilsport_bus_publish_seconds"), "s"),
         graph("Feed sources", "Where the events came from: the stream, or the log where the stream could not prove complete.",
               [("{{feed}} from {{source}}", rate("bilsport_bus_feed_events_total", "feed, source"))], "cps", stack=True),
-        graph("Feed repairs", "Gaps refilled, old events dropped, messages not trusted, consumers opened.", [
-            ("{{feed}} gaps", rate("bilsport_bus_feed_gaps_refilled_total", "feed")),
+        graph("Feed repairs", "Gaps found and refilled, old events dropped, messages not trusted, consumers opened.", [
+            ("{{feed}} gaps found", rate("bilsport_bus_feed_gaps_found_total", "feed")),
+            ("{{feed}} gaps refilled", rate("bilsport_bus_feed_gaps_refilled_total", "feed")),
             ("{{feed}} dropped", rate("bilsport_bus_feed_dropped_old_total", "feed")),
             ("{{feed}} untrusted", rate("bilsport_bus_feed_untrusted_total", "feed")),
             ("{{feed}} consumers", rate("bilsport_bus_feed_consumers_opened_total", "feed")),
@@ -168,6 +182,7 @@ ROWS = [
         graph("Projection time", "One transaction, commit included.", quantiles("bilsport_projector_apply_seconds"), "s"),
         graph("Parked and interrupted", "Events set aside; times that following was begun again, or the rows forgotten.", [
             ("parked", "max(bilsport_projector_parked)"),
+            ("retried: {{outcome}}", "sum by (outcome) (increase(bilsport_projector_parked_retries_total[$__rate_interval]))"),
             ("interrupted: {{reason}}", "sum by (reason) (increase(bilsport_projector_interruptions_total[$__rate_interval]))"),
             ("started over", or_none("sum(increase(bilsport_projector_resets_total[$__rate_interval]))")),
         ]),

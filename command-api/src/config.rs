@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use event_bus::{Access, ConnectError, Login};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
+use service::nats::NatsOptions;
 use service::postgres::PoolOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
@@ -88,9 +90,8 @@ pub(crate) struct ServeOptions {
 
 #[derive(Args)]
 pub(crate) struct BusOptions {
-    /// The NATS server
-    #[arg(long, env = "NATS_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) nats_url: String,
+    #[command(flatten)]
+    nats: NatsOptions,
     /// The stream that carries the log
     #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
     pub(crate) stream: String,
@@ -102,6 +103,24 @@ pub(crate) struct BusOptions {
         value_name = "SUBJECT"
     )]
     pub(crate) subject_prefix: String,
+}
+
+impl BusOptions {
+    /// Where NATS is, and who asks there.
+    pub(crate) fn access(&self) -> Result<Access, ConnectError> {
+        let nats = &self.nats;
+        let password = nats.nats_password.as_ref().map(Secret::expose);
+        let login = Login::from_settings(
+            nats.nats_user.as_deref(),
+            password,
+            nats.nats_password_file.as_deref(),
+        )?;
+        Ok(Access {
+            url: nats.nats_url.expose().to_owned(),
+            login,
+            api_prefix: nats.nats_api_prefix.clone(),
+        })
+    }
 }
 
 #[derive(Args)]

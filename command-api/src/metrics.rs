@@ -10,6 +10,9 @@ pub const RELAY_LAG_POSITIONS: &str = "bilsport_relay_lag_positions";
 pub const RELAY_LAG_SECONDS: &str = "bilsport_relay_lag_seconds";
 /// Times the relay had to ask the stream again where it stands.
 pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
+/// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
+/// in [`event_bus::PublishError::kind`].
+pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
 /// Webhooks by `provider` and `outcome`: applied, foreign, malformed, refused, failed.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// Tasks not done yet, by `kind`.
@@ -37,6 +40,10 @@ pub fn describe() {
     describe_counter!(
         RELAY_RESUMES_TOTAL,
         "Times the relay asked the stream again where it stands."
+    );
+    describe_counter!(
+        RELAY_INTERRUPTIONS_TOTAL,
+        "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
     describe_gauge!(

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::Utc;
 use envelope::{Position, RecordedEvent};
-use event_bus::Publisher;
+use event_bus::{Connection, PublishError, Publisher, ResumeError, StreamConfig};
 use event_store::Log;
 use metrics::{counter, gauge};
+use service::health::Check;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL};
+use crate::metrics::{
+    RELAY_INTERRUPTIONS_TOTAL, RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL,
+};
 
 /// How many events are read and published at a time.
 const BATCH: u32 = 1000;
@@ -18,28 +22,84 @@ const BATCH: u32 = 1000;
 const POLL: Duration = Duration::from_secs(1);
 /// How long the stream may go unasked: a stream that was wiped while nothing happened is filled again then.
 const REASSURE: Duration = Duration::from_secs(10);
-/// Pause after a failure.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The longest pause after a failure; the first is [`MIN_PAUSE`].
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+const MIN_PAUSE: Duration = Duration::from_millis(300);
+/// How often the health check is told how the bus is.
+const OBSERVE: Duration = Duration::from_millis(500);
 
-/// Publishes until `term` ends. Whatever fails, it asks the stream where it stands and goes on from there.
+/// What stands in the relay's way; nothing while it works, or another instance leads.
+pub(crate) type Problem = watch::Sender<Option<String>>;
+
+/// The bus, as whoever leads uses it.
+pub(crate) struct Bus {
+    pub(crate) connection: Connection,
+    pub(crate) stream: StreamConfig,
+    pub(crate) problem: Problem,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("{0}")]
+    Resume(#[from] ResumeError),
+    #[error("{0}")]
+    Publish(#[from] PublishError),
+    #[error("the log can't be read: {0}")]
+    Log(#[from] event_store::Error),
+}
+
+/// Publishes until `term` ends. Whatever fails, it asks the stream where it stands and goes on from there, after a pause
+/// that grows while nothing gets better.
 pub(crate) async fn run(
     mut publisher: Publisher,
     log: Log,
     mut hint: watch::Receiver<Position>,
+    problem: &Problem,
     term: CancellationToken,
 ) {
+    let mut pauses = pauses().build();
     while !term.is_cancelled() {
         counter!(RELAY_RESUMES_TOTAL).increment(1);
         let failed = tokio::select! {
-            () = term.cancelled() => return,
-            failed = publish(&mut publisher, &log, &mut hint) => failed,
+            () = term.cancelled() => break,
+            failed = publish(&mut publisher, &log, &mut hint, problem) => failed,
         };
         if let Err(error) = failed {
             tracing::warn!(error = %error, "the relay was interrupted");
+            counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => error.label()).increment(1);
+            if problem.send_replace(Some(error.to_string())).is_none() {
+                pauses = self::pauses().build();
+            }
             observe_lag(&log, publisher.last()).await;
             tokio::select! {
-                () = term.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
+                () = term.cancelled() => break,
+                () = tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)) => {}
+            }
+        }
+    }
+    problem.send_replace(None);
+}
+
+impl Bus {
+    /// Tells the health check how the bus is, until `shutdown`. It never fails for that: commands need only the log.
+    pub(crate) fn observe(
+        &self,
+        check: Check,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
+        let (connection, problem) = (self.connection.clone(), self.problem.subscribe());
+        async move {
+            loop {
+                // A refusal explains what else goes wrong.
+                let said = connection.problem().or_else(|| problem.borrow().clone());
+                match said {
+                    Some(said) => check.degraded(format!("events are not published: {said}")),
+                    None => check.ok(),
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(OBSERVE) => {}
+                }
             }
         }
     }
@@ -50,7 +110,8 @@ async fn publish(
     publisher: &mut Publisher,
     log: &Log,
     hint: &mut watch::Receiver<Position>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    problem: &Problem,
+) -> Result<(), Interrupted> {
     let mut last = publisher.resume(log).await?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
@@ -58,6 +119,7 @@ async fn publish(
         let events = log.read_after(last, BATCH).await?;
         if events.is_empty() {
             lag(0, None);
+            problem.send_replace(None);
             if idle_since.elapsed() >= REASSURE {
                 return Ok(());
             }
@@ -67,8 +129,27 @@ async fn publish(
         }
         lag(events.len() as u64, events.first());
         last = publisher.publish_batch(&events).await?;
+        problem.send_replace(None);
         idle_since = tokio::time::Instant::now();
     }
+}
+
+impl Interrupted {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Resume(ResumeError::Declare(_)) => "stream",
+            Self::Resume(ResumeError::Log(_)) | Self::Log(_) => "log",
+            Self::Publish(error) => error.kind,
+        }
+    }
+}
+
+fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(MIN_PAUSE)
+        .with_max_delay(MAX_PAUSE)
+        .with_jitter()
+        .without_max_times()
 }
 
 /// While nothing can be published, how far the stream falls behind.

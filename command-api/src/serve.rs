@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{BusOptions, Cli, Command, ServeOptions};
+use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::leader;
 use crate::process::{self, Shop};
@@ -59,7 +59,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
-    let check = booted.health.check("postgres");
+    let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
@@ -75,9 +75,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
     };
     let seal = options.seal.options()?;
-    let context = event_bus::connect(&options.bus.nats_url, "command-api")
-        .await
-        .context("bad NATS URL")?;
+    let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown.run_until_cancelled(await_schema(&pool, &check)).await {
         Some(known) => known?,
         None => return Ok(()),
@@ -104,12 +102,17 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    let bus = relay::Bus {
+        connection: bus,
+        stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
+        problem: relay::Problem::new(None),
+    };
+    background.spawn(bus.observe(check_nats, shutdown.clone()));
     background.spawn(lead(
         url,
         pool.clone(),
         shop.clone(),
-        context,
-        &options.bus,
+        bus,
         seal.map(|seal| (pool, seal)),
         shutdown.clone(),
     ));
@@ -149,23 +152,22 @@ fn lead(
     url: &str,
     pool: Pool,
     shop: Shop,
-    context: async_nats::jetstream::Context,
-    bus: &BusOptions,
+    bus: relay::Bus,
     seal: Option<(Pool, SealerOptions)>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
-    let stream = StreamConfig::declared(&bus.stream, &bus.subject_prefix);
     let log = shop.executor.log().clone();
     let hint = event_store::listen(url, shutdown.clone());
     let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
-            let publisher = Publisher::new(context.clone(), stream.clone(), PublisherOptions::default());
-            let relay = relay::run(publisher, log.clone(), hint.clone(), term.clone());
+            let (connection, stream) = (&bus.connection, &bus.stream);
+            let publisher = Publisher::new(connection.clone(), stream.clone(), PublisherOptions::default());
+            let relay = relay::run(publisher, log.clone(), hint.clone(), &bus.problem, term.clone());
             let plan = process::plan(
                 shop.clone(),
                 log.clone(),
-                context.clone(),
+                connection.clone(),
                 stream.clone(),
                 hint.clone(),
                 term.clone(),

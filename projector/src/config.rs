@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use service::{postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
+use event_bus::{Access, ConnectError, Login};
+use service::{nats::NatsOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
 use uuid::Uuid;
 
 /// Turns the event log of the license shop into the tables that query-api reads.
@@ -52,12 +53,30 @@ pub struct Sources {
     /// The read database, as its owner
     #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub read_database_url: Secret,
-    /// NATS with JetStream; while it is down, events are read from the event database
-    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
-    pub nats_url: Secret,
+    /// NATS, and who asks there.
+    #[command(flatten)]
+    pub nats: NatsOptions,
     /// The JetStream stream that carries the log
     #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
     pub stream: String,
+}
+
+impl Sources {
+    /// Where NATS is, and who asks there.
+    pub(crate) fn bus(&self) -> Result<Access, ConnectError> {
+        let nats = &self.nats;
+        let password = nats.nats_password.as_ref().map(Secret::expose);
+        let login = Login::from_settings(
+            nats.nats_user.as_deref(),
+            password,
+            nats.nats_password_file.as_deref(),
+        )?;
+        Ok(Access {
+            url: nats.nats_url.expose().to_owned(),
+            login,
+            api_prefix: nats.nats_api_prefix.clone(),
+        })
+    }
 }
 
 /// Options of `serve`. Each is a flag and an environment variable.
@@ -117,6 +136,14 @@ pub struct Limits {
     pub max_lag_s: u32,
 }
 
+/// The projector that runs, which alone knows what it came across.
+#[derive(Debug, Args)]
+pub struct Runner {
+    /// Where the running projector serves its metrics, to say how many gaps it found in the stream and refilled
+    #[arg(long, env = "PROJECTOR_OPS_URL", value_name = "URL")]
+    pub projector_ops_url: Option<String>,
+}
+
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct StatusOptions {
@@ -126,6 +153,9 @@ pub struct StatusOptions {
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
+    /// Who to ask.
+    #[command(flatten)]
+    pub runner: Runner,
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
@@ -140,6 +170,9 @@ pub struct VerifyOptions {
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
+    /// Who to ask.
+    #[command(flatten)]
+    pub runner: Runner,
     /// How many messages of the stream to compare with the log, spread evenly; 0 for all of them
     #[arg(long, env = "STREAM_SAMPLE", default_value_t = 1_000, value_name = "COUNT")]
     pub stream_sample: u64,

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use envelope::Position;
 use envelope::{LogError, LogReader};
-use event_bus::{Feed, FeedError, FeedOptions, FeedStatus, StreamConfig};
+use event_bus::{Connection, Feed, FeedError, FeedOptions, FeedStatus, StreamConfig};
 use read_model::{Checkpoint, checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;
@@ -29,7 +28,7 @@ pub struct Parts<L> {
     /// How far the log has come, as far as somebody heard.
     pub hint: watch::Receiver<Position>,
     /// JetStream.
-    pub context: Context,
+    pub context: Connection,
     /// The stream that carries the log.
     pub stream: StreamConfig,
     /// Whether the projection keeps up; fails with the reason while it can't.

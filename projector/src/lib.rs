@@ -26,6 +26,7 @@ mod replay;
 mod status;
 mod verify;
 
+mod counts;
 mod reach;
 mod report;
 

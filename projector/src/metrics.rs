@@ -6,6 +6,10 @@ use metrics::{describe_counter, describe_gauge, describe_histogram};
 pub const LAG_SECONDS: &str = "bilsport_projector_lag_seconds";
 /// How many events the rows lack.
 pub const LAG_POSITIONS: &str = "bilsport_projector_lag_positions";
+/// Age of the oldest event that is in the stream and not in the rows; 0 when there is none.
+pub const APPLY_LAG_SECONDS: &str = "bilsport_projector_apply_lag_seconds";
+/// How many events are in the stream and not in the rows.
+pub const APPLY_LAG_POSITIONS: &str = "bilsport_projector_apply_lag_positions";
 /// The checkpoint: position of the last event in the rows.
 pub const POSITION: &str = "bilsport_projector_position";
 /// Events taken from the log, by `outcome` (`applied` or `parked`).
@@ -32,6 +36,14 @@ pub fn describe() {
         "Age of the oldest event that the rows lack, in seconds"
     );
     describe_gauge!(LAG_POSITIONS, "Events that the rows lack");
+    describe_gauge!(
+        APPLY_LAG_SECONDS,
+        "Age of the oldest event that is in the stream and not in the rows, in seconds"
+    );
+    describe_gauge!(
+        APPLY_LAG_POSITIONS,
+        "Events that are in the stream and not in the rows"
+    );
     describe_gauge!(POSITION, "Position of the last event in the rows");
     describe_counter!(EVENTS, "Events taken from the log");
     describe_histogram!(BATCH_SIZE, "Events in one transaction");

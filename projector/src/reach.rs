@@ -1,24 +1,22 @@
 //! Connections of the commands that look from outside, and what the stream says of itself.
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Info, Stream};
-use async_nats::jetstream::{Context, ErrorCode};
 use deadpool_postgres::Pool;
+use event_bus::{Connection, LOG_EPOCH};
 use event_store::Log;
 use service::postgres::PoolOptions;
 use uuid::Uuid;
 
 use crate::config::Sources;
 
-/// Where event-bus writes the life of the log that a stream carries.
-pub(crate) const LOG_EPOCH: &str = "log-epoch";
-
 /// The log, the stream and the rows, each connected when first used.
 pub(crate) struct Reach {
     pub(crate) read: Pool,
     pub(crate) events: Pool,
     pub(crate) log: Log,
-    context: Context,
+    context: Connection,
     stream: String,
 }
 
@@ -45,7 +43,7 @@ impl Reach {
             read: pool(&sources.read_database_url)?,
             log: Log::new(events.clone()),
             events,
-            context: event_bus::connect(sources.nats_url.expose(), "projector command").await?,
+            context: event_bus::connect_as(&sources.bus()?, "projector command").await?,
             stream: sources.stream.clone(),
         })
     }
@@ -60,7 +58,10 @@ impl Reach {
                 GetStreamErrorKind::JetStream(told) if told.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                     format!("there is no stream {name}: does a relay run?")
                 }
-                _ => format!("NATS does not answer for stream {name}: {error}"),
+                _ => match self.context.problem() {
+                    Some(problem) => format!("NATS does not answer for stream {name}: {problem}"),
+                    None => format!("NATS does not answer for stream {name}: {error}"),
+                },
             })
     }
 }

@@ -47,13 +47,13 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     );
     let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
-    let context = event_bus::connect(options.sources.nats_url.expose(), "projector")
-        .await
-        .context("bad NATS URL")?;
+    let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
     let log = event_store::Log::new(events.clone());
     tokio::spawn(watch(
         read.clone(),
         log.clone(),
+        context.clone(),
+        options.sources.stream.clone(),
         check_read,
         check_events,
         shutdown.clone(),

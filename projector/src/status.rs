@@ -10,6 +10,7 @@ use serde_json::json;
 use service::postgres::describe;
 
 use crate::config::{Limits, StatusOptions};
+use crate::counts;
 use crate::reach::{Reach, StreamState};
 use crate::report::Report;
 
@@ -22,6 +23,7 @@ pub async fn status(options: StatusOptions) -> ExitCode {
     match Reach::open(&options.sources, STATEMENT_TIMEOUT_S).await {
         Ok(reach) => {
             look(&reach, &options.limits, &mut report).await;
+            counts::report(&options.runner, &mut report).await;
         }
         Err(error) => report.unknown(format!("{error:#}")),
     }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use service::postgres::describe;
 
 use crate::config::VerifyOptions;
+use crate::counts;
 use crate::reach::Reach;
 use crate::report::Report;
 use crate::status;
@@ -25,7 +26,10 @@ const EXAMPLES: usize = 5;
 pub async fn verify(options: VerifyOptions) -> ExitCode {
     let mut report = Report::new("verify");
     match Reach::open(&options.sources, options.statement_timeout_s).await {
-        Ok(reach) => prove(&reach, &options, &mut report).await,
+        Ok(reach) => {
+            prove(&reach, &options, &mut report).await;
+            counts::report(&options.runner, &mut report).await;
+        }
         Err(error) => report.unknown(format!("{error:#}")),
     }
     report.tell(options.json)

@@ -6,6 +6,7 @@ use chrono::Utc;
 use deadpool_postgres::Pool;
 use envelope::Position;
 use envelope::{LogError, LogReader};
+use event_bus::Connection;
 use read_model::{checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;
@@ -17,11 +18,15 @@ use crate::metrics;
 const EVERY: Duration = Duration::from_secs(1);
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the stream may take to say how far it is; the rest does not wait for it.
+const STREAM_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Looks until shutdown.
 pub(crate) async fn watch(
     read: Pool,
     log: impl LogReader,
+    bus: Connection,
+    stream: String,
     check_read: Check,
     check_events: Check,
     shutdown: CancellationToken,
@@ -31,7 +36,8 @@ pub(crate) async fn watch(
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         let checkpoint = look(&check_read, look_at_rows(&read)).await;
         if let Some(checkpoint) = checkpoint {
-            look(&check_events, look_at_log(&log, checkpoint)).await;
+            let published = look_at_stream(&bus, &stream).await;
+            look(&check_events, look_at_log(&log, checkpoint, published)).await;
         } else {
             look(&check_events, async {
                 log.head().await.map(|_| ()).map_err(|error| said(&error))
@@ -70,7 +76,24 @@ async fn look_at_rows(read: &Pool) -> Result<Position, String> {
     Ok(Position::new(checkpoint.position))
 }
 
-async fn look_at_log(log: &impl LogReader, checkpoint: Position) -> Result<(), String> {
+/// The last position in the stream, if it can be seen; whether it can is the feed's to say.
+async fn look_at_stream(bus: &Connection, stream: &str) -> Option<Position> {
+    if !bus.is_connected() {
+        return None;
+    }
+    let stream = timeout(STREAM_PATIENCE, bus.get_stream(stream))
+        .await
+        .ok()?
+        .ok()?;
+    Some(Position::new(stream.cached_info().state.last_sequence))
+}
+
+/// How far the rows are behind the log, and behind the stream: both begin with the same event.
+async fn look_at_log(
+    log: &impl LogReader,
+    checkpoint: Position,
+    published: Option<Position>,
+) -> Result<(), String> {
     let head = log.head().await.map_err(|error| said(&error))?;
     let behind = head.position.since(checkpoint);
     let mut seconds = 0.0;
@@ -89,6 +112,11 @@ async fn look_at_log(log: &impl LogReader, checkpoint: Position) -> Result<(), S
     }
     ::metrics::gauge!(metrics::LAG_POSITIONS).set(float(behind));
     ::metrics::gauge!(metrics::LAG_SECONDS).set(seconds);
+    if let Some(published) = published {
+        let unapplied = published.since(checkpoint);
+        ::metrics::gauge!(metrics::APPLY_LAG_POSITIONS).set(float(unapplied));
+        ::metrics::gauge!(metrics::APPLY_LAG_SECONDS).set(if unapplied > 0 { seconds } else { 0.0 });
+    }
     Ok(())
 }
 

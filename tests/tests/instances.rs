@@ -3,16 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use stack::{Options, Port, Process};
-use system_tests::{Shop, eventually};
+use system_tests::{Shop, eventually, eventually_within};
 use tokio::process::{Child, Command};
 
 /// A second command-api, set up like the first one but for its addresses.
 struct Second {
-    _child: Child,
+    child: Child,
     url: String,
     ops_url: String,
     _ports: [Port; 2],
@@ -33,7 +35,7 @@ impl Second {
             .spawn()
             .unwrap();
         Self {
-            _child: child,
+            child,
             url: ports[0].http_url(),
             ops_url: ports[1].http_url(),
             _ports: ports,
@@ -85,10 +87,9 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
         placed["order_id"].as_str().unwrap(),
         placed["position"].as_u64().unwrap(),
     );
-    let client = async_nats::connect(shop.system.servers().nats().url())
+    let context = event_bus::connect(shop.system.servers().nats().url(), "test")
         .await
         .unwrap();
-    let context = jetstream::new(client);
     let stream_last = async || {
         Some(
             context
@@ -125,5 +126,75 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
     })
     .await;
     assert_eq!(payment["captures"], 1, "{payment}");
+    shop.close().await;
+}
+
+async fn leading(shop: &Shop, ops_url: &str, wanted: bool) -> Option<bool> {
+    leads(shop, ops_url).await.filter(|leads| *leads == wanted)
+}
+
+/// How long it takes is printed, and not held: it depends on the machine. `ROUNDS` says how often.
+#[expect(clippy::print_stdout, reason = "the figure is for whoever runs this alone")]
+#[tokio::test]
+async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {
+    const DEADLINE: Duration = Duration::from_secs(10);
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .map_or(1, |text| text.parse().unwrap());
+    let shop = Shop::open(Options::default()).await;
+    let (first, second) = (shop.system.command_ops_url(), Second::beside(&shop));
+    let signal = |signal| {
+        kill(
+            Pid::from_raw(i32::try_from(second.child.id().unwrap()).unwrap()),
+            signal,
+        )
+        .unwrap();
+    };
+    // A paused instance loses the lease to the other one.
+    let first_leads = async || {
+        signal(Signal::SIGSTOP);
+        eventually("the first leads", async || leading(&shop, &first, true).await).await;
+        signal(Signal::SIGCONT);
+        eventually("the second stands by", async || {
+            leading(&shop, &second.ops_url, false).await
+        })
+        .await;
+    };
+    let (mut killed, mut paused) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        first_leads().await;
+        let begun = Instant::now();
+        shop.system.kill(Process::CommandApi).await.unwrap();
+        eventually_within(DEADLINE, "somebody leads", async || {
+            match leading(&shop, &second.ops_url, true).await {
+                Some(leads) => Some(leads),
+                None => leading(&shop, &first, true).await,
+            }
+        })
+        .await;
+        killed.push(begun.elapsed());
+
+        shop.system.wait_ready(Process::CommandApi).await.unwrap();
+        first_leads().await;
+        let begun = Instant::now();
+        shop.system.pause(Process::CommandApi).unwrap();
+        eventually_within(DEADLINE, "the second leads", async || {
+            leading(&shop, &second.ops_url, true).await
+        })
+        .await;
+        paused.push(begun.elapsed());
+        shop.system.resume(Process::CommandApi).unwrap();
+        eventually("the first stands by", async || {
+            leading(&shop, &first, false).await
+        })
+        .await;
+    }
+    for (what, mut took) in [("killed", killed), ("paused", paused)] {
+        took.sort();
+        println!(
+            "leader {what}: another leads after {:?}, median of {took:?}",
+            took[took.len() / 2]
+        );
+    }
     shop.close().await;
 }

@@ -40,21 +40,24 @@ pub(crate) struct Kinds {
     names: &'static [&'static str],
     /// How long one attempt may take.
     attempt: Duration,
-    /// How long a task is held; after that, whoever held it is presumed dead.
-    lease: Duration,
 }
 
-/// The kinds that need only the log. A customer waits for them, so the lease of a worker that died ends soon.
+/// How long a task is held without being renewed; after that, whoever held it is presumed dead. Somebody waits for most
+/// tasks, so what a worker that died had begun is begun again soon.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often whoever works on a task renews its lease. What is left of it when the attempt ends is enough to note how it
+/// ended.
+const RENEW: Duration = Duration::from_secs(4);
+
+/// The kinds that need only the log.
 pub(crate) const LOG_KINDS: Kinds = Kinds {
     names: &[FULFILL],
     attempt: Duration::from_secs(10),
-    lease: Duration::from_secs(15),
 };
 /// The kinds that ask the payment provider, which may take its time.
 pub(crate) const PROVIDER_KINDS: Kinds = Kinds {
     names: &[SETTLE, CAPTURE, REFUND],
     attempt: Duration::from_secs(45),
-    lease: Duration::from_mins(1),
 };
 
 /// What the workers have at hand.

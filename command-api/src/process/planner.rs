@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use envelope::{Position, RecordedEvent};
-use event_bus::{Feed, FeedOptions, StreamConfig};
+use event_bus::{Connection, Feed, FeedOptions, StreamConfig};
 use event_store::{Log, NewTask};
 use events::{Event, OrderEvent, aggregate_type};
 use tokio::sync::watch;
@@ -23,13 +23,13 @@ const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 pub(crate) async fn plan(
     shop: Shop,
     log: Log,
-    context: async_nats::jetstream::Context,
+    bus: Connection,
     stream: StreamConfig,
     hint: watch::Receiver<Position>,
     term: CancellationToken,
 ) {
     while !term.is_cancelled() {
-        if let Err(error) = plan_from_checkpoint(&shop, &log, &context, &stream, hint.clone(), &term).await
+        if let Err(error) = plan_from_checkpoint(&shop, &log, &bus, &stream, hint.clone(), &term).await
             && !term.is_cancelled()
         {
             tracing::warn!(error = %error, "planning was interrupted");
@@ -44,7 +44,7 @@ pub(crate) async fn plan(
 async fn plan_from_checkpoint(
     shop: &Shop,
     log: &Log,
-    context: &async_nats::jetstream::Context,
+    bus: &Connection,
     stream: &StreamConfig,
     hint: watch::Receiver<Position>,
     term: &CancellationToken,
@@ -56,7 +56,7 @@ async fn plan_from_checkpoint(
         name: "planner",
         ..FeedOptions::default()
     };
-    let mut feed = Feed::new(context.clone(), stream, done, epoch, log.clone(), hint, options);
+    let mut feed = Feed::new(bus.clone(), stream, done, epoch, log.clone(), hint, options);
     loop {
         let events = feed.next_batch(BATCH, term).await?;
         let last = feed.last();

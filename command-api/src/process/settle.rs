@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Order, OrderCommand};
-use envelope::Metadata;
+use envelope::{Metadata, Position};
 use event_store::{Call, Executor, IdempotencyKey, Task};
 use payments::{Payment, PaymentProvider, PaymentState};
 use serde_json::json;
@@ -161,7 +161,10 @@ pub(super) async fn settle(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
     match settled {
         Settled::Unknown | Settled::Over => Ok(Outcome::Done),
         Settled::Open | Settled::NoPayment if waits && now < placed.expires_at => {
-            let placed_at = placed.expires_at - TimeDelta::minutes(15);
+            // The task is about the event that placed the order.
+            let before = Position::new(task.position.get().saturating_sub(1));
+            let placing = executor.log().read_after(before, 1).await?;
+            let placed_at = placing.first().map_or(now, |event| event.recorded_at);
             Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
         }
         // Nothing to end at the provider: a payment that is started after this finds the order expired.

@@ -1,5 +1,6 @@
 //! Does what is due: claims tasks, a bounded number at a time, and puts off what fails.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::step::{Outcome, StepError};
-use super::{CAPTURE, FULFILL, Kinds, REFUND, SETTLE, Shop, capture, fulfill, refund, settle};
+use super::{CAPTURE, FULFILL, Kinds, LEASE, REFUND, RENEW, SETTLE, Shop, capture, fulfill, refund, settle};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
 /// Tasks that one worker has under way.
@@ -35,7 +36,7 @@ pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) 
         }
         match shop
             .tasks
-            .claim(kinds.names, AT_ONCE - running.len(), kinds.lease)
+            .claim(kinds.names, AT_ONCE - running.len(), LEASE)
             .await
         {
             Ok(tasks) => {
@@ -89,7 +90,10 @@ async fn in_its_request(shop: &Shop, task: Task, limit: Duration) {
 
 async fn attempt(shop: &Shop, task: Task, limit: Duration) {
     let started = Instant::now();
-    let outcome = tokio::time::timeout(limit, perform(shop, &task)).await;
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(limit, perform(shop, &task)) => outcome,
+        never = hold(shop, &task) => match never {},
+    };
     let (label, again) = match outcome {
         Ok(Ok(Outcome::Done)) => ("done", None),
         Ok(Ok(Outcome::Later(due_at))) => ("later", Some((due_at, None))),
@@ -110,6 +114,17 @@ async fn attempt(shop: &Shop, task: Task, limit: Duration) {
         .find(|kind| *kind == task.kind)
         .unwrap_or("other");
     histogram!(PROCESS_TASK_SECONDS, "kind" => kind, "outcome" => label).record(started.elapsed());
+}
+
+/// Renews the task's lease for as long as somebody waits for this.
+async fn hold(shop: &Shop, task: &Task) -> Infallible {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        // One that fails leaves time for two more; and a task that somebody else begins meanwhile is safe to repeat.
+        if let Err(error) = shop.tasks.renew(task, LEASE).await {
+            tracing::warn!(kind = task.kind, error = %error, "a task's lease could not be renewed");
+        }
+    }
 }
 
 async fn perform(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
@@ -135,7 +150,7 @@ fn put_off(task: &Task, error: String) -> (DateTime<Utc>, Option<String>) {
     (Utc::now() + pause, Some(error))
 }
 
-/// About five seconds: what the shortest lease leaves after the longest attempt.
+/// About five seconds, less than what is left of the lease.
 fn patience() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))

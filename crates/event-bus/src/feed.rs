@@ -1,12 +1,13 @@
 //! The log, in contiguous runs, from wherever it can be had.
 
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream;
 use envelope::{Position, RecordedEvent};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::connect::Connection;
 use crate::continuity::{Continuity, Verdict};
 use crate::message::decode;
 use crate::metrics;
@@ -43,7 +44,7 @@ impl<L: LogReader> Feed<L> {
     /// A feed of everything after `after` in the life `epoch` of the log. `hint` says how far the log has come, when
     /// somebody knows; it may lag, repeat or fall silent.
     pub fn new(
-        context: Context,
+        bus: Connection,
         stream: &StreamConfig,
         after: Position,
         epoch: Uuid,
@@ -51,12 +52,21 @@ impl<L: LogReader> Feed<L> {
         hint: watch::Receiver<Position>,
         options: FeedOptions,
     ) -> Self {
-        let subscription = Subscription::new(context, stream.name.clone(), options.name, options.heartbeat);
+        let subscription = Subscription::new(bus, stream.name.clone(), options.name, options.heartbeat);
         // The stream may be open before the first look at it is over: that, too, is then a change.
         let status = FeedStatus {
-            stream: subscription.problem().map(Into::into),
+            stream: subscription.problem(),
             ..FeedStatus::default()
         };
+        // From the start at 0, so that a rate has a beginning, and who looks sees that there was none.
+        for counter in [
+            metrics::FEED_GAPS_FOUND,
+            metrics::FEED_GAPS,
+            metrics::FEED_DROPPED,
+            metrics::FEED_UNTRUSTED,
+        ] {
+            ::metrics::counter!(counter, "feed" => options.name).increment(0);
+        }
         Self {
             subscription,
             log,
@@ -154,7 +164,14 @@ impl<L: LogReader> Feed<L> {
 
     fn admit_message(&mut self, message: &jetstream::Message, run: &mut Vec<RecordedEvent>) {
         match decode(message, self.epoch) {
-            Ok(arrived) => self.admit(arrived.event, run),
+            Ok(arrived) => {
+                self.admit(arrived.event, run);
+                // Nothing was early before: a message is only looked at then.
+                if self.early.is_some() {
+                    self.counts.gaps_found += 1;
+                    ::metrics::counter!(metrics::FEED_GAPS_FOUND, "feed" => self.options.name).increment(1);
+                }
+            }
             Err(reason) => {
                 tracing::warn!(feed = self.options.name, %reason, "message is not from the log, reading the log instead");
                 self.counts.untrusted += 1;
@@ -279,12 +296,10 @@ impl<L: LogReader> Feed<L> {
     fn publish_status(&self) {
         let stream = self.subscription.problem();
         self.status.send_if_modified(|status| {
-            let same = status.stream.as_deref() == stream
-                && status.log == self.log_problem
-                && status.head == self.head;
+            let same = status.stream == stream && status.log == self.log_problem && status.head == self.head;
             if !same {
                 *status = FeedStatus {
-                    stream: stream.map(Into::into),
+                    stream,
                     log: self.log_problem.clone(),
                     head: self.head,
                 };

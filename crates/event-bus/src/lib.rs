@@ -21,10 +21,10 @@ mod publisher;
 mod stream;
 mod subscription;
 
-pub use connect::connect;
+pub use connect::{Access, ConnectError, Connection, Login, Password, connect, connect_as};
 pub use continuity::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
-pub use message::{Arrived, HEADERS, Untrusted, decode};
+pub use message::{Arrived, HEADERS, LOG_EPOCH, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
 pub use stream::{DeclareError, Declared, StreamConfig};

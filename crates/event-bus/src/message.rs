@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 /// The position of the event before this one in the same partition, 0 if there is none.
 pub(crate) const PREV_POSITION: &str = "prev-position";
-/// The life of the log this event belongs to.
-pub(crate) const LOG_EPOCH: &str = "log-epoch";
+/// The life of the log: a header of every message, for the event in it, and metadata of the stream that carries them.
+pub const LOG_EPOCH: &str = "log-epoch";
 /// What happened, for people who look at the stream.
 const EVENT_TYPE: &str = "event-type";
 /// The headers of every message: the position before this one (the server takes a message only as its successor), the

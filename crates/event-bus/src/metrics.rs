@@ -12,7 +12,9 @@ pub const PUBLISH_SECONDS: &str = "bilsport_bus_publish_seconds";
 pub const STREAM_CREATED: &str = "bilsport_bus_stream_created_total";
 /// Events handed out, by `feed` and `source` (`stream` or `log`).
 pub const FEED_EVENTS: &str = "bilsport_bus_feed_events_total";
-/// Gaps in what the stream delivered, filled from the log, by `feed`.
+/// Gaps in what the stream delivered, by `feed`.
+pub const FEED_GAPS_FOUND: &str = "bilsport_bus_feed_gaps_found_total";
+/// Those of them that were filled from the log, by `feed`.
 pub const FEED_GAPS: &str = "bilsport_bus_feed_gaps_refilled_total";
 /// Events that arrived again and were dropped, by `feed`.
 pub const FEED_DROPPED: &str = "bilsport_bus_feed_dropped_old_total";
@@ -31,6 +33,7 @@ pub fn describe() {
     );
     describe_counter!(STREAM_CREATED, "Streams created anew");
     describe_counter!(FEED_EVENTS, "Events handed out, from the stream or from the log");
+    describe_counter!(FEED_GAPS_FOUND, "Gaps in what the stream delivered");
     describe_counter!(FEED_GAPS, "Gaps in the stream filled from the log");
     describe_counter!(FEED_DROPPED, "Events that arrived again and were dropped");
     describe_counter!(

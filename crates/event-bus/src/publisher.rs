@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{self, PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
 use envelope::{Position, RecordedEvent};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::connect::Connection;
 use crate::message::encode;
 use crate::metrics;
 use crate::previous::PreviousPositions;
@@ -41,9 +42,8 @@ impl Default for PublisherOptions {
 /// The server accepts a message only as the successor of the one before (`Nats-Expected-Last-Sequence`). So a second
 /// publisher, or a message the network delivered late, is refused and never doubles an event. After any error:
 /// [`Publisher::resume`], and go on after the position it gives.
-#[derive(Debug)]
 pub struct Publisher {
-    context: Context,
+    bus: Connection,
     stream: StreamConfig,
     options: PublisherOptions,
     last: Position,
@@ -69,18 +69,18 @@ pub enum ResumeError {
 pub struct PublishError {
     /// The last position the server acknowledged.
     pub acked: Position,
-    /// A word for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `timeout`, `encode`
-    /// or `other`.
+    /// A word for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `full`, `timeout`,
+    /// `encode` or `other`.
     pub kind: &'static str,
     reason: String,
 }
 
 impl Publisher {
     /// A publisher that must [`Publisher::resume`] first.
-    pub fn new(context: Context, stream: StreamConfig, options: PublisherOptions) -> Self {
+    pub fn new(bus: Connection, stream: StreamConfig, options: PublisherOptions) -> Self {
         let (last, epoch, previous) = (Position::START, Uuid::nil(), PreviousPositions::default());
         Self {
-            context,
+            bus,
             stream,
             options,
             last,
@@ -93,10 +93,7 @@ impl Publisher {
     /// Declares the stream and learns its last sequence: the position to go on after.
     pub async fn resume(&mut self, log: &impl LogReader) -> Result<Position, ResumeError> {
         self.resumed = false;
-        let declared = self
-            .stream
-            .declare(&self.context, log, self.options.backlog)
-            .await?;
+        let declared = self.stream.declare(&self.bus, log, self.options.backlog).await?;
         self.previous = PreviousPositions::load(log, declared.last)
             .await
             .map_err(ResumeError::Log)?;
@@ -143,12 +140,7 @@ impl Publisher {
             return Err(("not_resumed", "resume first".into()));
         }
         // What the server takes, less room for the headers; 0 while it is unknown.
-        let max_body = self
-            .context
-            .client()
-            .server_info()
-            .max_payload
-            .saturating_sub(1_024);
+        let max_body = self.bus.client().server_info().max_payload.saturating_sub(1_024);
         let mut expected = self.last.next();
         for event in events {
             if event.position != expected {
@@ -176,7 +168,7 @@ impl Publisher {
             body = Vec::new();
         }
         let (subject, message) = encode(&self.stream.subject_prefix, event, body, previous, self.epoch);
-        match timeout(self.options.ack_wait, self.context.send_publish(subject, message)).await {
+        match timeout(self.options.ack_wait, self.bus.send_publish(subject, message)).await {
             Ok(Ok(ack)) => Ok(ack),
             Ok(Err(error)) => Err(stop(&error)),
             Err(_) => Err(("timeout", "the message was not taken in time".into())),
@@ -202,11 +194,22 @@ impl Publisher {
     }
 }
 
+/// How the server says that it has no room for a message: of its own, of the account, of the stream, or on the disk.
+const FULL: [ErrorCode; 5] = [
+    ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+    ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+    ErrorCode::STREAM_MAX_STREAM_BYTES_EXCEEDED,
+    ErrorCode::STREAM_STORE_FAILED,
+];
+
 type InFlight = VecDeque<(Position, PublishAckFuture)>;
 type Stop = (&'static str, String);
 
 fn stop(error: &context::PublishError) -> Stop {
+    let told = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
     let kind = match error.kind() {
+        _ if told.is_some_and(|told| FULL.contains(&told.error_code())) => "full",
         PublishErrorKind::StreamNotFound => "stream_missing",
         PublishErrorKind::WrongLastSequence => "wrong_last_sequence",
         PublishErrorKind::TimedOut => "timeout",

@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
-use async_nats::jetstream::{self, Context};
-use async_nats::{Client, connection};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use envelope::Position;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::connect::Connection;
 use crate::metrics;
 
 /// Messages asked for at once, and so held in memory at most.
@@ -28,8 +28,7 @@ const OPEN_WAIT: Duration = Duration::from_secs(3);
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
 
 pub(crate) struct Subscription {
-    context: Context,
-    client: Client,
+    bus: Connection,
     stream: String,
     feed: &'static str,
     heartbeat: Duration,
@@ -48,10 +47,9 @@ enum State {
 }
 
 impl Subscription {
-    pub(crate) fn new(context: Context, stream: String, feed: &'static str, heartbeat: Duration) -> Self {
+    pub(crate) fn new(bus: Connection, stream: String, feed: &'static str, heartbeat: Duration) -> Self {
         Self {
-            client: context.client(),
-            context,
+            bus,
             stream,
             feed,
             heartbeat,
@@ -69,20 +67,15 @@ impl Subscription {
     /// Whether the stream may be waited for: it is being read, or being opened for the first time.
     pub(crate) fn is_promising(&self) -> bool {
         match self.state {
-            State::Open(_) => self.is_connected(),
+            State::Open(_) => self.bus.is_connected(),
             State::Opening(_) | State::Closed { .. } => !self.failed,
         }
     }
 
     /// Why the stream isn't being read, if it isn't.
-    pub(crate) fn problem(&self) -> Option<&str> {
-        let disconnected = || (!self.is_connected()).then_some("disconnected from nats");
-        self.problem.as_deref().or_else(disconnected)
-    }
-
-    /// Known at once when the connection breaks; a server that hangs is only missed by its heartbeats.
-    fn is_connected(&self) -> bool {
-        self.client.connection_state() == connection::State::Connected
+    pub(crate) fn problem(&self) -> Option<String> {
+        // A refusal explains what follows from it.
+        self.bus.problem().or_else(|| self.problem.clone())
     }
 
     /// How many consumers were opened.
@@ -155,7 +148,7 @@ impl Subscription {
     }
 
     fn open(&self, last: Position) -> impl Future<Output = Result<pull::Stream, String>> + Send + use<> {
-        let (context, stream, heartbeat) = (self.context.clone(), self.stream.clone(), self.heartbeat);
+        let (context, stream, heartbeat) = (self.bus.clone(), self.stream.clone(), self.heartbeat);
         let config = pull::Config {
             description: Some(format!("feed {}", self.feed)),
             deliver_policy: DeliverPolicy::ByStartSequence {

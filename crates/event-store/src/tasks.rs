@@ -121,6 +121,26 @@ impl Tasks {
             .collect()
     }
 
+    /// Holds a task on, for `lease` from now, if it is still this claim that holds it.
+    pub async fn renew(&self, task: &Task, lease: Duration) -> Result<(), Error> {
+        let (position, attempts) = (
+            task.position.to_sql(),
+            i32::try_from(task.attempts).unwrap_or(i32::MAX),
+        );
+        let seconds = lease.as_secs_f64();
+        let binds: [&(dyn ToSql + Sync); 6] = [
+            &self.process,
+            &task.aggregate_id,
+            &task.kind,
+            &position,
+            &attempts,
+            &seconds,
+        ];
+        self.query(include_str!("sql/renew_task.sql"), &binds)
+            .await
+            .map(drop)
+    }
+
     /// The task is done. If it was planned anew meanwhile, that stays.
     pub async fn finish(&self, task: &Task) -> Result<(), Error> {
         let position = task.position.to_sql();

@@ -26,6 +26,7 @@ pub mod health;
 pub mod metrics;
 pub mod ops;
 
+pub mod nats;
 pub mod postgres;
 pub mod secret;
 

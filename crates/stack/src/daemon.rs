@@ -104,6 +104,12 @@ impl Daemon {
         Ok(())
     }
 
+    /// Any signal, to itself alone.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.running()?.signal(signal);
+        Ok(())
+    }
+
     /// SIGSTOP for it and its children: it keeps its connections and answers nothing.
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
         self.running()?.signal(Signal::SIGSTOP);
@@ -246,6 +252,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if let Some(child) = self.current() {
             child.signal(Signal::SIGKILL);
+        }
+        // Children that are paused would not notice that their parent is gone.
+        for pid in self.family() {
+            signal_pid(pid, Signal::SIGKILL);
         }
     }
 }

@@ -9,6 +9,7 @@ pub use binaries::prometheus;
 pub use checkout::Checkout;
 pub use databases::Databases;
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
+pub use nats_logins::NatsLogins;
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
@@ -35,6 +36,7 @@ mod system;
 // Servers, and databases in them.
 mod binaries;
 mod databases;
+mod nats_logins;
 mod servers;
 
 // A process, and what it needs.

@@ -5,9 +5,13 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nix::sys::signal::Signal;
 use uuid::Uuid;
 
 use crate::checkout::{create_dir, create_own_dir, reachable_by_others};
+use crate::child::signal_pid;
+use crate::process::Process;
+use crate::procfs;
 
 /// A directory of our own, and the lock that says so.
 #[derive(Debug)]
@@ -65,6 +69,13 @@ fn sweep(base: &Path) {
         // A lock without a directory may belong to a process that is just about to create it.
         let abandoned = dir.exists() && lock_file(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok());
         if abandoned {
+            // Whoever was paused when its supervisor died has not noticed.
+            for pid in procfs::working_in(&dir) {
+                let ours = |process: Process| procfs::program(pid).as_deref() == Some(process.program());
+                if Process::ALL.into_iter().any(ours) {
+                    signal_pid(pid, Signal::SIGKILL);
+                }
+            }
             let _ = std::fs::remove_dir_all(&dir);
             let _ = std::fs::remove_file(&lock_path);
         }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use nix::sys::signal::Signal;
 use tokio::sync::OnceCell;
 
 use crate::binaries::Found;
 use crate::checkout::create_dir;
 use crate::daemon::Daemon;
+use crate::nats_logins::NatsLogins;
 use crate::ports::Port;
 use crate::readiness::Question;
 use crate::scratch::Scratch;
@@ -35,6 +37,9 @@ pub struct ServersConfig {
     /// Whether Postgres must survive a power cut. Tests on a server of their own do without: a killed
     /// process loses nothing either way.
     pub durable: bool,
+    /// Whether NATS's users may work with streams of any name, as several systems on one server need, and not only with
+    /// the shop's.
+    pub any_stream: bool,
 }
 
 /// Postgres, NATS and Redis.
@@ -42,6 +47,8 @@ pub struct ServersConfig {
 pub struct Servers {
     postgres: Server,
     nats: Server,
+    /// Who may log in there; unknown if it was given by URL.
+    nats_logins: Option<NatsLogins>,
     redis: Server,
     /// Last, so that it is removed after the servers are gone.
     _scratch: Option<Scratch>,
@@ -74,15 +81,16 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None).await
+        Self::in_scratch(|_| None, false).await
     }
 
-    /// Like [`Servers::temporary`], but uses the servers that the environment names.
+    /// Like [`Servers::temporary`], but uses the servers that the environment names, and NATS's users may work with
+    /// streams of any name.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(given).await
+        Self::in_scratch(given, true).await
     }
 
-    async fn in_scratch(given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    async fn in_scratch(given: impl Fn(&str) -> Option<String>, any_stream: bool) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
             data: scratch.path().join("data"),
@@ -90,6 +98,7 @@ impl Servers {
             logs: scratch.path().join("logs"),
             pids: None,
             durable: false,
+            any_stream,
         };
         let servers = Self {
             _scratch: Some(scratch),
@@ -119,11 +128,15 @@ impl Servers {
             Some(postgres) => postgres,
             None => postgres::prepare(config, found.postgres).await?,
         };
-        let nats = external("nats", "NATS_URL").map_or_else(|| nats::prepare(config, found.nats), Ok)?;
+        let (nats, nats_logins) = match external("nats", "NATS_URL") {
+            Some(nats) => (nats, NatsLogins::given()),
+            None => nats::prepare(config, found.nats).map(|(nats, logins)| (nats, Some(logins)))?,
+        };
         let redis = external("redis", "REDIS_URL").map_or_else(|| redis::prepare(config, found.redis), Ok)?;
         Ok(Self {
             postgres,
             nats,
+            nats_logins,
             redis,
             _scratch: None,
         })
@@ -140,9 +153,14 @@ impl Servers {
         &self.postgres
     }
 
-    /// nats-server with JetStream.
+    /// nats-server with JetStream; its URL is the administrator's, if the server is ours.
     pub fn nats(&self) -> &Server {
         &self.nats
+    }
+
+    /// Who may log in at NATS; `None` if it was given by URL, and everybody uses that.
+    pub fn nats_logins(&self) -> Option<&NatsLogins> {
+        self.nats_logins.as_ref()
     }
 
     /// Redis.
@@ -221,6 +239,11 @@ impl Server {
     /// SIGKILL; returns when it is gone with all its children.
     pub async fn kill(&self) -> anyhow::Result<()> {
         self.ours()?.daemon.kill().await
+    }
+
+    /// Has it read its configuration again, where it can (NATS).
+    pub fn reload(&self) -> anyhow::Result<()> {
+        self.ours()?.daemon.signal(Signal::SIGHUP)
     }
 
     /// Freezes it with all its children: connections stay open, nothing answers.

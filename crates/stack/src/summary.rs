@@ -3,11 +3,21 @@
 use std::fmt::Write as _;
 
 use crate::catalogue::Catalogue;
+use crate::nats_logins::{NatsLogins, without_login};
 use crate::proof::{self, Purchase};
 use crate::system::{System, Tokens};
 
 /// The variables of `.local/stack.env`, in shell syntax.
-pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> String {
+pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
+    let url = system.servers().nats().url();
+    // A person looks; who repairs takes the administrator's password from its file.
+    let (nats_url, nats_api_prefix) = match system.servers().nats_logins() {
+        None => (url.to_owned(), "$JS.API"),
+        Some(logins) => (
+            logins.url_of("operator", &without_login(url))?,
+            NatsLogins::api_prefix("operator"),
+        ),
+    };
     let databases = system.databases();
     let values = [
         ("COMMAND_API_URL", system.command_api_url()),
@@ -18,7 +28,8 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> String {
         ("PAYMENT_EMULATOR_URL", system.payment_emulator_url()),
         ("EVENTS_DATABASE_URL", databases.events_owner.clone()),
         ("READ_DATABASE_URL", databases.read_owner.clone()),
-        ("NATS_URL", system.servers().nats().url().to_owned()),
+        ("NATS_URL", nats_url),
+        ("NATS_API_PREFIX", nats_api_prefix.to_owned()),
         ("REDIS_URL", system.servers().redis().url().to_owned()),
         ("SEAL_FILE", system.seal_file().display().to_string()),
         ("SEAL_PUBLIC_KEY", system.seal_public_key().to_owned()),
@@ -29,9 +40,9 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> String {
         ("ADMIN_TOKEN", tokens.admin.clone()),
     ];
     // Single quotes hold everything but a single quote, and no URL or token has one; a path is expected to have none.
-    values.iter().fold(String::new(), |text, (name, value)| {
+    Ok(values.iter().fold(String::new(), |text, (name, value)| {
         text + name + "='" + value + "'\n"
-    })
+    }))
 }
 
 /// A variable's value in the text of `stack.env`.

@@ -93,7 +93,8 @@ impl System {
             data: scratch.path().join("data"),
             logs: scratch.path().join("logs"),
             pids: None,
-            stream_suffix: Some(Uuid::new_v4().simple().to_string()),
+            // On servers of its own it has the names, and so the permissions, of an installation.
+            stream_suffix: (!owns_servers).then(|| Uuid::new_v4().simple().to_string()),
             ports: Ports::any()?,
         };
         let mut system = Self::prepare(
@@ -162,6 +163,7 @@ impl System {
             ports: &place.ports,
             databases: &databases,
             nats_url: servers.nats().url(),
+            nats_logins: servers.nats_logins(),
             stream: &stream,
             subject_prefix: &subject_prefix,
             jwks_url: &issuer.jwks_url(),

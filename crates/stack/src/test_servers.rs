@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::child::Child;
 use crate::progress::Progress;
 use crate::servers::Servers;
-use crate::{install, launch};
+use crate::{install, launch, nats_logins};
 
 /// Ctrl-C reaches the command directly, so it only gets as long as a test runner needs to stop its tests.
 const INTERRUPT_DEADLINE: Duration = Duration::from_secs(20);
@@ -34,6 +34,9 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
         .env("DATABASE_URL", servers.postgres().url())
         .env("NATS_URL", servers.nats().url())
         .env("REDIS_URL", servers.redis().url());
+    if let Some(logins) = servers.nats_logins() {
+        process.env(nats_logins::VARIABLE, logins.dir());
+    }
     let started = launch::spawn_from_lasting_thread(process).with_context(|| format!("cannot run {program}"));
     let status = match started {
         Ok(process) => {

@@ -113,7 +113,7 @@ fn announce(
 ) -> anyhow::Result<()> {
     write_private(
         &checkout.stack_env(),
-        summary::stack_env(system, tokens).as_bytes(),
+        summary::stack_env(system, tokens)?.as_bytes(),
     )?;
     progress.plain(&summary::text(system, catalogue, purchase));
     Ok(())
@@ -126,6 +126,7 @@ fn servers_config(checkout: &Checkout) -> anyhow::Result<ServersConfig> {
         logs: checkout.logs()?,
         pids: Some(checkout.pids()?),
         durable: true,
+        any_stream: false,
     })
 }
 

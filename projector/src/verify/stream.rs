@@ -2,12 +2,13 @@
 
 use async_nats::jetstream::stream::{DirectGetErrorKind, Info, Stream};
 use envelope::{LogHead, Position, RecordedEvent};
+use event_bus::LOG_EPOCH;
 use event_store::{Error as LogError, Log};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::{EXAMPLES, Progress, Unfinished};
-use crate::reach::{LOG_EPOCH, Reach, StreamState};
+use crate::reach::{Reach, StreamState};
 use crate::report::Report;
 
 /// Messages asked for at once.

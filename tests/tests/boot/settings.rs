@@ -116,6 +116,10 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     let url = format!("nats://user:{SECRET}@127.0.0.1:port");
     refused("command-api", "NATS_URL", Some(&url), "NATS URL").await;
     refused("projector", "NATS_URL", Some(&url), "NATS URL").await;
+    for program in ["command-api", "projector"] {
+        refused(program, "NATS_PASSWORD", Some(SECRET), "without a user").await;
+        refused(program, "NATS_USER", Some("projector"), "without a password").await;
+    }
 
     for program in ["command-api", "query-api"] {
         refused(program, "JWKS_URL", Some("not a url"), "JWKS URL").await;

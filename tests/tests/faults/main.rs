@@ -5,6 +5,7 @@
 mod freezes;
 mod kills;
 mod nats;
+mod nats_refuses;
 
 mod till;
 

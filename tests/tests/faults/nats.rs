@@ -1,6 +1,5 @@
 //! NATS is disposable: its stream deleted, or everything it ever wrote, in the middle of purchases.
 
-use async_nats::jetstream;
 use stack::{Options, Process};
 use system_tests::Shop;
 
@@ -14,10 +13,9 @@ async fn a_stream_deleted_in_the_middle_of_purchases_loses_and_doubles_nothing()
     let shop = Shop::open_private(Options::default()).await;
     let till = Till::new(&shop);
     let deleting = async {
-        let client = async_nats::connect(shop.system.servers().nats().url())
+        let context = event_bus::connect(shop.system.servers().nats().url(), "test")
             .await
             .unwrap();
-        let context = jetstream::new(client);
         for at in 1..=3 {
             till.has_sold(PURCHASES * at / 8).await;
             // Only between two deletions can it be missing: the relay creates it again.

@@ -63,7 +63,9 @@ pub struct FeedCounts {
     pub from_stream: u64,
     /// Events handed out that were read from the log.
     pub from_log: u64,
-    /// Gaps in the stream filled from the log.
+    /// Gaps in what the stream delivered.
+    pub gaps_found: u64,
+    /// Those of them that were filled from the log.
     pub gaps_refilled: u64,
     /// Events that arrived again and were dropped.
     pub dropped_old: u64,

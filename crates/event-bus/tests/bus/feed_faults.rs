@@ -5,6 +5,7 @@ use event_bus::PublisherOptions;
 
 use crate::log::TestLog;
 use crate::nats::{Bus, eventually, follow, publish_all};
+use crate::proxy::Proxy;
 
 #[tokio::test]
 async fn without_nats_the_log_is_enough() {
@@ -158,4 +159,39 @@ async fn with_both_down_it_waits_and_says_why() {
     log.set_down(false);
     follow(&mut feed, &log, 20).await;
     assert!(feed.status().borrow().log.is_none());
+}
+
+/// Whatever the network does to messages: 1, 2, 3 … and nothing else. Each seed is another network.
+#[tokio::test]
+async fn lost_doubled_delayed_and_reordered_messages_change_nothing() {
+    for seed in 0..6 {
+        let (bus, log) = (Bus::shared().await, TestLog::with_events(1_000));
+        let mut relay = bus.publisher(PublisherOptions::default());
+        publish_all(&mut relay, &log).await;
+        let proxy = Proxy::before(bus.servers.as_ref().unwrap().nats().url(), seed).await;
+        let through = Bus {
+            context: event_bus::connect(&proxy.url, "through the proxy").await.unwrap(),
+            stream: bus.stream.clone(),
+            servers: None,
+        };
+        // From the beginning, so that the stream is what is read, and then as the log grows.
+        let mut feed = through.feed(&log, 0);
+        for _ in 0..20 {
+            let head = log.events().len() as u64;
+            follow(&mut feed, &log, head).await;
+            log.append(25);
+            publish_all(&mut relay, &log).await;
+        }
+        follow(&mut feed, &log, 1_500).await;
+        let (done, counts) = (proxy.done(), feed.counts());
+        assert!(
+            done.passed > 0 && done.dropped > 0 && done.doubled > 0 && done.delayed > 0,
+            "seed {seed}: {done:?}"
+        );
+        assert!(
+            counts.from_stream > 0 && counts.gaps_refilled > 0 && counts.dropped_old > 0,
+            "seed {seed}: {counts:?}"
+        );
+        assert_eq!(counts.untrusted, 0, "seed {seed}");
+    }
 }

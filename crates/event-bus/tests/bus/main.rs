@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod accounts;
 mod feed;
 mod feed_faults;
 mod log;
 mod nats;
+mod proxy;
 mod publisher;
+mod storage;
 mod stream;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Info;
 use envelope::LogReader;
 use envelope::Position;
-use event_bus::{Feed, FeedOptions, Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Connection, Feed, FeedOptions, Publisher, PublisherOptions, StreamConfig};
 use stack::Servers;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -15,9 +14,9 @@ use uuid::Uuid;
 use crate::log::TestLog;
 
 pub(crate) struct Bus {
-    pub(crate) context: Context,
+    pub(crate) context: Connection,
     pub(crate) stream: StreamConfig,
-    servers: Option<Arc<Servers>>,
+    pub(crate) servers: Option<Arc<Servers>>,
 }
 
 impl Bus {

@@ -169,3 +169,39 @@ async fn a_postponed_task_comes_back_counting_failures_only() {
         .unwrap();
     assert!(tasks.claim(&["a"], 10, LEASE).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_lease_is_renewed_by_whoever_holds_it_and_by_nobody_else() {
+    let tasks = tasks().await;
+    let (held, dropped) = (Uuid::now_v7(), Uuid::now_v7());
+    let planned = vec![task(held, "a", 1), task(dropped, "a", 1)];
+    assert!(tasks.plan(at(0), at(1), planned).await.unwrap());
+    let claimed = tasks.claim(&["a"], 10, Duration::from_millis(300)).await.unwrap();
+    let of = |id: Uuid| claimed.iter().find(|task| task.aggregate_id == id).unwrap();
+    tasks.renew(of(held), LEASE).await.unwrap();
+    // The other's worker died: it comes back, alone.
+    let again = eventually("a lease ends", async || {
+        let again = tasks.claim(&["a"], 10, LEASE).await.unwrap();
+        (!again.is_empty()).then_some(again)
+    })
+    .await;
+    assert_eq!(
+        again.iter().map(|task| task.aggregate_id).collect::<Vec<_>>(),
+        [dropped]
+    );
+    // The worker was only slow, and thinks it still holds it: it ends nobody's lease sooner, and makes none longer.
+    tasks.renew(of(dropped), Duration::ZERO).await.unwrap();
+    tasks.renew(of(held), Duration::ZERO).await.unwrap();
+    let free = tasks.claim(&["a"], 10, LEASE).await.unwrap();
+    assert_eq!(
+        free.iter().map(|task| task.aggregate_id).collect::<Vec<_>>(),
+        [held]
+    );
+    // What was put off is not held again.
+    tasks
+        .postpone(&free[0], Utc::now() - TimeDelta::seconds(1), None)
+        .await
+        .unwrap();
+    tasks.renew(&free[0], LEASE).await.unwrap();
+    assert_eq!(tasks.claim(&["a"], 10, LEASE).await.unwrap().len(), 1);
+}

@@ -1,4 +1,4 @@
-//! nats-server with JetStream, configured by `nats/server.conf`.
+//! nats-server with JetStream, configured by `nats/server.conf` and `nats/accounts.conf`.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,33 @@ use crate::checkout::create_dir;
 use crate::daemon::Daemon;
 use crate::install::needed;
 use crate::launch::Launch;
+use crate::nats_logins::NatsLogins;
 use crate::ports::Port;
 use crate::readiness::Question;
 
-/// Compiled in, so that a test binary finds it wherever it runs.
+/// Compiled in, so that a test binary finds them wherever it runs.
 const CONFIG: &str = include_str!("../../../../nats/server.conf");
+const ACCOUNTS: &str = include_str!("../../../../nats/accounts.conf");
 
-/// Writes the configuration and says how to run it.
-pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyhow::Result<Server> {
+/// Writes the configuration and says how to run it, and who may log in.
+pub(super) fn prepare(
+    config: &ServersConfig,
+    program: Option<PathBuf>,
+) -> anyhow::Result<(Server, NatsLogins)> {
     let program = needed(program, "nats-server >= 2.14")?;
     let data = config.data.join("nats");
     create_dir(&data, 0o700)?;
+    let accounts = if config.any_stream {
+        // The same rules, for streams and subjects of any name.
+        ACCOUNTS.replace("LICENSING", "*").replace("licensing.v1", "*.v1")
+    } else {
+        ACCOUNTS.to_owned()
+    };
     let file = data.join("server.conf");
-    std::fs::write(&file, CONFIG).with_context(|| format!("cannot write {}", file.display()))?;
+    for (path, text) in [(&file, CONFIG), (&data.join("accounts.conf"), &accounts)] {
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let logins = NatsLogins::create(&data)?;
     let (port, monitor) = (Port::any()?, Port::any()?);
     // nats-server reads a variable's value as configuration, so texts need quotes.
     let env = [
@@ -42,7 +56,7 @@ pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyho
         run_as: None,
         stop_signal: Signal::SIGTERM,
     };
-    let url = format!("nats://{}", port.address());
+    let url = logins.url_of("administrator", &format!("nats://{}", port.address()))?;
     let ready = Question::Http(format!("{}/healthz", monitor.http_url()));
     // JetStream's own directory: `data` itself also holds the configuration.
     let store = data.join("jetstream");
@@ -52,9 +66,10 @@ pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyho
         data: store,
         _ports: vec![port, monitor],
     };
-    Ok(Server {
+    let server = Server {
         name: "nats",
         url,
         private: Some(private),
-    })
+    };
+    Ok((server, logins))
 }

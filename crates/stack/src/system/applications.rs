@@ -11,6 +11,7 @@ use crate::checkout::create_dir;
 use crate::databases::Databases;
 use crate::issuer::{AUDIENCE, ISSUER};
 use crate::launch::Launch;
+use crate::nats_logins::{NatsLogins, without_login};
 use crate::ports::Port;
 use crate::process::Process;
 use crate::secrets::Secrets;
@@ -68,6 +69,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) ports: &'a Ports,
     pub(crate) databases: &'a Databases,
     pub(crate) nats_url: &'a str,
+    pub(crate) nats_logins: Option<&'a NatsLogins>,
     /// Names that tell the streams of several systems on one nats-server apart.
     pub(crate) stream: &'a str,
     pub(crate) subject_prefix: &'a str,
@@ -112,7 +114,7 @@ impl Settings<'_> {
     fn environment(&self, process: Process, dir: &Path) -> Vec<(&'static str, String)> {
         let ports = self.ports;
         match process {
-            Process::CommandApi => [self.stream(), self.auth(), self.provider_credentials()]
+            Process::CommandApi => [self.stream(process), self.auth(), self.provider_credentials()]
                 .concat()
                 .into_iter()
                 .chain([
@@ -131,7 +133,7 @@ impl Settings<'_> {
                 ])
                 .collect(),
             Process::Projector => self
-                .stream()
+                .stream(process)
                 .into_iter()
                 .chain([
                     ("OPS_LISTEN", ports.projector_ops.address()),
@@ -168,12 +170,27 @@ impl Settings<'_> {
         }
     }
 
-    fn stream(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("NATS_URL", self.nats_url.to_owned()),
+    fn stream(&self, process: Process) -> Vec<(&'static str, String)> {
+        let stream = [
             ("STREAM", self.stream.to_owned()),
             ("SUBJECT_PREFIX", self.subject_prefix.to_owned()),
-        ]
+        ];
+        let access = match self.nats_logins {
+            None => vec![("NATS_URL", self.nats_url.to_owned())],
+            Some(logins) => vec![
+                ("NATS_URL", without_login(self.nats_url)),
+                ("NATS_USER", process.name().to_owned()),
+                (
+                    "NATS_PASSWORD_FILE",
+                    logins.file(process.name()).display().to_string(),
+                ),
+                (
+                    "NATS_API_PREFIX",
+                    NatsLogins::api_prefix(process.name()).to_owned(),
+                ),
+            ],
+        };
+        [access, stream.to_vec()].concat()
     }
 
     fn auth(&self) -> Vec<(&'static str, String)> {

@@ -29,7 +29,7 @@ fn test_servers_pass_on_the_commands_exit_code() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("urls postgres://"), "{text}");
     assert!(
-        text.contains(" nats://127.0.0.1:") && text.contains(" redis://127.0.0.1:"),
+        text.contains(" nats://administrator:") && text.contains(" redis://127.0.0.1:"),
         "{text}"
     );
 }

@@ -1,5 +1,7 @@
 //! Real servers: killed, frozen, restarted, stopped.
 
+use async_nats::{ConnectOptions, jetstream};
+
 use crate::support::{connect, eventually, processes_in, redis, state_of};
 use stack::{Databases, Servers, shared};
 
@@ -11,17 +13,11 @@ async fn killed_servers_keep_their_data_and_their_ports() {
     sql.batch_execute("create table kept (n int); insert into kept values (7)")
         .await
         .unwrap();
-    let nats = async_nats::connect(servers.nats().url()).await.unwrap();
-    let stream = async_nats::jetstream::new(nats)
-        .create_stream("KEPT")
-        .await
-        .unwrap();
-    async_nats::jetstream::new(async_nats::connect(servers.nats().url()).await.unwrap())
-        .publish("KEPT", "seven".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    let password = servers.nats_logins().unwrap().password("administrator").unwrap();
+    let nats = ConnectOptions::with_user_and_password("administrator".into(), password);
+    let nats = jetstream::new(nats.connect(servers.nats().url()).await.unwrap());
+    let stream = nats.create_stream("KEPT").await.unwrap();
+    nats.publish("KEPT", "seven".into()).await.unwrap().await.unwrap();
     assert_eq!(redis(servers.redis().url(), "SET kept 7").await, "+OK");
 
     for server in servers.all() {
@@ -82,6 +78,26 @@ async fn stopping_a_paused_server_works() {
     servers.nats().pause().unwrap();
     servers.stop().await;
     assert_eq!(servers.all().map(stack::Server::pid), [None, None, None]);
+}
+
+/// As when a test fails while it has a server paused.
+#[tokio::test]
+async fn dropped_servers_leave_no_process_even_when_they_are_paused() {
+    let servers = Servers::temporary().await.unwrap();
+    let _session = connect(servers.postgres().url()).await;
+    let data = servers
+        .postgres()
+        .data_dir()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_owned();
+    for server in servers.all() {
+        server.pause().unwrap();
+    }
+    assert!(processes_in(&data).len() > 3);
+    drop(servers);
+    eventually(async || processes_in(&data).is_empty().then_some(())).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::{self, stream::Stream};
+use async_nats::jetstream::stream::Stream;
 use envelope::RecordedEvent;
 use futures_util::StreamExt;
 use system_tests::Shop;
@@ -12,10 +12,10 @@ use system_tests::Shop;
 const WAIT: Duration = Duration::from_secs(10);
 
 async fn stream(shop: &Shop) -> Option<Stream> {
-    let client = async_nats::connect(shop.system.servers().nats().url())
+    let bus = event_bus::connect(shop.system.servers().nats().url(), "books")
         .await
         .ok()?;
-    jetstream::new(client).get_stream(shop.system.stream()).await.ok()
+    bus.get_stream(shop.system.stream()).await.ok()
 }
 
 /// The stream's last sequence, if it can be had.

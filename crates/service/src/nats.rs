@@ -1,0 +1,32 @@
+//! How a process is told where NATS is and who it is there. Connecting is `event-bus`'s.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::secret::Secret;
+
+/// Where NATS is, and as whom to log in.
+#[derive(Debug, Clone, Args)]
+pub struct NatsOptions {
+    /// NATS with JetStream; while it is down, events are read from the event database
+    #[arg(long, env = "NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub nats_url: Secret,
+    /// User at NATS; without one, the user and password in its URL, if any
+    #[arg(long, env = "NATS_USER", value_name = "NAME")]
+    pub nats_user: Option<String>,
+    /// Password of that user
+    #[arg(long, env = "NATS_PASSWORD", value_name = "SECRET", hide_env_values = true)]
+    pub nats_password: Option<Secret>,
+    /// File that holds that password instead; read again whenever it connects, so a new password needs no restart
+    #[arg(long, env = "NATS_PASSWORD_FILE", value_name = "FILE")]
+    pub nats_password_file: Option<PathBuf>,
+    /// What the subjects of the JetStream API begin with, as seen by that user (see nats/accounts.conf)
+    #[arg(
+        long,
+        env = "NATS_API_PREFIX",
+        default_value = "$JS.API",
+        value_name = "SUBJECT"
+    )]
+    pub nats_api_prefix: String,
+}
