@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use envelope::{Position, RecordedEvent};
+use envelope::{LogPage, LogReader, Position, RecordedEvent};
 use event_bus::Publisher;
 use event_store::Log;
 use metrics::{counter, gauge};
@@ -55,7 +55,8 @@ async fn publish(
     let mut idle_since = tokio::time::Instant::now();
     loop {
         hint.mark_unchanged();
-        let events = log.read_after(last, BATCH).await?;
+        let LogPage { head, events } = log.read_page(last, BATCH).await?;
+        publisher.check_epoch(head.epoch)?;
         if events.is_empty() {
             lag(0, None);
             if idle_since.elapsed() >= REASSURE {

@@ -10,7 +10,7 @@ mod personal;
 mod position;
 mod recorded;
 
-pub use log::{LogError, LogHead, LogReader};
+pub use log::{LogError, LogHead, LogPage, LogReader};
 pub use partition::{PARTITIONS, partition, subject};
 pub use payload::{DecodeError, EventPayload};
 pub use personal::Personal;
