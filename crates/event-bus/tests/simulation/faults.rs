@@ -17,6 +17,10 @@ pub(crate) struct Profile {
     pub(crate) between_faults: Time,
     pub(crate) events: u64,
     kinds: Vec<Kind>,
+    /// The broker does not come back when the faults stop: the log alone must do.
+    pub(crate) broker_is_lost: bool,
+    /// Nobody ever hears that the log grew.
+    pub(crate) silent: bool,
     // So many times in a thousand:
     pub(crate) slow: u64,
     pub(crate) lost_requests: u64,
@@ -82,6 +86,8 @@ impl Profile {
             between_faults: rng.between(60 * MS..=SECOND),
             events: rng.between(10..=120),
             kinds: KINDS.into_iter().filter(|_| rng.chance(450)).collect(),
+            broker_is_lost: rng.chance(50),
+            silent: rng.chance(100),
             slow: sometimes(200),
             lost_requests: sometimes(60),
             lost_replies: sometimes(60),
@@ -112,6 +118,10 @@ pub(crate) async fn rage(world: Rc<World>, processes: Rc<Processes>) {
     world.calm.set(true);
     for server in [Server::Log, Server::Broker, Server::Read] {
         world.take_down(server, 0);
+    }
+    if world.profile.broker_is_lost {
+        world.take_down(Server::Broker, Time::MAX);
+        world.broker.borrow_mut().delete(&world);
     }
     processes.unpause_all(&world);
 }

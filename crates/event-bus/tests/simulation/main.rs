@@ -34,7 +34,7 @@ use run::run;
 use seeds::{Tally, report, run_all};
 
 /// How many seeds `make test` runs.
-const SEEDS: u64 = 20_000;
+const SEEDS: u64 = 10_000;
 /// Among so many seeds each mutation must be caught.
 const CAUGHT_WITHIN: u64 = 5_000;
 

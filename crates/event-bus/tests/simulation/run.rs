@@ -73,6 +73,7 @@ fn unrest(world: &World) -> Option<&'static str> {
         return Some("the rows are not at the head of the log");
     }
     match world.broker.borrow().live() {
+        _ if world.profile.broker_is_lost => None,
         None => Some("there is no stream"),
         Some(stream) if !stream.carries(head) => Some("the stream is of another life"),
         Some(stream) if stream.last != head.position => Some("the stream is not at the head of the log"),
@@ -118,7 +119,7 @@ fn grow(world: &World, count: u64) {
     world.count(|counts| counts.events += count);
     world.note(NATURE, || format!("the log grows to {head}"));
     for hint in &world.hints {
-        if !world.mishap(world.profile.lost_hints) {
+        if !world.profile.silent && !world.mishap(world.profile.lost_hints) {
             hint.set(head);
         }
     }

@@ -8,6 +8,7 @@ mod execute;
 mod interop;
 mod lease;
 mod lost_answers;
+mod page;
 mod read;
 mod seals;
 mod support;
