@@ -119,12 +119,11 @@ impl FeedCore {
 
     /// A message arrived.
     pub fn message(&mut self, message: Result<RecordedEvent, Untrusted>) {
-        match message {
-            Ok(event) => self.admit(event),
-            Err(_) => {
-                self.counts.untrusted += 1;
-                self.mistrust = true;
-            }
+        if let Ok(event) = message {
+            self.admit(event);
+        } else {
+            self.counts.untrusted += 1;
+            self.mistrust = true;
         }
     }
 

@@ -132,7 +132,7 @@ pub(crate) fn event(position: u64, aggregate: u64, number: u64) -> RecordedEvent
         sequence: number,
         event_type: String::new(),
         event_version: String::new(),
-        payload: Default::default(),
+        payload: Box::default(),
         metadata: Metadata::default(),
         recorded_at: DateTime::<Utc>::UNIX_EPOCH,
     }

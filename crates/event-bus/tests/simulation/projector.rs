@@ -61,7 +61,7 @@ async fn follow(
     let mut reader = Reader::new(world, me, position, epoch);
     loop {
         let run = reader.next_batch(max).await.map_err(Interrupted::Feed)?;
-        position = apply(world, me, position, epoch, run).await?;
+        position = apply(world, me, position, epoch, &run).await?;
         *progressed = true;
     }
 }
@@ -108,7 +108,7 @@ async fn apply(
     me: Process,
     from: Position,
     epoch: Uuid,
-    run: Vec<RecordedEvent>,
+    run: &[RecordedEvent],
 ) -> Result<Position, Interrupted> {
     let to = run.last().expect("a run is not empty").position;
     let with_rows = !world.has(Mutation::MoveTheCheckpointLater);
@@ -121,7 +121,7 @@ async fn apply(
                 .as_mut()
                 .filter(|live| live.epoch == epoch)
             {
-                live.apply(world, &run);
+                live.apply(world, run);
             }
         };
         world.ask(Server::Read, WAIT, rows).await?;
@@ -131,7 +131,7 @@ async fn apply(
         let live = read.live.as_mut().expect("there is one since it was begun");
         let moved = live.move_checkpoint(world, from, to, epoch);
         if moved && with_rows {
-            live.apply(world, &run);
+            live.apply(world, run);
         }
         read.check_live(world);
         world.note(me, || format!("commits {from} to {to}: {moved}"));

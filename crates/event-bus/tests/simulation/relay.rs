@@ -72,12 +72,16 @@ struct Relay {
     core: PublisherCore,
     batch: u32,
     backlog: u64,
-    acks: Rc<RefCell<BTreeMap<u64, Result<u64, &'static str>>>>,
+    acks: Acks,
     sent: u64,
     knows_where_it_is: bool,
 }
 
 type Failed = String;
+/// The sequence at which the broker stored a message, or why not.
+type Taken = Result<u64, &'static str>;
+/// Answers that came, by the number of the message.
+type Acks = Rc<RefCell<BTreeMap<u64, Taken>>>;
 
 impl Relay {
     fn new(world: Rc<World>, me: Process) -> Self {
@@ -259,7 +263,7 @@ impl Relay {
         taken
     }
 
-    async fn ack(&self, number: u64, deadline: Time) -> Option<Result<u64, &'static str>> {
+    async fn ack(&self, number: u64, deadline: Time) -> Option<Taken> {
         loop {
             if let Some(ack) = self.acks.borrow_mut().remove(&number) {
                 return Some(ack);
@@ -275,12 +279,7 @@ impl Relay {
 /// A message under way to the broker.
 struct Message {
     world: Rc<World>,
-    from: (
-        Process,
-        Task,
-        Rc<RefCell<BTreeMap<u64, Result<u64, &'static str>>>>,
-        u64,
-    ),
+    from: (Process, Task, Acks, u64),
     expected: Option<Position>,
     claim: Claim,
 }

@@ -171,10 +171,8 @@ impl Schedule {
                 self.push(until, What::Poll(task));
                 return;
             }
-            match slot.work.take() {
-                Some(work) => work,
-                None => return,
-            }
+            let Some(work) = slot.work.take() else { return };
+            work
         };
         self.current.set(task);
         let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
