@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use envelope::{LogPage, LogReader, Position, RecordedEvent};
+use envelope::{LogPage, Position, RecordedEvent};
 use event_bus::Publisher;
 use event_store::Log;
 use metrics::{counter, gauge};

@@ -151,7 +151,9 @@ fn strike(world: &Rc<World>, processes: &Rc<Processes>, kind: Kind) {
         Kind::PauseRebuild => world.schedule.pause(crate::world::REBUILD, a_while()),
         Kind::CrashRebuild => world.schedule.crash(crate::world::REBUILD),
         Kind::RollBack => {
-            world.read.borrow_mut().roll_back(world);
+            if !world.fenced.get() {
+                world.read.borrow_mut().roll_back(world);
+            }
         }
     }
 }

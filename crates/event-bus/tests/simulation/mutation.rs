@@ -40,9 +40,9 @@ pub(crate) enum Mutation {
     KeepTheRows,
     /// The head is read before the checkpoint it is compared with.
     CompareWithAnOldHead,
-    /// A rebuilt read model goes live wherever the live one stands.
+    /// The live checkpoint may move on while a rebuilt read model takes its place.
     SwapUnfenced,
-    /// A rebuild goes on copying when the log began a new life.
+    /// A rebuild does not look whether the log began a new life.
     CopyAcrossLives,
 }
 

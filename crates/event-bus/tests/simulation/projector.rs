@@ -89,7 +89,7 @@ async fn resume(world: &Rc<World>, me: Process) -> Result<(Position, Uuid), Inte
     }
     if epoch != head.epoch {
         let start_over = |world: &World| world.read.borrow_mut().start_over(world, epoch, head.epoch);
-        if !world.ask(Server::Read, WAIT, start_over).await? {
+        if !world.change(WAIT, start_over).await? {
             return Err(Interrupted::NotOwner);
         }
         world.note(me, || "starts over in the log's new life".into());
@@ -124,7 +124,7 @@ async fn apply(
                 live.apply(world, run);
             }
         };
-        world.ask(Server::Read, WAIT, rows).await?;
+        world.change(WAIT, rows).await?;
     }
     let transaction = |world: &World| {
         let read = &mut *world.read.borrow_mut();
@@ -137,7 +137,7 @@ async fn apply(
         world.note(me, || format!("commits {from} to {to}: {moved}"));
         moved
     };
-    if world.ask(Server::Read, WAIT, transaction).await? {
+    if world.change(WAIT, transaction).await? {
         Ok(to)
     } else {
         Err(Interrupted::NotOwner)

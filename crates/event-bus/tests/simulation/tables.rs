@@ -72,6 +72,11 @@ impl Tables {
         }
     }
 
+    /// Applies events to tables that nobody reads yet: what they are is judged when they go live.
+    pub(crate) fn apply_unseen(&mut self, events: &[RecordedEvent]) {
+        self.rows.extend(events.iter().map(|event| event.sequence));
+    }
+
     /// Whether they are what a replay of the log in their life would give.
     pub(crate) fn check(&self, world: &World, which: &str) {
         let log = world.log.borrow();
@@ -119,33 +124,22 @@ impl ReadDatabase {
         true
     }
 
-    /// Puts the rebuilt tables in the place of the live ones, if they are of the same life and not behind.
-    pub(crate) fn swap(&mut self, world: &World) -> Swap {
-        let (Some(live), Some(beside)) = (&self.live, &self.beside) else {
-            return Swap::Refused;
+    /// Puts the rebuilt tables in the place of the live ones. They must be what a replay gives, and not be behind.
+    pub(crate) fn swap(&mut self, world: &World) -> bool {
+        let Some(beside) = self.beside.take() else {
+            return false;
         };
-        if !world.has(Mutation::SwapUnfenced) {
-            if live.epoch != beside.tables.epoch {
-                return Swap::Refused;
-            }
-            if beside.tables.position < live.position {
-                return Swap::Behind;
-            }
-        }
         beside.tables.check(world, "rebuilt");
-        self.old = self.live.take();
-        self.live = self.beside.take().map(|beside| beside.tables);
+        self.old = self.live.replace(beside.tables);
         self.check_live(world);
         world.count(|counts| counts.swaps += 1);
-        Swap::Done
+        true
     }
 
-    /// Takes the tables from before the last swap, if they are of the same life. They may be behind: that is asked for.
+    /// Takes the tables from before the last swap, if they are of the log's life. They may be behind: that is asked for.
     pub(crate) fn roll_back(&mut self, world: &World) -> bool {
-        let same = match (&self.live, &self.old) {
-            (Some(live), Some(old)) => live.epoch == old.epoch,
-            _ => false,
-        };
+        let head = world.log.borrow().now().epoch;
+        let same = self.live.is_some() && self.old.as_ref().is_some_and(|old| old.epoch == head);
         if same {
             std::mem::swap(&mut self.live, &mut self.old);
             self.furthest = (0, 0);
@@ -154,12 +148,4 @@ impl ReadDatabase {
         }
         same
     }
-}
-
-pub(crate) enum Swap {
-    Done,
-    /// The live tables are further.
-    Behind,
-    /// Of another life, or not there.
-    Refused,
 }

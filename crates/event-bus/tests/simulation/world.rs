@@ -99,6 +99,8 @@ pub(crate) struct World {
     pub(crate) read: RefCell<ReadDatabase>,
     /// Who leads, and until when.
     pub(crate) lease: Cell<Option<(Process, Time)>>,
+    /// Whether a rebuild holds the live checkpoint where it is.
+    pub(crate) fenced: Cell<bool>,
     /// How far each process heard that the log has come.
     pub(crate) hints: [Cell<Position>; PROCESSES],
     pub(crate) counts: RefCell<Counts>,
@@ -134,6 +136,7 @@ impl World {
             broker: RefCell::new(Broker::default()),
             read: RefCell::new(ReadDatabase::default()),
             lease: Cell::new(None),
+            fenced: Cell::new(false),
             hints: Default::default(),
             counts: RefCell::default(),
             down_until: Default::default(),
@@ -210,6 +213,23 @@ impl World {
         }
         self.schedule.sleep_until(answered).await;
         Ok(answer)
+    }
+
+    /// Changes the live tables, as soon as no rebuild holds them, or not at all.
+    pub(crate) async fn change<T>(&self, wait: Time, change: impl FnOnce(&Self) -> T) -> Result<T, Lost> {
+        let deadline = self.now() + wait;
+        let mut change = Some(change);
+        while self.now() < deadline {
+            // Waiting for the lock is done by the server: seen from here it is one question.
+            let left = deadline - self.now();
+            let attempt =
+                |world: &Self| (!world.fenced.get()).then(|| change.take().map(|change| change(world)));
+            match self.ask(Server::Read, left, attempt).await? {
+                Some(changed) => return changed.ok_or("done already"),
+                None => self.schedule.sleep(10 * MS).await,
+            }
+        }
+        Err("the lock was not let go of")
     }
 
     /// A page of the log: in one statement, or in two, the events first.
