@@ -41,7 +41,7 @@ struct Consumer {
 pub(crate) enum Item {
     /// The consumer asked for is there, or not.
     Opened(u64, Result<u64, &'static str>),
-    Message(u64, Claim),
+    Message(u64, Box<Claim>),
     /// It is no more, which took a while to notice.
     Gone(u64),
 }
@@ -197,7 +197,7 @@ fn deliver(world: &Rc<World>, consumer: &mut Consumer, claim: &Claim) {
     }
     let arrives = consumer.arrives.max(world.now() + world.latency());
     consumer.arrives = arrives;
-    let item = || Item::Message(consumer.number, claim.clone());
+    let item = || Item::Message(consumer.number, Box::new(claim.clone()));
     let late = if world.mishap(profile.reordered) {
         world.rng.between(0..=300 * MS)
     } else {

@@ -38,7 +38,7 @@ pub(crate) async fn run(world: Rc<World>, me: Process) {
         match why {
             Interrupted::NotOwner => world.count(|counts| counts.checkpoints_lost += 1),
             Interrupted::Feed(FeedError::EpochChanged { .. }) => {
-                world.count(|counts| counts.epochs_noticed += 1)
+                world.count(|counts| counts.epochs_noticed += 1);
             }
             Interrupted::Feed(error) => world.violated(|| error.to_string()),
             Interrupted::Lost(_) | Interrupted::LogBehind => {}

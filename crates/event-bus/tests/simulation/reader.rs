@@ -175,11 +175,11 @@ impl Subscription {
                     world.broker.borrow_mut().pull(world, consumer, &self.inbox, task);
                 }
                 (Item::Opened(attempt, Err(_)), State::Opening) if attempt == self.attempts => {
-                    self.close(world)
+                    self.close(world);
                 }
                 (Item::Message(from, claim), State::Open { consumer }) if from == *consumer => {
                     self.failures = 0;
-                    return Some(claim);
+                    return Some(*claim);
                 }
                 (Item::Gone(gone), State::Open { consumer }) if gone == *consumer => self.close(world),
                 // Of a consumer that is not ours any more.

@@ -38,7 +38,9 @@ async fn rebuild(world: &Rc<World>) -> Result<(), Failed> {
         let mut read = world.read.borrow_mut();
         let beside = read.beside.as_mut().ok_or("no tables beside")?;
         let parts = std::mem::take(&mut beside.parts);
-        parts.iter().for_each(|part| beside.tables.apply_unseen(part));
+        for part in &parts {
+            beside.tables.apply_unseen(part);
+        }
         beside.tables.position = head.position;
         Ok(())
     };
@@ -53,10 +55,10 @@ async fn copy_all(world: &Rc<World>, to: Position, ranges: u64) -> Result<(), Fa
     for range in 0..ranges {
         let bound = |range| Position::new(to.get() * range / ranges);
         let (from, to) = (bound(range), bound(range + 1));
-        let (copier, outcome) = (Rc::clone(world), Rc::clone(&outcome));
+        let (shared, outcome) = (Rc::clone(world), Rc::clone(&outcome));
         let copier = world.schedule.spawn(REBUILD, async move {
-            let copied = copy(&copier, from, to, range).await;
-            outcome.set(outcome.get().and_then(|done: u64| copied.map(|()| done + 1)));
+            let result = copy(&shared, from, to, range).await;
+            outcome.set(outcome.get().and_then(|done: u64| result.map(|()| done + 1)));
         });
         copiers.push(copier);
     }
@@ -64,7 +66,9 @@ async fn copy_all(world: &Rc<World>, to: Position, ranges: u64) -> Result<(), Fa
         world.schedule.sleep(10 * MS).await;
     }
     // If one failed, the others have nothing to copy for any more.
-    copiers.into_iter().for_each(|copier| world.schedule.kill(copier));
+    for copier in copiers {
+        world.schedule.kill(copier);
+    }
     outcome.get().map(|_| ())
 }
 

@@ -113,7 +113,9 @@ impl Relay {
         loop {
             let page = self.world.read_page(last, self.batch).await?;
             if !self.world.has(Mutation::PublishAcrossLives) {
-                self.core.check_epoch(page.head.epoch).map_err(said)?;
+                self.core
+                    .check_epoch(page.head.epoch)
+                    .map_err(|stop| said(&stop))?;
             }
             if page.events.is_empty() {
                 if self.world.now() - idle_since >= REASSURE {
@@ -188,7 +190,7 @@ impl Relay {
             for number in in_flight {
                 self.ack(number, deadline).await;
             }
-            return Err(said(stop));
+            return Err(said(&stop));
         }
         Ok(self.core.last())
     }
@@ -349,6 +351,6 @@ fn stop(kind: &'static str) -> Stop {
     Stop { kind, reason }
 }
 
-fn said(stop: Stop) -> String {
+fn said(stop: &Stop) -> String {
     format!("{} {}", stop.kind, stop.reason)
 }
