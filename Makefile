@@ -30,6 +30,11 @@ test: build ## Run all tests on real servers, started for this run
 		then $(CARGO) nextest run --workspace --locked; \
 		else $(CARGO) test --workspace --locked --lib --bins --tests; fi'
 
+.PHONY: simulate
+simulate: ## Run the delivery logic through seeded faults: make simulate SEEDS=1000000 FROM=0
+	SEEDS=$(SEEDS) FROM=$(FROM) MUTATION=$(MUTATION) $(CARGO) test --release --locked -p event-bus --test simulation \
+		-- --exact as_many_seeds_as_asked_for --ignored --nocapture
+
 .PHONY: lint
 lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies
 	$(CARGO) fmt --all --check

@@ -24,6 +24,7 @@ impl Bench {
             logs: directory.join("logs"),
             pids: None,
             durable: true,
+            any_stream: true,
         })
         .await?;
         Ok(Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::Utc;
-use envelope::{Position, RecordedEvent};
+use envelope::{LogPage, Position, RecordedEvent};
 use event_bus::{Connection, PublishError, Publisher, ResumeError, StreamConfig};
 use event_store::Log;
 use metrics::{counter, gauge};
@@ -116,7 +116,8 @@ async fn publish(
     let mut idle_since = tokio::time::Instant::now();
     loop {
         hint.mark_unchanged();
-        let events = log.read_after(last, BATCH).await?;
+        let LogPage { head, events } = log.read_page(last, BATCH).await?;
+        publisher.check_epoch(head.epoch)?;
         if events.is_empty() {
             lag(0, None);
             problem.send_replace(None);

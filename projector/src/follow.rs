@@ -145,12 +145,15 @@ impl<L: LogReader + Clone> Follower<L> {
 
     /// Where to go on, after starting over if the log began a new life.
     async fn resume(&self) -> Result<(Checkpoint, Position), Interrupted> {
-        let head = self.0.log.head().await.map_err(Interrupted::Log)?;
+        let begun = self.0.log.head().await.map_err(Interrupted::Log)?;
         let mut client = self.0.read.get().await.map_err(read_failed)?;
-        write::start_checkpoint(&client, head.epoch)
+        write::start_checkpoint(&client, begun.epoch)
             .await
             .map_err(read_failed)?;
         let mut found = checkpoint::read(&**client).await.map_err(read_failed)?;
+        // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began, and this
+        // would start over backwards.
+        let head = self.0.log.head().await.map_err(Interrupted::Log)?;
         if found.epoch != head.epoch {
             tracing::warn!(position = found.position, checkpoint_epoch = %found.epoch, log_epoch = %head.epoch,
                 "the log began a new life since these rows were written: forgetting them and starting over");

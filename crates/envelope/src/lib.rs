@@ -11,7 +11,7 @@ mod position;
 mod recorded;
 mod upcast;
 
-pub use log::{LogError, LogHead, LogReader};
+pub use log::{LogError, LogHead, LogPage, LogReader};
 pub use partition::{PARTITIONS, partition, subject};
 pub use payload::{DecodeError, EventPayload};
 pub use personal::Personal;

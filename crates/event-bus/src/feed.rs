@@ -1,42 +1,35 @@
 //! The log, in contiguous runs, from wherever it can be had.
 
-use async_nats::jetstream;
-use envelope::{Position, RecordedEvent};
+use std::time::Instant;
+
+use envelope::{LogPage, LogReader, Position, RecordedEvent};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::connect::Connection;
-use crate::continuity::{Continuity, Verdict};
+use crate::decide::{FeedCore, Next};
 use crate::message::decode;
 use crate::metrics;
 use crate::stream::StreamConfig;
 use crate::subscription::Subscription;
-use envelope::{LogError, LogHead, LogReader};
-use patience::{Patience, Situation};
 
 pub use report::{FeedCounts, FeedError, FeedOptions, FeedStatus};
 
-mod patience;
 mod report;
 
 /// The log after some position, in contiguous runs.
+///
+/// Carries messages and answers to a [`FeedCore`], which decides, and does what that says.
 pub struct Feed<L> {
     subscription: Subscription,
     log: L,
     hint: Option<watch::Receiver<Position>>,
-    epoch: Uuid,
-    seen: Continuity,
+    core: FeedCore,
     options: FeedOptions,
-    /// An event that came before its predecessors.
-    early: Option<RecordedEvent>,
-    /// A message was not what the log would have sent, so the log is asked.
-    mistrust: bool,
-    head: Position,
-    patience: Patience,
-    log_problem: Option<String>,
-    counts: FeedCounts,
+    /// What the metrics were told already.
+    told: FeedCounts,
     status: watch::Sender<FeedStatus>,
 }
 
@@ -67,18 +60,13 @@ impl<L: LogReader> Feed<L> {
         ] {
             ::metrics::counter!(counter, "feed" => options.name).increment(0);
         }
+        let (grace, poll) = (options.stream_grace, options.poll);
         Self {
             subscription,
             log,
             hint: Some(hint),
-            epoch,
-            seen: Continuity::after(after),
-            early: None,
-            mistrust: false,
-            head: after,
-            patience: Patience::new(options.stream_grace, options.poll, Instant::now()),
-            log_problem: None,
-            counts: FeedCounts::default(),
+            core: FeedCore::new(after, epoch, grace, poll, Instant::now()),
+            told: FeedCounts::default(),
             status: watch::Sender::new(status),
             options,
         }
@@ -86,14 +74,14 @@ impl<L: LogReader> Feed<L> {
 
     /// The last position handed out.
     pub fn last(&self) -> Position {
-        self.seen.last()
+        self.core.last()
     }
 
     /// What it has done so far.
     pub fn counts(&self) -> FeedCounts {
         FeedCounts {
             consumers_opened: self.subscription.opened(),
-            ..self.counts
+            ..self.core.counts()
         }
     }
 
@@ -116,212 +104,137 @@ impl<L: LogReader> Feed<L> {
             if shutdown.is_cancelled() {
                 return Err(FeedError::Stopped);
             }
-            let run = self.drain_stream(max);
-            if !run.is_empty() {
-                self.patience.stream_delivered();
-                self.counts.from_stream += run.len() as u64;
-                return Ok(self.hand_out(run, "stream"));
-            }
-            self.note_head();
-            if self.log_due_at().is_none_or(|due| due <= Instant::now()) {
-                let run = self.read_log(max).await?;
-                if !run.is_empty() {
-                    self.counts.from_log += run.len() as u64;
-                    return Ok(self.hand_out(run, "log"));
+            self.drain_stream(max);
+            let mut run = self.core.take_run(Instant::now());
+            if run.is_none() {
+                let hint = self.hint.as_mut().map(|hint| *hint.borrow_and_update());
+                self.core.note_head(hint, Instant::now());
+                if let Next::ReadLog { after, limit } = self.next(max) {
+                    run = self.read_log(after, limit).await?;
                 }
             }
-            self.publish_status();
-            self.wait(shutdown).await?;
+            self.report();
+            if let Some(run) = run {
+                return Ok(run);
+            }
+            self.wait(max, shutdown).await?;
         }
     }
 
-    fn hand_out(&mut self, run: Vec<RecordedEvent>, source: &'static str) -> Vec<RecordedEvent> {
-        self.head = self.head.max(self.last());
-        self.patience.progressed(self.head > self.last(), Instant::now());
-        ::metrics::counter!(metrics::FEED_EVENTS, "feed" => self.options.name, "source" => source)
-            .increment(run.len() as u64);
-        self.publish_status();
-        run
-    }
-
-    /// The run that is here already. Looks at no more than `max` messages.
-    fn drain_stream(&mut self, max: usize) -> Vec<RecordedEvent> {
-        let mut run = Vec::new();
-        if let Some(event) = self.early.take() {
-            self.admit(event, &mut run);
-        }
-        for _ in run.len()..max {
-            if self.early.is_some() {
+    /// Takes what is here already. Looks at no more than `max` messages.
+    fn drain_stream(&mut self, max: usize) {
+        for _ in self.core.begin_run()..max {
+            if !self.core.wants_message() {
                 break;
             }
-            let Some(message) = self.subscription.ready(self.seen.last()) else {
+            let Some(message) = self.subscription.ready(self.core.last()) else {
                 break;
             };
-            self.admit_message(&message, &mut run);
-        }
-        run
-    }
-
-    fn admit_message(&mut self, message: &jetstream::Message, run: &mut Vec<RecordedEvent>) {
-        match decode(message, self.epoch) {
-            Ok(arrived) => {
-                self.admit(arrived.event, run);
-                // Nothing was early before: a message is only looked at then.
-                if self.early.is_some() {
-                    self.counts.gaps_found += 1;
-                    ::metrics::counter!(metrics::FEED_GAPS_FOUND, "feed" => self.options.name).increment(1);
-                }
-            }
-            Err(reason) => {
+            let arrived = decode(&message, self.core.epoch()).map(|arrived| arrived.event);
+            if let Err(reason) = &arrived {
                 tracing::warn!(feed = self.options.name, %reason, "message is not from the log, reading the log instead");
-                self.counts.untrusted += 1;
-                ::metrics::counter!(metrics::FEED_UNTRUSTED, "feed" => self.options.name).increment(1);
-                self.mistrust = true;
             }
+            self.core.message(arrived);
         }
     }
 
-    fn admit(&mut self, event: RecordedEvent, run: &mut Vec<RecordedEvent>) {
-        match self.seen.check(event.position) {
-            Verdict::Next => run.push(event),
-            Verdict::Old => {
-                self.patience.stream_delivered();
-                self.counts.dropped_old += 1;
-                ::metrics::counter!(metrics::FEED_DROPPED, "feed" => self.options.name).increment(1);
-            }
-            Verdict::Gap => self.early = Some(event),
-        }
+    fn next(&self, max: usize) -> Next {
+        self.core
+            .next(self.subscription.is_promising(), max, Instant::now())
     }
 
-    fn note_head(&mut self) {
-        if let Some(hint) = &mut self.hint {
-            self.head = self.head.max(*hint.borrow_and_update());
-        }
-        self.patience.note(self.head > self.last(), Instant::now());
-    }
-
-    /// When the log should be read, if the stream gives nothing before; `None` is now.
-    fn log_due_at(&self) -> Option<Instant> {
-        let needs_log = self.early.is_some() || self.mistrust;
-        self.patience.due_at(Situation {
-            needs_log,
-            stream_is_promising: self.subscription.is_promising(),
-        })
-    }
-
-    async fn read_log(&mut self, max: usize) -> Result<Vec<RecordedEvent>, FeedError> {
-        let last = self.last();
-        let through_early = self.early.as_ref().map(|event| event.position.since(last) - 1);
-        let limit = through_early.map_or(max, |count| {
-            usize::try_from(count).map_or(max, |count| count.min(max))
-        });
-        let reading = read(&self.log, last, u32::try_from(limit).unwrap_or(u32::MAX));
+    async fn read_log(
+        &mut self,
+        after: Position,
+        limit: u32,
+    ) -> Result<Option<Vec<RecordedEvent>>, FeedError> {
+        let reading = self.log.read_page(after, limit);
         let read = timeout(self.options.log_wait, reading)
             .await
             .unwrap_or_else(|_| Err("timed out".into()));
-        let (head, run) = match read {
-            Ok((head, _)) if head.epoch != self.epoch => {
-                return Err(FeedError::EpochChanged {
-                    expected: self.epoch,
-                    found: head.epoch,
-                });
-            }
-            Ok((head, _)) if head.position < last => {
-                // A lagging replica, or a log restored without a new epoch: wait, and say so.
-                self.log_failed(format!("log head {} is behind position {last}", head.position));
-                return Ok(Vec::new());
-            }
-            Ok(page) => page,
+        match read {
+            Ok(page) => self.log_answered(page),
             Err(error) => {
                 self.log_failed(error.to_string());
-                return Ok(Vec::new());
-            }
-        };
-        for event in &run {
-            let missing = self.last().next();
-            if self.seen.check(event.position) != Verdict::Next {
-                self.seen = Continuity::after(last);
-                return Err(FeedError::LogBroken {
-                    missing,
-                    found: event.position,
-                });
+                Ok(None)
             }
         }
-        self.log_answered(head, &run);
+    }
+
+    fn log_answered(&mut self, page: LogPage) -> Result<Option<Vec<RecordedEvent>>, FeedError> {
+        let was_well = self.core.log_problem().is_none();
+        let promising = self.subscription.is_promising();
+        let run = self.core.log_answered(page, promising, Instant::now())?;
+        self.warn_of_log(was_well);
         Ok(run)
     }
 
-    fn log_answered(&mut self, head: LogHead, run: &[RecordedEvent]) {
-        self.log_problem = None;
-        self.head = self.head.max(head.position);
-        let needed = self.early.is_some() || self.mistrust;
-        if run.is_empty() {
-            self.patience
-                .log_had_nothing(needed || self.head > self.last(), Instant::now());
-        } else {
-            self.patience
-                .log_gave(self.subscription.is_promising() && !needed);
-        }
-        if let Some(early) = &self.early
-            && !run.is_empty()
-            && early.position <= self.last().next()
-        {
-            self.counts.gaps_refilled += 1;
-            ::metrics::counter!(metrics::FEED_GAPS, "feed" => self.options.name).increment(1);
-        }
-        self.mistrust = false;
+    fn log_failed(&mut self, problem: String) {
+        let was_well = self.core.log_problem().is_none();
+        self.core.log_failed(problem, Instant::now());
+        self.warn_of_log(was_well);
     }
 
-    fn log_failed(&mut self, problem: String) {
-        if self.log_problem.is_none() {
+    fn warn_of_log(&self, was_well: bool) {
+        if let Some(problem) = self.core.log_problem().filter(|_| was_well) {
             tracing::warn!(feed = self.options.name, problem, "log can't be read");
         }
-        self.log_problem = Some(problem);
-        self.patience.log_failed(Instant::now());
     }
 
-    async fn wait(&mut self, shutdown: &CancellationToken) -> Result<(), FeedError> {
-        let log_due_at = self.log_due_at().unwrap_or_else(Instant::now);
+    async fn wait(&mut self, max: usize, shutdown: &CancellationToken) -> Result<(), FeedError> {
+        let until = match self.next(max) {
+            Next::WaitUntil(due) => due,
+            Next::ReadLog { .. } => return Ok(()),
+        };
         let last = self.last();
         tokio::select! {
             () = shutdown.cancelled() => return Err(FeedError::Stopped),
-            // Not while an early event waits: what comes after it can't be taken before it.
-            () = self.subscription.changed(last), if self.early.is_none() => {}
+            () = self.subscription.changed(last), if self.core.wants_message() => {}
             gone = hinted(&mut self.hint) => if gone { self.hint = None },
-            () = sleep_until(log_due_at) => {}
+            () = sleep_until(until.into()) => {}
         }
         Ok(())
     }
 
-    fn publish_status(&self) {
+    /// Tells metrics and status what changed.
+    fn report(&mut self) {
+        self.count();
         let stream = self.subscription.problem();
+        let (log, head) = (self.core.log_problem(), self.core.head());
         self.status.send_if_modified(|status| {
-            let same = status.stream == stream && status.log == self.log_problem && status.head == self.head;
+            let same = status.stream == stream && status.log.as_deref() == log && status.head == head;
             if !same {
                 *status = FeedStatus {
                     stream,
-                    log: self.log_problem.clone(),
-                    head: self.head,
+                    log: log.map(Into::into),
+                    head,
                 };
             }
             !same
         });
     }
-}
 
-async fn read<L: LogReader>(
-    log: &L,
-    after: Position,
-    limit: u32,
-) -> Result<(LogHead, Vec<RecordedEvent>), LogError> {
-    // The head first: it can't then be behind the events.
-    let head = log.head().await?;
-    let run = if head.position > after {
-        log.read_after(after, limit).await?
-    } else {
-        Vec::new()
-    };
-    Ok((head, run))
+    fn count(&mut self) {
+        let counts = self.core.counts();
+        let told = std::mem::replace(&mut self.told, counts);
+        let feed = self.options.name;
+        let sources = [
+            ("stream", counts.from_stream - told.from_stream),
+            ("log", counts.from_log - told.from_log),
+        ];
+        for (source, more) in sources.into_iter().filter(|(_, more)| *more > 0) {
+            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => feed, "source" => source).increment(more);
+        }
+        let others = [
+            (metrics::FEED_GAPS_FOUND, counts.gaps_found - told.gaps_found),
+            (metrics::FEED_GAPS, counts.gaps_refilled - told.gaps_refilled),
+            (metrics::FEED_DROPPED, counts.dropped_old - told.dropped_old),
+            (metrics::FEED_UNTRUSTED, counts.untrusted - told.untrusted),
+        ];
+        for (name, more) in others.into_iter().filter(|(_, more)| *more > 0) {
+            ::metrics::counter!(name, "feed" => feed).increment(more);
+        }
+    }
 }
 
 /// Waits for another hint; true when none will come any more.

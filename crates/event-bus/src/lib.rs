@@ -8,11 +8,11 @@
 //! * [`Feed`] hands out the log in contiguous runs. It takes events from the stream while the stream proves
 //!   complete, and from the log itself wherever it does not: a gap, a wiped stream, a server that is down.
 //!
-//! [`Continuity`] is the rule both rest on, as a pure function. [`StreamConfig`] is the declaration in
+//! What both decide is in [`decide`], without I/O; [`Continuity`] is the rule they rest on. [`StreamConfig`] is the declaration in
 //! `nats/stream.json`, compared with the live server.
 
 mod connect;
-mod continuity;
+pub mod decide;
 mod feed;
 mod message;
 pub mod metrics;
@@ -22,7 +22,7 @@ mod stream;
 mod subscription;
 
 pub use connect::{Access, ConnectError, Connection, Login, Password, connect, connect_as};
-pub use continuity::{Continuity, Verdict};
+pub use decide::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
 pub use message::{Arrived, HEADERS, LOG_EPOCH, Untrusted, decode};
 pub use previous::PreviousPositions;

@@ -6,6 +6,8 @@ use async_nats::jetstream::message::PublishMessage;
 use envelope::{Position, RecordedEvent, subject};
 use uuid::Uuid;
 
+use crate::decide::Outgoing;
+
 /// The position of the event before this one in the same partition, 0 if there is none.
 pub(crate) const PREV_POSITION: &str = "prev-position";
 /// The life of the log: a header of every message, for the event in it, and metadata of the stream that carries them.
@@ -57,8 +59,7 @@ pub(crate) fn encode(
     prefix: &str,
     event: &RecordedEvent,
     body: Vec<u8>,
-    previous_in_partition: Position,
-    epoch: Uuid,
+    outgoing: Outgoing,
 ) -> (String, PublishMessage) {
     let subject = subject(
         prefix,
@@ -67,14 +68,50 @@ pub(crate) fn encode(
         event.aggregate_id,
     );
     let mut headers = HeaderMap::new();
-    headers.insert(PREV_POSITION, previous_in_partition.get().to_string());
-    headers.insert(LOG_EPOCH, epoch.to_string());
+    headers.insert(PREV_POSITION, outgoing.previous_in_partition.get().to_string());
+    headers.insert(LOG_EPOCH, outgoing.epoch.to_string());
     headers.insert(EVENT_TYPE, event.event_type.as_str());
     let message = PublishMessage::build()
         .headers(headers)
-        .expected_last_sequence(event.position.get().saturating_sub(1))
+        .expected_last_sequence(outgoing.expected_last.get())
         .payload(body.into());
     (subject, message)
+}
+
+/// What a message says of itself, not yet believed.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Where the stream holds it.
+    pub sequence: u64,
+    /// The life of the log it says it belongs to.
+    pub epoch: Option<Uuid>,
+    /// The position it says is before it in its partition.
+    pub previous_in_partition: Option<Position>,
+    /// Its body, if that is a recorded event.
+    pub event: Option<RecordedEvent>,
+}
+
+impl Claim {
+    /// Takes it for an event of the log in this life, at the position its place in the stream says, or says why not.
+    pub fn believe(self, epoch: Uuid) -> Result<Arrived, Untrusted> {
+        if self.epoch != Some(epoch) {
+            return Err(Untrusted::Header(LOG_EPOCH));
+        }
+        let previous_in_partition = self
+            .previous_in_partition
+            .ok_or(Untrusted::Header(PREV_POSITION))?;
+        let event = self.event.ok_or(Untrusted::Body)?;
+        if event.position.get() != self.sequence {
+            return Err(Untrusted::Position {
+                position: event.position,
+                sequence: self.sequence,
+            });
+        }
+        Ok(Arrived {
+            event,
+            previous_in_partition,
+        })
+    }
 }
 
 /// Reads a message as an event of the log in this life, at the position its place in the stream says.
@@ -90,25 +127,15 @@ pub fn decode(message: &jetstream::Message, epoch: Uuid) -> Result<Arrived, Untr
             .and_then(|headers| headers.get(name))
             .map(AsRef::as_ref)
     };
-    let same_life = header(LOG_EPOCH).and_then(|value: &str| value.parse::<Uuid>().ok()) == Some(epoch);
-    if !same_life {
-        return Err(Untrusted::Header(LOG_EPOCH));
-    }
-    let previous_in_partition = header(PREV_POSITION)
-        .and_then(|value: &str| value.parse().ok())
-        .map(Position::new)
-        .ok_or(Untrusted::Header(PREV_POSITION))?;
-    let event: RecordedEvent = serde_json::from_slice(&message.payload).map_err(|_| Untrusted::Body)?;
-    if event.position.get() != sequence {
-        return Err(Untrusted::Position {
-            position: event.position,
-            sequence,
-        });
-    }
-    Ok(Arrived {
-        event,
-        previous_in_partition,
-    })
+    let claim = Claim {
+        sequence,
+        epoch: header(LOG_EPOCH).and_then(|value: &str| value.parse().ok()),
+        previous_in_partition: header(PREV_POSITION)
+            .and_then(|value: &str| value.parse().ok())
+            .map(Position::new),
+        event: serde_json::from_slice(&message.payload).ok(),
+    };
+    claim.believe(epoch)
 }
 
 #[cfg(test)]
@@ -120,6 +147,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{HEADERS, encode};
+    use crate::decide::Outgoing;
 
     #[test]
     fn a_message_has_exactly_the_headers_that_are_promised() {
@@ -134,7 +162,12 @@ mod tests {
             metadata: Metadata::default(),
             recorded_at: DateTime::<Utc>::UNIX_EPOCH,
         };
-        let (subject, message) = encode("things.v1", &event, Vec::new(), Position::new(4), Uuid::nil());
+        let outgoing = Outgoing {
+            expected_last: Position::new(6),
+            previous_in_partition: Position::new(4),
+            epoch: Uuid::nil(),
+        };
+        let (subject, message) = encode("things.v1", &event, Vec::new(), outgoing);
         let headers = message.outbound_message(subject).headers.unwrap();
         let found: BTreeMap<String, String> = headers
             .iter()

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::connect::Connection;
+use crate::decide::{PublisherCore, Stop};
 use crate::message::encode;
 use crate::metrics;
 use crate::previous::PreviousPositions;
@@ -46,10 +47,7 @@ pub struct Publisher {
     bus: Connection,
     stream: StreamConfig,
     options: PublisherOptions,
-    last: Position,
-    epoch: Uuid,
-    previous: PreviousPositions,
-    resumed: bool,
+    core: PublisherCore,
 }
 
 /// Why a publisher doesn't know where to go on.
@@ -69,8 +67,8 @@ pub enum ResumeError {
 pub struct PublishError {
     /// The last position the server acknowledged.
     pub acked: Position,
-    /// A word for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `full`, `timeout`,
-    /// `encode` or `other`.
+    /// A word for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `epoch_changed`, `full`,
+    /// `timeout`, `encode` or `other`.
     pub kind: &'static str,
     reason: String,
 }
@@ -78,118 +76,109 @@ pub struct PublishError {
 impl Publisher {
     /// A publisher that must [`Publisher::resume`] first.
     pub fn new(bus: Connection, stream: StreamConfig, options: PublisherOptions) -> Self {
-        let (last, epoch, previous) = (Position::START, Uuid::nil(), PreviousPositions::default());
         Self {
             bus,
             stream,
+            core: PublisherCore::new(options.max_in_flight),
             options,
-            last,
-            epoch,
-            previous,
-            resumed: false,
         }
     }
 
     /// Declares the stream and learns its last sequence: the position to go on after.
     pub async fn resume(&mut self, log: &impl LogReader) -> Result<Position, ResumeError> {
-        self.resumed = false;
+        self.core.interrupted();
         let declared = self.stream.declare(&self.bus, log, self.options.backlog).await?;
-        self.previous = PreviousPositions::load(log, declared.last)
+        let previous = PreviousPositions::load(log, declared.last)
             .await
             .map_err(ResumeError::Log)?;
-        (self.last, self.epoch) = (declared.last, declared.epoch);
-        self.resumed = true;
-        Ok(self.last)
+        self.core.resumed(declared.last, declared.epoch, previous);
+        Ok(declared.last)
     }
 
     /// The last position known to be in the stream.
     pub fn last(&self) -> Position {
-        self.last
+        self.core.last()
+    }
+
+    /// Whether events read from the log in this life may be published as they are: otherwise the log was restored
+    /// since the publisher resumed, and it has to resume again.
+    pub fn check_epoch(&mut self, read: Uuid) -> Result<(), PublishError> {
+        let checked = self.core.check_epoch(read);
+        checked.map_err(|stop| self.stopped(stop))
     }
 
     /// Publishes events that follow [`Publisher::last`] without a gap, and waits until the server has them all.
     pub async fn publish_batch(&mut self, events: &[RecordedEvent]) -> Result<Position, PublishError> {
         let started = Instant::now();
-        let before = self.last;
+        let before = self.last();
         let mut in_flight = VecDeque::with_capacity(events.len().min(self.options.max_in_flight));
         let mut result = self.send_all(events, &mut in_flight).await;
         while result.is_ok() && !in_flight.is_empty() {
             result = self.take_ack(&mut in_flight).await;
         }
-        ::metrics::counter!(metrics::PUBLISHED).increment(self.last.since(before));
+        ::metrics::counter!(metrics::PUBLISHED).increment(self.last().since(before));
         ::metrics::histogram!(metrics::PUBLISH_SECONDS).record(started.elapsed());
-        if let Err((kind, reason)) = result {
-            self.resumed = false;
+        if let Err(stop) = result {
             // Nothing of this batch may still be under way when the stream's last sequence is read again.
             let deadline = Instant::now() + self.options.ack_wait;
-            for (_, ack) in in_flight {
+            for ack in in_flight {
                 timeout_at(deadline, ack).await.ok();
             }
-            ::metrics::counter!(metrics::PUBLISH_ERRORS, "reason" => kind).increment(1);
-            return Err(PublishError {
-                acked: self.last,
-                kind,
-                reason,
-            });
+            return Err(self.stopped(stop));
         }
-        Ok(self.last)
+        Ok(self.last())
+    }
+
+    fn stopped(&mut self, Stop { kind, reason }: Stop) -> PublishError {
+        self.core.interrupted();
+        ::metrics::counter!(metrics::PUBLISH_ERRORS, "reason" => kind).increment(1);
+        PublishError {
+            acked: self.last(),
+            kind,
+            reason,
+        }
     }
 
     async fn send_all(&mut self, events: &[RecordedEvent], in_flight: &mut InFlight) -> Result<(), Stop> {
-        if !self.resumed {
-            return Err(("not_resumed", "resume first".into()));
-        }
+        self.core.check_resumed()?;
         // What the server takes, less room for the headers; 0 while it is unknown.
         let max_body = self.bus.client().server_info().max_payload.saturating_sub(1_024);
-        let mut expected = self.last.next();
         for event in events {
-            if event.position != expected {
-                return Err((
-                    "out_of_order",
-                    format!("{} where {expected} was due", event.position),
-                ));
-            }
-            expected = expected.next();
-            while in_flight.len() >= self.options.max_in_flight {
+            while !self.core.has_room() {
                 self.take_ack(in_flight).await?;
             }
-            let ack = self.send(event, max_body).await?;
-            in_flight.push_back((event.position, ack));
+            in_flight.push_back(self.send(event, max_body).await?);
         }
         Ok(())
     }
 
     async fn send(&mut self, event: &RecordedEvent, max_body: usize) -> Result<PublishAckFuture, Stop> {
-        let previous = self.previous.replace(event);
-        let mut body = serde_json::to_vec(event).map_err(|error| ("encode", error.to_string()))?;
+        let outgoing = self.core.send(event)?;
+        let mut body = serde_json::to_vec(event).map_err(|error| stop("encode", error.to_string()))?;
         if max_body > 0 && body.len() > max_body {
             // Its place must be kept, so an empty body goes instead: every reader mistrusts it and looks the event
             // up in the log.
             body = Vec::new();
         }
-        let (subject, message) = encode(&self.stream.subject_prefix, event, body, previous, self.epoch);
+        let (subject, message) = encode(&self.stream.subject_prefix, event, body, outgoing);
         match timeout(self.options.ack_wait, self.bus.send_publish(subject, message)).await {
             Ok(Ok(ack)) => Ok(ack),
-            Ok(Err(error)) => Err(stop(&error)),
-            Err(_) => Err(("timeout", "the message was not taken in time".into())),
+            Ok(Err(error)) => Err(refused(&error)),
+            Err(_) => Err(stop("timeout", "the message was not taken in time".into())),
         }
     }
 
     async fn take_ack(&mut self, in_flight: &mut InFlight) -> Result<(), Stop> {
-        let Some((position, ack)) = in_flight.pop_front() else {
+        let Some(ack) = in_flight.pop_front() else {
             return Ok(());
         };
         match timeout(self.options.ack_wait, ack).await {
-            Ok(Ok(ack)) if ack.sequence == position.get() => {
-                self.last = position;
-                Ok(())
-            }
-            Ok(Ok(ack)) => Err((
-                "wrong_last_sequence",
-                format!("{position} was stored as {}", ack.sequence),
+            Ok(Ok(ack)) => self.core.acknowledged(ack.sequence),
+            Ok(Err(error)) => Err(refused(&error)),
+            Err(_) => Err(stop(
+                "timeout",
+                format!("no acknowledgement of {}", self.last().next()),
             )),
-            Ok(Err(error)) => Err(stop(&error)),
-            Err(_) => Err(("timeout", format!("no acknowledgement of {position}"))),
         }
     }
 }
@@ -203,10 +192,14 @@ const FULL: [ErrorCode; 5] = [
     ErrorCode::STREAM_STORE_FAILED,
 ];
 
-type InFlight = VecDeque<(Position, PublishAckFuture)>;
-type Stop = (&'static str, String);
+/// Acknowledgements still to come, in the order of sending.
+type InFlight = VecDeque<PublishAckFuture>;
 
-fn stop(error: &context::PublishError) -> Stop {
+fn stop(kind: &'static str, reason: String) -> Stop {
+    Stop { kind, reason }
+}
+
+fn refused(error: &context::PublishError) -> Stop {
     let told = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
     let kind = match error.kind() {
         _ if told.is_some_and(|told| FULL.contains(&told.error_code())) => "full",
@@ -215,5 +208,5 @@ fn stop(error: &context::PublishError) -> Stop {
         PublishErrorKind::TimedOut => "timeout",
         _ => "other",
     };
-    (kind, error.to_string())
+    stop(kind, error.to_string())
 }

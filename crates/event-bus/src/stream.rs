@@ -7,6 +7,7 @@ use envelope::Position;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::decide::{LiveStream, first_of_new_stream};
 use crate::message::LOG_EPOCH;
 use crate::metrics;
 use envelope::{LogError, LogReader};
@@ -93,24 +94,20 @@ impl StreamConfig {
         // The stream is read before the log: events appended meanwhile can't make it look ahead.
         let live = self.live(context).await?;
         let head = log.head().await.map_err(DeclareError::Log)?;
-        if let Some((config, last)) = live {
-            let epoch = config
-                .metadata
-                .get(LOG_EPOCH)
-                .and_then(|value| value.parse::<Uuid>().ok());
-            if epoch == Some(head.epoch) && last <= head.position {
+        if let Some((config, found)) = live {
+            if found.carries(head) {
                 self.align(context, &config).await?;
                 return Ok(Declared {
-                    last,
+                    last: found.last,
                     epoch: head.epoch,
                     created: false,
                 });
             }
-            tracing::warn!(stream = self.name, stream_last = last.get(), log_head = head.position.get(),
-                stream_epoch = ?epoch, log_epoch = %head.epoch, "stream does not belong to this log, replacing it");
+            tracing::warn!(stream = self.name, stream_last = found.last.get(), log_head = head.position.get(),
+                stream_epoch = ?found.epoch, log_epoch = %head.epoch, "stream does not belong to this log, replacing it");
             context.delete_stream(&self.name).await.map_err(nats)?;
         }
-        let first = (head.position.get() + 1).saturating_sub(backlog).max(1);
+        let first = first_of_new_stream(head, backlog).get();
         let config = Config {
             first_sequence: (first > 1).then_some(first),
             metadata: [(LOG_EPOCH.to_owned(), head.epoch.to_string())].into(),
@@ -126,14 +123,16 @@ impl StreamConfig {
         })
     }
 
-    async fn live(&self, context: &Context) -> Result<Option<(Config, Position)>, DeclareError> {
+    async fn live(&self, context: &Context) -> Result<Option<(Config, LiveStream)>, DeclareError> {
         match context.get_stream(&self.name).await {
             Ok(stream) => {
                 let info = stream.cached_info();
-                Ok(Some((
-                    info.config.clone(),
-                    Position::new(info.state.last_sequence),
-                )))
+                let epoch = info.config.metadata.get(LOG_EPOCH);
+                let found = LiveStream {
+                    epoch: epoch.and_then(|value| value.parse().ok()),
+                    last: Position::new(info.state.last_sequence),
+                };
+                Ok(Some((info.config.clone(), found)))
             }
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {

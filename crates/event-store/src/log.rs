@@ -1,7 +1,7 @@
 //! Reading the log.
 
 use deadpool_postgres::{Object, Pool};
-use envelope::{LogError, LogHead, LogReader, Position, RecordedEvent};
+use envelope::{LogError, LogHead, LogPage, LogReader, Position, RecordedEvent};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -42,6 +42,30 @@ impl Log {
             position: Position::from_sql(row.try_get(0)?),
             epoch: row.try_get(1)?,
         })
+    }
+
+    /// The events as [`Log::read_after`] gives them, and where the log stands, both of one moment.
+    pub async fn read_page(&self, after: Position, limit: u32) -> Result<LogPage, Error> {
+        let binds: [&(dyn ToSql + Sync); 2] = [&after.to_sql(), &i64::from(limit)];
+        let rows = self.query(include_str!("sql/read_page.sql"), &binds).await?;
+        let first = rows
+            .first()
+            .ok_or_else(|| Error::Broken("log_head has no row".into()))?;
+        let head = LogHead {
+            position: Position::from_sql(first.try_get(9)?),
+            epoch: first.try_get(10)?,
+        };
+        let has_event = first.try_get::<_, Option<i64>>(0)?.is_some();
+        let rows = if has_event { rows.as_slice() } else { &[] };
+        let events = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let reached = events.last().map_or(after, |event| event.position);
+        if reached.since(after) != events.len() as u64 {
+            let found = events.len();
+            return Err(Error::Broken(format!(
+                "{found} events after {after} up to {reached}: a position is missing"
+            )));
+        }
+        Ok(LogPage { head, events })
     }
 
     /// At most `limit` events after `after`, in order and without a gap: an empty answer means that there are none.
@@ -141,6 +165,10 @@ impl LogReader for Log {
 
     async fn read_after(&self, after: Position, limit: u32) -> Result<Vec<RecordedEvent>, LogError> {
         Ok(self.read_after(after, limit).await?)
+    }
+
+    async fn read_page(&self, after: Position, limit: u32) -> Result<LogPage, LogError> {
+        Ok(self.read_page(after, limit).await?)
     }
 }
 

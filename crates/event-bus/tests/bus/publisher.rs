@@ -1,7 +1,7 @@
 //! Stream sequence equals log position, whoever publishes and however often.
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use envelope::{PARTITIONS, Position, partition};
+use envelope::{LogReader, PARTITIONS, Position, partition};
 use event_bus::{Arrived, Continuity, PublisherOptions, Verdict, decode};
 use futures_util::StreamExt;
 
@@ -56,6 +56,28 @@ async fn a_zombie_is_refused_and_doubles_nothing() {
     let info = bus.context.get_stream(&bus.stream.name).await.unwrap();
     assert_eq!(info.cached_info().state.messages, 30);
     assert_eq!(zombie.resume(&log).await.unwrap(), Position::new(30));
+}
+
+/// The log is restored, and grows again, between two batches of a publisher that noticed nothing.
+#[tokio::test]
+async fn events_of_another_life_are_never_published_as_of_this_one() {
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(10));
+    let mut publisher = bus.publisher(PublisherOptions::default());
+    publish_all(&mut publisher, &log).await;
+    publisher.check_epoch(log.epoch()).unwrap();
+
+    log.restore_to(8);
+    log.append(5);
+    let page = log.read_page(publisher.last(), 100).await.unwrap();
+    assert_eq!(page.events.len(), 3);
+    let refused = publisher.check_epoch(page.head.epoch).unwrap_err();
+    assert_eq!(refused.kind, "epoch_changed");
+    let refused = publisher.publish_batch(&page.events).await.unwrap_err();
+    assert_eq!(refused.kind, "not_resumed");
+
+    publish_all(&mut publisher, &log).await;
+    assert_eq!(publisher.last(), Position::new(13));
+    publisher.check_epoch(log.epoch()).unwrap();
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod interop;
 mod lease;
 mod load;
 mod lost_answers;
+mod page;
 mod read;
 mod seals;
 mod snapshots;

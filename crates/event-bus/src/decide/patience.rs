@@ -1,9 +1,8 @@
 //! When to stop waiting for the stream and read the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::Instant;
 
 /// When the log is due, as a function of what happened so far. No I/O, so every rule can be tested alone.
 #[derive(Debug)]
@@ -17,6 +16,8 @@ pub(crate) struct Patience {
     stream_is_late: bool,
     retry_at: Option<Instant>,
     backoff: ExponentialBackoff,
+    /// Draws the pauses; chance does, unless they must be repeatable.
+    seed: Option<u64>,
 }
 
 /// What a feed knows when it asks.
@@ -38,8 +39,15 @@ impl Patience {
             behind_since,
             stream_is_late: false,
             retry_at,
-            backoff: backoff(),
+            backoff: backoff(None),
+            seed: None,
         }
+    }
+
+    pub(crate) fn with_jitter_seed(mut self, seed: u64) -> Self {
+        self.backoff = backoff(Some(seed));
+        self.seed = Some(seed);
+        self
     }
 
     /// When to read the log, if the stream gives nothing before.
@@ -76,7 +84,7 @@ impl Patience {
     /// The log gave events. `late`: because the stream had not.
     pub(crate) fn log_gave(&mut self, late: bool) {
         self.retry_at = None;
-        self.backoff = backoff();
+        self.backoff = backoff(self.seed);
         self.stream_is_late = late;
     }
 
@@ -100,21 +108,23 @@ impl Patience {
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
 /// 20 ms, doubling to two seconds, with jitter; begun anew when the log gives something.
-fn backoff() -> ExponentialBackoff {
-    ExponentialBuilder::new()
+fn backoff(seed: Option<u64>) -> ExponentialBackoff {
+    let builder = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(20))
         .with_max_delay(MAX_BACKOFF)
         .with_factor(2.0)
         .with_jitter()
-        .without_max_times()
-        .build()
+        .without_max_times();
+    match seed {
+        Some(seed) => builder.with_jitter_seed(seed).build(),
+        None => builder.build(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Patience, Situation};
-    use std::time::Duration;
-    use tokio::time::Instant;
+    use std::time::{Duration, Instant};
 
     const GRACE: Duration = Duration::from_millis(250);
     const POLL: Duration = Duration::from_secs(1);

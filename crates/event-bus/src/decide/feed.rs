@@ -1,0 +1,264 @@
+//! What a feed takes, from where, and when.
+
+use std::time::{Duration, Instant};
+
+use envelope::{LogHead, LogPage, Position, RecordedEvent};
+use uuid::Uuid;
+
+use super::continuity::{Continuity, Verdict};
+use super::patience::{Patience, Situation};
+use crate::feed::{FeedCounts, FeedError};
+use crate::message::Untrusted;
+
+/// How an arriving event is judged: [`Continuity::check`], and nothing else outside the simulation's mutants.
+pub type Judge = fn(&mut Continuity, Position) -> Verdict;
+
+/// Where a feed stands and what it knows.
+///
+/// Its driver begins with [`FeedCore::begin_run`], hands in the messages that are here while
+/// [`FeedCore::wants_message`], takes the run if there is one, and otherwise does what [`FeedCore::next`] says.
+#[derive(Debug)]
+pub struct FeedCore {
+    epoch: Uuid,
+    seen: Continuity,
+    judge: Judge,
+    run: Vec<RecordedEvent>,
+    /// An event that came before its predecessors.
+    early: Option<RecordedEvent>,
+    /// A message was not what the log would have sent, so the log is asked.
+    mistrust: bool,
+    head: Position,
+    patience: Patience,
+    log_problem: Option<String>,
+    counts: FeedCounts,
+}
+
+/// What to do when the stream gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Read the log.
+    ReadLog {
+        /// After this position.
+        after: Position,
+        /// At most so many events.
+        limit: u32,
+    },
+    /// Wait for a message or a hint, but not longer than this.
+    WaitUntil(Instant),
+}
+
+impl FeedCore {
+    /// A feed of everything after `after` in the life `epoch` of the log. The stream gets `grace` to deliver what the
+    /// log is known to hold; the log is asked every `poll` in any case.
+    pub fn new(after: Position, epoch: Uuid, grace: Duration, poll: Duration, now: Instant) -> Self {
+        Self {
+            epoch,
+            seen: Continuity::after(after),
+            judge: Continuity::check,
+            run: Vec::new(),
+            early: None,
+            mistrust: false,
+            head: after,
+            patience: Patience::new(grace, poll, now),
+            log_problem: None,
+            counts: FeedCounts::default(),
+        }
+    }
+
+    /// With pauses that are drawn from this seed, so that they can be repeated.
+    #[must_use]
+    pub fn with_jitter_seed(mut self, seed: u64) -> Self {
+        self.patience = self.patience.with_jitter_seed(seed);
+        self
+    }
+
+    /// With another judge, to see what its mistakes lead to.
+    #[must_use]
+    pub fn judged_by(mut self, judge: Judge) -> Self {
+        self.judge = judge;
+        self
+    }
+
+    /// The life of the log it reads.
+    pub fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    /// The last position taken.
+    pub fn last(&self) -> Position {
+        self.seen.last()
+    }
+
+    /// The furthest position known to exist.
+    pub fn head(&self) -> Position {
+        self.head
+    }
+
+    /// What it has done so far; consumers are not its business.
+    pub fn counts(&self) -> FeedCounts {
+        self.counts
+    }
+
+    /// Why the log can't be read.
+    pub fn log_problem(&self) -> Option<&str> {
+        self.log_problem.as_deref()
+    }
+
+    /// Begins a run, with the event that came too early if its time has come. Gives how many messages that was.
+    pub fn begin_run(&mut self) -> usize {
+        if let Some(event) = self.early.take() {
+            self.admit(event);
+        }
+        self.run.len()
+    }
+
+    /// Whether a message can be taken. Not while an early event waits: what comes after it can't be taken before it.
+    pub fn wants_message(&self) -> bool {
+        self.early.is_none()
+    }
+
+    /// A message arrived.
+    pub fn message(&mut self, message: Result<RecordedEvent, Untrusted>) {
+        if let Ok(event) = message {
+            self.admit(event);
+            // Nothing was early before: a message is only taken then.
+            if self.early.is_some() {
+                self.counts.gaps_found += 1;
+            }
+        } else {
+            self.counts.untrusted += 1;
+            self.mistrust = true;
+        }
+    }
+
+    /// The run that came over the stream, if any.
+    pub fn take_run(&mut self, now: Instant) -> Option<Vec<RecordedEvent>> {
+        if self.run.is_empty() {
+            return None;
+        }
+        self.patience.stream_delivered();
+        self.counts.from_stream += self.run.len() as u64;
+        let run = std::mem::take(&mut self.run);
+        self.handed_out(now);
+        Some(run)
+    }
+
+    /// Somebody may have heard how far the log has come.
+    pub fn note_head(&mut self, hint: Option<Position>, now: Instant) {
+        self.head = self.head.max(hint.unwrap_or_default());
+        self.patience.note(self.head > self.last(), now);
+    }
+
+    /// What to do, since the stream gave nothing. `stream_is_promising`: it is read, or being opened for the first time.
+    pub fn next(&self, stream_is_promising: bool, max: usize, now: Instant) -> Next {
+        let situation = Situation {
+            needs_log: self.needs_log(),
+            stream_is_promising,
+        };
+        match self.patience.due_at(situation) {
+            Some(due) if due > now => Next::WaitUntil(due),
+            _ => Next::ReadLog {
+                after: self.last(),
+                limit: self.limit(max),
+            },
+        }
+    }
+
+    /// The log answered. Gives its events if there are any, or why the feed can't go on.
+    pub fn log_answered(
+        &mut self,
+        page: LogPage,
+        stream_is_promising: bool,
+        now: Instant,
+    ) -> Result<Option<Vec<RecordedEvent>>, FeedError> {
+        let (head, last) = (page.head, self.last());
+        if head.epoch != self.epoch {
+            return Err(FeedError::EpochChanged {
+                expected: self.epoch,
+                found: head.epoch,
+            });
+        }
+        if head.position < last {
+            // A lagging replica, or a log restored without a new epoch: wait, and say so.
+            self.log_failed(
+                format!("log head {} is behind position {last}", head.position),
+                now,
+            );
+            return Ok(None);
+        }
+        for event in &page.events {
+            let missing = self.last().next();
+            if self.seen.check(event.position) != Verdict::Next {
+                self.seen = Continuity::after(last);
+                return Err(FeedError::LogBroken {
+                    missing,
+                    found: event.position,
+                });
+            }
+        }
+        self.log_gave(head, page.events.len(), stream_is_promising, now);
+        if page.events.is_empty() {
+            return Ok(None);
+        }
+        self.counts.from_log += page.events.len() as u64;
+        self.handed_out(now);
+        Ok(Some(page.events))
+    }
+
+    /// The log could not be read.
+    pub fn log_failed(&mut self, problem: String, now: Instant) {
+        self.patience.log_failed(now);
+        self.log_problem = Some(problem);
+    }
+
+    fn needs_log(&self) -> bool {
+        self.early.is_some() || self.mistrust
+    }
+
+    /// No further than the early event: that one is here.
+    fn limit(&self, max: usize) -> u32 {
+        let through_early = self
+            .early
+            .as_ref()
+            .map(|event| event.position.since(self.last()) - 1);
+        let limit = through_early.map_or(max, |count| {
+            usize::try_from(count).map_or(max, |count| count.min(max))
+        });
+        u32::try_from(limit).unwrap_or(u32::MAX)
+    }
+
+    fn admit(&mut self, event: RecordedEvent) {
+        match (self.judge)(&mut self.seen, event.position) {
+            Verdict::Next => self.run.push(event),
+            Verdict::Old => {
+                self.patience.stream_delivered();
+                self.counts.dropped_old += 1;
+            }
+            Verdict::Gap => self.early = Some(event),
+        }
+    }
+
+    fn log_gave(&mut self, head: LogHead, count: usize, stream_is_promising: bool, now: Instant) {
+        self.log_problem = None;
+        self.head = self.head.max(head.position);
+        let needed = self.needs_log();
+        if count == 0 {
+            self.patience
+                .log_had_nothing(needed || self.head > self.last(), now);
+        } else {
+            self.patience.log_gave(stream_is_promising && !needed);
+        }
+        if let Some(early) = &self.early
+            && count > 0
+            && early.position <= self.last().next()
+        {
+            self.counts.gaps_refilled += 1;
+        }
+        self.mistrust = false;
+    }
+
+    fn handed_out(&mut self, now: Instant) {
+        self.head = self.head.max(self.last());
+        self.patience.progressed(self.head > self.last(), now);
+    }
+}

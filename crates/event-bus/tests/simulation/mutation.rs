@@ -1,0 +1,89 @@
+//! Rules broken on purpose, one at a time: the simulation must notice each of them.
+
+use envelope::Position;
+use event_bus::{Continuity, Verdict};
+
+/// A rule that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// A feed takes an event whose predecessors it has not seen.
+    SkipTheGapCheck,
+    /// A feed takes what it has seen already.
+    TakeOldEvents,
+    /// A feed believes messages of another life of the log.
+    TrustAnotherEpoch,
+    /// A feed believes an event that stands at another's place.
+    TrustAnyPlace,
+    /// The head of the log is read before the events, not with them.
+    ReadTheHeadFirst,
+    /// The relay publishes without saying what must come before.
+    PublishUnfenced,
+    /// The relay goes on one event too far after the stream's last sequence.
+    ResumeTooFar,
+    /// The relay goes on one event before it.
+    ResumeTooNear,
+    /// The relay goes on from where it believes to be, not from where the stream says it is.
+    NeverAskTheStream,
+    /// The relay keeps a stream that belongs to another life of the log.
+    KeepAnyStream,
+    /// The relay publishes what it read in one life of the log as if it were of another.
+    PublishAcrossLives,
+    /// The relay takes a refusal for an acknowledgement.
+    IgnoreRefusals,
+    /// The relay forgets, when it resumes, what came last in each partition.
+    ForgetThePredecessors,
+    /// A checkpoint moves wherever it stands.
+    IgnoreTheCheckpoint,
+    /// Rows and checkpoint are two transactions.
+    MoveTheCheckpointLater,
+    /// In a new life of the log only the checkpoint starts over.
+    KeepTheRows,
+    /// The head is read before the checkpoint it is compared with.
+    CompareWithAnOldHead,
+    /// The live checkpoint may move on while a rebuilt read model takes its place.
+    SwapUnfenced,
+    /// A rebuild does not look whether the log began a new life.
+    CopyAcrossLives,
+}
+
+impl Mutation {
+    pub(crate) const ALL: [Self; 19] = [
+        Self::SkipTheGapCheck,
+        Self::TakeOldEvents,
+        Self::TrustAnotherEpoch,
+        Self::TrustAnyPlace,
+        Self::ReadTheHeadFirst,
+        Self::PublishUnfenced,
+        Self::ResumeTooFar,
+        Self::ResumeTooNear,
+        Self::NeverAskTheStream,
+        Self::KeepAnyStream,
+        Self::PublishAcrossLives,
+        Self::IgnoreRefusals,
+        Self::ForgetThePredecessors,
+        Self::IgnoreTheCheckpoint,
+        Self::MoveTheCheckpointLater,
+        Self::KeepTheRows,
+        Self::CompareWithAnOldHead,
+        Self::SwapUnfenced,
+        Self::CopyAcrossLives,
+    ];
+}
+
+/// How a feed judges what arrives, under a mutation.
+pub(crate) fn judge(mutation: Option<Mutation>) -> fn(&mut Continuity, Position) -> Verdict {
+    match mutation {
+        Some(Mutation::SkipTheGapCheck) => |seen, position| match seen.check(position) {
+            Verdict::Gap => {
+                *seen = Continuity::after(position);
+                Verdict::Next
+            }
+            verdict => verdict,
+        },
+        Some(Mutation::TakeOldEvents) => |seen, position| match seen.check(position) {
+            Verdict::Old => Verdict::Next,
+            verdict => verdict,
+        },
+        _ => Continuity::check,
+    }
+}
