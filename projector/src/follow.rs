@@ -56,6 +56,8 @@ enum Interrupted {
     LogBehind { head: Position, checkpoint: Position },
     #[error("{0}")]
     LogBroken(FeedError),
+    #[error("{0}")]
+    Schema(String),
     #[error("the event database can't be read: {0}")]
     Log(LogError),
     #[error("the read database failed: {0}")]
@@ -146,6 +148,14 @@ impl<L: LogReader + Clone> Follower<L> {
 
     /// Where to go on, after starting over if the log began a new life.
     async fn resume(&self) -> Result<(Checkpoint, Position), Interrupted> {
+        // Each time: a rebuild by another build may have put other tables in the place of those known at the start.
+        read_model::check_schema(&self.0.read).await.map_err(|error| {
+            if error.is_transient() {
+                read_failed(error)
+            } else {
+                Interrupted::Schema(error.to_string())
+            }
+        })?;
         let head = self.0.log.head().await.map_err(Interrupted::Log)?;
         let mut client = self.0.read.get().await.map_err(read_failed)?;
         write::start_checkpoint(&client, head.epoch)
@@ -200,6 +210,7 @@ impl Interrupted {
             Self::EpochChanged => "epoch_changed",
             Self::LogBehind { .. } => "log_behind",
             Self::LogBroken(_) => "log_broken",
+            Self::Schema(_) => "schema",
             Self::Log(_) => "log",
             Self::Read(_) => "read",
         }

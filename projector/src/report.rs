@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 /// Facts and the verdict on them.
 pub(crate) struct Report {
     command: &'static str,
+    /// How each verdict is said.
+    words: [&'static str; 3],
     facts: Vec<Fact>,
     problems: Vec<String>,
     unknown: Vec<String>,
@@ -25,9 +27,18 @@ impl Report {
     pub(crate) fn new(command: &'static str) -> Self {
         Self {
             command,
+            words: ["all is well", "NOT WELL", "could not be told"],
             facts: Vec::new(),
             problems: Vec::new(),
             unknown: Vec::new(),
+        }
+    }
+
+    /// Of something that is to be done, and not only looked at.
+    pub(crate) fn of_a_change(command: &'static str) -> Self {
+        Self {
+            words: ["done", "REFUSED", "could not be done"],
+            ..Self::new(command)
         }
     }
 
@@ -81,10 +92,11 @@ impl Report {
     }
 
     fn text(&self) -> String {
+        let [well, unwell, unknown] = self.words;
         let verdict = match self.verdict() {
-            "well" => "all is well",
-            "unwell" => "NOT WELL",
-            _ => "could not be told",
+            "well" => well,
+            "unwell" => unwell,
+            _ => unknown,
         };
         let mut lines = vec![format!("projector {}: {verdict}", self.command)];
         lines.extend(self.problems.iter().map(|problem| format!("  ! {problem}")));

@@ -21,6 +21,7 @@ mod log;
 pub mod metrics;
 mod schema;
 pub mod seal;
+mod share;
 mod tasks;
 mod writer;
 
@@ -32,5 +33,6 @@ pub use lease::Lease;
 pub use listen::listen;
 pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};
+pub use share::{Share, ShareRun};
 pub use tasks::{Backlog, NewTask, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};
