@@ -54,7 +54,7 @@ pub(crate) async fn apply_quietly(
 pub(crate) async fn load(client: &mut Client, events: &[RecordedEvent]) -> Result<(), ApplyError> {
     let mut runs = vec![events];
     while let Some(run) = runs.pop() {
-        match load_run(client, run, How::Copied).await {
+        match load_run(client, run, How::Together).await {
             // Some row was refused and took the others with it: find out which.
             Err(ApplyError::Database(error)) if poison::refusal(&error).is_some() => {
                 if run.len() > FEW {
@@ -117,8 +117,6 @@ enum Tell {
 #[derive(Clone, Copy)]
 enum How {
     Together,
-    /// Together, and new rows by `COPY`.
-    Copied,
     OneByOne,
 }
 
@@ -156,10 +154,6 @@ async fn write_rows(
         How::Together => {
             let fold = fold(transaction, events, &mut waiting).await?;
             fold.store(transaction).await?;
-        }
-        How::Copied => {
-            let fold = fold(transaction, events, &mut waiting).await?;
-            fold.copy(transaction).await?;
         }
         How::OneByOne => one_by_one(transaction, events, &mut waiting).await?,
     }

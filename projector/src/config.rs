@@ -174,6 +174,9 @@ pub struct RebuildOptions {
     /// Swap also if the rebuilt rows are not the live ones, as those of a changed read model are
     #[arg(long, env = "ACCEPT_DIFFERENCES")]
     pub accept_differences: bool,
+    /// How many positions of the log each worker reads at once; memory grows with it
+    #[arg(long, env = "REBUILD_WINDOW", default_value_t = crate::load::WINDOW, value_name = "COUNT")]
+    pub window: u64,
     /// What to do instead.
     #[command(flatten)]
     pub instead: Instead,

@@ -37,7 +37,7 @@ mod report;
 pub mod metrics;
 
 pub use follow::{Follower, Parts};
-pub use rebuild::rebuild;
+pub use rebuild::{rebuild, rebuild_and_report};
 pub use replay::{ReplayError, replay_into};
 pub use serve::{migrate, serve};
 pub use status::status;

@@ -18,8 +18,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::apply;
 use crate::replay::ReplayError;
 
-/// Positions in one window. Large enough that most aggregates live in one, and are written once.
-const WINDOW: u64 = 50_000;
+/// Positions in one window, unless another number is asked for. Large enough that most aggregates live in one, and are
+/// written once.
+pub(crate) const WINDOW: u64 = 50_000;
 /// Payload in one window of a worker, before it ends early.
 const WINDOW_BYTES: usize = 32 << 20;
 /// How often it is said how far all have come.
@@ -38,6 +39,7 @@ pub(crate) async fn load(
     log: &Log,
     from: Position,
     to: Position,
+    window: u64,
     mut loaded: impl FnMut(u64),
 ) -> Result<(), ReplayError> {
     let count = Arc::new(AtomicU64::new(0));
@@ -49,6 +51,7 @@ pub(crate) async fn load(
             log: log.clone(),
             share: Share { index, of },
             to,
+            window,
             count: Arc::clone(&count),
         };
         workers.spawn(worker.run(from));
@@ -86,6 +89,7 @@ struct Worker {
     log: Log,
     share: Share,
     to: Position,
+    window: u64,
     count: Arc<AtomicU64>,
 }
 
@@ -108,7 +112,7 @@ impl Worker {
     /// Begins to read the next window, which is empty at the end.
     fn read(&self, after: Position) -> AbortOnDropHandle<Result<ShareRun, event_store::Error>> {
         let (log, share) = (self.log.clone(), self.share);
-        let through = self.to.min(Position::new(after.get() + WINDOW));
+        let through = self.to.min(Position::new(after.get() + self.window));
         let reading = async move { log.read_share(share, after, through, WINDOW_BYTES).await };
         AbortOnDropHandle::new(tokio::spawn(reading))
     }

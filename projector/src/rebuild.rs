@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use deadpool_postgres::{Client, Pool, PoolError};
 use read_model::{Checkpoint, checkpoint};
-use serde_json::json;
+use serde_json::{Value, json};
 use service::postgres::{PoolOptions, describe};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,17 +55,26 @@ impl Failed {
 /// Rebuilds, rolls back or discards. Exit status 0 if that was done, 1 if it was refused because of what was found, 2
 /// if it could not be done.
 pub async fn rebuild(options: RebuildOptions) -> ExitCode {
+    report(&options).await.tell(options.json)
+}
+
+/// As [`rebuild`], for programs: gives what that says as JSON.
+pub async fn rebuild_and_report(options: &RebuildOptions) -> Value {
+    report(options).await.value()
+}
+
+async fn report(options: &RebuildOptions) -> Report {
     let mut report = Report::of_a_change("rebuild");
     let end = CancellationToken::new();
     match end_on_signals(&end) {
-        Ok(()) => match run(&options, &end, &mut report).await {
+        Ok(()) => match run(options, &end, &mut report).await {
             Ok(()) => {}
             Err(Failed::Refused(problem)) => report.problem(problem),
             Err(failed) => report.unknown(describe(&failed)),
         },
         Err(error) => report.unknown(error.to_string()),
     }
-    report.tell(options.json)
+    report
 }
 
 fn end_on_signals(end: &CancellationToken) -> std::io::Result<()> {

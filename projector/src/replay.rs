@@ -13,7 +13,7 @@ use crate::load;
 /// Events read and applied at once, on the last stretch.
 const BATCH: u32 = 1_000;
 /// A stretch longer than this is loaded by all workers.
-const LONG: u64 = 5_000;
+const LONG: u64 = 200;
 
 /// Why a replay was not finished.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,7 @@ pub async fn replay_into(read_url: &str, log: &Log) -> Result<Position, ReplayEr
 pub(crate) struct Replay {
     pool: Pool,
     log: Log,
+    window: u64,
     reached: Checkpoint,
 }
 
@@ -91,7 +92,19 @@ impl Replay {
         if reached != (Checkpoint { position: 0, epoch }) {
             return Err(ReplayError::NotEmpty);
         }
-        Ok(Self { pool, log, reached })
+        let window = load::WINDOW;
+        Ok(Self {
+            pool,
+            log,
+            window,
+            reached,
+        })
+    }
+
+    /// Reads this many positions at once, at least one.
+    pub(crate) fn with_window(mut self, positions: u64) -> Self {
+        self.window = positions.max(1);
+        self
     }
 
     /// How far it has come.
@@ -113,7 +126,7 @@ impl Replay {
         let from = self.reached();
         self.same_epoch().await?;
         if to.since(from) > LONG {
-            load::load(&self.pool, &self.log, from, to, &mut done).await?;
+            load::load(&self.pool, &self.log, from, to, self.window, &mut done).await?;
             self.move_to(to).await?;
         }
         while self.reached() < to {

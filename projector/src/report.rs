@@ -61,7 +61,11 @@ impl Report {
     /// Says everything on standard output and gives the exit status: 0 when all is well, 1 when it is not, 2 when
     /// nothing wrong was found, but not everything could be looked at.
     pub(crate) fn tell(&self, as_json: bool) -> ExitCode {
-        let told = if as_json { self.json() } else { self.text() };
+        let told = if as_json {
+            self.value().to_string()
+        } else {
+            self.text()
+        };
         // A reader that went away still gets the exit status.
         let _ = writeln!(io::stdout().lock(), "{told}");
         match self.verdict() {
@@ -81,14 +85,15 @@ impl Report {
         }
     }
 
-    fn json(&self) -> String {
+    /// Everything, for machines.
+    pub(crate) fn value(&self) -> Value {
         let mut object = Map::new();
         object.insert("verdict".into(), self.verdict().into());
         object.insert("problems".into(), json!(self.problems));
         object.insert("unknown".into(), json!(self.unknown));
         let facts = self.facts.iter();
         object.extend(facts.map(|fact| (fact.name.to_owned(), fact.value.clone())));
-        Value::Object(object).to_string()
+        Value::Object(object)
     }
 
     fn text(&self) -> String {
@@ -124,7 +129,7 @@ mod tests {
         report.unknown("the log does not answer");
         assert_eq!(report.verdict(), "unknown");
         report.problem("3 events are parked");
-        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        let json = report.value();
         assert_eq!(
             json,
             json!({"verdict": "unwell", "problems": ["3 events are parked"], "unknown": ["the log does not answer"], "parked": 3})

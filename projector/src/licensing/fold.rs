@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 use super::{Misfit, clubs, license_types, licenses, orders};
 
+/// From so many new rows of a table on, `COPY` is worth its extra round trip.
+const MANY: usize = 32;
+
 /// The rows that a run of events touches.
 #[derive(Default)]
 pub struct Fold {
@@ -68,24 +71,25 @@ impl Fold {
     }
 
     /// Writes the rows that changed.
-    pub async fn store(self, client: &impl GenericClient) -> Result<(), Error> {
+    pub async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let Self {
+            mut orders,
+            mut licenses,
+            mut license_types,
+            mut clubs,
+        } = self;
+        // One after the other: a connection takes one copy at a time.
+        orders.copy(transaction).await?;
+        licenses.copy(transaction).await?;
+        license_types.copy(transaction).await?;
+        clubs.copy(transaction).await?;
         try_join!(
-            self.orders.store(client),
-            self.licenses.store(client),
-            self.license_types.store(client),
-            self.clubs.store(client),
+            orders.store(transaction),
+            licenses.store(transaction),
+            license_types.store(transaction),
+            clubs.store(transaction),
         )?;
         Ok(())
-    }
-
-    /// As [`Fold::store`], with `COPY` for the rows that began in this run: for tables that nobody else writes, where
-    /// such a row can't be there already.
-    pub(crate) async fn copy(self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        // One after the other: a connection takes one copy at a time.
-        self.orders.copy(transaction).await?;
-        self.licenses.copy(transaction).await?;
-        self.license_types.copy(transaction).await?;
-        self.clubs.copy(transaction).await
     }
 }
 
@@ -142,7 +146,17 @@ impl<R: Row> Table<R> {
         Ok(())
     }
 
-    async fn store(mut self, client: &impl GenericClient) -> Result<(), Error> {
+    /// Copies in the rows that began in this run, if they are many. One that is there already, because the checkpoint
+    /// was set back by hand, makes that an error; one by one the events then find it.
+    async fn copy(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if self.created.len() < MANY {
+            return Ok(());
+        }
+        let created = std::mem::take(&mut self.created);
+        write::copy(transaction, &self.take(&created)).await
+    }
+
+    async fn store(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
         // In the order of their ids, so that two writers would wait for each other rather than deadlock.
         let mut ids = std::mem::take(&mut self.created);
         ids.append(&mut self.changed);
@@ -150,16 +164,7 @@ impl<R: Row> Table<R> {
         if rows.is_empty() {
             return Ok(());
         }
-        write::upsert(client, &rows).await
-    }
-
-    async fn copy(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        let created = std::mem::take(&mut self.created);
-        let created = self.take(&created);
-        if !created.is_empty() {
-            write::copy(transaction, &created).await?;
-        }
-        self.store(transaction).await
+        write::upsert(transaction, &rows).await
     }
 
     fn take(&mut self, ids: &BTreeSet<Uuid>) -> Vec<R> {

@@ -140,7 +140,8 @@ async fn fill(
     let begun = Instant::now();
     let url = options.read_database_url.expose();
     let mut beside = Beside::create(keeper, url, BUILDING).await?;
-    let mut replay = Replay::begin(beside.pool.clone(), log.clone(), plan.epoch).await?;
+    let replay = Replay::begin(beside.pool.clone(), log.clone(), plan.epoch).await?;
+    let mut replay = replay.with_window(options.window);
     let mut progress = Progress::new("loading events", plan.to.get());
     replay.advance(plan.to, |done| progress.at(done)).await?;
     chase(read, &mut replay).await?;
