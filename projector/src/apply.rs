@@ -11,6 +11,9 @@ use crate::licensing::Fold;
 use crate::metrics;
 use crate::poison::{self, Reason, Waiting};
 
+/// So many events are rather applied one by one than parted again.
+const FEW: usize = 500;
+
 /// Why nothing was applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -44,6 +47,34 @@ pub(crate) async fn apply_quietly(
     events: &[RecordedEvent],
 ) -> Result<Checkpoint, ApplyError> {
     apply_and_tell(pool, checkpoint, events, Tell::Nobody).await
+}
+
+/// Applies events of aggregates that nobody else writes to tables that nobody else reads: any number of them, without
+/// a checkpoint, and in as many transactions as it takes to find those that can't be applied.
+pub(crate) async fn load(client: &mut Client, events: &[RecordedEvent]) -> Result<(), ApplyError> {
+    let mut runs = vec![events];
+    while let Some(run) = runs.pop() {
+        match load_run(client, run, How::Together).await {
+            // Some row was refused and took the others with it: find out which.
+            Err(ApplyError::Database(error)) if poison::refusal(&error).is_some() => {
+                if run.len() > FEW {
+                    let (first, rest) = run.split_at(run.len() / 2);
+                    runs.extend([rest, first]);
+                } else {
+                    load_run(client, run, How::OneByOne).await?;
+                }
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+async fn load_run(client: &mut Client, events: &[RecordedEvent], how: How) -> Result<(), ApplyError> {
+    let mut transaction = client.transaction().await?;
+    write_rows(&mut transaction, events, how).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 async fn apply_and_tell(
@@ -104,12 +135,7 @@ async fn transact(
     if !write::move_checkpoint(&transaction, from_position, to_position, to.epoch).await? {
         return Err(ApplyError::NotOwner);
     }
-    let mut waiting = Waiting::load(&transaction, events).await?;
-    match how {
-        How::Together => together(&transaction, events, &mut waiting).await?,
-        How::OneByOne => one_by_one(&mut transaction, events, &mut waiting).await?,
-    }
-    let parked = waiting.store(&transaction).await?;
+    let parked = write_rows(&mut transaction, events, how).await?;
     if matches!(tell, Tell::Everybody) {
         write::notify_projected(&transaction, to_position).await?;
     }
@@ -117,11 +143,28 @@ async fn transact(
     Ok(parked)
 }
 
-async fn together(
+/// What the events make of the rows, and of those that wait; gives the positions of the events set aside.
+async fn write_rows(
+    transaction: &mut Transaction<'_>,
+    events: &[RecordedEvent],
+    how: How,
+) -> Result<BTreeSet<Position>, tokio_postgres::Error> {
+    let mut waiting = Waiting::load(transaction, events).await?;
+    match how {
+        How::Together => {
+            let fold = fold(transaction, events, &mut waiting).await?;
+            fold.store(transaction).await?;
+        }
+        How::OneByOne => one_by_one(transaction, events, &mut waiting).await?,
+    }
+    waiting.store(transaction).await
+}
+
+async fn fold(
     transaction: &Transaction<'_>,
     events: &[RecordedEvent],
     waiting: &mut Waiting,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Fold, tokio_postgres::Error> {
     let mut fold = Fold::load(transaction, events).await?;
     for event in events {
         let outcome = match waiting.reason(event) {
@@ -132,7 +175,7 @@ async fn together(
             waiting.park(event, &reason);
         }
     }
-    fold.store(transaction).await
+    Ok(fold)
 }
 
 async fn one_by_one(

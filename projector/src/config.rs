@@ -29,6 +29,9 @@ pub enum Command {
     /// Prove that the log is whole, the stream holds what the log holds, and the rows are what a replay of the log
     /// gives; everything of `status` as well, and the same exit status
     Verify(VerifyOptions),
+    /// Build the rows again from the log beside the live ones, compare, and swap, while reads and projection go on:
+    /// exit status 0 if that was done, 1 if it was refused for what was found, 2 if it could not be done
+    Rebuild(Box<RebuildOptions>),
     /// Aggregates that wait because one of their events could not be applied
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -187,6 +190,43 @@ pub struct VerifyOptions {
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
+}
+
+/// Options of `rebuild`.
+#[derive(Debug, Args)]
+pub struct RebuildOptions {
+    /// Which projection to rebuild
+    #[arg(env = "PROJECTION", value_parser = [read_model::checkpoint::PROJECTION])]
+    pub name: String,
+    /// The event database, as a role that can only select
+    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub events_database_url: Secret,
+    /// The read database, as its owner
+    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub read_database_url: Secret,
+    /// Swap also if the rebuilt rows are not the live ones, as those of a changed read model are
+    #[arg(long, env = "ACCEPT_DIFFERENCES")]
+    pub accept_differences: bool,
+    /// How many positions of the log each worker reads at once; memory grows with it
+    #[arg(long, env = "REBUILD_WINDOW", default_value_t = crate::load::WINDOW, value_name = "COUNT")]
+    pub window: u64,
+    /// What to do instead.
+    #[command(flatten)]
+    pub instead: Instead,
+    /// Answer in JSON, for machines
+    #[arg(long, env = "JSON")]
+    pub json: bool,
+}
+
+/// What can be done with the rows that were kept at the last swap.
+#[derive(Debug, Args)]
+pub struct Instead {
+    /// Make the rows that were live before the last swap live again, and keep the present ones instead
+    #[arg(long, env = "ROLLBACK", conflicts_with_all = ["accept_differences", "discard"])]
+    pub rollback: bool,
+    /// Drop the rows that were kept at the last swap
+    #[arg(long, env = "DISCARD", conflicts_with = "accept_differences")]
+    pub discard: bool,
 }
 
 /// Options of `parked list`.

@@ -1,23 +1,27 @@
 //! Going along the log for as long as the process runs, whatever fails on the way.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
-use envelope::Position;
-use envelope::{LogError, LogReader};
+use envelope::{LogError, LogReader, Position, RecordedEvent};
 use event_bus::{Connection, Feed, FeedError, FeedOptions, FeedStatus, StreamConfig};
 use read_model::{Checkpoint, checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, ApplyError};
 use crate::metrics;
 
-/// The most events in one transaction.
-const MAX_BATCH: usize = 500;
+/// The most events in one transaction: a projector that is behind writes most rows once, and its indexes in bulk.
+const MAX_BATCH: usize = 4_000;
+/// About the most payload in one transaction, judged by the last.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// What a [`Follower`] needs.
 pub struct Parts<L> {
@@ -55,6 +59,8 @@ enum Interrupted {
     LogBehind { head: Position, checkpoint: Position },
     #[error("{0}")]
     LogBroken(FeedError),
+    #[error("{0}")]
+    Schema(String),
     #[error("the event database can't be read: {0}")]
     Log(LogError),
     #[error("the read database failed: {0}")]
@@ -135,16 +141,49 @@ impl<L: LogReader + Clone> Follower<L> {
         let (context, log, hint) = (context.clone(), log.clone(), hint.clone());
         let mut feed = Feed::new(context, stream, after, checkpoint.epoch, log, hint, options);
         tokio::spawn(report_stream(feed.status(), check_stream.clone()));
+        let mut most = MAX_BATCH;
+        let mut applying: Option<Applying> = None;
         loop {
-            let events = feed.next_batch(MAX_BATCH, shutdown).await?;
-            checkpoint = apply::apply(read, checkpoint, &events).await?;
-            *progressed = true;
-            check.ok();
+            // While one batch is written the next one is fetched.
+            let events = {
+                let mut next = pin!(feed.next_batch(most, shutdown));
+                loop {
+                    tokio::select! {
+                        events = &mut next => break events,
+                        applied = finished(&mut applying) => {
+                            applying = None;
+                            checkpoint = applied?;
+                            *progressed = true;
+                            check.ok();
+                        }
+                    }
+                }
+            };
+            // Also before leaving: what is under way is finished first.
+            if let Some(under_way) = applying.take() {
+                checkpoint = joined(under_way.await)?;
+                *progressed = true;
+                check.ok();
+            }
+            let events = events?;
+            most = most_after(&events);
+            let (read, from) = (read.clone(), checkpoint);
+            applying = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                apply::apply(&read, from, &events).await
+            })));
         }
     }
 
     /// Where to go on, after starting over if the log began a new life.
     async fn resume(&self) -> Result<(Checkpoint, Position), Interrupted> {
+        // Each time: a rebuild by another build may have put other tables in the place of those known at the start.
+        read_model::check_schema(&self.0.read).await.map_err(|error| {
+            if error.is_transient() {
+                read_failed(error)
+            } else {
+                Interrupted::Schema(error.to_string())
+            }
+        })?;
         let begun = self.0.log.head().await.map_err(Interrupted::Log)?;
         let mut client = self.0.read.get().await.map_err(read_failed)?;
         write::start_checkpoint(&client, begun.epoch)
@@ -182,6 +221,34 @@ impl<L: LogReader + Clone> Follower<L> {
     }
 }
 
+/// A batch that is being written.
+type Applying = AbortOnDropHandle<Result<Checkpoint, ApplyError>>;
+
+/// What became of the batch that is being written; never, if none is.
+async fn finished(applying: &mut Option<Applying>) -> Result<Checkpoint, ApplyError> {
+    match applying {
+        Some(applying) => joined(applying.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What the task gave; a panic goes on here.
+fn joined<T>(done: Result<Result<T, ApplyError>, JoinError>) -> Result<T, ApplyError> {
+    match done.map_err(JoinError::try_into_panic) {
+        Ok(given) => given,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // Cancelled with the runtime: whether it was committed is not known, and is asked when it begins anew.
+        Err(Err(_)) => Err(ApplyError::NotOwner),
+    }
+}
+
+/// How many events the next transaction may have, when they are as large as these.
+fn most_after(events: &[RecordedEvent]) -> usize {
+    let bytes: usize = events.iter().map(|event| event.payload.get().len()).sum();
+    let average = bytes / events.len().max(1);
+    (BATCH_BYTES / average.max(1)).clamp(1, MAX_BATCH)
+}
+
 /// Says whether events come over the stream, until the feed is dropped.
 async fn report_stream(mut status: watch::Receiver<FeedStatus>, check: Check) {
     while status.changed().await.is_ok() {
@@ -202,6 +269,7 @@ impl Interrupted {
             Self::EpochChanged => "epoch_changed",
             Self::LogBehind { .. } => "log_behind",
             Self::LogBroken(_) => "log_broken",
+            Self::Schema(_) => "schema",
             Self::Log(_) => "log",
             Self::Read(_) => "read",
         }

@@ -6,7 +6,8 @@
 //! * [`serve`] boots the process; [`Follower`] goes along the log for as long as it runs.
 //! * [`apply`] turns a run of events into one transaction, and sets aside what can't be applied.
 //! * [`licensing`] says, table by table and without I/O, what each event does to a row.
-//! * [`replay_into`] gives another database the same rows from position 1, to compare with.
+//! * [`replay_into`] gives another database the same rows from position 1, to compare with; [`rebuild`] puts such rows in
+//!   the place of the live ones.
 //! * [`status`] and [`verify`] look at all of it from outside, and say whether it is well.
 //! * [`parked`] shows what was set aside, and tries it again.
 
@@ -21,18 +22,23 @@ pub mod licensing;
 pub mod parked;
 mod poison;
 
+mod beside;
+mod load;
+mod rebuild;
 mod replay;
 
 mod status;
 mod verify;
 
 mod counts;
+mod progress;
 mod reach;
 mod report;
 
 pub mod metrics;
 
 pub use follow::{Follower, Parts};
+pub use rebuild::{rebuild, rebuild_and_report};
 pub use replay::{ReplayError, replay_into};
 pub use serve::{migrate, serve};
 pub use status::status;

@@ -12,6 +12,7 @@ async fn main() -> ExitCode {
         Command::Migrate(options) => projector::migrate(options).await,
         Command::Status(options) => return projector::status(options).await,
         Command::Verify(options) => return projector::verify(options).await,
+        Command::Rebuild(options) => return projector::rebuild(*options).await,
         Command::Parked(command) => return projector::parked::parked(command).await,
     };
     service::exit("projector", outcome)

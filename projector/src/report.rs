@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 /// Facts and the verdict on them.
 pub(crate) struct Report {
     command: &'static str,
+    /// How each verdict is said.
+    words: [&'static str; 3],
     facts: Vec<Fact>,
     problems: Vec<String>,
     unknown: Vec<String>,
@@ -25,9 +27,18 @@ impl Report {
     pub(crate) fn new(command: &'static str) -> Self {
         Self {
             command,
+            words: ["all is well", "NOT WELL", "could not be told"],
             facts: Vec::new(),
             problems: Vec::new(),
             unknown: Vec::new(),
+        }
+    }
+
+    /// Of something that is to be done, and not only looked at.
+    pub(crate) fn of_a_change(command: &'static str) -> Self {
+        Self {
+            words: ["done", "REFUSED", "could not be done"],
+            ..Self::new(command)
         }
     }
 
@@ -50,7 +61,11 @@ impl Report {
     /// Says everything on standard output and gives the exit status: 0 when all is well, 1 when it is not, 2 when
     /// nothing wrong was found, but not everything could be looked at.
     pub(crate) fn tell(&self, as_json: bool) -> ExitCode {
-        let told = if as_json { self.json() } else { self.text() };
+        let told = if as_json {
+            self.value().to_string()
+        } else {
+            self.text()
+        };
         // A reader that went away still gets the exit status.
         let _ = writeln!(io::stdout().lock(), "{told}");
         match self.verdict() {
@@ -70,21 +85,23 @@ impl Report {
         }
     }
 
-    fn json(&self) -> String {
+    /// Everything, for machines.
+    pub(crate) fn value(&self) -> Value {
         let mut object = Map::new();
         object.insert("verdict".into(), self.verdict().into());
         object.insert("problems".into(), json!(self.problems));
         object.insert("unknown".into(), json!(self.unknown));
         let facts = self.facts.iter();
         object.extend(facts.map(|fact| (fact.name.to_owned(), fact.value.clone())));
-        Value::Object(object).to_string()
+        Value::Object(object)
     }
 
     fn text(&self) -> String {
+        let [well, unwell, unknown] = self.words;
         let verdict = match self.verdict() {
-            "well" => "all is well",
-            "unwell" => "NOT WELL",
-            _ => "could not be told",
+            "well" => well,
+            "unwell" => unwell,
+            _ => unknown,
         };
         let mut lines = vec![format!("projector {}: {verdict}", self.command)];
         lines.extend(self.problems.iter().map(|problem| format!("  ! {problem}")));
@@ -112,7 +129,7 @@ mod tests {
         report.unknown("the log does not answer");
         assert_eq!(report.verdict(), "unknown");
         report.problem("3 events are parked");
-        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        let json = report.value();
         assert_eq!(
             json,
             json!({"verdict": "unwell", "problems": ["3 events are parked"], "unknown": ["the log does not answer"], "parked": 3})

@@ -12,6 +12,7 @@ use service::postgres::describe;
 use crate::config::{Limits, StatusOptions};
 use crate::counts;
 use crate::reach::{Reach, StreamState};
+use crate::rebuild;
 use crate::report::Report;
 
 /// Longest that one SQL statement of a look may run.
@@ -61,6 +62,9 @@ pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) ->
     let stream = judge_stream(stream, head, report);
     let (checkpoint, parked) = rows?;
     judge_rows(checkpoint, parked, head, report);
+    if let Err(reason) = rebuild::look(&reach.read, report).await {
+        report.unknown(reason);
+    }
     lags(reach, checkpoint, stream.as_ref(), head, limits, report).await;
     Some(Seen { head, stream })
 }

@@ -3,7 +3,6 @@
 //! in the read database, which is gone afterwards.
 
 mod log;
-mod progress;
 mod rows;
 mod stream;
 
@@ -16,8 +15,6 @@ use crate::counts;
 use crate::reach::Reach;
 use crate::report::Report;
 use crate::status;
-
-pub(crate) use progress::Progress;
 
 /// How many examples of one kind of fault are named.
 const EXAMPLES: usize = 5;

@@ -12,7 +12,7 @@ use crate::Error;
 /// The log, for reading.
 #[derive(Clone)]
 pub struct Log {
-    pool: Pool,
+    pub(crate) pool: Pool,
 }
 
 /// A command's stored outcome.
@@ -172,7 +172,7 @@ impl LogReader for Log {
     }
 }
 
-fn recorded(row: &Row) -> Result<RecordedEvent, Error> {
+pub(crate) fn recorded(row: &Row) -> Result<RecordedEvent, Error> {
     let position: i64 = row.try_get(0)?;
     let json = |what: &str, _: serde_json::Error| {
         Error::Broken(format!("{what} of position {position} is not JSON"))

@@ -4,9 +4,11 @@
 //! with what it was built with and refuses to guess when they differ: an older schema lacks what its statements name,
 //! a newer one may have given a column another meaning.
 
+use std::sync::LazyLock;
+
 use deadpool_postgres::Pool;
 use refinery::Migration;
-use tokio_postgres::{Client, NoTls, error::SqlState};
+use tokio_postgres::{GenericClient, NoTls, error::SqlState};
 use tracing::{info, warn};
 
 use crate::error::lost;
@@ -101,15 +103,32 @@ pub async fn migrate(url: &str) -> Result<usize, SchemaError> {
 /// Refuses a schema that is not exactly the one this build knows.
 pub async fn check_schema(pool: &Pool) -> Result<(), SchemaError> {
     let client = pool.get().await?;
-    let applied = applied(&client).await?;
+    let applied = applied(&**client).await?;
     compare(&applied, embedded::migrations::runner().get_migrations())
 }
 
 /// The newest schema version that this build knows.
 pub fn known_schema() -> i32 {
-    let known = embedded::migrations::runner();
-    let versions = known.get_migrations().iter().map(Migration::version);
-    versions.max().unwrap_or(0)
+    static KNOWN: LazyLock<i32> = LazyLock::new(|| {
+        let known = embedded::migrations::runner();
+        let versions = known.get_migrations().iter().map(Migration::version);
+        versions.max().unwrap_or(0)
+    });
+    *KNOWN
+}
+
+/// The newest migration that was applied to the tables that `client` sees, if there are any.
+pub async fn applied_schema(client: &impl GenericClient) -> Result<Option<i32>, SchemaError> {
+    let applied = applied(client).await?;
+    Ok(applied.iter().map(|applied| applied.version).max())
+}
+
+/// Keeps every migration of this database out until the transaction of `client` ends.
+pub async fn hold_migrations(client: &impl GenericClient) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute("select pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])
+        .await
+        .map(|_| ())
 }
 
 struct Applied {
@@ -117,7 +136,7 @@ struct Applied {
     checksum: String,
 }
 
-async fn applied(client: &Client) -> Result<Vec<Applied>, SchemaError> {
+async fn applied(client: &impl GenericClient) -> Result<Vec<Applied>, SchemaError> {
     match client.query(LIST_APPLIED_MIGRATIONS, &[]).await {
         Ok(rows) => rows
             .iter()

@@ -1,9 +1,9 @@
 //! A run of events, folded into the rows it touches: each row is read once and written once, however many events it
 //! takes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
@@ -12,6 +12,9 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::{Misfit, clubs, license_types, licenses, orders, stamp};
+
+/// From so many new rows of a table on, `COPY` is worth its extra round trip.
+const MANY: usize = 32;
 
 /// The rows that a run of events touches.
 #[derive(Default)]
@@ -23,11 +26,17 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// The rows of the aggregates in `events`, as they are now.
+    /// The rows of the aggregates in `events`, as they are now. Those that begin in this run have none, and are not
+    /// asked for.
     pub async fn load(client: &impl GenericClient, events: &[RecordedEvent]) -> Result<Self, Error> {
+        let mut seen = HashSet::with_capacity(events.len());
+        let older: Vec<&RecordedEvent> = events
+            .iter()
+            .filter(|event| seen.insert((&event.aggregate_type, event.aggregate_id)) && event.sequence > 1)
+            .collect();
         let ids = |kind: &str| {
-            let of_kind = events.iter().filter(|event| event.aggregate_type == kind);
-            of_kind.map(|event| event.aggregate_id).collect::<BTreeSet<_>>()
+            let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
+            of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
         let (orders, licenses, license_types, clubs) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
@@ -70,12 +79,23 @@ impl Fold {
     }
 
     /// Writes the rows that changed.
-    pub async fn store(self, client: &impl GenericClient) -> Result<(), Error> {
+    pub async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let Self {
+            mut orders,
+            mut licenses,
+            mut license_types,
+            mut clubs,
+        } = self;
+        // One after the other: a connection takes one copy at a time.
+        orders.copy(transaction).await?;
+        licenses.copy(transaction).await?;
+        license_types.copy(transaction).await?;
+        clubs.copy(transaction).await?;
         try_join!(
-            self.orders.store(client),
-            self.licenses.store(client),
-            self.license_types.store(client),
-            self.clubs.store(client),
+            orders.store(transaction),
+            licenses.store(transaction),
+            license_types.store(transaction),
+            clubs.store(transaction),
         )?;
         Ok(())
     }
@@ -83,6 +103,9 @@ impl Fold {
 
 struct Table<R> {
     rows: HashMap<Uuid, Option<R>>,
+    /// Rows that began in this run.
+    created: BTreeSet<Uuid>,
+    /// Older rows that this run changed.
     changed: BTreeSet<Uuid>,
 }
 
@@ -90,17 +113,17 @@ impl<R> Default for Table<R> {
     fn default() -> Self {
         Self {
             rows: HashMap::new(),
+            created: BTreeSet::new(),
             changed: BTreeSet::new(),
         }
     }
 }
 
 impl<R: Row> Table<R> {
-    async fn load(client: &impl GenericClient, ids: BTreeSet<Uuid>) -> Result<Self, Error> {
+    async fn load(client: &impl GenericClient, ids: Vec<Uuid>) -> Result<Self, Error> {
         if ids.is_empty() {
             return Ok(Self::default());
         }
-        let ids: Vec<Uuid> = ids.into_iter().collect();
         let rows = write::load::<R>(client, &ids).await?;
         Ok(Self {
             rows: rows.into_iter().map(|row| (row.id(), Some(row))).collect(),
@@ -114,13 +137,15 @@ impl<R: Row> Table<R> {
         events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
     ) -> Result<(), Misfit> {
-        let row = self.rows.entry(recorded.aggregate_id).or_default();
+        let id = recorded.aggregate_id;
+        let row = self.rows.entry(id).or_default();
         if row
             .as_ref()
             .is_some_and(|row| row.position() >= recorded.position.to_sql())
         {
             return Ok(());
         }
+        let begins = row.is_none();
         // All of an event that was split, or nothing of it.
         let before = (events.len() > 1).then(|| row.clone());
         for event in events {
@@ -135,21 +160,39 @@ impl<R: Row> Table<R> {
         if let Some(row) = row {
             let (version, position) = stamp(recorded);
             row.stamp(version, position);
-            self.changed.insert(recorded.aggregate_id);
+            if begins {
+                self.created.insert(id);
+            } else if !self.created.contains(&id) {
+                self.changed.insert(id);
+            }
         }
         Ok(())
     }
 
-    async fn store(mut self, client: &impl GenericClient) -> Result<(), Error> {
-        if self.changed.is_empty() {
+    /// Copies in the rows that began in this run, if they are many. One that is there already, because the checkpoint
+    /// was set back by hand, makes that an error; one by one the events then find it.
+    async fn copy(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if self.created.len() < MANY {
             return Ok(());
         }
+        let created = std::mem::take(&mut self.created);
+        write::copy(transaction, &self.take(&created)).await
+    }
+
+    async fn store(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
         // In the order of their ids, so that two writers would wait for each other rather than deadlock.
-        let rows: Vec<R> = self
-            .changed
-            .iter()
+        let mut ids = std::mem::take(&mut self.created);
+        ids.append(&mut self.changed);
+        let rows = self.take(&ids);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        write::upsert(transaction, &rows).await
+    }
+
+    fn take(&mut self, ids: &BTreeSet<Uuid>) -> Vec<R> {
+        ids.iter()
             .filter_map(|id| self.rows.remove(id).flatten())
-            .collect();
-        write::upsert(client, &rows).await
+            .collect()
     }
 }

@@ -4,6 +4,7 @@ use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
 use read_model::write::LicenseTypeRow;
 use serde_json::json;
+use tokio_postgres::types::Json;
 
 use super::{Misfit, create, facts, stamp};
 
@@ -17,6 +18,7 @@ pub(super) fn apply(
         LicenseTypeEvent::LicenseTypePriceSet(set) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.prices
+                .0
                 .push(json!({"price_ore": set.price_ore, "valid_from": set.valid_from}));
             row.updated_at = recorded.recorded_at;
             (row.version, row.position) = stamp(recorded);
@@ -41,7 +43,7 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow 
         role: facts::role(facts.role).into(),
         name_nb: facts.name_nb,
         name_en: facts.name_en,
-        prices: Vec::new(),
+        prices: Json(Vec::new()),
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),

@@ -5,7 +5,8 @@ use serde_json::json;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{Progress, Unfinished, unknown};
+use super::{Unfinished, unknown};
+use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::report::Report;
 

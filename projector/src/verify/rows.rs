@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::{Client, Pool, Transaction};
+use deadpool_postgres::{Client, Transaction};
 use envelope::Position;
-use event_store::{Error as LogError, Log};
+use event_store::Error as LogError;
 use read_model::{Checkpoint, Digest, checkpoint, digest, row_hashes};
 use serde_json::json;
-use tokio_postgres::{Config, IsolationLevel};
+use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
-use super::{EXAMPLES, Progress, Unfinished, unknown};
+use super::{EXAMPLES, Unfinished, unknown};
+use crate::beside::{self, Beside};
+use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::replay::{Replay, ReplayError};
 use crate::report::Report;
@@ -37,45 +39,36 @@ pub(super) async fn prove(
         let reason = "another verification of these rows is under way";
         return Err(Unfinished::Unknown(reason.into()));
     }
-    // Also what one that was killed left behind.
-    drop_scratch(&keeper).await?;
-    keeper
-        .batch_execute(&format!("create schema {SCRATCH}"))
-        .await
-        .map_err(unknown)?;
     // From here on there is something to tidy up.
     let compared = tokio::select! {
-        compared = replay_and_compare(reach, read_url, epoch, report) => compared,
+        compared = replay_and_compare(reach, &keeper, read_url, epoch, report) => compared,
         _ = tokio::signal::ctrl_c() => Err(Unfinished::Unknown("interrupted before the rows were compared".into())),
     };
-    drop_scratch(&keeper).await?;
+    beside::drop_schema(&keeper, SCRATCH).await.map_err(unknown)?;
     compared
-}
-
-async fn drop_scratch(keeper: &Client) -> Result<(), Unfinished> {
-    let drop = format!("drop schema if exists {SCRATCH} cascade");
-    keeper.batch_execute(&drop).await.map_err(unknown)
 }
 
 async fn replay_and_compare(
     reach: &Reach,
+    keeper: &Client,
     read_url: &str,
     epoch: Uuid,
     report: &mut Report,
 ) -> Result<(), Unfinished> {
-    // The extension's operators, which the indexes are made with, are in `public`.
-    let migrating = with_search_path(read_url, &format!("{SCRATCH},public"))?;
-    read_model::migrate(&migrating).await.map_err(unknown)?;
-    // And from here on `public` is out of reach: whatever goes wrong, the live rows are not written to.
-    let scratch = scratch_pool(&with_search_path(read_url, SCRATCH)?)?;
-    let mut replay = Replay::begin(&scratch, epoch).await.map_err(replay_failed)?;
+    // Also drops what one that was killed left behind.
+    let scratch = Beside::create(keeper, read_url, SCRATCH)
+        .await
+        .map_err(replay_failed)?;
+    let mut replay = Replay::begin(scratch.pool.clone(), reach.log.clone(), epoch)
+        .await
+        .map_err(replay_failed)?;
 
     // The long way without a snapshot, so that the live tables can be tidied meanwhile; then the rest with one.
     let client = reach.read.get().await.map_err(unknown)?;
     let near = checkpoint::read(&**client).await.map_err(unknown)?;
     drop(client);
     same_epoch(near, epoch)?;
-    advance(&mut replay, &reach.log, near.position).await?;
+    advance(&mut replay, near.position).await?;
     let mut client = reach.read.get().await.map_err(unknown)?;
     let snapshot = client
         .build_transaction()
@@ -84,15 +77,16 @@ async fn replay_and_compare(
         .start()
         .await
         .map_err(unknown)?;
+    // Before the snapshot: tables that a rebuild swapped in after it would be empty in it.
     snapshot
-        .batch_execute("set local idle_in_transaction_session_timeout = 0")
+        .batch_execute(include_str!("../sql/hold_tables.sql"))
         .await
         .map_err(unknown)?;
     let at = checkpoint::read(&*snapshot).await.map_err(unknown)?;
     same_epoch(at, epoch)?;
-    advance(&mut replay, &reach.log, at.position).await?;
+    advance(&mut replay, at.position).await?;
 
-    let replayed = scratch.get().await.map_err(unknown)?;
+    let replayed = scratch.pool.get().await.map_err(unknown)?;
     compare(&snapshot, &replayed, at.position, report).await
 }
 
@@ -105,10 +99,15 @@ fn same_epoch(checkpoint: Checkpoint, epoch: Uuid) -> Result<(), Unfinished> {
     Err(Unfinished::Unknown(reason.into()))
 }
 
-async fn advance(replay: &mut Replay<'_>, log: &Log, to: u64) -> Result<(), Unfinished> {
-    let mut progress = Progress::new("replaying the log", to);
+async fn advance(replay: &mut Replay, to: u64) -> Result<(), Unfinished> {
+    let to = Position::new(to);
+    if to < replay.reached() {
+        let reason = "the rows went back meanwhile: another verification will do";
+        return Err(Unfinished::Unknown(reason.into()));
+    }
+    let mut progress = Progress::new("replaying the log", to.since(replay.reached()));
     replay
-        .advance(log, Position::new(to), |reached| progress.at(reached.get()))
+        .advance(to, |done| progress.at(done))
         .await
         .map_err(replay_failed)
 }
@@ -182,72 +181,4 @@ fn say(live: &BTreeMap<String, Digest>, position: u64, differ: usize, report: &m
         json!({"position": position, "rows": rows, "tables_that_differ": differ}),
         format!("{total} rows compared with a replay up to {position}, {differ} tables differ"),
     );
-}
-
-fn scratch_pool(url: &str) -> Result<Pool, Unfinished> {
-    let options = service::postgres::PoolOptions {
-        db_pool_size: 1,
-        db_statement_timeout_s: 0,
-    };
-    service::postgres::pool(url, &options, "projector verify")
-        .map_err(|error| Unfinished::Unknown(format!("{error:#}")))
-}
-
-/// The same database with another search path, whichever of the two forms the URL has.
-fn with_search_path(url: &str, path: &str) -> Result<String, Unfinished> {
-    let config: Config = url.parse().map_err(unknown)?;
-    let options = format!(
-        "{} -c search_path={path}",
-        config.get_options().unwrap_or_default()
-    );
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        let quoted = options.replace('\\', r"\\").replace('\'', r"\'");
-        return Ok(format!("{url} options='{quoted}'"));
-    }
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let escaped: String = options
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect();
-    Ok(format!("{url}{separator}options={escaped}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_search_path;
-    use tokio_postgres::Config;
-
-    #[test]
-    fn the_search_path_is_added_to_either_form_of_url_and_to_the_options_that_are_there() {
-        for (url, options) in [
-            ("postgres://a:b@c:1/d", " -c search_path=x,public"),
-            (
-                "postgres://a:b@c:1/d?connect_timeout=3",
-                " -c search_path=x,public",
-            ),
-            (
-                "postgresql://c/d?options=-c%20jit%3Doff",
-                "-c jit=off -c search_path=x,public",
-            ),
-            (
-                "host=c dbname=d options='-c jit=off'",
-                "-c jit=off -c search_path=x,public",
-            ),
-        ] {
-            let Ok(changed) = with_search_path(url, "x,public") else {
-                panic!("{url} is refused")
-            };
-            let config: Config = changed
-                .parse()
-                .unwrap_or_else(|error| panic!("{changed}: {error}"));
-            assert_eq!(config.get_options(), Some(options), "{changed}");
-            assert_eq!(config.get_dbname(), Some("d"));
-        }
-    }
 }

@@ -7,7 +7,8 @@ use event_store::{Error as LogError, Log};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::{EXAMPLES, Progress, Unfinished};
+use super::{EXAMPLES, Unfinished};
+use crate::progress::Progress;
 use crate::reach::{Reach, StreamState};
 use crate::report::Report;
 

@@ -68,6 +68,16 @@ impl World {
         }
     }
 
+    /// Starts `projector` on this world with these arguments.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.program(arguments);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_projector"));
         command

@@ -7,6 +7,7 @@ mod faults;
 mod parked;
 mod poison;
 mod process;
+mod rebuild;
 mod replay;
 mod shop;
 mod status;

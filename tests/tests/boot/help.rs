@@ -7,7 +7,7 @@ use crate::run;
 /// Every program and subcommand that a person may run.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("command-api", &["serve", "migrate"]),
-    ("projector", &["serve", "migrate", "status", "verify"]),
+    ("projector", &["serve", "migrate", "status", "verify", "rebuild"]),
     ("query-api", &["serve"]),
     ("payment-emulator", &[]),
     ("stack", &["install", "up", "token", "clean-data", "test-servers"]),

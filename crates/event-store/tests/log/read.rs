@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use crate::support::{TestLog, append, empty_database, eventually, key, pool};
 use envelope::{Position, RecordedEvent};
-use event_store::{AppenderOptions, Error};
+use event_store::{AppenderOptions, Error, Share};
 use futures_util::TryStreamExt as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -294,4 +294,53 @@ async fn streams_and_tails_are_read_through_their_indexes() {
         assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
         assert!(!plan.iter().any(|line| line.contains("Sort")), "{plan:#?}");
     }
+}
+
+#[tokio::test]
+async fn shares_have_every_event_once_and_keep_each_aggregate_together_and_in_order() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let ids: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
+    for (round, sequence) in (1..=3).enumerate() {
+        for (index, id) in ids.iter().enumerate() {
+            let key = key(format!("{round}-{index}"));
+            appender.append(append(key, *id, sequence)).await.unwrap();
+        }
+    }
+    let end = test.log.head().await.unwrap().position;
+    let mut positions = Vec::new();
+    for index in 0..3 {
+        let share = Share { index, of: 3 };
+        let run = test
+            .log
+            .read_share(share, Position::START, end, 1 << 20)
+            .await
+            .unwrap();
+        assert_eq!(run.through, end);
+        for id in &ids {
+            let own = run.events.iter().filter(|event| event.aggregate_id == *id);
+            let sequences: Vec<u64> = own.map(|event| event.sequence).collect();
+            assert!(sequences.is_empty() || sequences == [1, 2, 3], "{sequences:?}");
+        }
+        assert!(run.events.is_sorted_by_key(|event| event.position));
+        assert!(!run.events.is_empty() && run.events.len() < 60);
+        positions.extend(run.events.iter().map(|event| event.position.get()));
+    }
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_share_ends_early_when_its_payloads_are_large_and_goes_on_from_there() {
+    let (test, _) = with_events(10).await;
+    let (end, all) = (Position::new(9), Share { index: 0, of: 1 });
+    let (mut at, mut positions) = (Position::START, Vec::new());
+    while at < end {
+        // Two payloads of eight bytes or more fill it.
+        let run = test.log.read_share(all, at, end, 9).await.unwrap();
+        assert!(run.through > at && run.events.len() <= 2, "{run:?}");
+        positions.extend(run.events.iter().map(|event| event.position.get()));
+        at = run.through;
+    }
+    assert_eq!(positions, (1..=9).collect::<Vec<_>>());
 }

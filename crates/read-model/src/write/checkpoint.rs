@@ -5,6 +5,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use crate::checkpoint::{CHANNEL, PROJECTION};
+use crate::known_schema;
 
 /// Writes a first checkpoint in this life of the log, unless there is a checkpoint already.
 pub async fn start_checkpoint(client: &impl GenericClient, epoch: Uuid) -> Result<(), Error> {
@@ -18,7 +19,7 @@ pub async fn start_checkpoint(client: &impl GenericClient, epoch: Uuid) -> Resul
 }
 
 /// Moves the checkpoint from one position to another; false if it does not stand there, because another owner moved
-/// it or the log began a new life.
+/// it or the log began a new life, or if the tables are of another schema than this build knows.
 pub async fn move_checkpoint(
     client: &impl GenericClient,
     from: i64,
@@ -29,7 +30,7 @@ pub async fn move_checkpoint(
         .prepare_cached(include_str!("../sql/write/move_checkpoint.sql"))
         .await?;
     client
-        .execute(&statement, &[&PROJECTION, &from, &to, &epoch])
+        .execute(&statement, &[&PROJECTION, &from, &to, &epoch, &known_schema()])
         .await
         .map(|moved| moved == 1)
 }

@@ -1,14 +1,16 @@
 //! The rows as they are written: one field a column, under the column's name.
 
 use std::fmt;
+use std::pin::pin;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::Error;
-use tokio_postgres::types::Json;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{Json, ToSql, Type};
+use tokio_postgres::{Error, Transaction};
 use uuid::Uuid;
 
 /// A row of a projected table.
@@ -17,6 +19,10 @@ pub trait Row: Clone + Serialize + DeserializeOwned + Send + Sync {
     const LOAD: &'static str;
     /// The statement of [`upsert`].
     const UPSERT: &'static str;
+    /// The statement of [`copy`].
+    const COPY: &'static str;
+    /// The columns' types, in the order of [`Row::COPY`].
+    const TYPES: &'static [Type];
 
     /// The aggregate.
     fn id(&self) -> Uuid;
@@ -26,6 +32,9 @@ pub trait Row: Clone + Serialize + DeserializeOwned + Send + Sync {
 
     /// The row is as of this event of its aggregate.
     fn stamp(&mut self, version: i64, position: i64);
+
+    /// The columns' values, in the order of [`Row::COPY`].
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)>;
 }
 
 /// The rows of these aggregates, as far as they exist, in any order.
@@ -44,6 +53,16 @@ pub async fn upsert<R: Row>(client: &impl GenericClient, rows: &[R]) -> Result<(
         .execute(&statement, &[&Json(Batch(rows))])
         .await
         .map(|_| ())
+}
+
+/// Writes rows that the table does not have yet, much faster than [`upsert`]; an error if it has one of them.
+pub async fn copy<R: Row>(transaction: &Transaction<'_>, rows: &[R]) -> Result<(), Error> {
+    let sink = transaction.copy_in(R::COPY).await?;
+    let mut writer = pin!(BinaryCopyInWriter::new(sink, R::TYPES));
+    for row in rows {
+        writer.as_mut().write(&row.values()).await?;
+    }
+    writer.finish().await.map(|_| ())
 }
 
 /// Rows on their way in. `Debug`, which the driver asks for, shows none of them: they hold personal data.
@@ -69,10 +88,12 @@ impl<R> fmt::Debug for Loaded<R> {
 }
 
 macro_rules! row {
-    ($row:ident, $id:ident, $load:literal, $upsert:literal) => {
+    ($row:ident, $id:ident, $load:literal, $upsert:literal, $copy:literal, { $($column:ident: $type:ident,)+ }) => {
         impl Row for $row {
             const LOAD: &'static str = include_str!(concat!("../sql/write/", $load));
             const UPSERT: &'static str = include_str!(concat!("../sql/write/", $upsert));
+            const COPY: &'static str = include_str!(concat!("../sql/write/", $copy));
+            const TYPES: &'static [Type] = &[$(Type::$type),+];
 
             fn id(&self) -> Uuid {
                 self.$id
@@ -85,19 +106,98 @@ macro_rules! row {
             fn stamp(&mut self, version: i64, position: i64) {
                 (self.version, self.position) = (version, position);
             }
+
+            fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+                vec![$(&self.$column),+]
+            }
         }
     };
 }
 
-row!(OrderRow, order_id, "load_orders.sql", "upsert_orders.sql");
-row!(LicenseRow, license_id, "load_licenses.sql", "upsert_licenses.sql");
-row!(
-    LicenseTypeRow,
-    license_type_id,
-    "load_license_types.sql",
-    "upsert_license_types.sql"
-);
-row!(ClubRow, club_id, "load_clubs.sql", "upsert_clubs.sql");
+row!(OrderRow, order_id, "load_orders.sql", "upsert_orders.sql", "copy_orders.sql", {
+    order_id: UUID,
+    order_number: TEXT,
+    customer_id: UUID,
+    status: TEXT,
+    total_ore: INT8,
+    currency: TEXT,
+    payment_provider: TEXT,
+    payment_reference: TEXT,
+    redirect_url: TEXT,
+    lines: JSONB,
+    club_ids: UUID_ARRAY,
+    license_types: TEXT_ARRAY,
+    activity_from: DATE,
+    activity_to: DATE,
+    search: TEXT,
+    paid_at: TIMESTAMPTZ,
+    fulfilled_at: TIMESTAMPTZ,
+    expires_at: TIMESTAMPTZ,
+    created_at: TIMESTAMPTZ,
+    updated_at: TIMESTAMPTZ,
+    version: INT8,
+    position: INT8,
+});
+
+row!(LicenseRow, license_id, "load_licenses.sql", "upsert_licenses.sql", "copy_licenses.sql", {
+    license_id: UUID,
+    order_id: UUID,
+    order_number: TEXT,
+    line: INT4,
+    customer_id: UUID,
+    status: TEXT,
+    license_type: TEXT,
+    category: TEXT,
+    discipline: TEXT,
+    role: TEXT,
+    name_nb: TEXT,
+    name_en: TEXT,
+    club_id: UUID,
+    club_name: TEXT,
+    activity_date: DATE,
+    activity_days: INT4,
+    holder_name: TEXT,
+    holder_birth_date: DATE,
+    holder_phone: TEXT,
+    holder_email: TEXT,
+    guardian: JSONB,
+    vehicle: JSONB,
+    price_ore: INT8,
+    search: TEXT,
+    issued_at: TIMESTAMPTZ,
+    created_at: TIMESTAMPTZ,
+    updated_at: TIMESTAMPTZ,
+    version: INT8,
+    position: INT8,
+});
+
+row!(LicenseTypeRow, license_type_id, "load_license_types.sql", "upsert_license_types.sql", "copy_license_types.sql", {
+    license_type_id: UUID,
+    code: TEXT,
+    category: TEXT,
+    discipline: TEXT,
+    role: TEXT,
+    name_nb: TEXT,
+    name_en: TEXT,
+    prices: JSONB,
+    min_age: INT4,
+    max_age: INT4,
+    max_days: INT4,
+    status: TEXT,
+    created_at: TIMESTAMPTZ,
+    updated_at: TIMESTAMPTZ,
+    version: INT8,
+    position: INT8,
+});
+
+row!(ClubRow, club_id, "load_clubs.sql", "upsert_clubs.sql", "copy_clubs.sql", {
+    club_id: UUID,
+    name: TEXT,
+    created_at: TIMESTAMPTZ,
+    updated_at: TIMESTAMPTZ,
+    version: INT8,
+    position: INT8,
+});
 
 /// A row of `orders`. What the columns mean stands in the migration.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -173,7 +273,7 @@ pub struct LicenseTypeRow {
     pub role: String,
     pub name_nb: String,
     pub name_en: String,
-    pub prices: Vec<Value>,
+    pub prices: Json<Vec<Value>>,
     pub min_age: Option<i32>,
     pub max_age: Option<i32>,
     pub max_days: i32,

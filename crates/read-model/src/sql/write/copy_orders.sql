@@ -1,0 +1,6 @@
+-- write::copy::<OrderRow>: whole rows, none of which is there. No binds; the columns in this order.
+copy orders (
+    order_id, order_number, customer_id, status, total_ore, currency, payment_provider,
+    payment_reference, redirect_url, lines, club_ids, license_types, activity_from, activity_to,
+    search, paid_at, fulfilled_at, expires_at, created_at, updated_at, version, position)
+from stdin (format binary)
