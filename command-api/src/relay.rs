@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use chrono::Utc;
 use envelope::{Position, RecordedEvent};
-use event_bus::Publisher;
+use event_bus::{Publisher, TailError};
 use event_store::Log;
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics::{RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL};
 
@@ -51,11 +52,38 @@ async fn publish(
     log: &Log,
     hint: &mut watch::Receiver<Position>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut last = publisher.resume(log).await?;
+    let epoch = log.head().await?.epoch;
+    let outcome = publish_life(publisher, log, hint, epoch).await;
+    if let Err(TailError::Contradicted(position)) = outcome {
+        // Before anything is published that would mix two lives. What somebody may have seen of the old one is made
+        // anew by all who notice.
+        let reason =
+            format!("position {position} was published and is not in the log: restored to an earlier point");
+        if let Some(begun) = log.begin_epoch(epoch, &reason).await? {
+            tracing::error!(epoch = %begun.epoch, after = begun.position.get(), reason, "the log began a new life");
+        }
+    }
+    Ok(outcome?)
+}
+
+/// As [`publish`], while the log lives this life.
+async fn publish_life(
+    publisher: &mut Publisher,
+    log: &Log,
+    hint: &mut watch::Receiver<Position>,
+    epoch: Uuid,
+) -> Result<(), TailError> {
+    let mut tail = publisher.tail(epoch).await?;
+    tail.check(log).await?;
+    let failed = |error: String| TailError::Nats(error);
+    let mut last = publisher
+        .resume(log)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
         hint.mark_unchanged();
-        let events = log.read_after(last, BATCH).await?;
+        let events = tail.read_on(log, last, BATCH).await?;
         if events.is_empty() {
             lag(0, None);
             if idle_since.elapsed() >= REASSURE {
@@ -66,7 +94,11 @@ async fn publish(
             continue;
         }
         lag(events.len() as u64, events.first());
-        last = publisher.publish_batch(&events).await?;
+        last = publisher
+            .publish_batch(&events)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        tail = tail.then(&events);
         idle_since = tokio::time::Instant::now();
     }
 }

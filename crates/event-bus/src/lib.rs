@@ -20,6 +20,7 @@ mod previous;
 mod publisher;
 mod stream;
 mod subscription;
+mod tail;
 
 pub use connect::connect;
 pub use continuity::{Continuity, Verdict};
@@ -28,3 +29,4 @@ pub use message::{Arrived, HEADERS, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
 pub use stream::{DeclareError, Declared, StreamConfig};
+pub use tail::{Tail, TailError};

@@ -13,6 +13,7 @@ use crate::message::encode;
 use crate::metrics;
 use crate::previous::PreviousPositions;
 use crate::stream::{DeclareError, StreamConfig};
+use crate::tail::{Tail, TailError};
 use envelope::{LogError, LogReader};
 
 /// Limits of a [`Publisher`].
@@ -103,6 +104,11 @@ impl Publisher {
         (self.last, self.epoch) = (declared.last, declared.epoch);
         self.resumed = true;
         Ok(self.last)
+    }
+
+    /// The last event that was published of this life of the log, as the stream says.
+    pub async fn tail(&self, epoch: Uuid) -> Result<Tail, TailError> {
+        Tail::published(&self.context, &self.stream, epoch).await
     }
 
     /// The last position known to be in the stream.

@@ -7,6 +7,7 @@
 
 pub use binaries::prometheus;
 pub use checkout::Checkout;
+pub use cluster::Postgres;
 pub use databases::Databases;
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use ports::Port;
@@ -34,6 +35,7 @@ mod system;
 
 // Servers, and databases in them.
 mod binaries;
+mod cluster;
 mod databases;
 mod servers;
 

@@ -8,6 +8,7 @@ mod parked;
 mod poison;
 mod process;
 mod replay;
+mod restore;
 mod shop;
 mod status;
 mod verify;

@@ -5,6 +5,7 @@
 mod freezes;
 mod kills;
 mod nats;
+mod restore;
 
 mod till;
 
