@@ -76,14 +76,35 @@ async fn contenders(
             100,
         )?,
     );
-    contenders.push(one.clone().contender("pgbench", "one row a transaction, 1 client".into(), 1, length));
+    contenders.push(
+        one.clone()
+            .contender("pgbench", "one row a transaction, 1 client".into(), 1, length),
+    );
     contenders.push(one.contender("pgbench", "one row a transaction, 64 clients".into(), 64, length));
-    contenders.push(hundred.contender("pgbench", "100 rows a transaction, 2 clients (rows)".into(), 2, length));
+    contenders.push(hundred.contender(
+        "pgbench",
+        "100 rows a transaction, 2 clients (rows)".into(),
+        2,
+        length,
+    ));
     let tables = postgres_es::tables(bench).await?;
     let (framework, connections) = postgres_es::framework(&tables, 64).await?;
-    contenders.push(postgres_es::creating(&framework, connections, 64, warm_up, length));
+    contenders.push(postgres_es::creating(
+        &framework,
+        connections,
+        64,
+        warm_up,
+        length,
+    ));
     let accounts = postgres_es::fill(&tables, ACCOUNTS).await?;
-    contenders.push(postgres_es::on_ten(&framework, connections, &accounts, 64, warm_up, length));
+    contenders.push(postgres_es::on_ten(
+        &framework,
+        connections,
+        &accounts,
+        64,
+        warm_up,
+        length,
+    ));
     contenders.push(message_db::contender(bench, scripts, length).await?);
     contenders.push(emmett::contender(bench, 64, warm_up, length).await?);
     Ok(contenders)

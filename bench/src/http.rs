@@ -30,7 +30,11 @@ struct Customer {
 /// Takes the figures.
 pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report> {
     let options = Options {
-        env: vec![(Process::CommandApi, "VIPPS_BASE_URL".into(), provider::start().await?)],
+        env: vec![(
+            Process::CommandApi,
+            "VIPPS_BASE_URL".into(),
+            provider::start().await?,
+        )],
     };
     let system = System::on_servers(Arc::clone(&bench.servers), options).await?;
     let figures = figures(bench, effort, &system).await;
@@ -117,7 +121,9 @@ async fn purchases(
             let customers = Arc::clone(&customers);
             async move {
                 // As many as there are operations in flight, so one of them is free.
-                let free = customers.iter().find_map(|customer| Arc::clone(customer).try_lock_owned().ok());
+                let free = customers
+                    .iter()
+                    .find_map(|customer| Arc::clone(customer).try_lock_owned().ok());
                 buy(free.context("a free connection")?).await
             }
         })

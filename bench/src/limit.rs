@@ -33,7 +33,12 @@ pub(crate) async fn table(bench: &Bench) -> anyhow::Result<String> {
 }
 
 /// The group commit.
-pub(crate) fn group_commit(queue: &Queue, in_flight: usize, warm_up: Duration, length: Duration) -> Contender {
+pub(crate) fn group_commit(
+    queue: &Queue,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Contender {
     let queue = queue.clone();
     let what = format!("insert, {in_flight} in flight");
     Contender::new("limit: bare group commit", what, move || {
@@ -88,11 +93,17 @@ pub(crate) async fn bare_insert(url: &str, warm_up: Duration, length: Duration) 
     let connection = Arc::new(Mutex::new((client, statement)));
     let payload: Arc<str> = payload(0)?.into();
     Ok(Contender::new("bare INSERT", "one row, 1 in flight", move || {
-        let (connection, position, payload) =
-            (Arc::clone(&connection), Arc::clone(&position), Arc::clone(&payload));
+        let (connection, position, payload) = (
+            Arc::clone(&connection),
+            Arc::clone(&position),
+            Arc::clone(&payload),
+        );
         closed_loop(1, warm_up, length, move |_| {
-            let (connection, position, payload) =
-                (Arc::clone(&connection), Arc::clone(&position), Arc::clone(&payload));
+            let (connection, position, payload) = (
+                Arc::clone(&connection),
+                Arc::clone(&position),
+                Arc::clone(&payload),
+            );
             async move {
                 let connection = connection.lock().await;
                 let (client, statement) = &*connection;

@@ -23,7 +23,10 @@ use crate::report::Report;
 use crate::server::Bench;
 
 #[derive(Parser)]
-#[command(version, about = "Measures the log and its peers, several runs each, and keeps the results")]
+#[command(
+    version,
+    about = "Measures the log and its peers, several runs each, and keeps the results"
+)]
 struct Cli {
     #[command(subcommand)]
     what: What,

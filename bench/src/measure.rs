@@ -108,11 +108,8 @@ where
     let end = begin + length;
     let workers: Vec<_> = (0..in_flight)
         .map(|_| {
-            let (operation, numbers, stop) = (
-                Arc::clone(&operation),
-                Arc::clone(&numbers),
-                Arc::clone(&stop),
-            );
+            let (operation, numbers, stop) =
+                (Arc::clone(&operation), Arc::clone(&numbers), Arc::clone(&stop));
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
                 while !stop.load(Ordering::Relaxed) {

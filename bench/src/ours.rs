@@ -25,16 +25,25 @@ pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)
 }
 
 /// A command that creates its aggregate.
-pub(crate) fn creating(executor: &Executor, in_flight: usize, warm_up: Duration, length: Duration) -> Contender {
+pub(crate) fn creating(
+    executor: &Executor,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Contender {
     let executor = executor.clone();
-    Contender::new(US, format!("creating command, {in_flight} in flight"), move || {
-        let executor = executor.clone();
-        closed_loop(in_flight, warm_up, length, move |_| {
+    Contender::new(
+        US,
+        format!("creating command, {in_flight} in flight"),
+        move || {
             let executor = executor.clone();
-            async move { command(&executor, Uuid::now_v7(), Command::Open).await }
-        })
-        .boxed()
-    })
+            closed_loop(in_flight, warm_up, length, move |_| {
+                let executor = executor.clone();
+                async move { command(&executor, Uuid::now_v7(), Command::Open).await }
+            })
+            .boxed()
+        },
+    )
 }
 
 /// A command on an aggregate of ten events.
@@ -47,17 +56,21 @@ pub(crate) fn on_ten(
 ) -> Contender {
     let (executor, accounts) = (executor.clone(), Arc::clone(accounts));
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    Contender::new(US, format!("command on 10 events, {in_flight} in flight"), move || {
-        let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
-        closed_loop(in_flight, warm_up, length, move |_| {
+    Contender::new(
+        US,
+        format!("command on 10 events, {in_flight} in flight"),
+        move || {
             let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
-            async move {
-                let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
-            }
-        })
-        .boxed()
-    })
+            closed_loop(in_flight, warm_up, length, move |_| {
+                let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
+                async move {
+                    let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
+                }
+            })
+            .boxed()
+        },
+    )
 }
 
 async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> anyhow::Result<()> {

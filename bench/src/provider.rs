@@ -23,11 +23,17 @@ async fn serve(stream: TcpStream) -> anyhow::Result<()> {
     let mut wire = Wire::new(stream)?;
     while let Some(request) = wire.receive().await? {
         let (status, body) = if request.first_line.contains("/accesstoken/get") {
-            ("200 OK", json!({"access_token": "token", "expires_in": "86400", "token_type": "Bearer"}))
+            (
+                "200 OK",
+                json!({"access_token": "token", "expires_in": "86400", "token_type": "Bearer"}),
+            )
         } else {
             let asked: Value = serde_json::from_slice(&request.body)?;
             let reference = &asked["reference"];
-            ("201 Created", json!({"reference": reference, "redirectUrl": "https://pay.example/1"}))
+            (
+                "201 Created",
+                json!({"reference": reference, "redirectUrl": "https://pay.example/1"}),
+            )
         };
         let body = body.to_string();
         let length = body.len();

@@ -5,12 +5,13 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::Utc;
 use envelope::{LogPage, Position, RecordedEvent};
-use event_bus::{Connection, PublishError, Publisher, ResumeError, StreamConfig};
+use event_bus::{Connection, PublishError, Publisher, ResumeError, StreamConfig, TailError};
 use event_store::Log;
 use metrics::{counter, gauge};
 use service::health::Check;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics::{
     RELAY_INTERRUPTIONS_TOTAL, RELAY_LAG_POSITIONS, RELAY_LAG_SECONDS, RELAY_RESUMES_TOTAL,
@@ -44,6 +45,8 @@ enum Interrupted {
     Resume(#[from] ResumeError),
     #[error("{0}")]
     Publish(#[from] PublishError),
+    #[error("{0}")]
+    Tail(#[from] TailError),
     #[error("the log can't be read: {0}")]
     Log(#[from] event_store::Error),
 }
@@ -112,11 +115,35 @@ async fn publish(
     hint: &mut watch::Receiver<Position>,
     problem: &Problem,
 ) -> Result<(), Interrupted> {
+    let epoch = log.head().await?.epoch;
+    let outcome = publish_life(publisher, log, hint, problem, epoch).await;
+    if let Err(Interrupted::Tail(TailError::Contradicted(position))) = outcome {
+        // Before anything is published that would mix two lives. What somebody may have seen of the old one is made
+        // anew by all who notice.
+        let reason =
+            format!("position {position} was published and is not in the log: restored to an earlier point");
+        if let Some(begun) = log.begin_epoch(epoch, &reason).await? {
+            tracing::error!(epoch = %begun.epoch, after = begun.position.get(), reason, "the log began a new life");
+        }
+    }
+    outcome
+}
+
+/// As [`publish`], while the log lives this life.
+async fn publish_life(
+    publisher: &mut Publisher,
+    log: &Log,
+    hint: &mut watch::Receiver<Position>,
+    problem: &Problem,
+    epoch: Uuid,
+) -> Result<(), Interrupted> {
+    let mut tail = publisher.tail(epoch).await?;
+    tail.check(log).await?;
     let mut last = publisher.resume(log).await?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
         hint.mark_unchanged();
-        let LogPage { head, events } = log.read_page(last, BATCH).await?;
+        let LogPage { head, events } = tail.read_on(log, last, BATCH).await?;
         publisher.check_epoch(head.epoch)?;
         if events.is_empty() {
             lag(0, None);
@@ -130,6 +157,7 @@ async fn publish(
         }
         lag(events.len() as u64, events.first());
         last = publisher.publish_batch(&events).await?;
+        tail = tail.then(&events);
         problem.send_replace(None);
         idle_since = tokio::time::Instant::now();
     }
@@ -138,8 +166,9 @@ async fn publish(
 impl Interrupted {
     fn label(&self) -> &'static str {
         match self {
-            Self::Resume(ResumeError::Declare(_)) => "stream",
-            Self::Resume(ResumeError::Log(_)) | Self::Log(_) => "log",
+            Self::Resume(ResumeError::Declare(_)) | Self::Tail(TailError::Nats(_)) => "stream",
+            Self::Resume(ResumeError::Log(_)) | Self::Tail(TailError::Log(_)) | Self::Log(_) => "log",
+            Self::Tail(TailError::Contradicted(_)) => "restored",
             Self::Publish(error) => error.kind,
         }
     }

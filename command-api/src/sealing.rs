@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use event_store::Log;
 use event_store::seal::{Proof, PublicKey, SealKey, SealerOptions, prove, verify};
 use service::postgres::{self, PoolOptions};
 
@@ -62,6 +63,17 @@ pub(crate) enum LogCommand {
     Keygen(KeyOptions),
     /// Print the public key of a key
     PublicKey(KeyOptions),
+    /// Say that the log was restored to an earlier point: everything made of its events is made anew
+    NewEpoch(NewEpochOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct NewEpochOptions {
+    #[command(flatten)]
+    database: EventsDatabase,
+    /// Why, for those who verify the log later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 #[derive(Args)]
@@ -140,6 +152,16 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
         }
         LogCommand::PublicKey(KeyOptions { seal_key_file }) => {
             print(&SealKey::read(&seal_key_file)?.public_key().to_string())
+        }
+        LogCommand::NewEpoch(NewEpochOptions { database, reason }) => {
+            let log = Log::new(pool(&database)?);
+            let ends = log.head().await?.epoch;
+            let begun = log.begin_epoch(ends, &reason).await?;
+            let begun = begun.context("somebody else began a new epoch at the same time")?;
+            print(&format!(
+                "epoch {} began after position {}",
+                begun.epoch, begun.position
+            ))
         }
     }
 }

@@ -23,7 +23,10 @@ pub(crate) async fn contender(
     let url = bench.database("emmett").await?;
     let mut trials = Vec::new();
     for connections in [4, 10, 20, 64] {
-        trials.push((connections, run(&url, connections, in_flight, TRIAL / 2, TRIAL).await?));
+        trials.push((
+            connections,
+            run(&url, connections, in_flight, TRIAL / 2, TRIAL).await?,
+        ));
     }
     let connections = best(&trials).context("no trial")?;
     let name = format!("emmett-postgresql ({connections})");

@@ -78,12 +78,7 @@ impl Script {
 }
 
 fn number_after(text: &str, label: &str) -> Option<f64> {
-    text.split_once(label)?
-        .1
-        .split([' ', '\n'])
-        .next()?
-        .parse()
-        .ok()
+    text.split_once(label)?.1.split([' ', '\n']).next()?.parse().ok()
 }
 
 /// In the path, or where Debian keeps the newest version.

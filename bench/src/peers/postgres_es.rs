@@ -38,7 +38,10 @@ pub(crate) async fn framework(url: &str, in_flight: usize) -> anyhow::Result<(Fr
     let mut trials = Vec::new();
     for connections in [4, 8, 16, 32, 64] {
         let framework = connected(url, connections).await?;
-        let run = closed_loop(in_flight, TRIAL / 4, TRIAL, move |_| create(Arc::clone(&framework))).await?;
+        let run = closed_loop(in_flight, TRIAL / 4, TRIAL, move |_| {
+            create(Arc::clone(&framework))
+        })
+        .await?;
         trials.push((connections, run));
     }
     let connections = best(&trials).context("no trial")?;
@@ -66,10 +69,17 @@ pub(crate) fn creating(
 ) -> Contender {
     let framework = Arc::clone(framework);
     let name = format!("{NAME} ({connections})");
-    Contender::new(name, format!("creating command, {in_flight} in flight"), move || {
-        let framework = Arc::clone(&framework);
-        closed_loop(in_flight, warm_up, length, move |_| create(Arc::clone(&framework))).boxed()
-    })
+    Contender::new(
+        name,
+        format!("creating command, {in_flight} in flight"),
+        move || {
+            let framework = Arc::clone(&framework);
+            closed_loop(in_flight, warm_up, length, move |_| {
+                create(Arc::clone(&framework))
+            })
+            .boxed()
+        },
+    )
 }
 
 /// A command on an aggregate of ten events.
@@ -84,15 +94,20 @@ pub(crate) fn on_ten(
     let (framework, accounts) = (Arc::clone(framework), Arc::clone(accounts));
     let next = Arc::new(AtomicUsize::new(0));
     let name = format!("{NAME} ({connections})");
-    Contender::new(name, format!("command on 10 events, {in_flight} in flight"), move || {
-        let (framework, accounts, next) = (Arc::clone(&framework), Arc::clone(&accounts), Arc::clone(&next));
-        closed_loop(in_flight, warm_up, length, move |_| {
-            let account = accounts[next.fetch_add(1, Ordering::Relaxed) % accounts.len()];
-            let framework = Arc::clone(&framework);
-            async move { execute(&framework, account, Command::Book(1)).await }
-        })
-        .boxed()
-    })
+    Contender::new(
+        name,
+        format!("command on 10 events, {in_flight} in flight"),
+        move || {
+            let (framework, accounts, next) =
+                (Arc::clone(&framework), Arc::clone(&accounts), Arc::clone(&next));
+            closed_loop(in_flight, warm_up, length, move |_| {
+                let account = accounts[next.fetch_add(1, Ordering::Relaxed) % accounts.len()];
+                let framework = Arc::clone(&framework);
+                async move { execute(&framework, account, Command::Book(1)).await }
+            })
+            .boxed()
+        },
+    )
 }
 
 async fn create(framework: Framework) -> anyhow::Result<()> {
@@ -111,7 +126,10 @@ pub(crate) async fn fill(url: &str, count: usize) -> anyhow::Result<Arc<Vec<Uuid
     let accounts: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let client = connect(url).await?;
     client
-        .execute(include_str!("../sql/fill_postgres_es.sql"), &[&accounts, &payload(1)?])
+        .execute(
+            include_str!("../sql/fill_postgres_es.sql"),
+            &[&accounts, &payload(1)?],
+        )
         .await?;
     client.batch_execute("vacuum analyze events").await?;
     Ok(Arc::new(accounts))

@@ -20,6 +20,7 @@ mod previous;
 mod publisher;
 mod stream;
 mod subscription;
+mod tail;
 
 pub use connect::{Access, ConnectError, Connection, Login, Password, connect, connect_as};
 pub use decide::{Continuity, Verdict};
@@ -28,6 +29,7 @@ pub use message::{Arrived, HEADERS, LOG_EPOCH, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
 pub use stream::{DeclareError, Declared, StreamConfig};
+pub use tail::{Tail, TailError};
 
 /// Compiles the example in the README.
 #[cfg(doctest)]

@@ -15,6 +15,7 @@ use crate::message::encode;
 use crate::metrics;
 use crate::previous::PreviousPositions;
 use crate::stream::{DeclareError, StreamConfig};
+use crate::tail::{Tail, TailError};
 use envelope::{LogError, LogReader};
 
 /// Limits of a [`Publisher`].
@@ -93,6 +94,11 @@ impl Publisher {
             .map_err(ResumeError::Log)?;
         self.core.resumed(declared.last, declared.epoch, previous);
         Ok(declared.last)
+    }
+
+    /// The last event that was published of this life of the log, as the stream says.
+    pub async fn tail(&self, epoch: Uuid) -> Result<Tail, TailError> {
+        Tail::published(&self.bus, &self.stream, epoch).await
     }
 
     /// The last position known to be in the stream.

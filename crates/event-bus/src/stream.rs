@@ -123,6 +123,12 @@ impl StreamConfig {
         })
     }
 
+    /// The last sequence of the live stream, if there is a stream.
+    pub(crate) async fn last_sequence(&self, context: &Context) -> Result<Option<u64>, String> {
+        let live = self.live(context).await.map_err(|error| error.to_string())?;
+        Ok(live.map(|(_, live)| live.last.get()).filter(|last| *last > 0))
+    }
+
     async fn live(&self, context: &Context) -> Result<Option<(Config, LiveStream)>, DeclareError> {
         match context.get_stream(&self.name).await {
             Ok(stream) => {

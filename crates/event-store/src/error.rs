@@ -110,21 +110,24 @@ impl Failure {
                 Self::of_client_error(error)
             };
         };
-        // 57P01-57P03: the server is going down or coming up; the connection is lost with it.
+        // 57P01-57P03: the server is going down or coming up; the connection is lost with it. Read-only: it is a standby,
+        // or became one; a new connection may find the primary.
         if [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
         ]
         .contains(db.code())
         {
             return Self::Unknown;
         }
         match &db.code().code()[..2] {
-            // Connection, rollback, resources (disk full, too many connections), locks, operator, system.
-            "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Self::Passing,
-            // Data exceptions, integrity violations, limits, whatever else one command can bring about.
-            _ => Self::Unstorable,
+            // Data exceptions, integrity violations, limits: what one command can bring about.
+            "22" | "23" | "54" => Self::Unstorable,
+            // Locks, resources (disk full, too many connections), operator, system; also whatever is wrong with the
+            // installation (passwords, privileges, a missing function), which is nobody's command.
+            _ => Self::Passing,
         }
     }
 

@@ -1,21 +1,21 @@
 //! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
-use envelope::{EventPayload, Metadata, Position, Run};
+use envelope::{EventPayload, Metadata, Position};
 use metrics::counter;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::append::{Append, Appended, IdempotencyKey, NewEvent};
 use crate::error::{AppendError, Error, ExecuteError};
-use crate::loader::{Ask, Loader};
+use crate::loader::Loader;
 use crate::log::Log;
-use crate::metrics::{EXECUTE_CONFLICTS_TOTAL, SNAPSHOTS_TOTAL};
+use crate::metrics::EXECUTE_CONFLICTS_TOTAL;
+use crate::replay::{Replayed, replay};
 use crate::snapshots::{SnapshotOptions, Snapshots, Taken};
 use crate::writer::Appender;
 
@@ -57,29 +57,6 @@ pub struct Loaded<A> {
     pub version: u64,
     /// The conversation that its first event began or belongs to.
     pub correlation_id: Option<String>,
-}
-
-/// An aggregate as loaded, and what a snapshot of it needs to know.
-struct Replayed<A> {
-    loaded: Loaded<A>,
-    /// Sequence of the snapshot that the load began with; 0 without one.
-    snapshot_at: u64,
-    /// The log's epoch, if it was asked.
-    epoch: Option<Uuid>,
-}
-
-impl<A: Default> Default for Replayed<A> {
-    fn default() -> Self {
-        Self {
-            loaded: Loaded {
-                aggregate: A::default(),
-                version: 0,
-                correlation_id: None,
-            },
-            snapshot_at: 0,
-            epoch: None,
-        }
-    }
 }
 
 /// What an accepted command answers, now and whenever its key is sent again.
@@ -148,66 +125,8 @@ impl Executor {
         A: Aggregate,
         A::Event: EventPayload,
     {
-        if let Some(snapshots) = &self.snapshots {
-            let shape = Some(Arc::clone(&snapshots.shape));
-            if let Some(replayed) = self.replay_after(aggregate_id, shape).await? {
-                return Ok(replayed);
-            }
-        }
-        let replayed = self.replay_after(aggregate_id, None).await?;
-        replayed.ok_or_else(|| Error::Broken("a snapshot came that nobody asked for".into()))
-    }
-
-    /// Page by page. `None` if there was a snapshot that can't be read.
-    async fn replay_after<A>(
-        &self,
-        aggregate_id: Uuid,
-        mut shape: Option<Arc<str>>,
-    ) -> Result<Option<Replayed<A>>, Error>
-    where
-        A: Aggregate,
-        A::Event: EventPayload,
-    {
-        let (mut replayed, mut run) = (Replayed::<A>::default(), Run::<A::Event>::default());
-        loop {
-            let Replayed {
-                loaded,
-                snapshot_at,
-                epoch,
-            } = &mut replayed;
-            let ask = Ask {
-                aggregate_type: A::TYPE,
-                aggregate_id,
-                after: loaded.version,
-                shape: shape.take(),
-            };
-            let page = self.loader.page(ask).await?;
-            if let Some(snapshot) = page.snapshot()? {
-                let Ok(aggregate) = serde_json::from_str(snapshot.state) else {
-                    counter!(SNAPSHOTS_TOTAL, "outcome" => "unreadable").increment(1);
-                    return Ok(None);
-                };
-                counter!(SNAPSHOTS_TOTAL, "outcome" => "used").increment(1);
-                *loaded = Loaded {
-                    aggregate,
-                    version: snapshot.sequence,
-                    correlation_id: snapshot.correlation_id.map(str::to_owned),
-                };
-                *snapshot_at = snapshot.sequence;
-            }
-            *epoch = Some(page.epoch()?);
-            for event in page.events()? {
-                run.push(event.facts, |event| loaded.aggregate.apply(event))?;
-                loaded.version = event.sequence;
-                if event.sequence == 1 {
-                    loaded.correlation_id = event.correlation_id.map(str::to_owned);
-                }
-            }
-            if !page.is_full()? {
-                run.finish(|event| loaded.aggregate.apply(event))?;
-                return Ok(Some(replayed));
-            }
-        }
+        let shape = self.snapshots.as_ref().map(|snapshots| &snapshots.shape);
+        replay(&self.loader, shape, aggregate_id).await
     }
 
     /// The answer kept for `key`, if a command with it was accepted before.

@@ -14,6 +14,7 @@
 
 mod append;
 mod cqrs;
+mod epoch;
 mod error;
 mod executor;
 mod lease;
@@ -21,6 +22,8 @@ mod listen;
 mod loader;
 mod log;
 pub mod metrics;
+mod page;
+mod replay;
 mod schema;
 pub mod seal;
 mod share;
@@ -31,6 +34,7 @@ mod writer;
 
 pub use append::{Append, Appended, IdempotencyKey, NewEvent};
 pub use cqrs::StoreContext;
+pub use epoch::Epoch;
 pub use error::{AppendError, Error, ExecuteError};
 pub use executor::{Answer, Call, Executor, Loaded};
 pub use lease::Lease;

@@ -151,7 +151,7 @@ impl Log {
         self.query(sql, binds).await?.iter().map(recorded).collect()
     }
 
-    async fn query(&self, sql: &str, binds: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn query(&self, sql: &str, binds: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let client: Object = self.pool.get().await?;
         let statement = client.prepare_cached(sql).await?;
         Ok(client.query(&statement, binds).await?)

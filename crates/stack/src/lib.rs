@@ -7,6 +7,7 @@
 
 pub use binaries::prometheus;
 pub use checkout::Checkout;
+pub use cluster::Postgres;
 pub use databases::Databases;
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use nats_logins::NatsLogins;
@@ -35,6 +36,7 @@ mod system;
 
 // Servers, and databases in them.
 mod binaries;
+mod cluster;
 mod databases;
 mod nats_logins;
 mod servers;

@@ -1,7 +1,7 @@
 //! The three servers everything runs on, as private child processes or as servers that run already.
 
 mod nats;
-mod postgres;
+pub(crate) mod postgres;
 mod redis;
 
 use std::path::{Path, PathBuf};

@@ -196,3 +196,67 @@ impl<R: Row> Table<R> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use envelope::{Metadata, Position, RecordedEvent};
+    use events::{ClubRegistered, Event, aggregate_type};
+    use uuid::Uuid;
+
+    use super::{Fold, Misfit};
+
+    fn recorded(number: u64) -> RecordedEvent {
+        RecordedEvent {
+            position: Position::new(number * 10),
+            aggregate_type: aggregate_type::CLUB.into(),
+            aggregate_id: Uuid::nil(),
+            sequence: number,
+            event_type: "Club".into(),
+            event_version: "0".into(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: Metadata::default(),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+        }
+    }
+
+    fn registered(name: &str) -> Event {
+        Event::Club(ClubRegistered { name: name.into() }.into())
+    }
+
+    /// Name, version and position of the club's row.
+    fn row(fold: &Fold) -> Option<(&str, i64, i64)> {
+        let row = fold.clubs.rows.get(&Uuid::nil())?.as_ref()?;
+        Some((&row.name, row.version, row.position))
+    }
+
+    #[test]
+    fn a_dropped_event_moves_the_row_to_its_version_and_makes_none() {
+        let mut fold = Fold::default();
+        fold.apply(&recorded(1), vec![]).unwrap();
+        assert_eq!(row(&fold), None);
+        assert!(fold.clubs.changed.is_empty());
+        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
+        fold.apply(&recorded(3), vec![]).unwrap();
+        assert_eq!(row(&fold), Some(("NMK", 3, 30)));
+    }
+
+    #[test]
+    fn a_split_event_is_applied_whole_or_not_at_all() {
+        let mut fold = Fold::default();
+        let twice = vec![registered("NMK"), registered("KNA")];
+        assert_eq!(fold.apply(&recorded(1), twice), Err(Misfit::RowExists));
+        assert_eq!(row(&fold), None, "its first part neither");
+        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
+        assert_eq!(row(&fold), Some(("NMK", 2, 20)));
+    }
+
+    #[test]
+    fn an_event_that_is_in_the_row_already_changes_nothing() {
+        let mut fold = Fold::default();
+        for _ in 0..2 {
+            fold.apply(&recorded(1), vec![registered("NMK")]).unwrap();
+        }
+        assert_eq!(row(&fold), Some(("NMK", 1, 10)));
+    }
+}

@@ -9,6 +9,7 @@ mod poison;
 mod process;
 mod rebuild;
 mod replay;
+mod restore;
 mod shop;
 mod status;
 mod verify;

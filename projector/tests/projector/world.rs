@@ -1,18 +1,20 @@
 //! A log, a relay, a read database and as many projectors as a test wants.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use envelope::{Metadata, Position};
-use event_bus::{Publisher, PublisherOptions, StreamConfig};
+use envelope::{LogPage, Metadata, Position};
+use event_bus::{Publisher, PublisherOptions, StreamConfig, TailError};
 use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, Log, NewEvent};
 use projector::{Follower, Parts};
 use read_model::Digest;
 use service::health::Health;
 use service::postgres::PoolOptions;
-use stack::{Databases, Servers};
+use stack::{Databases, Postgres, Servers};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -54,6 +56,19 @@ impl World {
 
     async fn on(servers: Arc<Servers>) -> Self {
         let databases = Databases::fresh(servers.postgres().url()).await.unwrap();
+        Self::with(servers, databases).await
+    }
+
+    /// On the servers that all tests share, but for the log, which has one of its own.
+    pub(crate) async fn with_log_on(postgres: &Postgres) -> Self {
+        let servers = stack::shared().await.unwrap();
+        let mut databases = Databases::fresh(servers.postgres().url()).await.unwrap();
+        let log = Databases::fresh(postgres.server().url()).await.unwrap();
+        (databases.events_owner, databases.events_reader) = (log.events_owner, log.events_reader);
+        Self::with(servers, databases).await
+    }
+
+    async fn with(servers: Arc<Servers>, databases: Databases) -> Self {
         event_store::migrate(&databases.events_owner).await.unwrap();
         read_model::migrate(&databases.read_owner).await.unwrap();
         let (appender, _) = Appender::start(&databases.events_owner, AppenderOptions::default()).unwrap();
@@ -94,24 +109,14 @@ impl World {
             .await
             .unwrap();
         let mut publisher = Publisher::new(context, self.stream.clone(), PublisherOptions::default());
-        let (log, end) = (self.log.clone(), self.end.clone());
+        let (log, end) = (Log::new(pool(&self.databases.events_owner)), self.end.clone());
         let mut hint = event_store::listen(&self.databases.events_reader, end.clone());
         tokio::spawn(end.run_until_cancelled_owned(async move {
             loop {
-                let Ok(mut last) = publisher.resume(&log).await else {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                };
-                while let Ok(events) = log.read_after(last, 1_000).await {
-                    if events.is_empty() {
-                        let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
-                        continue;
-                    }
-                    match publisher.publish_batch(&events).await {
-                        Ok(reached) => last = reached,
-                        Err(_) => break,
-                    }
+                if let Err(Some((epoch, why))) = publish(&mut publisher, &log, &mut hint).await {
+                    log.begin_epoch(epoch, &why).await.ok();
                 }
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }));
     }
@@ -220,6 +225,31 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.end.cancel();
+    }
+}
+
+/// Publishes until something fails; if the log was restored, gives the life that ends with it, and why.
+async fn publish(
+    publisher: &mut Publisher,
+    log: &Log,
+    hint: &mut watch::Receiver<Position>,
+) -> Result<Infallible, Option<(Uuid, String)>> {
+    let epoch = log.head().await.map_err(|_| None)?.epoch;
+    let noticed = |error: TailError| match error {
+        TailError::Contradicted(_) => Some((epoch, error.to_string())),
+        _ => None,
+    };
+    let mut tail = publisher.tail(epoch).await.map_err(noticed)?;
+    tail.check(log).await.map_err(noticed)?;
+    let mut last = publisher.resume(log).await.map_err(|_| None)?;
+    loop {
+        let LogPage { events, .. } = tail.read_on(log, last, 1_000).await.map_err(noticed)?;
+        if events.is_empty() {
+            let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
+            continue;
+        }
+        last = publisher.publish_batch(&events).await.map_err(|_| None)?;
+        tail = tail.then(&events);
     }
 }
 

@@ -49,11 +49,17 @@ pub(crate) async fn come_to_rest(shop: &Shop, purchases: &[Purchase]) {
 
 /// Everything that is wrong, in words.
 pub(crate) async fn complaints(shop: &Shop, purchases: &[Purchase]) -> Vec<String> {
+    let mut complaints = complaints_of_ours(shop, purchases).await;
+    complaints.extend(payments::complaints(shop, purchases).await);
+    complaints
+}
+
+/// Everything that is wrong, but for what the payment provider knows.
+pub(crate) async fn complaints_of_ours(shop: &Shop, purchases: &[Purchase]) -> Vec<String> {
     let mut complaints = log::complaints(shop, purchases).await;
     complaints.extend(stream::complaints(shop).await);
     complaints.extend(rows::complaints(shop, purchases).await);
     complaints.extend(rows::complaints_against_a_replay(shop).await);
-    complaints.extend(payments::complaints(shop, purchases).await);
     complaints.extend(answers::complaints(shop, purchases).await);
     complaints
 }

@@ -6,6 +6,7 @@ mod freezes;
 mod kills;
 mod nats;
 mod nats_refuses;
+mod restore;
 
 mod till;
 

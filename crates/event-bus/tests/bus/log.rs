@@ -73,6 +73,16 @@ impl TestLog {
         state.epoch = Uuid::new_v4();
     }
 
+    /// As after a restore that nobody told of: cut back, and other events since.
+    pub(crate) fn rewrite_after(&self, count: usize, more: u64) {
+        self.0.state.lock().unwrap().events.truncate(count);
+        self.append(more);
+        let mut state = self.0.state.lock().unwrap();
+        for event in &mut state.events[count..] {
+            event.recorded_at += chrono::TimeDelta::hours(1);
+        }
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
     }

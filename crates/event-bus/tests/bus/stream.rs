@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream::{Config, StorageType};
 use envelope::LogReader;
 use envelope::Position;
-use event_bus::{DeclareError, PublisherOptions};
+use event_bus::{DeclareError, PublisherOptions, TailError};
 
 use crate::log::TestLog;
 use crate::nats::{Bus, eventually, publish_all};
@@ -56,6 +56,74 @@ async fn a_stream_ahead_of_the_log_is_replaced_even_in_the_same_life() {
         .unwrap();
     let declared = bus.stream.declare(&bus.context, &log, 100).await.unwrap();
     assert_eq!((declared.last, declared.created), (Position::START, true));
+}
+
+#[tokio::test]
+async fn a_log_that_lost_what_was_published_is_noticed_however_far_it_has_come_since() {
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(50));
+    let mut publisher = bus.publisher(PublisherOptions::default());
+    publish_all(&mut publisher, &log).await;
+    let tail = publisher.tail(log.epoch()).await.unwrap();
+    tail.check(&log).await.unwrap();
+    log.append(5);
+    let next = tail.read_on(&log, Position::new(50), 3).await.unwrap();
+    let positions: Vec<u64> = next.events.iter().map(|event| event.position.get()).collect();
+    assert_eq!(positions, [51, 52, 53]);
+
+    for more in [0, 5, 10, 30] {
+        log.rewrite_after(40, more);
+        let error = tail.check(&log).await.unwrap_err();
+        assert!(
+            matches!(error, TailError::Contradicted(at) if at == Position::new(50)),
+            "{error}"
+        );
+        let error = tail.read_on(&log, Position::new(50), 100).await.unwrap_err();
+        assert!(matches!(error, TailError::Contradicted(_)), "{error}");
+    }
+    // Of another life it says nothing.
+    publisher
+        .tail(uuid::Uuid::new_v4())
+        .await
+        .unwrap()
+        .check(&log)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_event_proves_nothing_of_the_log() {
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(5));
+    let mut publisher = bus.publisher(PublisherOptions::default());
+    // No stream, then one without a message.
+    publisher
+        .tail(log.epoch())
+        .await
+        .unwrap()
+        .check(&log)
+        .await
+        .unwrap();
+    publisher.resume(&TestLog::with_events(0)).await.unwrap();
+    publisher
+        .tail(log.epoch())
+        .await
+        .unwrap()
+        .check(&log)
+        .await
+        .unwrap();
+    publish_all(&mut publisher, &log).await;
+    bus.context
+        .publish(format!("{}.junk", bus.stream.subject_prefix), "junk".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    publisher
+        .tail(log.epoch())
+        .await
+        .unwrap()
+        .check(&log)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

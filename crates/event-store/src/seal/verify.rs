@@ -52,6 +52,12 @@ pub async fn verify(
         progress(check.report.sealed, check.report.head);
     }
     check.rest(lowest, highest).await?;
+    for life in Log::new(pool.clone()).epochs().await?.into_iter().skip(1) {
+        check.report.notes.push(format!(
+            "a new life of the log began after position {} at {}: {}",
+            life.after, life.began_at, life.reason
+        ));
+    }
     progress(check.report.head, check.report.head);
     for after in sources.damaged {
         let what = "the file holds something that is no seal after this position";

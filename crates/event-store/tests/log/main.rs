@@ -4,13 +4,16 @@
 
 mod append;
 mod contiguous;
+mod disk_full;
 mod execute;
 mod interop;
 mod lease;
 mod load;
 mod lost_answers;
+mod outages;
 mod page;
 mod read;
+mod restore;
 mod seals;
 mod snapshots;
 mod support;

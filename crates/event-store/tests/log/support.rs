@@ -12,7 +12,7 @@ use event_store::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use stack::Databases;
+use stack::{Databases, Postgres};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -24,7 +24,16 @@ pub(crate) struct TestLog {
 
 impl TestLog {
     pub(crate) async fn new() -> Self {
-        let url = empty_database().await;
+        Self::at(empty_database().await).await
+    }
+
+    /// On a server that this test has for itself.
+    pub(crate) async fn on(postgres: &Postgres) -> Self {
+        let databases = Databases::fresh(postgres.server().url()).await.unwrap();
+        Self::at(databases.events_owner).await
+    }
+
+    async fn at(url: String) -> Self {
         event_store::migrate(&url).await.unwrap();
         Self {
             log: Log::new(pool(&url)),

@@ -139,7 +139,11 @@ pub(super) fn verify(
         _ => Refusal::Claims,
     })?;
     // Rounded down, and a bad number to 0: such a token is verified each time.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, see above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, see above"
+    )]
     let ends = (claims.claims.exp as u64).saturating_add(LEEWAY_S);
     Ok((principal(&claims.claims)?, ends))
 }

@@ -52,7 +52,9 @@ impl std::fmt::Debug for Verified {
     /// Tokens are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_struct("Verified").field("tokens", &entries.len()).finish()
+        f.debug_struct("Verified")
+            .field("tokens", &entries.len())
+            .finish()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::readiness::Question;
 use crate::secrets::random_hex;
 
 /// The administrator's name; the applications have roles of their own.
-const ADMIN: &str = "postgres";
+pub(crate) const ADMIN: &str = "postgres";
 
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
@@ -59,44 +59,79 @@ pub(super) async fn prepare(config: &ServersConfig, bin: Option<PathBuf>) -> any
             password.display()
         )
     })?;
-    let port = Port::any()?;
-    let url = format!("postgres://{ADMIN}:{password}@{}/postgres", port.address());
-    let launch = Launch {
-        name: "postgres",
-        program: bin.join("postgres"),
-        args: arguments(&data, &port, config.durable),
-        env: Vec::new(),
-        dir: data.clone(),
+    let pid_file = config.pids.as_ref().map(|pids| pids.join("postgres"));
+    let cluster = Cluster {
+        bin,
+        data,
+        password,
         log: config.logs.join("postgres.log"),
-        pid_file: config.pids.as_ref().map(|pids| pids.join("postgres")),
         run_as,
-        // "Fast": ends sessions instead of waiting for them.
-        stop_signal: Signal::SIGINT,
+        durable: config.durable,
     };
-    let family = Family {
-        dir: data.clone(),
-        lock_file: data.join("postmaster.pid"),
-    };
-    let daemon = Daemon::new(launch, Some(family));
-    let ready = Question::Postgres(url.clone());
-    Ok(Server {
-        name: "postgres",
-        url,
-        private: Some(Private {
-            daemon,
-            ready,
-            data,
-            _ports: vec![port],
-        }),
-    })
+    cluster.server(&[], pid_file)
 }
 
-fn arguments(data: &Path, port: &Port, durable: bool) -> Vec<String> {
+/// A data directory and how it is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) bin: PathBuf,
+    pub(crate) data: PathBuf,
+    /// The administrator's.
+    pub(crate) password: String,
+    pub(crate) log: PathBuf,
+    pub(crate) run_as: Option<RunAs>,
+    pub(crate) durable: bool,
+}
+
+impl Cluster {
+    /// A server for it on a port of its own, with more settings than all have.
+    pub(crate) fn server(
+        &self,
+        settings: &[(&str, String)],
+        pid_file: Option<PathBuf>,
+    ) -> anyhow::Result<Server> {
+        let port = Port::any()?;
+        let url = format!("postgres://{ADMIN}:{}@{}/postgres", self.password, port.address());
+        let data = self.data.clone();
+        let launch = Launch {
+            name: "postgres",
+            program: self.bin.join("postgres"),
+            args: arguments(&data, &port, self.durable, settings),
+            env: Vec::new(),
+            dir: data.clone(),
+            log: self.log.clone(),
+            pid_file,
+            run_as: self.run_as,
+            // "Fast": ends sessions instead of waiting for them.
+            stop_signal: Signal::SIGINT,
+        };
+        let family = Family {
+            dir: data.clone(),
+            lock_file: data.join("postmaster.pid"),
+        };
+        let daemon = Daemon::new(launch, Some(family));
+        let ready = Question::Postgres(url.clone());
+        Ok(Server {
+            name: "postgres",
+            url,
+            private: Some(Private {
+                daemon,
+                ready,
+                data,
+                _ports: vec![port],
+            }),
+        })
+    }
+}
+
+fn arguments(data: &Path, port: &Port, durable: bool, more: &[(&str, String)]) -> Vec<String> {
     let durable = if durable { "on" } else { "off" };
     let settings = SETTINGS
         .iter()
         .copied()
-        .chain([("fsync", durable), ("full_page_writes", durable)]);
+        .chain([("fsync", durable), ("full_page_writes", durable)])
+        // Of two for one name the later counts.
+        .chain(more.iter().map(|(name, value)| (*name, value.as_str())));
     let mut args = vec!["-D".to_owned(), data.display().to_string()];
     args.extend(["-p".to_owned(), port.number().to_string()]);
     args.extend(settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
@@ -104,7 +139,7 @@ fn arguments(data: &Path, port: &Port, durable: bool) -> Vec<String> {
 }
 
 /// Postgres refuses to run as root.
-fn run_as() -> anyhow::Result<Option<RunAs>> {
+pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
     if !geteuid().is_root() {
         return Ok(None);
     }
@@ -120,7 +155,7 @@ fn run_as() -> anyhow::Result<Option<RunAs>> {
 }
 
 /// In a directory beside it, renamed when complete: an interrupted start leaves no half cluster.
-async fn initialise(
+pub(crate) async fn initialise(
     bin: &Path,
     data: &Path,
     password: &Path,

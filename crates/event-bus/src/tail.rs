@@ -1,0 +1,109 @@
+//! The last event that was published of a life of the log. The log had it first: if the log does not hold it, the log was
+//! restored to an earlier point, and somebody may have seen what is gone.
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use envelope::{LogError, LogPage, LogReader, Position, RecordedEvent};
+use uuid::Uuid;
+
+use crate::StreamConfig;
+use crate::message::LOG_EPOCH;
+
+/// The last event that was published, if it is known: where reading the log goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Tail(Option<RecordedEvent>);
+
+/// Why the log can't be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum TailError {
+    /// The log does not hold what was published of this life of it.
+    #[error("position {0} was published as another event than the log holds, or it holds none")]
+    Contradicted(Position),
+    /// The log could not be read.
+    #[error("log: {0}")]
+    Log(#[source] LogError),
+    /// The stream could not be asked.
+    #[error("nats: {0}")]
+    Nats(String),
+}
+
+impl Tail {
+    /// The last event in the live stream, if the stream is there and its last message is an event of this life of the
+    /// log. Anything else proves nothing.
+    pub async fn published(context: &Context, stream: &StreamConfig, epoch: Uuid) -> Result<Self, TailError> {
+        let Some(last) = stream.last_sequence(context).await.map_err(TailError::Nats)? else {
+            return Ok(Self::default());
+        };
+        let live = context.get_stream_no_info(&stream.name).await.map_err(nats)?;
+        let message = match live.get_raw_message(last).await {
+            Ok(message) => message,
+            // Aged away, deleted, or a stream that never had one.
+            Err(error) if is_none(&error.kind()) => return Ok(Self::default()),
+            Err(error) => return Err(nats(error)),
+        };
+        let of_epoch = message.headers.get(LOG_EPOCH).map(AsRef::as_ref) == Some(epoch.to_string().as_str());
+        let event: Option<RecordedEvent> = serde_json::from_slice(&message.payload).ok();
+        Ok(Self(
+            event.filter(|event| of_epoch && event.position.get() == last),
+        ))
+    }
+
+    /// After publishing `events`.
+    #[must_use]
+    pub fn then(self, events: &[RecordedEvent]) -> Self {
+        Self(events.last().cloned().or(self.0))
+    }
+
+    /// At most `limit` events of the log after `last`, once it is sure that the log still holds the tail.
+    pub async fn read_on(
+        &self,
+        log: &impl LogReader,
+        last: Position,
+        limit: u32,
+    ) -> Result<LogPage, TailError> {
+        let Some(tail) = self.0.as_ref().filter(|tail| tail.position == last) else {
+            return log.read_page(last, limit).await.map_err(TailError::Log);
+        };
+        let before = Position::new(last.get().saturating_sub(1));
+        let mut page = log
+            .read_page(before, limit.saturating_add(1))
+            .await
+            .map_err(TailError::Log)?;
+        if page.events.first().is_none_or(|first| !is_same(first, tail)) {
+            return Err(TailError::Contradicted(last));
+        }
+        page.events.remove(0);
+        Ok(page)
+    }
+
+    /// Whether the log still holds the tail.
+    pub async fn check(&self, log: &impl LogReader) -> Result<(), TailError> {
+        match &self.0 {
+            Some(tail) => self.read_on(log, tail.position, 0).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which event it is, and not what it says: what was changed in place is for the seals to find.
+fn is_same(one: &RecordedEvent, other: &RecordedEvent) -> bool {
+    one.position == other.position
+        && one.aggregate_id == other.aggregate_id
+        && one.sequence == other.sequence
+        && one.event_type == other.event_type
+        && one.recorded_at == other.recorded_at
+}
+
+fn is_none(kind: &RawMessageErrorKind) -> bool {
+    match kind {
+        RawMessageErrorKind::NoMessageFound => true,
+        RawMessageErrorKind::JetStream(error) => {
+            error.error_code() == async_nats::jetstream::ErrorCode::NO_MESSAGE_FOUND
+        }
+        _ => false,
+    }
+}
+
+fn nats(error: impl std::fmt::Display) -> TailError {
+    TailError::Nats(error.to_string())
+}
