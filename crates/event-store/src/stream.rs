@@ -35,8 +35,8 @@ impl Log {
 
     /// The events of these types after `after`, in order, up to where the log ends when the stream begins.
     ///
-    /// There is no index for this: every append would have to keep it, and this is for people and for jobs that run
-    /// now and then. The positions are walked through in bounded steps instead.
+    /// There is no index for this: it would grow with the log, and this is for people and for jobs that run now and
+    /// then. The positions are walked through in bounded steps instead.
     pub fn events_of_types(
         &self,
         event_types: &[&str],
