@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Client, GenericClient, Pool};
 use service::postgres::PoolOptions;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_postgres::Config;
 
@@ -60,30 +61,42 @@ impl Beside {
 
     /// Makes the indexes that only readers need, several at a time, and says how many there are so far; then counts
     /// what the planner needs to know.
-    pub(crate) async fn build_indexes(&mut self, mut built: impl FnMut(u64)) -> Result<(), ReplayError> {
-        let all = std::mem::take(&mut self.indexes);
-        let waiting = Arc::new(Mutex::new(VecDeque::from(all)));
-        let mut builders = JoinSet::new();
+    pub(crate) async fn build_indexes(&mut self, built: impl FnMut(u64)) -> Result<(), ReplayError> {
+        let indexes = std::mem::take(&mut self.indexes);
+        self.run_all(indexes, built).await?;
+        let client = self.pool.get().await?;
+        let tables = tables(&client, self.schema).await?;
+        drop(client);
+        let counts = tables.iter().map(|table| format!("analyze {table}")).collect();
+        self.run_all(counts, |_| {}).await
+    }
+
+    /// Runs statements, several at a time, and says how many are done.
+    async fn run_all(&self, statements: Vec<String>, mut done: impl FnMut(u64)) -> Result<(), ReplayError> {
+        let waiting = Arc::new(Mutex::new(VecDeque::from(statements)));
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let mut workers = JoinSet::new();
         for _ in 0..load::shares() {
-            let (pool, waiting) = (self.pool.clone(), Arc::clone(&waiting));
-            builders.spawn(async move {
+            let (pool, waiting, told) = (self.pool.clone(), Arc::clone(&waiting), told.clone());
+            workers.spawn(async move {
                 let client = pool.get().await?;
-                let mut count = 0;
                 while let Some(statement) = next(&waiting) {
                     client.batch_execute(&statement).await?;
-                    count += 1;
+                    // Nobody listens only when the others have failed.
+                    let _ = told.send(());
                 }
-                Ok::<u64, ReplayError>(count)
+                Ok::<(), ReplayError>(())
             });
         }
+        drop(told);
         let mut count = 0;
-        while let Some(done) = builders.join_next().await {
-            count += load::joined(done)??;
-            built(count);
+        while heard.recv().await.is_some() {
+            count += 1;
+            done(count);
         }
-        let client = self.pool.get().await?;
-        let tables = tables(&client, self.schema).await?.join(", ");
-        client.batch_execute(&format!("analyze {tables}")).await?;
+        while let Some(ended) = workers.join_next().await {
+            load::joined(ended)??;
+        }
         Ok(())
     }
 }

@@ -26,6 +26,10 @@ pub const RETRIES: &str = "bilsport_projector_parked_retries_total";
 pub const INTERRUPTIONS: &str = "bilsport_projector_interruptions_total";
 /// Times that the rows were forgotten because the log began a new life.
 pub const RESETS: &str = "bilsport_projector_resets_total";
+/// 1 while a rebuild is under way.
+pub const REBUILDING: &str = "bilsport_projector_rebuild_running";
+/// 1 while the rows that were live before the last rebuild are kept: they take their space.
+pub const ROWS_KEPT: &str = "bilsport_projector_rows_kept";
 /// 1 while events come over NATS, 0 while they are read from the event database instead.
 pub const STREAM_UP: &str = "bilsport_projector_stream_up";
 
@@ -60,6 +64,11 @@ pub fn describe() {
     describe_counter!(
         RESETS,
         "Times the rows were forgotten because the log began a new life"
+    );
+    describe_gauge!(REBUILDING, "Whether a rebuild is under way");
+    describe_gauge!(
+        ROWS_KEPT,
+        "Whether the rows that were live before the last rebuild are kept"
     );
     describe_gauge!(STREAM_UP, "Whether events come over NATS");
 }

@@ -12,6 +12,7 @@ use read_model::{Checkpoint, checkpoint};
 use serde_json::{Value, json};
 use service::postgres::{PoolOptions, describe};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use crate::beside;
@@ -189,17 +190,25 @@ fn nothing_kept() -> Failed {
 /// Where the kept rows stand, if there are any.
 async fn kept(client: &Client) -> Result<Option<Checkpoint>, Failed> {
     let there = client
-        .query_one("select to_regnamespace($1::text) is not null", &[&KEPT])
+        .query_one(
+            "select to_regclass($1::text || '.checkpoints') is not null",
+            &[&KEPT],
+        )
         .await?;
     if !there.try_get::<_, bool>(0)? {
         return Ok(None);
     }
-    let row = client
+    let row = match client
         .query_opt(
             include_str!("sql/rebuild/read_kept_checkpoint.sql"),
             &[&checkpoint::PROJECTION],
         )
-        .await?;
+        .await
+    {
+        // Discarded just now.
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        row => row?,
+    };
     // Tables without a checkpoint were kept before any projector began.
     row.map_or(Ok(Some(Checkpoint::default())), |row| {
         Ok(Some(Checkpoint {
@@ -209,30 +218,53 @@ async fn kept(client: &Client) -> Result<Option<Checkpoint>, Failed> {
     })
 }
 
-/// What `projector status` says of it.
-pub(crate) async fn look(pool: &Pool, report: &mut Report) -> Result<(), String> {
-    seen(pool, report).await.map_err(|error| describe(&error))
+/// How it stands, seen from outside.
+pub(crate) struct State {
+    /// One is under way.
+    pub(crate) running: bool,
+    /// One was killed, and left something behind.
+    pub(crate) interrupted: bool,
+    /// Where the rows stand that were live before the last one.
+    pub(crate) kept: Option<u64>,
 }
 
-async fn seen(pool: &Pool, report: &mut Report) -> Result<(), Failed> {
-    let client = pool.get().await?;
-    let row = client
-        .query_one(include_str!("sql/rebuild/look.sql"), &[&LOCK, &BUILDING, &KEPT])
-        .await?;
-    let (running, building): (bool, bool) = (row.try_get("running")?, row.try_get("building")?);
-    let kept = kept(&client).await?.map(|kept| kept.position);
-    let state = match (running, building) {
-        (true, _) => "under way",
-        (false, true) => "one was interrupted, the next begins afresh",
-        (false, false) => "none under way",
-    };
-    let kept_said = kept.map_or(String::new(), |position| {
-        format!("; the rows before the last are kept, at position {position}")
-    });
-    report.fact(
-        "rebuild",
-        json!({"running": running, "interrupted": building && !running, "kept_position": kept}),
-        format!("{state}{kept_said}"),
-    );
-    Ok(())
+impl State {
+    pub(crate) async fn look(pool: &Pool) -> Result<Self, String> {
+        Self::read(pool).await.map_err(|error| describe(&error))
+    }
+
+    async fn read(pool: &Pool) -> Result<Self, Failed> {
+        let client = pool.get().await?;
+        let row = client
+            .query_one(include_str!("sql/rebuild/look.sql"), &[&LOCK, &BUILDING])
+            .await?;
+        let (running, building): (bool, bool) = (row.try_get("running")?, row.try_get("building")?);
+        Ok(Self {
+            running,
+            interrupted: building && !running,
+            kept: kept(&client).await?.map(|kept| kept.position),
+        })
+    }
+
+    /// For `projector status`.
+    pub(crate) fn tell(&self, report: &mut Report) {
+        let Self {
+            running,
+            interrupted,
+            kept,
+        } = *self;
+        let state = match (running, interrupted) {
+            (true, _) => "under way",
+            (false, true) => "one was interrupted, the next begins afresh",
+            (false, false) => "none under way",
+        };
+        let rows = kept.map_or(String::new(), |position| {
+            format!("; the rows before the last are kept, at position {position}")
+        });
+        report.fact(
+            "rebuild",
+            json!({"running": running, "interrupted": interrupted, "kept_position": kept}),
+            format!("{state}{rows}"),
+        );
+    }
 }

@@ -62,8 +62,9 @@ pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) ->
     let stream = judge_stream(stream, head, report);
     let (checkpoint, parked) = rows?;
     judge_rows(checkpoint, parked, head, report);
-    if let Err(reason) = rebuild::look(&reach.read, report).await {
-        report.unknown(reason);
+    match rebuild::State::look(&reach.read).await {
+        Ok(state) => state.tell(report),
+        Err(reason) => report.unknown(reason),
     }
     lags(reach, checkpoint, stream.as_ref(), head, limits, report).await;
     Some(Seen { head, stream })

@@ -13,7 +13,7 @@ use service::postgres::describe;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics;
+use crate::{metrics, rebuild};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// How long one look may take.
@@ -71,6 +71,10 @@ async fn look_at_rows(read: &Pool) -> Result<Position, String> {
     let parked = write::count_parked(&client)
         .await
         .map_err(|error| describe(&error))?;
+    drop(client);
+    let rebuild = rebuild::State::look(read).await?;
+    ::metrics::gauge!(metrics::REBUILDING).set(f64::from(u8::from(rebuild.running)));
+    ::metrics::gauge!(metrics::ROWS_KEPT).set(f64::from(u8::from(rebuild.kept.is_some())));
     ::metrics::gauge!(metrics::PARKED).set(float(Position::from_sql(parked).get()));
     ::metrics::gauge!(metrics::POSITION).set(float(checkpoint.position));
     Ok(Position::new(checkpoint.position))

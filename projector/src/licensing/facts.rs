@@ -1,7 +1,10 @@
 //! Events' values as the tables hold them: names of enums, JSON in clear, and the text that is searched.
 
+use envelope::Personal;
 use events::{Category, Guardian, Holder, Role, Vehicle};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio_postgres::types::Json;
 
 pub(super) fn category(category: Category) -> &'static str {
     match category {
@@ -22,26 +25,53 @@ pub(super) fn role(role: Role) -> &'static str {
     }
 }
 
-pub(super) fn guardian(guardian: &Guardian) -> Value {
-    json!({
-        "name": guardian.name.expose(),
-        "phone": guardian.phone.expose(),
-        "consent": guardian.consent,
-    })
+/// A guardian in clear, as the tables hold one.
+#[derive(Serialize)]
+pub(super) struct ClearGuardian<'a> {
+    name: &'a str,
+    phone: &'a str,
+    consent: bool,
 }
 
-pub(super) fn vehicle(vehicle: &Vehicle) -> Value {
-    let mut object = serde_json::Map::new();
-    for (name, value) in [
-        ("registration", &vehicle.registration),
-        ("vehicle_license", &vehicle.vehicle_license),
-        ("chassis", &vehicle.chassis),
-    ] {
-        if let Some(value) = value {
-            object.insert(name.to_owned(), value.expose().as_str().into());
-        }
+pub(super) fn guardian(guardian: &Guardian) -> ClearGuardian<'_> {
+    ClearGuardian {
+        name: guardian.name.expose(),
+        phone: guardian.phone.expose(),
+        consent: guardian.consent,
     }
-    Value::Object(object)
+}
+
+/// A vehicle in clear, as the tables hold one.
+#[derive(Serialize)]
+pub(super) struct ClearVehicle<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vehicle_license: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chassis: Option<&'a str>,
+}
+
+pub(super) fn vehicle(vehicle: &Vehicle) -> ClearVehicle<'_> {
+    ClearVehicle {
+        registration: clear(vehicle.registration.as_ref()),
+        vehicle_license: clear(vehicle.vehicle_license.as_ref()),
+        chassis: clear(vehicle.chassis.as_ref()),
+    }
+}
+
+/// Personal data in clear.
+pub(super) fn clear(personal: Option<&Personal<String>>) -> Option<&str> {
+    personal.map(|personal| personal.expose().as_str())
+}
+
+/// The JSON that a column holds, written once: nobody here looks into it again.
+#[expect(
+    clippy::expect_used,
+    reason = "plain structs of texts, numbers and dates always are JSON"
+)]
+pub(super) fn column(value: &impl Serialize) -> Json<Box<RawValue>> {
+    Json(to_raw_value(value).expect("it is JSON"))
 }
 
 /// What `q` finds an order or a license by, besides its number.

@@ -45,8 +45,14 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
         holder_birth_date: holder.birth_date.into_exposed(),
         holder_phone: holder.phone.map(envelope::Personal::into_exposed),
         holder_email: holder.email.map(envelope::Personal::into_exposed),
-        guardian: holder.guardian.as_ref().map(facts::guardian),
-        vehicle: issued.vehicle.as_ref().map(facts::vehicle),
+        guardian: holder
+            .guardian
+            .as_ref()
+            .map(|guardian| facts::column(&facts::guardian(guardian))),
+        vehicle: issued
+            .vehicle
+            .as_ref()
+            .map(|vehicle| facts::column(&facts::vehicle(vehicle))),
         price_ore: issued.price_ore,
         search,
         issued_at: recorded.recorded_at,

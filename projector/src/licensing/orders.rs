@@ -4,7 +4,8 @@ use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
 use events::{OrderEvent, OrderLine, OrderPlaced};
 use read_model::write::OrderRow;
-use serde_json::{Value, json};
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::{Misfit, create, facts, stamp};
 
@@ -64,7 +65,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         total_ore: placed.total_ore,
         payment_reference: None,
         redirect_url: None,
-        lines: lines.iter().map(line).collect(),
+        lines: facts::column(&lines.iter().map(line).collect::<Vec<_>>()),
         club_ids: distinct(lines.iter().map(|line| line.club_id)),
         license_types: distinct(lines.iter().map(|line| line.license_type.code.clone())),
         activity_from: lines
@@ -104,29 +105,58 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     distinct
 }
 
-fn line(line: &OrderLine) -> Value {
+/// A line as the table holds it.
+#[derive(Serialize)]
+struct Line<'a> {
+    line: u16,
+    license_id: Uuid,
+    license_type: &'a str,
+    name_nb: &'a str,
+    name_en: &'a str,
+    category: &'static str,
+    discipline: &'a str,
+    role: &'static str,
+    club_id: Uuid,
+    club_name: &'a str,
+    activity_date: NaiveDate,
+    activity_days: u8,
+    price_ore: i64,
+    holder: LineHolder<'a>,
+    vehicle: Option<facts::ClearVehicle<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineHolder<'a> {
+    name: &'a str,
+    birth_date: &'a NaiveDate,
+    phone: Option<&'a str>,
+    email: Option<&'a str>,
+    guardian: Option<facts::ClearGuardian<'a>>,
+}
+
+fn line(line: &OrderLine) -> Line<'_> {
     let (kind, holder) = (&line.license_type, &line.holder);
-    json!({
-        "line": line.line,
-        "license_id": line.license_id,
-        "license_type": kind.code,
-        "name_nb": kind.name_nb,
-        "name_en": kind.name_en,
-        "category": facts::category(kind.category),
-        "discipline": kind.discipline,
-        "role": facts::role(kind.role),
-        "club_id": line.club_id,
-        "club_name": line.club_name,
-        "activity_date": line.activity_date,
-        "activity_days": line.activity_days,
-        "price_ore": line.price_ore,
-        "holder": {
-            "name": holder.name.expose(),
-            "birth_date": holder.birth_date.expose(),
-            "phone": holder.phone.as_ref().map(envelope::Personal::expose),
-            "email": holder.email.as_ref().map(envelope::Personal::expose),
-            "guardian": holder.guardian.as_ref().map(facts::guardian),
+    Line {
+        line: line.line,
+        license_id: line.license_id,
+        license_type: &kind.code,
+        name_nb: &kind.name_nb,
+        name_en: &kind.name_en,
+        category: facts::category(kind.category),
+        discipline: &kind.discipline,
+        role: facts::role(kind.role),
+        club_id: line.club_id,
+        club_name: &line.club_name,
+        activity_date: line.activity_date,
+        activity_days: line.activity_days,
+        price_ore: line.price_ore,
+        holder: LineHolder {
+            name: holder.name.expose(),
+            birth_date: holder.birth_date.expose(),
+            phone: facts::clear(holder.phone.as_ref()),
+            email: facts::clear(holder.email.as_ref()),
+            guardian: holder.guardian.as_ref().map(facts::guardian),
         },
-        "vehicle": line.vehicle.as_ref().map(facts::vehicle),
-    })
+        vehicle: line.vehicle.as_ref().map(facts::vehicle),
+    }
 }

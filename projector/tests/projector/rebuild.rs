@@ -61,7 +61,7 @@ async fn live_table(world: &World) -> i64 {
 /// Reads as query-api does, with its role, for as long as it is let; fails at the first error or empty table.
 struct Readers {
     stop: Arc<AtomicBool>,
-    tasks: Vec<tokio::task::JoinHandle<u64>>,
+    tasks: Vec<tokio::task::JoinHandle<(u64, u64)>>,
 }
 
 impl Readers {
@@ -74,19 +74,21 @@ impl Readers {
         Self { stop, tasks }
     }
 
-    /// How many reads there were.
-    async fn stop(self) -> u64 {
+    /// How many reads there were, and how often the rows went back for a reader, at most.
+    async fn stop(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
-        let mut reads = 0;
+        let (mut reads, mut back) = (0, 0);
         for task in self.tasks {
-            reads += task.await.unwrap();
+            let (read, went_back) = task.await.unwrap();
+            reads += read;
+            back = back.max(went_back);
         }
-        reads
+        (reads, back)
     }
 }
 
-async fn read(readers: deadpool_postgres::Pool, stop: Arc<AtomicBool>, at_least: i64) -> u64 {
-    let mut reads = 0;
+async fn read(readers: deadpool_postgres::Pool, stop: Arc<AtomicBool>, at_least: i64) -> (u64, u64) {
+    let (mut reads, mut went_back, mut position) = (0, 0, 0);
     while !stop.load(Ordering::Relaxed) {
         let client = readers.get().await.unwrap();
         let query = PageQuery {
@@ -102,6 +104,8 @@ async fn read(readers: deadpool_postgres::Pool, stop: Arc<AtomicBool>, at_least:
         let page = page::read(&**client, query).await.unwrap();
         assert!(page.total.unwrap() >= at_least, "{:?}", page.total);
         assert!(!page.rows.is_empty() && page.checkpoint.position > 0);
+        went_back += u64::from(page.checkpoint.position < position);
+        position = page.checkpoint.position;
         // Statements that outlive the tables they were prepared for.
         let all = client.prepare_cached("select * from orders").await.unwrap();
         let rows = client.query(&all, &[]).await.unwrap();
@@ -111,7 +115,7 @@ async fn read(readers: deadpool_postgres::Pool, stop: Arc<AtomicBool>, at_least:
         assert_eq!(client.query(&one, &[]).await.unwrap().len(), 1);
         reads += 3;
     }
-    reads
+    (reads, went_back)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,7 +159,12 @@ async fn a_shop_at_work_is_rebuilt_rolled_back_and_rebuilt_while_everything_goes
         stop.store(true, Ordering::Relaxed);
     };
     tokio::join!(selling, rebuilding);
-    assert!(readers.stop().await > 100, "the readers read all the time");
+    let (reads, went_back) = readers.stop().await;
+    assert!(reads > 100, "the readers read all the time");
+    assert!(
+        went_back <= 1,
+        "only the rollback takes the rows back, not a swap"
+    );
     let head = world.log.head().await.unwrap().position;
     world.projected_to(head).await;
     let sold = i64::try_from(sold.load(Ordering::Relaxed)).unwrap();
@@ -438,7 +447,8 @@ async fn a_long_reader_is_waited_for_and_others_read_on_meanwhile() {
     world.projected_to(last).await;
     long.commit().await.unwrap();
     ended(child).await.well();
-    assert!(readers.stop().await > 0);
+    let (reads, went_back) = readers.stop().await;
+    assert!(reads > 0 && went_back == 0);
     running.stop().await;
     world.assert_equals_replay().await;
 }

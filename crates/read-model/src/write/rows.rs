@@ -8,6 +8,7 @@ use deadpool_postgres::GenericClient;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Error, Transaction};
@@ -200,7 +201,7 @@ row!(ClubRow, club_id, "load_clubs.sql", "upsert_clubs.sql", "copy_clubs.sql", {
 });
 
 /// A row of `orders`. What the columns mean stands in the migration.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the migration comments every column")]
 pub struct OrderRow {
     pub order_id: Uuid,
@@ -212,7 +213,7 @@ pub struct OrderRow {
     pub payment_provider: String,
     pub payment_reference: Option<String>,
     pub redirect_url: Option<String>,
-    pub lines: Value,
+    pub lines: Json<Box<RawValue>>,
     pub club_ids: Vec<Uuid>,
     pub license_types: Vec<String>,
     pub activity_from: NaiveDate,
@@ -228,7 +229,7 @@ pub struct OrderRow {
 }
 
 /// A row of `licenses`. What the columns mean stands in the migration.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the migration comments every column")]
 pub struct LicenseRow {
     pub license_id: Uuid,
@@ -251,8 +252,8 @@ pub struct LicenseRow {
     pub holder_birth_date: NaiveDate,
     pub holder_phone: Option<String>,
     pub holder_email: Option<String>,
-    pub guardian: Option<Value>,
-    pub vehicle: Option<Value>,
+    pub guardian: Option<Json<Box<RawValue>>>,
+    pub vehicle: Option<Json<Box<RawValue>>>,
     pub price_ore: i64,
     pub search: String,
     pub issued_at: DateTime<Utc>,
