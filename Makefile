@@ -35,6 +35,11 @@ simulate: ## Run the delivery logic through seeded faults: make simulate SEEDS=1
 	SEEDS=$(SEEDS) FROM=$(FROM) MUTATION=$(MUTATION) $(CARGO) test --release --locked -p event-bus --test simulation \
 		-- --exact as_many_seeds_as_asked_for --ignored --nocapture
 
+.PHONY: bench
+bench: ## Measure beside other event stores, on release builds: make bench BENCH='append --rounds 3'
+	$(CARGO) build --release --locked -p bench -p command-api -p projector -p query-api -p payments
+	$(or $(CARGO_TARGET_DIR),target)/release/bench $(BENCH)
+
 .PHONY: lint
 lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies
 	$(CARGO) fmt --all --check

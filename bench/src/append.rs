@@ -25,10 +25,10 @@ pub(crate) struct Effort {
 /// Aggregates of ten events to choose from: enough that none gets many more.
 const ACCOUNTS: usize = 40_000;
 
-/// Takes the figures. `peers`: with those of others.
-pub(crate) async fn run(bench: &Bench, effort: Effort, peers: bool) -> anyhow::Result<Report> {
+/// Takes the figures. `peers`: with those of others. `log_size`: so many events are there before.
+pub(crate) async fn run(bench: &Bench, effort: Effort, peers: bool, log_size: u64) -> anyhow::Result<Report> {
     let scripts = tempdir()?;
-    let figures = match contenders(bench, &effort, peers, &scripts).await {
+    let figures = match contenders(bench, &effort, (peers, log_size), &scripts).await {
         Ok(mut contenders) => {
             contenders.retain(|contender| effort.only.as_deref().is_none_or(|only| contender.matches(only)));
             take_turns(bench, contenders, effort.rounds).await
@@ -38,27 +38,31 @@ pub(crate) async fn run(bench: &Bench, effort: Effort, peers: bool) -> anyhow::R
     std::fs::remove_dir_all(&scripts).context("remove the scripts")?;
     let figures = figures?;
     let targets = targets(&figures);
-    Ok(Report::new("append", "Appending", figures, targets))
+    let mut report = Report::new("append", "Appending", figures, targets);
+    if log_size > 0 {
+        report.remark(format!("Our log held {log_size} events before."));
+    }
+    Ok(report)
 }
 
 async fn contenders(
     bench: &Bench,
     effort: &Effort,
-    peers: bool,
+    (peers, log_size): (bool, u64),
     scripts: &std::path::Path,
 ) -> anyhow::Result<Vec<Contender>> {
     let Effort { warm_up, length, .. } = *effort;
     let bare = limit::table(bench).await?;
     let queue = limit::start_group_commit(&bare).await?;
-    let (executor, _) = ours::executor(bench).await?;
-    let (on_ten, url_ten) = ours::executor(bench).await?;
-    let accounts = ours::fill(&url_ten, ACCOUNTS).await?;
+    let (executor, url) = ours::executor(bench).await?;
+    ours::grow(&url, log_size).await?;
+    let accounts = ours::fill(&url, ACCOUNTS).await?;
     let mut contenders = vec![
         limit::bare_insert(&bare, warm_up, length).await?,
         ours::creating(&executor, 1, warm_up, length),
         limit::group_commit(&queue, 64, warm_up, length),
         ours::creating(&executor, 64, warm_up, length),
-        ours::on_ten(&on_ten, &accounts, 64, warm_up, length),
+        ours::on_ten(&executor, &accounts, 64, warm_up, length),
         limit::group_commit(&queue, 256, warm_up, length),
         ours::creating(&executor, 256, warm_up, length),
     ];

@@ -27,7 +27,7 @@ const LAST_NAMES: [&str; 8] = [
 ];
 
 /// Writes `count` events straight into the empty event database at `url`, as its owner.
-pub async fn write(url: &str, count: u64) -> anyhow::Result<()> {
+pub(crate) async fn write(url: &str, count: u64) -> anyhow::Result<()> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     let driver = tokio::spawn(connection);
     let sink = client
@@ -83,13 +83,23 @@ pub async fn write(url: &str, count: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Written {
-    aggregate_type: &'static str,
+/// An event that is not in a log yet.
+pub(crate) struct Written {
+    pub(crate) aggregate_type: &'static str,
     aggregate_id: Uuid,
     sequence: i64,
-    event_type: &'static str,
-    event_version: &'static str,
-    payload: Value,
+    pub(crate) event_type: &'static str,
+    pub(crate) event_version: &'static str,
+    pub(crate) payload: Value,
+}
+
+/// An order placed now, which may be paid for a quarter of an hour.
+pub(crate) fn fresh_order(order: Uuid) -> Written {
+    let placed = OrderPlaced {
+        expires_at: Utc::now() + TimeDelta::minutes(15),
+        ..placed(order, 1)
+    };
+    written(aggregate_type::ORDER, order, 1, &OrderEvent::from(placed))
 }
 
 /// Events without end.

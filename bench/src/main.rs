@@ -3,106 +3,105 @@
 mod account;
 mod append;
 mod contender;
+mod history;
 mod http;
 mod limit;
 mod measure;
 mod ours;
 mod peers;
+mod projection;
 mod provider;
 mod report;
 mod server;
+mod visible;
 mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, ValueEnum};
 
 use crate::append::Effort;
 use crate::report::Report;
 use crate::server::Bench;
 
+/// Measures the log and its peers, several runs each, and keeps the results
 #[derive(Parser)]
-#[command(
-    version,
-    about = "Measures the log and its peers, several runs each, and keeps the results"
-)]
+#[command(version)]
 struct Cli {
-    #[command(subcommand)]
+    /// What to measure
+    #[arg(value_enum, default_value_t = What::All)]
     what: What,
-}
-
-#[derive(Subcommand)]
-enum What {
-    /// Appending commands: ours, the limit, pgbench, cqrs-es + postgres-es, message-db and Emmett
-    Append {
-        /// Leave out what others built
-        #[arg(long)]
-        no_peers: bool,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Purchases through HTTP, by 1 and by 64 kept connections
-    Http {
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-impl What {
-    fn common(&self) -> &Common {
-        match self {
-            Self::Append { common, .. } | Self::Http { common } => common,
-        }
-    }
-}
-
-#[derive(Args, Clone)]
-struct Common {
-    /// Seconds a run is measured
+    /// Seconds that a run is measured
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Runs of each figure
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
     rounds: u8,
+    /// Leave out what others built
+    #[arg(long)]
+    no_peers: bool,
     /// Only figures whose line has this in it; the results are not kept
     #[arg(long)]
     only: Option<String>,
+    /// Events in the log that projections are made from
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    events: u64,
+    /// Events in the log before anything is appended, for the figures at another size
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    log_size: u64,
     /// Where the results are kept
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
 }
 
-impl Common {
-    fn effort(&self) -> Effort {
-        Effort {
-            warm_up: Duration::from_millis(500),
-            length: Duration::from_secs(self.seconds),
-            rounds: self.rounds.into(),
-            only: self.only.clone(),
-        }
-    }
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Appending commands: ours, the limit, pgbench, cqrs-es + postgres-es, message-db and Emmett
+    Append,
+    /// Purchases through HTTP, by 1 and by 64 kept connections
+    Http,
+    /// From commit to the read model, at a steady rate
+    Visible,
+    /// A projector that catches up, and a rebuild
+    Projection,
+    /// All of these, one after the other
+    All,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { what } = Cli::parse();
-    let bench = Bench::start().await?;
-    let outcome = run(&bench, &what).await;
-    bench.stop().await;
-    let report = outcome?;
-    let common = what.common();
-    if common.only.is_none() {
-        let (path, markdown) = report.write(&common.results)?;
-        print(&format!("{markdown}\nkept as {}", path.display()));
+    let cli = Cli::parse();
+    let all = [What::Append, What::Http, What::Visible, What::Projection];
+    for what in all
+        .into_iter()
+        .filter(|what| [*what, What::All].contains(&cli.what))
+    {
+        // Fresh servers each, so that none pays for another's leftovers.
+        let bench = Bench::start().await?;
+        let outcome = run(&bench, what, &cli).await;
+        bench.stop().await;
+        let report = outcome?;
+        if cli.only.is_none() {
+            let (path, markdown) = report.write(&cli.results)?;
+            print(&format!("{markdown}\nkept as {}\n", path.display()));
+        }
     }
     Ok(())
 }
 
-async fn run(bench: &Bench, what: &What) -> anyhow::Result<Report> {
+async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
+    let effort = Effort {
+        warm_up: Duration::from_millis(500),
+        length: Duration::from_secs(cli.seconds),
+        rounds: cli.rounds.into(),
+        only: cli.only.clone(),
+    };
     match what {
-        What::Append { no_peers, common } => append::run(bench, common.effort(), !no_peers).await,
-        What::Http { common } => http::run(bench, &common.effort()).await,
+        What::Http => http::run(bench, &effort).await,
+        What::Visible => visible::run(bench, &effort).await,
+        What::Projection => projection::run(&bench.servers, cli.events, effort.rounds).await,
+        _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }
 

@@ -95,6 +95,18 @@ async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> a
     Ok(())
 }
 
+/// Adds so many events, as commands would have, a million at a time.
+pub(crate) async fn grow(url: &str, events: u64) -> anyhow::Result<()> {
+    const STEP: u64 = 1_000_000;
+    let mut left = events;
+    while left > 0 {
+        let step = left.min(STEP);
+        fill(url, usize::try_from(step.div_ceil(10))?).await?;
+        left -= step;
+    }
+    Ok(())
+}
+
 /// Adds so many accounts of ten events, as commands would have.
 pub(crate) async fn fill(url: &str, count: usize) -> anyhow::Result<Arc<Vec<Uuid>>> {
     let accounts: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();

@@ -7,7 +7,7 @@ use event_bus::StreamConfig;
 use event_store::Log;
 use projector::config::{Instead, RebuildOptions};
 use projector::{Follower, Parts};
-use serde_json::{Value, json};
+use serde_json::Value;
 use service::health::Health;
 use service::postgres::PoolOptions;
 use service::secret::Secret;
@@ -16,69 +16,54 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::history;
+use crate::measure::{Figure, Run};
+use crate::report::{Report, Target};
 
 /// How long the projector may take in all.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// How much, and how often.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Events in the log.
-    pub events: u64,
-    /// Times that each is measured.
-    pub runs: usize,
-}
-
-/// What was measured.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// Events in the log.
-    pub events: u64,
-    /// Events a second of a projector that starts with no rows and follows the log to its end, in each run.
-    pub live: Vec<f64>,
-    /// Events a second of a rebuild from the first to the last moment of the command, in each run.
-    pub rebuild: Vec<f64>,
-    /// What the rebuild said of itself, in each run.
-    pub rebuild_said: Vec<Value>,
-}
-
-impl Measured {
-    /// Everything, with median and spread.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "events": self.events,
-            "live_events_per_second": spread(&self.live),
-            "rebuild_events_per_second": spread(&self.rebuild),
-            "rebuild_seconds": self.rebuild_said.iter().map(|said| said["seconds"].clone()).collect::<Vec<_>>(),
-        })
-    }
-}
-
 /// Writes a log to a fresh database of `servers` and measures both on it.
-pub async fn run(servers: &Servers, options: Options) -> anyhow::Result<Measured> {
-    let Options { events, runs } = options;
+pub(crate) async fn run(servers: &Servers, events: u64, rounds: usize) -> anyhow::Result<Report> {
     let databases = Databases::fresh(servers.postgres().url()).await?;
     event_store::migrate(&databases.events_owner).await?;
     history::write(&databases.events_owner, events).await?;
-    let mut measured = Measured {
-        events,
-        live: Vec::new(),
-        rebuild: Vec::new(),
-        rebuild_said: Vec::new(),
-    };
-    for _ in 0..runs {
+    let (mut live, mut rebuilt, mut said) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
         // A read database of its own for each run: the first has no rows, the second's are the first's.
         let read = Databases::fresh(servers.postgres().url()).await?;
         read_model::migrate(&read.read_owner).await?;
-        let seconds = follow(servers, &databases.events_reader, &read.read_owner, events).await?;
-        measured.live.push(per_second(events, seconds));
-        let (seconds, said) = rebuild(&databases.events_reader, &read.read_owner).await?;
-        measured.rebuild.push(per_second(events, seconds));
-        measured.rebuild_said.push(said);
+        live.push(follow(servers, &databases.events_reader, &read.read_owner, events).await?);
+        let (seconds, stages) = rebuild(&databases.events_reader, &read.read_owner).await?;
+        rebuilt.push(seconds);
+        said.push(stages["seconds"].to_string());
         read.drop().await?;
     }
     databases.drop().await?;
-    Ok(measured)
+    let figure = |what: &str, seconds: Vec<f64>| Figure {
+        contender: "bilsportlisens".into(),
+        what: format!("{what}, {events} events"),
+        runs: seconds
+            .into_iter()
+            .map(|seconds| run_of(events, seconds))
+            .collect(),
+    };
+    let figures = vec![
+        figure("a projector that catches up", live),
+        figure("rebuild, from start to swap", rebuilt),
+    ];
+    let rate = |index: usize| figures.get(index).map(|figure| figure.rate().median);
+    let targets = vec![
+        Target::at_least("live projection, events a second", 30_000.0, rate(0)),
+        Target::at_least("rebuild, events a second", 80_000.0, rate(1)),
+    ];
+    let mut report = Report::new(
+        "projection",
+        "Projecting into the full read model",
+        figures,
+        targets,
+    );
+    report.remark(format!("Seconds of each rebuild by stage: {}", said.join("; ")));
+    Ok(report)
 }
 
 /// Seconds until a projector has caught up, through everything that a running one goes through.
@@ -141,18 +126,10 @@ async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn per_second(events: u64, seconds: f64) -> f64 {
-    events as f64 / seconds
-}
-
-fn spread(runs: &[f64]) -> Value {
-    let mut sorted = runs.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |index: usize| sorted.get(index).map(|value| value.round());
-    json!({
-        "median": at(sorted.len() / 2),
-        "least": at(0),
-        "most": at(sorted.len().saturating_sub(1)),
-        "runs": sorted.len(),
-    })
+fn run_of(events: u64, seconds: f64) -> Run {
+    Run {
+        per_second: events as f64 / seconds,
+        p50_ms: None,
+        p99_ms: None,
+    }
 }

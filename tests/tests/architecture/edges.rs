@@ -42,13 +42,29 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("service", &[]),
     ("stack", &[]),
     ("system-tests", &["stack"]),
+    (
+        "bench",
+        &[
+            "envelope",
+            "event-bus",
+            "event-store",
+            "events",
+            "projector",
+            "read-model",
+            "service",
+            "stack",
+        ],
+    ),
 ];
 
-/// Programs: nobody builds on them, and only the tests of the whole system may look inside.
+/// Measures and tests of the whole system, which may look inside the programs.
+const OF_THE_WHOLE: &[&str] = &["bench", "system-tests"];
+
+/// Programs: nobody builds on them, and only what is of the whole system may look inside.
 const PROGRAMS: &[&str] = &["command-api", "projector", "query-api"];
 
 /// Test equipment: no program may need it to run.
-const EQUIPMENT: &[&str] = &["stack", "system-tests"];
+const EQUIPMENT: &[&str] = &["bench", "stack", "system-tests"];
 
 #[test]
 fn crates_use_only_what_the_architecture_allows() {
@@ -76,7 +92,7 @@ fn nothing_builds_on_programs_or_test_equipment() {
     let names: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     for package in packages
         .iter()
-        .filter(|package| package.name.as_str() != "system-tests")
+        .filter(|package| !OF_THE_WHOLE.contains(&package.name.as_str()))
     {
         let built_on = uses(package, &names, &[DependencyKind::Normal, DependencyKind::Build]);
         let tested_with = uses(package, &names, &[DependencyKind::Development]);

@@ -1,0 +1,168 @@
+//! How long after its commit an event is in the read model, at a steady rate: through relay, NATS and projector, all
+//! separate programs as in an installation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, NewEvent};
+use futures_util::future::poll_fn;
+use serde_json::value::to_raw_value;
+use stack::{Options, Process, System};
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+use uuid::Uuid;
+
+use crate::append::Effort;
+use crate::history;
+use crate::measure::{Figure, Run, quantile};
+use crate::report::{Report, Target};
+use crate::server::{Bench, resident_mb};
+
+/// Orders placed a second, one event each.
+const RATE: u32 = 1000;
+/// How long the last of them may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Takes the figures.
+pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report> {
+    let system = System::on_servers(Arc::clone(&bench.servers), Options::default()).await?;
+    let memory = |process| system.pid(process).and_then(resident_mb);
+    let idle = [memory(Process::CommandApi), memory(Process::Projector)];
+    let runs = runs(bench, effort, &system).await;
+    let loaded = [memory(Process::CommandApi), memory(Process::Projector)];
+    system.stop().await;
+    let figure = Figure {
+        contender: "bilsportlisens".into(),
+        what: format!("commit → visible, {RATE} events a second"),
+        runs: runs?,
+    };
+    let [p50, p99] = [figure.p50(), figure.p99()].map(|spread| Some(spread?.median));
+    let targets = vec![
+        Target::at_most("commit → visible, p50 in ms", 3.0, p50),
+        Target::at_most("commit → visible, p99 in ms", 10.0, p99),
+        Target::at_most("command-api idle, resident MB", 30.0, idle[0]),
+        Target::at_most("projector idle, resident MB", 30.0, idle[1]),
+        Target::at_most("command-api loaded, resident MB", 100.0, loaded[0]),
+        Target::at_most("projector loaded, resident MB", 100.0, loaded[1]),
+    ];
+    Ok(Report::new(
+        "visible",
+        "From commit to the read model",
+        vec![figure],
+        targets,
+    ))
+}
+
+async fn runs(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Result<Vec<Run>> {
+    let url = &system.databases().events_owner;
+    let (appender, _writing) = Appender::start(url, AppenderOptions::default())?;
+    let mut projected = projected(&system.databases().read_owner).await?;
+    let mut runs = Vec::new();
+    // The first warms up and does not count.
+    for round in 0..=effort.rounds {
+        bench.checkpoint().await?;
+        let length = if round == 0 { effort.warm_up } else { effort.length };
+        let run = one(&appender, &mut projected, length).await?;
+        if round > 0 {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+async fn one(appender: &Appender, projected: &mut Projected, length: Duration) -> anyhow::Result<Run> {
+    let count = u32::try_from(length.as_millis())? * RATE / 1000;
+    let begun = Instant::now();
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / RATE);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+    let mut answers = Vec::new();
+    for _ in 0..count {
+        pace.tick().await;
+        let (appender, append) = (appender.clone(), order()?);
+        answers.push(tokio::spawn(async move {
+            let appended = appender.append(append).await?;
+            anyhow::Ok((appended.position.get(), Instant::now()))
+        }));
+    }
+    let took = begun.elapsed();
+    let mut committed = BTreeMap::new();
+    for answer in answers {
+        let (position, at) = answer.await??;
+        committed.insert(position, at);
+    }
+    let mut latencies = Vec::with_capacity(committed.len());
+    while let Some((last, _)) = committed.last_key_value() {
+        let last = *last;
+        let (reached, at) = tokio::time::timeout(PATIENCE, projected.heard.recv())
+            .await
+            .context("the projector did not keep up")?
+            .context("the connection to the read database was lost")?;
+        let rest = committed.split_off(&(reached + 1));
+        // It can be there before its sender hears that it is committed.
+        latencies.extend(
+            committed
+                .values()
+                .map(|committed| at.saturating_duration_since(*committed)),
+        );
+        committed = rest;
+        ensure!(
+            reached <= last || committed.is_empty(),
+            "more was projected than committed"
+        );
+    }
+    latencies.sort_unstable();
+    Ok(Run {
+        per_second: f64::from(count) / took.as_secs_f64(),
+        p50_ms: quantile(&latencies, 0.5),
+        p99_ms: quantile(&latencies, 0.99),
+    })
+}
+
+fn order() -> anyhow::Result<Append> {
+    let id = Uuid::now_v7();
+    let event = history::fresh_order(id);
+    Ok(Append {
+        key: IdempotencyKey::unique(),
+        response: "{}".into(),
+        events: vec![NewEvent {
+            aggregate_type: event.aggregate_type,
+            aggregate_id: id,
+            sequence: 1,
+            event_type: event.event_type,
+            event_version: event.event_version,
+            payload: to_raw_value(&event.payload)?,
+        }],
+        metadata: envelope::Metadata::default(),
+    })
+}
+
+/// The positions that the projector says it has reached, and when it was heard.
+struct Projected {
+    heard: mpsc::UnboundedReceiver<(u64, Instant)>,
+    /// The connection ends with it.
+    _client: Client,
+}
+
+async fn projected(read_url: &str) -> anyhow::Result<Projected> {
+    let (client, mut connection) = tokio_postgres::connect(read_url, NoTls).await?;
+    let (told, heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(notification) = message
+                && let Ok(position) = notification.payload().parse()
+                && told.send((position, Instant::now())).is_err()
+            {
+                return;
+            }
+        }
+    });
+    client
+        .batch_execute(&format!("listen {}", read_model::checkpoint::CHANNEL))
+        .await?;
+    Ok(Projected {
+        heard,
+        _client: client,
+    })
+}
