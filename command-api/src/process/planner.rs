@@ -14,6 +14,9 @@ use super::{CAPTURE, FULFILL, REFUND, SETTLE, Shop};
 
 /// How many events are planned for at a time.
 const BATCH: usize = 500;
+/// The least time from one plan to the next: under load, plans hold more rather than being more, because each is a commit
+/// that competes with those of the customers. What comes alone waits for nobody.
+const PACE: Duration = Duration::from_millis(5);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
 /// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
@@ -59,6 +62,7 @@ async fn plan_from_checkpoint(
     let mut feed = Feed::new(bus.clone(), stream, done, epoch, log.clone(), hint, options);
     loop {
         let events = feed.next_batch(BATCH, term).await?;
+        let next = tokio::time::Instant::now() + PACE;
         let last = feed.last();
         let tasks: Vec<NewTask> = events.iter().flat_map(tasks).collect();
         let planned = !tasks.is_empty();
@@ -68,6 +72,9 @@ async fn plan_from_checkpoint(
         done = last;
         if planned {
             shop.planned.notify_waiters();
+        }
+        if events.len() < BATCH {
+            term.run_until_cancelled(tokio::time::sleep_until(next)).await;
         }
     }
 }
