@@ -30,6 +30,10 @@ test: build ## Run all tests on real servers, started for this run
 		then $(CARGO) nextest run --workspace --locked; \
 		else $(CARGO) test --workspace --locked --lib --bins --tests; fi'
 
+.PHONY: campaign
+campaign: build ## Buy while everything is killed, cut off, wiped and filled: make campaign SEED=7 MINUTES=20 (both may be left out)
+	@$(BIN)/campaign
+
 .PHONY: lint
 lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies
 	$(CARGO) fmt --all --check

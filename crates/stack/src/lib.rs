@@ -8,10 +8,12 @@
 pub use binaries::prometheus;
 pub use checkout::Checkout;
 pub use databases::Databases;
+pub use disk::{DiskSizes, SmallDisk};
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
+pub use proxy::{Direction, Network, Proxy};
 pub use servers::{Server, Servers, ServersConfig, shared};
 pub use system::{Options, System, Tokens};
 
@@ -35,6 +37,8 @@ mod system;
 // Servers, and databases in them.
 mod binaries;
 mod databases;
+mod disk;
+mod proxy;
 mod servers;
 
 // A process, and what it needs.

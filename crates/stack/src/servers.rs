@@ -14,7 +14,9 @@ use tokio::sync::OnceCell;
 use crate::binaries::Found;
 use crate::checkout::create_dir;
 use crate::daemon::Daemon;
+use crate::disk::{DiskSizes, SmallDisk};
 use crate::ports::Port;
+use crate::process::Process;
 use crate::readiness::Question;
 use crate::scratch::Scratch;
 
@@ -43,8 +45,17 @@ pub struct Servers {
     postgres: Server,
     nats: Server,
     redis: Server,
+    /// After the servers, which are gone then.
+    disks: Option<SmallDisks>,
     /// Last, so that it is removed after the servers are gone.
     _scratch: Option<Scratch>,
+}
+
+/// What the servers' data is on. NATS's is mounted within the other, so it goes first.
+#[derive(Debug)]
+struct SmallDisks {
+    nats: SmallDisk,
+    postgres: SmallDisk,
 }
 
 /// One server: its URL, and its process if it is ours.
@@ -74,15 +85,23 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None).await
+        Self::in_scratch(|_| None, None).await
+    }
+
+    /// Like [`Servers::temporary`], with PostgreSQL and NATS each on a disk that can be filled.
+    pub async fn temporary_on_small_disks(sizes: DiskSizes) -> anyhow::Result<Self> {
+        Self::in_scratch(|_| None, Some(sizes)).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(given).await
+        Self::in_scratch(given, None).await
     }
 
-    async fn in_scratch(given: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    async fn in_scratch(
+        given: impl Fn(&str) -> Option<String>,
+        sizes: Option<DiskSizes>,
+    ) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
             data: scratch.path().join("data"),
@@ -91,7 +110,11 @@ impl Servers {
             pids: None,
             durable: false,
         };
+        let disks = sizes
+            .map(|sizes| SmallDisks::mount(&config.data, sizes))
+            .transpose()?;
         let servers = Self {
+            disks,
             _scratch: Some(scratch),
             ..Self::prepare(&config, given).await?
         };
@@ -125,6 +148,7 @@ impl Servers {
             postgres,
             nats,
             redis,
+            disks: None,
             _scratch: None,
         })
     }
@@ -155,6 +179,16 @@ impl Servers {
         [&self.postgres, &self.nats, &self.redis]
     }
 
+    /// The small disk that a server's data is on, if it is on one.
+    pub fn disk(&self, server: Process) -> Option<&SmallDisk> {
+        let disks = self.disks.as_ref()?;
+        match server {
+            Process::Postgres => Some(&disks.postgres),
+            Process::Nats => Some(&disks.nats),
+            _ => None,
+        }
+    }
+
     /// Stops the private ones in good order and returns when nothing of them is left.
     pub async fn stop(&self) {
         let stop = |server: &'_ Server| server.private.as_ref().map(|private| Arc::clone(&private.daemon));
@@ -162,6 +196,14 @@ impl Servers {
             daemon.stop().await;
         }))
         .await;
+    }
+}
+
+impl SmallDisks {
+    fn mount(data: &Path, sizes: DiskSizes) -> anyhow::Result<Self> {
+        let postgres = SmallDisk::mount(data, sizes.postgres_mb)?;
+        let nats = SmallDisk::mount(&data.join("nats"), sizes.nats_mb)?;
+        Ok(Self { nats, postgres })
     }
 }
 

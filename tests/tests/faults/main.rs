@@ -8,7 +8,4 @@ mod nats;
 
 mod till;
 
-mod books;
-mod privacy;
-
 mod sabotage;
