@@ -141,7 +141,11 @@ impl Ledger {
 
 async fn buy(shop: &Shop, key: String, number: usize) -> Visit {
     let began = Instant::now();
-    let patience = if number % ONE_IN == 0 { IMPATIENT } else { USUAL };
+    let patience = if number.is_multiple_of(ONE_IN) {
+        IMPATIENT
+    } else {
+        USUAL
+    };
     let placed = place(shop, &key, number, patience).await;
     let mut visit = Visit {
         key,
