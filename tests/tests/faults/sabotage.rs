@@ -60,7 +60,7 @@ async fn books_that_were_tampered_with_are_found_out() {
 
 /// A row dropped, a row doubled, a row changed.
 async fn rows_were_changed(shop: &Shop, sales: &Sales) {
-    let read = shop.system.databases().read_owner;
+    let read = &shop.system.databases().read_owner;
     let keep = "create table kept_orders as table orders; create table kept_licenses as table licenses";
     connect(read).await.batch_execute(keep).await.unwrap();
     let repair = "truncate orders, licenses; insert into orders table kept_orders; insert into licenses table kept_licenses";
