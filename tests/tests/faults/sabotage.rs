@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use stack::{Options, Process};
-use system_tests::Shop;
 use system_tests::books::{audit, close, connect};
 use system_tests::purchase::Sales;
+use system_tests::{Shop, eventually};
 use uuid::Uuid;
 
 use crate::till::Till;
@@ -49,7 +49,12 @@ async fn collect_again(shop: &Shop, order_id: Uuid) {
 
 #[tokio::test]
 async fn books_that_were_tampered_with_are_found_out() {
-    let shop = Shop::open(Options::default()).await;
+    let seal_soon = (Process::CommandApi, "SEAL_INTERVAL_S".into(), "1".into());
+    let shop = Shop::open(Options {
+        env: vec![seal_soon],
+        ..Options::default()
+    })
+    .await;
     let mut sales = Till::new(&shop).sell(0..4).await;
     close(&shop, &sales).await;
     rows_were_changed(&shop, &sales).await;
@@ -137,9 +142,16 @@ async fn customers_remember_it_otherwise(shop: &Shop, sales: &mut Sales) {
 /// One key with two orders, one payment collected twice, events that are gone.
 async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
     let events = &shop.system.databases().events_owner;
+    let client = connect(events).await;
+    let sealed = "select (select max(last_position) from log_seals) = (select position from log_head)";
+    eventually("everything is sealed", async || {
+        let sealed: Option<bool> = client.query_one(sealed, &[]).await.unwrap().get(0);
+        sealed.filter(|sealed| *sealed)
+    })
+    .await;
     let keep =
         "create table kept_events as table events; alter table events disable trigger events_are_final";
-    connect(events).await.batch_execute(keep).await.unwrap();
+    client.batch_execute(keep).await.unwrap();
     let double = "update events set metadata = metadata || jsonb_build_object('request_id',
                       (select metadata ->> 'request_id' from events where event_type = 'OrderPlaced' order by position limit 1))
                   where position = (select max(position) from events where event_type = 'OrderPlaced')";
@@ -153,7 +165,7 @@ async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
     // Last, since nothing puts an event back.
     shop.system.stop_one(Process::CommandApi).await.unwrap();
     let forget = "delete from events where event_type = 'LicenseIssued'";
-    connect(events).await.batch_execute(forget).await.unwrap();
+    client.batch_execute(forget).await.unwrap();
     shop.system.start_one(Process::CommandApi).await.unwrap();
     let said = complaints(shop, sales).await.join("\n");
     assert_says(
