@@ -232,10 +232,11 @@ impl Daemon {
             return Vec::new();
         };
         let program = self.launch.program.file_name().and_then(|name| name.to_str());
-        // By program too: a person's shell may stand in that directory.
+        // By program too: a person's shell may stand in that directory. One that is just ending has no program any more,
+        // and may still hold the shared memory that keeps the next one from starting.
         procfs::working_in(&family.dir)
             .into_iter()
-            .filter(|pid| procfs::program(*pid).as_deref() == program)
+            .filter(|pid| procfs::program(*pid).is_none_or(|other| Some(other.as_str()) == program))
             .collect()
     }
 
