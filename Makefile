@@ -39,6 +39,9 @@ simulate: ## Run the delivery logic through seeded faults: make simulate SEEDS=1
 bench: ## Measure beside other event stores, on release builds: make bench BENCH='append --rounds 3'
 	$(CARGO) build --release --locked -p bench -p command-api -p projector -p query-api -p payments
 	$(or $(CARGO_TARGET_DIR),target)/release/bench $(BENCH)
+.PHONY: campaign
+campaign: build ## Buy while everything is killed, cut off, wiped and filled: make campaign SEED=7 MINUTES=20 (both may be left out)
+	@$(BIN)/campaign
 
 .PHONY: lint
 lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies

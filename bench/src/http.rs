@@ -35,6 +35,7 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report
             "VIPPS_BASE_URL".into(),
             provider::start().await?,
         )],
+        ..Options::default()
     };
     let system = System::on_servers(Arc::clone(&bench.servers), options).await?;
     let figures = figures(bench, effort, &system).await;

@@ -3,6 +3,7 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::unwrap_used,
     reason = "a test that fails says so by panicking"
 )]
 
@@ -15,6 +16,13 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use stack::{Options, System, Tokens};
 use uuid::Uuid;
+
+pub mod purchase;
+
+pub mod books;
+pub mod privacy;
+
+pub mod campaign;
 
 /// How long anything may take to come about.
 pub const PATIENCE: Duration = Duration::from_secs(30);

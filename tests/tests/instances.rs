@@ -2,44 +2,46 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
-use stack::{Options, Port, Process};
+use stack::{Options, Process};
 use system_tests::{Shop, eventually, eventually_within};
-use tokio::process::{Child, Command};
 
-/// A second command-api, set up like the first one but for its addresses.
-struct Second {
-    child: Child,
+/// One of the two.
+struct Instance {
+    process: Process,
     url: String,
     ops_url: String,
-    _ports: [Port; 2],
 }
 
-impl Second {
-    fn beside(shop: &Shop) -> Self {
-        let first = shop.system.pid(Process::CommandApi).unwrap();
-        let environment = std::fs::read_to_string(format!("/proc/{first}/environ")).unwrap();
-        let ports = [Port::any().unwrap(), Port::any().unwrap()];
-        let child = Command::new(std::fs::read_link(format!("/proc/{first}/exe")).unwrap())
-            .arg("serve")
-            .envs(environment.split('\0').filter_map(|pair| pair.split_once('=')))
-            .env("LISTEN", ports[0].address())
-            .env("OPS_LISTEN", ports[1].address())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Self {
-            child,
-            url: ports[0].http_url(),
-            ops_url: ports[1].http_url(),
-            _ports: ports,
-        }
+/// Both, the one that leads first.
+async fn by_leadership(shop: &Shop) -> [Instance; 2] {
+    let system = &shop.system;
+    let [first, second] = [
+        Instance {
+            process: Process::CommandApi,
+            url: system.command_api_url(),
+            ops_url: system.command_ops_url(),
+        },
+        Instance {
+            process: Process::CommandApi2,
+            url: system.second_command_api_url().unwrap(),
+            ops_url: system.second_command_ops_url(),
+        },
+    ];
+    let first_leads = eventually("one leads, the other stands by", async || {
+        let (one, other) = (
+            leads(shop, &first.ops_url).await?,
+            leads(shop, &second.ops_url).await?,
+        );
+        (one != other).then_some(one)
+    })
+    .await;
+    if first_leads {
+        [first, second]
+    } else {
+        [second, first]
     }
 }
 
@@ -61,24 +63,21 @@ async fn leads(shop: &Shop, ops_url: &str) -> Option<bool> {
 
 #[tokio::test]
 async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
-    let shop = Shop::open(Options::default()).await;
-    let first = shop.system.command_ops_url();
-    eventually("the first leads", async || {
-        leads(&shop, &first).await.filter(|leads| *leads)
-    })
-    .await;
-    let second = Second::beside(&shop);
-    let standing_by = async || leads(&shop, &second.ops_url).await.filter(|leads| !leads);
-    eventually("the second stands by", standing_by).await;
+    let options = Options {
+        second_command_api: true,
+        ..Options::default()
+    };
+    let shop = Shop::open(options).await;
+    let [leader, standby] = by_leadership(&shop).await;
 
-    shop.system.pause(Process::CommandApi).unwrap();
-    eventually("the second leads", async || {
-        leads(&shop, &second.ops_url).await.filter(|leads| *leads)
+    shop.system.pause(leader.process).unwrap();
+    eventually("the other leads", async || {
+        leads(&shop, &standby.ops_url).await.filter(|leads| *leads)
     })
     .await;
     let order = shop
         .http()
-        .post(format!("{}/api/v1/orders", second.url))
+        .post(format!("{}/api/v1/orders", standby.url))
         .bearer_auth(&shop.tokens.customer)
         .header("Idempotency-Key", "k")
         .json(&shop.order());
@@ -101,15 +100,15 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
                 .last_sequence,
         )
     };
-    eventually("the second publishes", async || {
+    eventually("the other publishes", async || {
         stream_last().await.filter(|last| *last >= position)
     })
     .await;
 
     // The old leader wakes up in the middle of its term: it learns that it is over, and what it sends is refused.
-    shop.system.resume(Process::CommandApi).unwrap();
-    eventually("the first stands by", async || {
-        leads(&shop, &first).await.filter(|leads| !leads)
+    shop.system.resume(leader.process).unwrap();
+    eventually("the old leader stands by", async || {
+        leads(&shop, &leader.ops_url).await.filter(|leads| !leads)
     })
     .await;
     let redirect_url = placed["payment"]["redirect_url"].as_str().unwrap();
@@ -141,51 +140,37 @@ async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {
     let rounds = std::env::var("ROUNDS")
         .ok()
         .map_or(1, |text| text.parse().unwrap());
-    let shop = Shop::open(Options::default()).await;
-    let (first, second) = (shop.system.command_ops_url(), Second::beside(&shop));
-    let signal = |signal| {
-        kill(
-            Pid::from_raw(i32::try_from(second.child.id().unwrap()).unwrap()),
-            signal,
-        )
-        .unwrap();
+    let options = Options {
+        second_command_api: true,
+        ..Options::default()
     };
-    // A paused instance loses the lease to the other one.
-    let first_leads = async || {
-        signal(Signal::SIGSTOP);
-        eventually("the first leads", async || leading(&shop, &first, true).await).await;
-        signal(Signal::SIGCONT);
-        eventually("the second stands by", async || {
-            leading(&shop, &second.ops_url, false).await
-        })
-        .await;
-    };
+    let shop = Shop::open(options).await;
     let (mut killed, mut paused) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        first_leads().await;
+        let [leader, standby] = by_leadership(&shop).await;
         let begun = Instant::now();
-        shop.system.kill(Process::CommandApi).await.unwrap();
+        shop.system.kill(leader.process).await.unwrap();
         eventually_within(DEADLINE, "somebody leads", async || {
-            match leading(&shop, &second.ops_url, true).await {
+            match leading(&shop, &standby.ops_url, true).await {
                 Some(leads) => Some(leads),
-                None => leading(&shop, &first, true).await,
+                None => leading(&shop, &leader.ops_url, true).await,
             }
         })
         .await;
         killed.push(begun.elapsed());
 
-        shop.system.wait_ready(Process::CommandApi).await.unwrap();
-        first_leads().await;
+        shop.system.wait_ready(leader.process).await.unwrap();
+        let [leader, standby] = by_leadership(&shop).await;
         let begun = Instant::now();
-        shop.system.pause(Process::CommandApi).unwrap();
-        eventually_within(DEADLINE, "the second leads", async || {
-            leading(&shop, &second.ops_url, true).await
+        shop.system.pause(leader.process).unwrap();
+        eventually_within(DEADLINE, "the other leads", async || {
+            leading(&shop, &standby.ops_url, true).await
         })
         .await;
         paused.push(begun.elapsed());
-        shop.system.resume(Process::CommandApi).unwrap();
-        eventually("the first stands by", async || {
-            leading(&shop, &first, false).await
+        shop.system.resume(leader.process).unwrap();
+        eventually("the old leader stands by", async || {
+            leading(&shop, &leader.ops_url, false).await
         })
         .await;
     }

@@ -11,6 +11,7 @@ use system_tests::{Shop, eventually};
 fn orders_that_live_for(seconds: u32) -> Options {
     Options {
         env: vec![(Process::CommandApi, "ORDER_TTL_S".into(), seconds.to_string())],
+        ..Options::default()
     }
 }
 

@@ -19,6 +19,8 @@ use crate::progress::Progress;
 
 /// How long a program may take to stop in good order. Ours promise to be gone in under 10 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a program may take to stand still. A signal arrives as soon as the kernel is done with what it does for it.
+const STILL_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the children of a killed program may take to notice.
 const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -59,6 +61,10 @@ impl Daemon {
         self.launch.name
     }
 
+    pub(crate) fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
     /// The pid, if it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.current().filter(Child::is_running).map(|child| child.pid())
@@ -94,6 +100,13 @@ impl Daemon {
         }
     }
 
+    /// SIGKILL, and nobody restarts it until [`Daemon::start`].
+    pub(crate) async fn crash(&self) -> anyhow::Result<()> {
+        let _transition = self.transition.lock().await;
+        self.wanted.send_replace(false);
+        self.kill().await
+    }
+
     /// SIGKILL; returns when it and its children are gone. A supervisor restarts it.
     pub(crate) async fn kill(&self) -> anyhow::Result<()> {
         let child = self.running()?;
@@ -112,7 +125,13 @@ impl Daemon {
 
     /// SIGSTOP for it and its children: it keeps its connections and answers nothing.
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
-        self.running()?.signal(Signal::SIGSTOP);
+        let child = self.running()?;
+        child.signal(Signal::SIGSTOP);
+        // Until the signal has arrived it may have another child, which nobody would stop.
+        let begun = Instant::now();
+        while !procfs::is_stopped(child.pid()) && begun.elapsed() < STILL_DEADLINE {
+            std::thread::sleep(Duration::from_micros(200));
+        }
         for pid in self.family() {
             signal_pid(pid, Signal::SIGSTOP);
         }
@@ -219,10 +238,11 @@ impl Daemon {
             return Vec::new();
         };
         let program = self.launch.program.file_name().and_then(|name| name.to_str());
-        // By program too: a person's shell may stand in that directory.
+        // By program too: a person's shell may stand in that directory. One that is just ending has no program any more,
+        // and may still hold the shared memory that keeps the next one from starting.
         procfs::working_in(&family.dir)
             .into_iter()
-            .filter(|pid| procfs::program(*pid).as_deref() == program)
+            .filter(|pid| procfs::program(*pid).is_none_or(|other| Some(other.as_str()) == program))
             .collect()
     }
 
@@ -314,6 +334,17 @@ mod tests {
         daemon.kill().await.unwrap();
         until(|| daemon.pid().is_some_and(|pid| pid != again)).await;
         assert_eq!(daemon.restarts(), 2, "supervision went on after the stop");
+
+        daemon.crash().await.unwrap();
+        assert_eq!(daemon.pid(), None);
+        daemon.start().await.unwrap();
+        daemon.kill().await.unwrap();
+        until(|| daemon.pid().is_some()).await;
+        assert_eq!(
+            daemon.restarts(),
+            3,
+            "a crash is no death that is mended, the next one is"
+        );
 
         shutdown.cancel();
         supervisor.await.unwrap();

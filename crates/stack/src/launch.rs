@@ -71,6 +71,24 @@ impl Launch {
             .with_context(|| format!("cannot start {} ({})", self.name, self.program.display()))
     }
 
+    /// The same program with the same settings, doing something else meanwhile.
+    pub(crate) fn beside(&self, args: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.program);
+        command
+            .args(args)
+            .env_clear()
+            .envs(
+                PASSED_ON
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
     /// The program itself, or wrapped in `setpriv`, which then executes it under the same pid.
     fn command(&self) -> Command {
         let Some(setpriv) = SETPRIV.as_deref() else {

@@ -9,11 +9,13 @@ pub use binaries::prometheus;
 pub use checkout::Checkout;
 pub use cluster::Postgres;
 pub use databases::Databases;
+pub use disk::{DiskSizes, SmallDisk};
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use nats_logins::NatsLogins;
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
+pub use proxy::{Direction, Network, Proxy};
 pub use servers::{Server, Servers, ServersConfig, shared};
 pub use system::{Options, System, Tokens};
 
@@ -38,7 +40,9 @@ mod system;
 mod binaries;
 mod cluster;
 mod databases;
+mod disk;
 mod nats_logins;
+mod proxy;
 mod servers;
 
 // A process, and what it needs.

@@ -15,6 +15,8 @@ pub enum Process {
     PaymentEmulator,
     /// The write side.
     CommandApi,
+    /// A second instance of it, where one is asked for.
+    CommandApi2,
     /// From the log to the read model.
     Projector,
     /// The read side.
@@ -22,7 +24,7 @@ pub enum Process {
 }
 
 impl Process {
-    /// Everything, in the order in which it starts.
+    /// Everything that each system has, in the order in which it starts.
     pub const ALL: [Self; 7] = [
         Self::Postgres,
         Self::Nats,
@@ -33,7 +35,7 @@ impl Process {
         Self::QueryApi,
     ];
 
-    /// The programs of this project.
+    /// The programs of this project, each once.
     pub(crate) const APPLICATIONS: [Self; 4] = [
         Self::PaymentEmulator,
         Self::CommandApi,
@@ -49,6 +51,7 @@ impl Process {
             Self::Redis => "redis",
             Self::PaymentEmulator => "payment-emulator",
             Self::CommandApi => "command-api",
+            Self::CommandApi2 => "command-api-2",
             Self::Projector => "projector",
             Self::QueryApi => "query-api",
         }
@@ -59,6 +62,7 @@ impl Process {
         match self {
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
+            Self::CommandApi2 => "command-api",
             other => other.name(),
         }
     }

@@ -20,6 +20,14 @@ pub(crate) fn works_in(pid: u32, dir: &Path) -> bool {
     std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
 }
 
+/// Whether the process was told to stop and stands still.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in parentheses may itself hold spaces and parentheses.
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
 /// File name of the program the process runs, also after the file was replaced by a new build.
 pub(crate) fn program(pid: u32) -> Option<String> {
     let path: PathBuf = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;

@@ -15,8 +15,10 @@ use tokio::sync::OnceCell;
 use crate::binaries::Found;
 use crate::checkout::create_dir;
 use crate::daemon::Daemon;
+use crate::disk::{DiskSizes, SmallDisk};
 use crate::nats_logins::NatsLogins;
 use crate::ports::Port;
+use crate::process::Process;
 use crate::readiness::Question;
 use crate::scratch::Scratch;
 
@@ -50,8 +52,17 @@ pub struct Servers {
     /// Who may log in there; unknown if it was given by URL.
     nats_logins: Option<NatsLogins>,
     redis: Server,
+    /// After the servers, which are gone then.
+    disks: Option<SmallDisks>,
     /// Last, so that it is removed after the servers are gone.
     _scratch: Option<Scratch>,
+}
+
+/// What the servers' data is on. NATS's is mounted within the other, so it goes first.
+#[derive(Debug)]
+struct SmallDisks {
+    nats: SmallDisk,
+    postgres: SmallDisk,
 }
 
 /// One server: its URL, and its process if it is ours.
@@ -81,16 +92,25 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false).await
+        Self::in_scratch(|_| None, false, None).await
+    }
+
+    /// Like [`Servers::temporary`], with PostgreSQL and NATS each on a disk that can be filled.
+    pub async fn temporary_on_small_disks(sizes: DiskSizes) -> anyhow::Result<Self> {
+        Self::in_scratch(|_| None, false, Some(sizes)).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names, and NATS's users may work with
     /// streams of any name.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(given, true).await
+        Self::in_scratch(given, true, None).await
     }
 
-    async fn in_scratch(given: impl Fn(&str) -> Option<String>, any_stream: bool) -> anyhow::Result<Self> {
+    async fn in_scratch(
+        given: impl Fn(&str) -> Option<String>,
+        any_stream: bool,
+        sizes: Option<DiskSizes>,
+    ) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
             data: scratch.path().join("data"),
@@ -100,7 +120,11 @@ impl Servers {
             durable: false,
             any_stream,
         };
+        let disks = sizes
+            .map(|sizes| SmallDisks::mount(&config.data, sizes))
+            .transpose()?;
         let servers = Self {
+            disks,
             _scratch: Some(scratch),
             ..Self::prepare(&config, given).await?
         };
@@ -138,6 +162,7 @@ impl Servers {
             nats,
             nats_logins,
             redis,
+            disks: None,
             _scratch: None,
         })
     }
@@ -173,6 +198,16 @@ impl Servers {
         [&self.postgres, &self.nats, &self.redis]
     }
 
+    /// The small disk that a server's data is on, if it is on one.
+    pub fn disk(&self, server: Process) -> Option<&SmallDisk> {
+        let disks = self.disks.as_ref()?;
+        match server {
+            Process::Postgres => Some(&disks.postgres),
+            Process::Nats => Some(&disks.nats),
+            _ => None,
+        }
+    }
+
     /// Stops the private ones in good order and returns when nothing of them is left.
     pub async fn stop(&self) {
         let stop = |server: &'_ Server| server.private.as_ref().map(|private| Arc::clone(&private.daemon));
@@ -180,6 +215,14 @@ impl Servers {
             daemon.stop().await;
         }))
         .await;
+    }
+}
+
+impl SmallDisks {
+    fn mount(data: &Path, sizes: DiskSizes) -> anyhow::Result<Self> {
+        let postgres = SmallDisk::mount(data, sizes.postgres_mb)?;
+        let nats = SmallDisk::mount(&data.join("nats"), sizes.nats_mb)?;
+        Ok(Self { nats, postgres })
     }
 }
 

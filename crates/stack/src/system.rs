@@ -3,6 +3,7 @@
 
 mod applications;
 mod control;
+mod links;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::checkout::{Checkout, create_dir};
 use crate::daemon::Daemon;
 use crate::databases::Databases;
+use crate::disk::DiskSizes;
 use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
@@ -24,6 +26,7 @@ use crate::secrets::{Secrets, seal_key};
 use crate::servers::{Server, Servers, shared};
 
 use applications::{Ports, Settings, seal_file, seal_key_file};
+use links::Links;
 
 const TOKEN_HOURS: i64 = 48;
 
@@ -32,6 +35,13 @@ const TOKEN_HOURS: i64 = 48;
 pub struct Options {
     /// Environment variables for single programs, such as a short `ORDER_TTL_S`. They win over the usual ones.
     pub env: Vec<(Process, String, String)>,
+    /// Whether a second command-api runs beside the first.
+    pub second_command_api: bool,
+    /// Whether each program reaches PostgreSQL and NATS through proxies of its own, to be cut off by
+    /// [`System::network`].
+    pub proxied: bool,
+    /// Disks for PostgreSQL and NATS that can be filled, on private servers.
+    pub small_disks: Option<DiskSizes>,
 }
 
 /// A running system.
@@ -43,6 +53,7 @@ pub struct System {
     drop_databases: bool,
     issuer: Issuer,
     ports: Ports,
+    links: Option<Links>,
     stream: String,
     seal_file: PathBuf,
     seal_public_key: String,
@@ -78,7 +89,11 @@ impl System {
 
     /// On servers of its own, which can be killed, frozen and wiped.
     pub async fn on_private_servers(options: Options) -> anyhow::Result<Self> {
-        Self::for_test(Arc::new(Servers::temporary().await?), true, options).await
+        let servers = match options.small_disks {
+            Some(sizes) => Servers::temporary_on_small_disks(sizes).await?,
+            None => Servers::temporary().await?,
+        };
+        Self::for_test(Arc::new(servers), true, options).await
     }
 
     /// On servers that the caller started and stops, with databases and a stream of its own.
@@ -159,6 +174,15 @@ impl System {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
             Some(suffix) => (format!("LICENSING_{suffix}"), format!("licensing_{suffix}.v1")),
         };
+        let mut programs = Process::APPLICATIONS.to_vec();
+        if options.second_command_api {
+            programs.push(Process::CommandApi2);
+        }
+        let links = if options.proxied {
+            Some(Links::open(&servers, &programs).await?)
+        } else {
+            None
+        };
         let settings = Settings {
             ports: &place.ports,
             databases: &databases,
@@ -174,8 +198,12 @@ impl System {
             extra: &options.env,
         };
         let mut applications = Vec::new();
-        for process in Process::APPLICATIONS {
-            applications.push((process, Daemon::new(settings.launch(process)?, None)));
+        for process in programs {
+            let mut launch = settings.launch(process)?;
+            if let Some(links) = &links {
+                links.redirect(process, &mut launch.env)?;
+            }
+            applications.push((process, Daemon::new(launch, None)));
         }
         progress.step("migrate the databases", settings.migrate()).await?;
         Ok(Self {
@@ -185,6 +213,7 @@ impl System {
             drop_databases: false,
             issuer,
             ports: place.ports,
+            links,
             stream,
             seal_file: seal_file(&place.data),
             seal_public_key,
@@ -201,13 +230,18 @@ impl System {
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         try_join_all(self.applications.iter().map(|(_, daemon)| daemon.start())).await?;
         let mut supervisors = self.supervisors.lock().await;
-        for process in Process::ALL {
+        for process in self.processes() {
             if let Some(daemon) = self.supervised(process) {
                 supervisors.spawn(Arc::clone(daemon).supervise(self.progress, self.shutdown.clone()));
             }
         }
         drop(supervisors);
-        try_join_all(Process::APPLICATIONS.map(|process| self.wait_ready(process))).await?;
+        try_join_all(
+            self.applications
+                .iter()
+                .map(|(process, _)| self.wait_ready(*process)),
+        )
+        .await?;
         Ok(())
     }
 
@@ -266,6 +300,12 @@ impl System {
         self.ports.command_api.http_url()
     }
 
+    /// The second instance's, if there is one.
+    pub fn second_command_api_url(&self) -> Option<String> {
+        self.supervised(Process::CommandApi2)?;
+        Some(self.ports.command_api_2.http_url())
+    }
+
     /// `http://…`, without `/api/v1`.
     pub fn query_api_url(&self) -> String {
         self.ports.query_api.http_url()
@@ -274,6 +314,11 @@ impl System {
     /// Metrics and health of command-api.
     pub fn command_ops_url(&self) -> String {
         self.ports.command_ops.http_url()
+    }
+
+    /// Metrics and health of the second command-api.
+    pub fn second_command_ops_url(&self) -> String {
+        self.ports.command_ops_2.http_url()
     }
 
     /// Metrics and health of query-api.

@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("payments", &[]),
     ("service", &[]),
     ("stack", &[]),
-    ("system-tests", &["stack"]),
+    ("system-tests", &["envelope", "event-bus", "stack"]),
     (
         "bench",
         &[

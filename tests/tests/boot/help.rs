@@ -11,6 +11,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("query-api", &["serve"]),
     ("payment-emulator", &[]),
     ("stack", &["install", "up", "token", "clean-data", "test-servers"]),
+    ("campaign", &[]),
 ];
 
 async fn help(program: &str, arguments: &[&str]) -> String {

@@ -122,7 +122,11 @@ async fn every_command_that_was_answered_is_in_the_log() {
 #[tokio::test]
 async fn provider_that_hangs_holds_nobody_up() {
     let ttl = (Process::CommandApi, "ORDER_TTL_S".to_owned(), "1".to_owned());
-    let shop = Shop::open(Options { env: vec![ttl] }).await;
+    let shop = Shop::open(Options {
+        env: vec![ttl],
+        ..Options::default()
+    })
+    .await;
     let program = Program::instead_of(&shop.system, Process::CommandApi).await;
     shop.system.wait_ready(Process::CommandApi).await.unwrap();
     let placed = shop.place("expires", &shop.order()).await.expect(201);

@@ -1,9 +1,8 @@
 //! A server that keeps its connections and answers nothing is worse than a dead one.
 
 use stack::{Options, Process};
-use system_tests::{Shop, eventually};
+use system_tests::{Shop, books, eventually};
 
-use crate::books;
 use crate::till::Till;
 
 const PURCHASES: usize = 300;
@@ -36,10 +35,10 @@ async fn frozen_servers_in_the_middle_of_purchases_lose_and_double_nothing() {
         .await;
         shop.system.resume(Process::Postgres).unwrap();
     };
-    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), freezing);
+    let (sales, ()) = tokio::join!(till.sell(0..PURCHASES), freezing);
     for process in Process::ALL {
         assert_eq!(shop.system.restarts(process).unwrap(), 0, "{process} ended");
     }
-    books::close(&shop, &purchases).await;
+    books::close(&shop, &sales).await;
     shop.close().await;
 }

@@ -2,10 +2,9 @@
 
 use futures_util::future::try_join_all;
 use stack::{Options, Process};
-use system_tests::Shop;
+use system_tests::{Shop, books, privacy};
 
 use crate::till::Till;
-use crate::{books, privacy};
 
 const PURCHASES: usize = 2_000;
 
@@ -49,7 +48,7 @@ async fn every_process_killed_in_the_middle_of_2000_purchases_loses_and_doubles_
         }
         till.admit(PURCHASES);
     };
-    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), killing);
+    let (sales, ()) = tokio::join!(till.sell(0..PURCHASES), killing);
     for process in Process::ALL {
         shop.system.wait_ready(process).await.unwrap();
         let kills = VICTIMS
@@ -62,7 +61,7 @@ async fn every_process_killed_in_the_middle_of_2000_purchases_loses_and_doubles_
             "{process} ends when it is killed, and only then"
         );
     }
-    books::close(&shop, &purchases).await;
+    books::close(&shop, &sales).await;
     assert_eq!(privacy::complaints(&shop), Vec::<String>::new());
     shop.close().await;
 }

@@ -10,7 +10,4 @@ mod restore;
 
 mod till;
 
-mod books;
-mod privacy;
-
 mod sabotage;

@@ -1,9 +1,8 @@
 //! NATS is disposable: its stream deleted, or everything it ever wrote, in the middle of purchases.
 
 use stack::{Options, Process};
-use system_tests::Shop;
+use system_tests::{Shop, books};
 
-use crate::books;
 use crate::till::Till;
 
 const PURCHASES: usize = 400;
@@ -26,8 +25,8 @@ async fn a_stream_deleted_in_the_middle_of_purchases_loses_and_doubles_nothing()
         }
         assert!(till.sold() < PURCHASES, "the last deletion came too late");
     };
-    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), deleting);
-    books::close(&shop, &purchases).await;
+    let (sales, ()) = tokio::join!(till.sell(0..PURCHASES), deleting);
+    books::close(&shop, &sales).await;
     shop.close().await;
 }
 
@@ -44,7 +43,7 @@ async fn nats_wiped_in_the_middle_of_purchases_loses_and_doubles_nothing() {
         shop.system.start_one(Process::Nats).await.unwrap();
         till.has_sold(PURCHASES * 3 / 4).await;
     };
-    let (purchases, ()) = tokio::join!(till.sell(0..PURCHASES), wiping);
-    books::close(&shop, &purchases).await;
+    let (sales, ()) = tokio::join!(till.sell(0..PURCHASES), wiping);
+    books::close(&shop, &sales).await;
     shop.close().await;
 }

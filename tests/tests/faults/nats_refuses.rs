@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stack::{NatsLogins, Options, Process};
-use system_tests::{Shop, eventually};
+use system_tests::purchase::Sales;
+use system_tests::{Shop, books, eventually};
 use tokio::process::Command;
 
-use crate::books;
 use crate::till::Till;
 
 /// Purchases at a time.
@@ -50,7 +50,7 @@ async fn a_refused_password_is_told_and_a_new_one_picked_up_without_a_restart() 
     let shop = Shop::open_private(Options::default()).await;
     let (till, servers) = (Till::new(&shop), shop.system.servers());
     let logins = servers.nats_logins().unwrap();
-    let mut purchases = Vec::new();
+    let mut sales = Sales::default();
     for process in CLIENTS {
         says_nothing(&shop, process).await;
         let old = logins.password(process.name()).unwrap();
@@ -58,8 +58,8 @@ async fn a_refused_password_is_told_and_a_new_one_picked_up_without_a_restart() 
         servers.nats().reload().unwrap();
         says(&shop, process, "nats refuses the user or the password").await;
         let at = till.sold();
-        purchases.extend(till.sell(at..at + PURCHASES).await);
-        let last = purchases.last().unwrap().order_id;
+        sales.add(till.sell(at..at + PURCHASES).await);
+        let last = sales.purchases.last().unwrap().order_id;
         shop.order_with_status(&last.to_string(), "fulfilled").await;
 
         // As a rotation ends; then back, so that the other one finds its password.
@@ -77,8 +77,8 @@ async fn a_refused_password_is_told_and_a_new_one_picked_up_without_a_restart() 
         assert!(!log.contains(&password), "{process} tells its password");
     }
     let sold = till.sold();
-    purchases.extend(till.sell(sold..sold + PURCHASES).await);
-    books::close(&shop, &purchases).await;
+    sales.add(till.sell(sold..sold + PURCHASES).await);
+    books::close(&shop, &sales).await;
     shop.close().await;
 }
 
@@ -96,22 +96,22 @@ async fn a_jetstream_without_room_holds_up_nothing_and_is_completed_later() {
         shop.system.start_one(Process::Nats).await.unwrap();
     };
     room("max_file_store: 8GB", "max_file_store: 64KB").await;
-    let mut purchases = till.sell(0..PURCHASES).await;
+    let mut sales = till.sell(0..PURCHASES).await;
     says(&shop, Process::CommandApi, "resource").await;
     let full = shop
         .command_metric("bilsport_relay_interruptions_total", "full")
         .await;
     assert!(full.is_some_and(|times| times > 0.0), "{full:?}");
     // The rows come from the log, and licenses are issued.
-    purchases.extend(till.sell(PURCHASES..2 * PURCHASES).await);
-    for purchase in [&purchases[0], &purchases[2 * PURCHASES - 1]] {
+    sales.add(till.sell(PURCHASES..2 * PURCHASES).await);
+    for purchase in [&sales.purchases[0], &sales.purchases[2 * PURCHASES - 1]] {
         shop.order_with_status(&purchase.order_id.to_string(), "fulfilled")
             .await;
     }
     room("max_file_store: 64KB", "max_file_store: 8GB").await;
     says_nothing(&shop, Process::CommandApi).await;
-    purchases.extend(till.sell(2 * PURCHASES..3 * PURCHASES).await);
-    books::close(&shop, &purchases).await;
+    sales.add(till.sell(2 * PURCHASES..3 * PURCHASES).await);
+    books::close(&shop, &sales).await;
     shop.close().await;
 }
 
@@ -123,13 +123,13 @@ async fn a_nats_that_is_away_under_load_is_caught_up_with() {
         .map_or(3, |text| text.parse().unwrap());
     let shop = Shop::open_private(Options::default()).await;
     let till = Till::new(&shop);
-    let mut purchases = till.sell(0..PURCHASES).await;
+    let mut sales = till.sell(0..PURCHASES).await;
     shop.system.stop_one(Process::Nats).await.unwrap();
     let gone = Instant::now();
     while gone.elapsed() < Duration::from_secs(away) {
         let sold = till.sold();
-        purchases.extend(till.sell(sold..sold + PURCHASES).await);
-        let last = purchases.last().unwrap().order_id;
+        sales.add(till.sell(sold..sold + PURCHASES).await);
+        let last = sales.purchases.last().unwrap().order_id;
         shop.order_with_status(&last.to_string(), "fulfilled").await;
     }
     says(&shop, Process::CommandApi, "disconnected from nats").await;
@@ -138,8 +138,8 @@ async fn a_nats_that_is_away_under_load_is_caught_up_with() {
         says_nothing(&shop, process).await;
     }
     let sold = till.sold();
-    purchases.extend(till.sell(sold..sold + PURCHASES).await);
-    books::close(&shop, &purchases).await;
+    sales.add(till.sell(sold..sold + PURCHASES).await);
+    books::close(&shop, &sales).await;
     let status = status_as_operator(&shop).await;
     assert_eq!(status["verdict"], "well", "{status}");
     let gaps = |count: &str| status["gaps"][count].as_u64().unwrap();

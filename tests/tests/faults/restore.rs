@@ -3,17 +3,16 @@
 use std::process::Command;
 
 use stack::{Options, Process};
-use system_tests::{Shop, eventually};
+use system_tests::{Shop, books, eventually};
 
-use crate::books;
 use crate::till::Till;
 
 #[tokio::test]
 async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on() {
     let shop = Shop::open_private(Options::default()).await;
     let till = Till::new(&shop);
-    let mut purchases = till.sell(0..20).await;
-    books::come_to_rest(&shop, &purchases).await;
+    let mut sales = till.sell(0..20).await;
+    books::come_to_rest(&shop, &sales).await;
 
     let data = shop.system.servers().postgres().data_dir().unwrap().to_owned();
     let (backup, before) = (data.with_extension("backup"), data.with_extension("before"));
@@ -26,10 +25,10 @@ async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on
     assert!(copied.success());
     shop.system.start_one(Process::Postgres).await.unwrap();
 
-    purchases.extend(till.sell(20..40).await);
-    books::come_to_rest(&shop, &purchases).await;
+    sales.add(till.sell(20..40).await);
+    books::come_to_rest(&shop, &sales).await;
     // The later ones will be gone.
-    purchases.truncate(20);
+    sales.purchases.truncate(20);
     let url = shop.system.databases().events_reader.clone();
     let old = epochs(&url).await;
     assert_eq!(old.len(), 1);
@@ -42,10 +41,10 @@ async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on
         (epochs(&url).await.len() == 2).then_some(())
     })
     .await;
-    purchases.extend(till.sell(40..60).await);
-    books::come_to_rest(&shop, &purchases).await;
+    sales.add(till.sell(40..60).await);
+    books::come_to_rest(&shop, &sales).await;
     // The provider remembers payments of orders that are gone: what happened outside is not undone.
-    let complaints = books::complaints_of_ours(&shop, &purchases).await;
+    let complaints = books::complaints_of_ours(&shop, &sales).await;
     assert!(complaints.is_empty(), "{complaints:#?}");
     shop.close().await;
 }

@@ -1,16 +1,24 @@
 //! The checks can fail: each finds what was done to the books behind everyone's back.
 
-use stack::{Options, Process};
-use system_tests::Shop;
+use std::io::Write as _;
 
-use crate::books::{close, complaints, connect};
-use crate::till::{Purchase, Till};
+use stack::{Options, Process};
+use system_tests::books::{audit, close, connect};
+use system_tests::purchase::Sales;
+use system_tests::{Shop, eventually};
+use uuid::Uuid;
+
+use crate::till::Till;
+
+async fn complaints(shop: &Shop, sales: &Sales) -> Vec<String> {
+    audit(shop, sales).await.complaints
+}
 
 /// Changes the books, looks at what is said of it, and changes them back.
-async fn sabotaged(shop: &Shop, purchases: &[Purchase], url: &str, sabotage: &str, repair: &str) -> String {
+async fn sabotaged(shop: &Shop, sales: &Sales, url: &str, sabotage: &str, repair: &str) -> String {
     let client = connect(url).await;
     client.batch_execute(sabotage).await.unwrap();
-    let said = complaints(shop, purchases).await.join("\n");
+    let said = complaints(shop, sales).await.join("\n");
     client.batch_execute(repair).await.unwrap();
     said
 }
@@ -21,13 +29,43 @@ fn assert_says(said: &str, expected: &[&str]) {
     }
 }
 
+/// Has the provider collect a payment once more, by repeating what its journal says of it.
+async fn collect_again(shop: &Shop, order_id: Uuid) {
+    let pid = shop.system.pid(Process::PaymentEmulator).unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let mut variables = environment.split('\0');
+    let journal = variables
+        .find_map(|pair| pair.strip_prefix("DATA_FILE="))
+        .unwrap();
+    shop.system.stop_one(Process::PaymentEmulator).await.unwrap();
+    let lines = std::fs::read_to_string(journal).unwrap();
+    let collected = lines
+        .lines()
+        .find(|line| line.contains(&order_id.to_string()) && line.contains("CAPTURED"));
+    let mut file = std::fs::OpenOptions::new().append(true).open(journal).unwrap();
+    writeln!(file, "{}", collected.unwrap()).unwrap();
+    shop.system.start_one(Process::PaymentEmulator).await.unwrap();
+}
+
 #[tokio::test]
 async fn books_that_were_tampered_with_are_found_out() {
-    let shop = Shop::open(Options::default()).await;
-    let mut purchases = Till::new(&shop).sell(0..4).await;
-    close(&shop, &purchases).await;
-    let databases = shop.system.databases().clone();
-    let read = &databases.read_owner;
+    let seal_soon = (Process::CommandApi, "SEAL_INTERVAL_S".into(), "1".into());
+    let shop = Shop::open(Options {
+        env: vec![seal_soon],
+        ..Options::default()
+    })
+    .await;
+    let mut sales = Till::new(&shop).sell(0..4).await;
+    close(&shop, &sales).await;
+    rows_were_changed(&shop, &sales).await;
+    customers_remember_it_otherwise(&shop, &mut sales).await;
+    log_and_payments_were_changed(&shop, &sales).await;
+    shop.close().await;
+}
+
+/// A row dropped, a row doubled, a row changed.
+async fn rows_were_changed(shop: &Shop, sales: &Sales) {
+    let read = &shop.system.databases().read_owner;
     let keep = "create table kept_orders as table orders; create table kept_licenses as table licenses";
     connect(read).await.batch_execute(keep).await.unwrap();
     let repair = "truncate orders, licenses; insert into orders table kept_orders; insert into licenses table kept_licenses";
@@ -35,63 +73,108 @@ async fn books_that_were_tampered_with_are_found_out() {
     for (sabotage, expected) in [
         (
             "delete from orders where order_id = (select min(order_id::text) from orders)::uuid",
-            &["rows: 0 orders", "replay: orders"][..],
+            &["rows: 0 orders", "verify: table orders"][..],
         ),
         (
             "delete from licenses where license_id = (select min(license_id::text) from licenses)::uuid",
-            &["was promised the licenses", "replay: licenses"],
+            &["was promised the licenses", "verify: table licenses"],
         ),
         (
             "insert into licenses select (jsonb_populate_record(l, jsonb_build_object('license_id', gen_random_uuid()))).*
              from licenses l limit 1",
-            &["was promised the licenses", "replay: licenses"],
+            &["was promised the licenses", "verify: table licenses"],
         ),
         (
             "update licenses set holder_phone = '' where license_id = (select min(license_id::text) from licenses)::uuid",
-            &["replay: licenses"],
+            &["verify: table licenses"],
         ),
-        ("update orders set status = 'paid'", &["is \"paid\"", "replay: orders"]),
+        ("update orders set status = 'paid'", &["is \"paid\"", "verify: table orders"]),
     ] {
-        let said = sabotaged(&shop, &purchases, read, sabotage, repair).await;
+        let said = sabotaged(shop, sales, read, sabotage, repair).await;
         assert_says(&said, expected);
     }
     assert_eq!(
-        complaints(&shop, &purchases).await,
+        complaints(shop, sales).await,
         Vec::<String>::new(),
         "all is repaired"
     );
+}
 
-    let total_ore = std::mem::replace(&mut purchases[0].total_ore, 1);
+/// An order that is not what was acknowledged, that was not ordered, or that is lost.
+async fn customers_remember_it_otherwise(shop: &Shop, sales: &mut Sales) {
+    let total_ore = std::mem::replace(&mut sales.purchases[0].total_ore, 1);
     assert_says(
-        &complaints(&shop, &purchases).await.join("\n"),
+        &complaints(shop, sales).await.join("\n"),
         &["rows: the order of", "payment: "],
     );
-    purchases[0].total_ore = total_ore;
-    let answer = std::mem::take(&mut purchases[0].answer);
-    assert_says(&complaints(&shop, &purchases).await.join("\n"), &["answer: "]);
-    purchases[0].answer = answer;
-    let unsold = purchases.pop().unwrap();
-    let said = complaints(&shop, &purchases).await.join("\n");
+    sales.purchases[0].total_ore = total_ore;
+    let answer = std::mem::take(&mut sales.purchases[0].answer);
+    assert_says(&complaints(shop, sales).await.join("\n"), &["answer: "]);
+    sales.purchases[0].answer = answer;
+    let unsold = sales.purchases.pop().unwrap();
+    let said = complaints(shop, sales).await.join("\n");
     assert_says(
         &said,
         &["log: 4 aggregates of type order where 3", "rows: nobody bought"],
     );
-    purchases.push(unsold);
+    sales.abandoned.push(unsold.key.clone());
+    let said = complaints(shop, sales).await.join("\n");
+    assert_says(
+        &said,
+        &[
+            "which was given up, went",
+            "which was given up, is",
+            "payment: nobody paid",
+        ],
+    );
+    sales.abandoned.clear();
+    sales.purchases.push(unsold);
+    let order_id = std::mem::take(&mut sales.purchases[0].order_id);
+    let found = audit(shop, sales).await;
+    assert_says(
+        &found.complaints.join("\n"),
+        &["was told of order", "rows: 0 orders"],
+    );
+    assert_eq!((found.lost, found.doubled), (1, 0));
+    sales.purchases[0].order_id = order_id;
+}
+
+/// One key with two orders, one payment collected twice, events that are gone.
+async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
+    let events = &shop.system.databases().events_owner;
+    let client = connect(events).await;
+    let sealed = "select (select max(last_position) from log_seals) = (select position from log_head)";
+    eventually("everything is sealed", async || {
+        let sealed: Option<bool> = client.query_one(sealed, &[]).await.unwrap().get(0);
+        sealed.filter(|sealed| *sealed)
+    })
+    .await;
+    let keep =
+        "create table kept_events as table events; alter table events disable trigger events_are_final";
+    client.batch_execute(keep).await.unwrap();
+    let double = "update events set metadata = metadata || jsonb_build_object('request_id',
+                      (select metadata ->> 'request_id' from events where event_type = 'OrderPlaced' order by position limit 1))
+                  where position = (select max(position) from events where event_type = 'OrderPlaced')";
+    let repair = "update events set metadata = kept.metadata from kept_events kept where kept.position = events.position";
+    let said = sabotaged(shop, sales, events, double, repair).await;
+    assert_says(&said, &["has the orders", "was told of order", "seals: "]);
+    collect_again(shop, sales.purchases[0].order_id).await;
+    let said = complaints(shop, sales).await.join("\n");
+    assert_says(&said, &["payment: purchase-"]);
 
     // Last, since nothing puts an event back.
     shop.system.stop_one(Process::CommandApi).await.unwrap();
-    let forget = "alter table events disable trigger events_are_final;
-                  delete from events where event_type = 'LicenseIssued'";
-    connect(&databases.events_owner)
-        .await
-        .batch_execute(forget)
-        .await
-        .unwrap();
+    let forget = "delete from events where event_type = 'LicenseIssued'";
+    client.batch_execute(forget).await.unwrap();
     shop.system.start_one(Process::CommandApi).await.unwrap();
-    let said = complaints(&shop, &purchases).await.join("\n");
+    let said = complaints(shop, sales).await.join("\n");
     assert_says(
         &said,
-        &["log: position", "log: 0 aggregates of type license", "replay: "],
+        &[
+            "log: position",
+            "log: 0 aggregates of type license",
+            "verify: the log lacks",
+            "seals: ",
+        ],
     );
-    shop.close().await;
 }

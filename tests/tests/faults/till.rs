@@ -4,39 +4,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use serde_json::Value;
+use system_tests::purchase::{Purchase, Sales, order_of, send, worth_another_try};
 use system_tests::{Answer, Shop, eventually_within};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 /// Customers at once.
 const LANES: usize = 32;
 /// How long a customer goes on trying.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// What every holder is called, with a number.
-pub(crate) const HOLDER: &str = "Kari Nordmann";
-
-/// One purchase as its customer knows it.
-pub(crate) struct Purchase {
-    pub(crate) key: String,
-    pub(crate) order: Value,
-    pub(crate) order_id: Uuid,
-    /// The acknowledgement as received.
-    pub(crate) answer: String,
-    pub(crate) total_ore: i64,
-}
-
-impl Purchase {
-    /// Who gets a license.
-    pub(crate) fn holders(&self) -> Vec<&str> {
-        let lines = self.order["lines"].as_array().unwrap();
-        lines
-            .iter()
-            .map(|line| line["holder"]["name"].as_str().unwrap())
-            .collect()
-    }
-}
+/// How long one try may take.
+const ONE_TRY: Duration = Duration::from_secs(40);
 
 /// Sells, and counts what was acknowledged.
 pub(crate) struct Till<'a> {
@@ -61,12 +38,14 @@ impl<'a> Till<'a> {
     }
 
     /// Sells and is paid; a purchase is acknowledged before it is paid.
-    pub(crate) async fn sell(&self, numbers: Range<usize>) -> Vec<Purchase> {
-        futures_util::stream::iter(numbers)
+    pub(crate) async fn sell(&self, numbers: Range<usize>) -> Sales {
+        let purchases = futures_util::stream::iter(numbers)
             .map(|number| self.sell_one(number))
-            .buffer_unordered(LANES)
-            .collect()
-            .await
+            .buffer_unordered(LANES);
+        Sales {
+            purchases: purchases.collect().await,
+            abandoned: Vec::new(),
+        }
     }
 
     /// Waits until so many purchases are acknowledged.
@@ -88,13 +67,11 @@ impl<'a> Till<'a> {
         let mut admitted = self.admitted.subscribe();
         admitted.wait_for(|admitted| number < *admitted).await.unwrap();
         let key = format!("purchase-{number}");
-        let order = self.order(number);
+        let order = order_of(self.shop, number);
+        let url = self.shop.system.command_api_url();
         let what = format!("purchase {number} is acknowledged");
         let answer = eventually_within(PATIENCE, &what, async || {
-            let sent = self
-                .shop
-                .try_post("/orders", &self.shop.tokens.customer, &key, &order);
-            let answer = sent.await.ok()?;
+            let answer = send(self.shop, &url, &key, &order, ONE_TRY).await.ok()?;
             assert!(
                 answer.status == 201 || worth_another_try(&answer),
                 "{}",
@@ -105,25 +82,7 @@ impl<'a> Till<'a> {
         .await;
         self.sold.send_modify(|sold| *sold += 1);
         self.approve(&answer).await;
-        Purchase {
-            key,
-            order,
-            order_id: answer.text_at("/order_id").parse().unwrap(),
-            total_ore: answer.body["total_ore"].as_i64().unwrap(),
-            answer: answer.text,
-        }
-    }
-
-    /// One line, or two in every fourth order.
-    fn order(&self, number: usize) -> Value {
-        let mut order = self.shop.order();
-        let lines = if number.is_multiple_of(4) { 2 } else { 1 };
-        let line = |line| {
-            self.shop
-                .line("konkurranse-bilcross", &format!("{HOLDER} {number}-{line}"))
-        };
-        order["lines"] = (1..=lines).map(line).collect();
-        order
+        Purchase::acknowledged(&key, &order, &answer)
     }
 
     /// Pays at the provider. Twice is as good as once, so that it can be tried again.
@@ -138,10 +97,4 @@ impl<'a> Till<'a> {
         })
         .await;
     }
-}
-
-/// What the API says of a failure that passes.
-fn worth_another_try(answer: &Answer) -> bool {
-    let passing = ["conflict", "request_in_flight"];
-    answer.status.is_server_error() || passing.iter().any(|code| answer.body["code"] == *code)
 }

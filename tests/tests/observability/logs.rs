@@ -40,6 +40,7 @@ async fn logs_are_json_and_tell_nothing_of_people() {
     let talkative = PROGRAMS.map(|process| (process, "LOG_FILTER".to_owned(), EVERYTHING.to_owned()));
     let shop = Shop::open(Options {
         env: talkative.to_vec(),
+        ..Options::default()
     })
     .await;
     let order = personal(&shop);

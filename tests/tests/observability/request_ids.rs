@@ -25,7 +25,11 @@ async fn request_id_is_in_the_answer_the_events_and_every_log() {
         "LOG_FILTER".to_owned(),
         "info,projector=debug".to_owned(),
     );
-    let shop = Shop::open(Options { env: vec![filter] }).await;
+    let shop = Shop::open(Options {
+        env: vec![filter],
+        ..Options::default()
+    })
+    .await;
     let before = last_position(&shop).await;
     let placed = purchase(&shop, "ids", ID, &shop.order()).await;
     assert_eq!(placed.header("x-request-id"), Some(ID));

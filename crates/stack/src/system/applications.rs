@@ -24,6 +24,8 @@ const MERCHANT: &str = "123456";
 pub(crate) struct Ports {
     pub(crate) command_api: Port,
     pub(crate) command_ops: Port,
+    pub(crate) command_api_2: Port,
+    pub(crate) command_ops_2: Port,
     pub(crate) query_api: Port,
     pub(crate) query_ops: Port,
     pub(crate) projector_ops: Port,
@@ -45,6 +47,8 @@ impl Ports {
         Ok(Self {
             command_api: port(8080)?,
             command_ops: port(9080)?,
+            command_api_2: Port::any()?,
+            command_ops_2: Port::any()?,
             query_api: port(8081)?,
             query_ops: port(9081)?,
             projector_ops: port(9082)?,
@@ -56,6 +60,7 @@ impl Ports {
     pub(crate) fn ready_url(&self, process: Process) -> String {
         let port = match process {
             Process::CommandApi => &self.command_ops,
+            Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
             Process::Projector => &self.projector_ops,
             _ => &self.payment_emulator,
@@ -113,25 +118,32 @@ impl Settings<'_> {
 
     fn environment(&self, process: Process, dir: &Path) -> Vec<(&'static str, String)> {
         let ports = self.ports;
+        let (command_api, command_ops) = match process {
+            Process::CommandApi2 => (&ports.command_api_2, &ports.command_ops_2),
+            _ => (&ports.command_api, &ports.command_ops),
+        };
         match process {
-            Process::CommandApi => [self.stream(process), self.auth(), self.provider_credentials()]
-                .concat()
-                .into_iter()
-                .chain([
-                    ("LISTEN", ports.command_api.address()),
-                    ("OPS_LISTEN", ports.command_ops.address()),
-                    ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
-                    ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
-                    ("SEAL_FILE", seal_file(self.data).display().to_string()),
-                    ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
-                    ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
-                    ("PUBLIC_URL", ports.command_api.http_url()),
-                    (
-                        "RETURN_URL",
-                        format!("{}/returned", ports.payment_emulator.http_url()),
-                    ),
-                ])
-                .collect(),
+            Process::CommandApi | Process::CommandApi2 => {
+                [self.stream(process), self.auth(), self.provider_credentials()]
+                    .concat()
+                    .into_iter()
+                    .chain([
+                        ("LISTEN", command_api.address()),
+                        ("OPS_LISTEN", command_ops.address()),
+                        ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
+                        ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
+                        ("SEAL_FILE", seal_file(self.data).display().to_string()),
+                        ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
+                        ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
+                        // Where webhooks go: to the first.
+                        ("PUBLIC_URL", ports.command_api.http_url()),
+                        (
+                            "RETURN_URL",
+                            format!("{}/returned", ports.payment_emulator.http_url()),
+                        ),
+                    ])
+                    .collect()
+            }
             Process::Projector => self
                 .stream(process)
                 .into_iter()
@@ -175,19 +187,15 @@ impl Settings<'_> {
             ("STREAM", self.stream.to_owned()),
             ("SUBJECT_PREFIX", self.subject_prefix.to_owned()),
         ];
+        // Instances of one program share its user.
+        let user = process.program();
         let access = match self.nats_logins {
             None => vec![("NATS_URL", self.nats_url.to_owned())],
             Some(logins) => vec![
                 ("NATS_URL", without_login(self.nats_url)),
-                ("NATS_USER", process.name().to_owned()),
-                (
-                    "NATS_PASSWORD_FILE",
-                    logins.file(process.name()).display().to_string(),
-                ),
-                (
-                    "NATS_API_PREFIX",
-                    NatsLogins::api_prefix(process.name()).to_owned(),
-                ),
+                ("NATS_USER", user.to_owned()),
+                ("NATS_PASSWORD_FILE", logins.file(user).display().to_string()),
+                ("NATS_API_PREFIX", NatsLogins::api_prefix(user).to_owned()),
             ],
         };
         [access, stream.to_vec()].concat()

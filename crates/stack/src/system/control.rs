@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 use super::System;
 use crate::daemon::Daemon;
 use crate::process::Process;
+use crate::proxy::Network;
 use crate::readiness::Question;
 use crate::servers::Server;
 
@@ -19,6 +20,11 @@ impl System {
     /// SIGKILL. The supervisor restarts it at once; [`System::wait_ready`] waits for that.
     pub async fn kill(&self, process: Process) -> anyhow::Result<()> {
         self.daemon(process)?.kill().await
+    }
+
+    /// SIGKILL, and it stays down until [`System::launch`] or [`System::start_one`].
+    pub async fn crash(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.crash().await
     }
 
     /// Freezes a process: its connections stay open and it does nothing.
@@ -42,6 +48,39 @@ impl System {
     pub async fn start_one(&self, process: Process) -> anyhow::Result<()> {
         self.daemon(process)?.start().await?;
         self.wait_ready(process).await
+    }
+
+    /// Starts a process that is down, and waits for nothing.
+    pub async fn launch(&self, process: Process) -> anyhow::Result<()> {
+        self.daemon(process)?.start().await.map(drop)
+    }
+
+    /// What the network between a program and a server is from now on. Gives the number of connections between them.
+    pub fn network(&self, program: Process, server: Process, network: Network) -> anyhow::Result<usize> {
+        let links = self.links.as_ref().context("this system has no proxies")?;
+        let proxy = links
+            .between(program, server)
+            .with_context(|| format!("{program} does not talk to {server}"))?;
+        let connections = proxy.connections();
+        proxy.set(network);
+        Ok(connections)
+    }
+
+    /// One of our programs with the settings it serves with, to be run with other arguments: `verify`, for example.
+    pub fn command(&self, process: Process, args: &[&str]) -> anyhow::Result<tokio::process::Command> {
+        Ok(self.daemon(process)?.launch().beside(args))
+    }
+
+    /// All that run here, in the order in which they start.
+    pub fn processes(&self) -> Vec<Process> {
+        let second = self
+            .applications
+            .iter()
+            .find(|(process, _)| *process == Process::CommandApi2);
+        Process::ALL
+            .into_iter()
+            .chain(second.map(|(process, _)| *process))
+            .collect()
     }
 
     /// Waits until a process says that it is ready.

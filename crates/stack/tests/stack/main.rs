@@ -11,4 +11,5 @@ mod databases;
 mod issuer;
 mod ports;
 mod program;
+mod proxy;
 mod servers;

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::Stream;
-use envelope::RecordedEvent;
 use futures_util::StreamExt;
-use system_tests::Shop;
+use serde_json::Value;
+
+use crate::Shop;
 
 /// How long one page of messages may take.
 const WAIT: Duration = Duration::from_secs(10);
 
-async fn stream(shop: &Shop) -> Option<Stream> {
+/// The stream, if it can be had.
+pub(crate) async fn stream(shop: &Shop) -> Option<Stream> {
     let bus = event_bus::connect(shop.system.servers().nats().url(), "books")
         .await
         .ok()?;
@@ -47,8 +49,8 @@ pub(super) async fn complaints(shop: &Shop) -> Vec<String> {
         while let Some(message) = page.next().await {
             let message = message.unwrap();
             let sequence = message.info().unwrap().stream_sequence;
-            let event: RecordedEvent = serde_json::from_slice(&message.payload).unwrap();
-            let position = event.position.get();
+            let event: Value = serde_json::from_slice(&message.payload).unwrap();
+            let position = event["position"].as_u64().unwrap();
             if sequence != due || position != due {
                 complaints.push(format!(
                     "stream: position {position} at sequence {sequence} where {due} was due"

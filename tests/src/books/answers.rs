@@ -1,8 +1,7 @@
 //! The acknowledgements: a key sent again, long after, is answered byte for byte as before.
 
-use system_tests::Shop;
-
-use crate::till::Purchase;
+use crate::Shop;
+use crate::purchase::Purchase;
 
 /// How many keys are sent again.
 const SAMPLE: usize = 100;

@@ -1,0 +1,118 @@
+//! The books after a fault: what customers were told, against the log, the stream, the read model, the provider's
+//! payments, the log's seals and a replay of everything.
+//!
+//! A check does not panic but complains, so that a test of the checks can show that each of them would.
+
+mod answers;
+pub(crate) mod log;
+mod payments;
+mod proof;
+mod rows;
+pub(crate) mod stream;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_postgres::{Client, NoTls};
+
+use crate::purchase::Sales;
+use crate::{Shop, eventually_within};
+
+/// How long everything that goes on by itself may take to come to rest.
+const REST: Duration = Duration::from_mins(2);
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Everything that is wrong, in words.
+    pub complaints: Vec<String>,
+    /// Acknowledged orders that are not in the log.
+    pub lost: usize,
+    /// Keys with more than one order in the log.
+    pub doubled: usize,
+    /// Orders in the log whose customers gave up before an answer came.
+    pub abandoned_in_log: usize,
+    /// Events in the log.
+    pub events: usize,
+    /// What `projector verify --json` said.
+    pub verify: Value,
+    /// What `command-api log verify --json` said.
+    pub seals: Value,
+}
+
+/// Waits until all purchases are fulfilled, their money collected, and rows and stream are where the log is.
+pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
+    let log = connect(&shop.system.databases().events_reader).await;
+    let expected = i64::try_from(sales.purchases.len()).unwrap();
+    let collected = "select count(*) from events where event_type = 'PaymentCaptured'";
+    eventually_within(REST, "the money of all purchases is collected", async || {
+        let count: i64 = log.query_one(collected, &[]).await.unwrap().get(0);
+        (count >= expected).then_some(())
+    })
+    .await;
+    let read = connect(&shop.system.databases().read_reader).await;
+    let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
+    eventually_within(REST, "rows and stream are at the head of the log", async || {
+        let head = position(&log, "select position from log_head").await;
+        let rows = position(&read, "select position from checkpoints").await;
+        let stream = stream::last(shop).await?;
+        (rows == head && stream == head.unsigned_abs()).then_some(())
+    })
+    .await;
+}
+
+/// Looks at everything.
+pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
+    let Sales { purchases, .. } = sales;
+    let log = connect(&shop.system.databases().events_reader).await;
+    let found = log::look(&log, sales).await;
+    let mut complaints = found.complaints;
+    complaints.extend(stream::complaints(shop).await);
+    complaints.extend(rows::complaints(shop, purchases, &found.abandoned).await);
+    complaints.extend(payments::complaints(shop, purchases, &found.abandoned).await);
+    complaints.extend(answers::complaints(shop, purchases).await);
+    let (verify, seals) = (proof::verify(shop).await, proof::verify_seals(shop).await);
+    complaints.extend(verify.complaints);
+    complaints.extend(seals.complaints);
+    Audit {
+        complaints,
+        lost: found.lost,
+        doubled: found.doubled,
+        abandoned_in_log: found.abandoned.len(),
+        events: found.events,
+        verify: verify.said,
+        seals: seals.said,
+    }
+}
+
+/// Everything that is wrong, but for what the payment provider and the seals know: for a log that was restored, after which
+/// both remember more than it.
+pub async fn complaints_of_ours(shop: &Shop, sales: &Sales) -> Vec<String> {
+    let log = connect(&shop.system.databases().events_reader).await;
+    let found = log::look(&log, sales).await;
+    let mut complaints = found.complaints;
+    complaints.extend(stream::complaints(shop).await);
+    complaints.extend(rows::complaints(shop, &sales.purchases, &found.abandoned).await);
+    complaints.extend(answers::complaints(shop, &sales.purchases).await);
+    complaints.extend(proof::verify(shop).await.complaints);
+    complaints
+}
+
+/// Comes to rest, and holds that nothing is wrong.
+pub async fn close(shop: &Shop, sales: &Sales) {
+    come_to_rest(shop, sales).await;
+    let Audit { complaints, .. } = audit(shop, sales).await;
+    let shown: Vec<_> = complaints.iter().take(20).collect();
+    assert!(
+        complaints.is_empty(),
+        "{} complaints: {shown:#?}",
+        complaints.len()
+    );
+}
+
+/// A session of its own on a database.
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}

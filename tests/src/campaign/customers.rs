@@ -1,0 +1,249 @@
+//! The load: customers who come when they come, whatever the system does, and who give up when it takes too long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::dice::Dice;
+use crate::purchase::{Purchase, order_of, send, worth_another_try};
+use crate::{Answer, Shop};
+
+/// Customers at once; one more is turned away and counted.
+const MOST_AT_ONCE: usize = 256;
+/// The longest gap between two customers, in mean gaps.
+const LONGEST_GAP: f64 = 5.0;
+
+/// How patient someone is.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// How often an order is sent before its customer gives up.
+    pub(super) tries: u32,
+    /// How long each may take.
+    pub(super) one_try: Duration,
+    /// The pause after the first; doubled after each.
+    pub(super) pause: Duration,
+    /// How long everything after the acknowledgement may take.
+    pub(super) rest: Duration,
+}
+
+/// A customer in the shop.
+const USUAL: Patience = Patience {
+    tries: 4,
+    one_try: Duration::from_secs(4),
+    pause: Duration::from_millis(250),
+    rest: Duration::from_mins(1),
+};
+/// One who asks once and does not wait: what became of the order nobody knows, more often than with the others.
+const IMPATIENT: Patience = Patience {
+    tries: 1,
+    one_try: Duration::from_millis(400),
+    ..USUAL
+};
+/// Every so many customers one is impatient.
+const ONE_IN: usize = 4;
+
+/// What became of sending an order.
+pub(super) enum Placed {
+    /// 201.
+    Acknowledged(Purchase),
+    /// No, and for good.
+    Refused(String),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// What became of one customer.
+struct Visit {
+    key: String,
+    number: usize,
+    placed: Placed,
+    /// From the first try to the acknowledgement.
+    took: Duration,
+    approved: bool,
+    read_back: bool,
+}
+
+/// What became of all.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Customers who came.
+    pub(super) offered: usize,
+    /// Of these, turned away because too many were there.
+    pub(super) shed: usize,
+    /// What the API said to those it refused for good.
+    pub(super) refused: Vec<String>,
+    /// Acknowledged, and whether the payment was approved.
+    pub(super) acknowledged: Vec<(Purchase, bool)>,
+    /// Acknowledged and paid, and fulfilled before the customer's eyes.
+    pub(super) read_back: usize,
+    /// Keys of those who gave up, with the numbers of their orders.
+    pub(super) unknown: Vec<(String, usize)>,
+    /// How long each acknowledgement took, retries included.
+    pub(super) took: Vec<Duration>,
+}
+
+/// Lets customers in until `closing`, about `rate` a second, and waits until the last has left.
+pub(super) async fn serve(shop: Arc<Shop>, seed: u64, rate: f64, closing: CancellationToken) -> Ledger {
+    // Not the dice of the schedule: faults must not depend on how many customers come.
+    let mut dice = Dice::new(!seed);
+    let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let mut visits = JoinSet::new();
+    let mut ledger = Ledger::default();
+    let mut due = Instant::now();
+    loop {
+        // Exponential gaps: customers don't know of each other.
+        due += Duration::from_secs_f64((-dice.part().ln()).min(LONGEST_GAP) / rate);
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = sleep_until(due) => {}
+        }
+        while let Some(visit) = visits.try_join_next() {
+            ledger.enter(visit);
+        }
+        let number = ledger.offered;
+        ledger.offered += 1;
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            ledger.shed += 1;
+            continue;
+        };
+        let shop = Arc::clone(&shop);
+        visits.spawn(async move {
+            let visit = buy(&shop, format!("purchase-{number}"), number).await;
+            drop(place);
+            visit
+        });
+    }
+    while let Some(visit) = visits.join_next().await {
+        ledger.enter(visit);
+    }
+    ledger
+}
+
+impl Ledger {
+    fn enter(&mut self, visit: Result<Visit, tokio::task::JoinError>) {
+        // A customer who panics has found an answer that no customer can read.
+        let visit = visit.expect("a visit");
+        self.read_back += usize::from(visit.read_back);
+        match visit.placed {
+            Placed::Acknowledged(purchase) => {
+                self.took.push(visit.took);
+                self.acknowledged.push((purchase, visit.approved));
+            }
+            Placed::Refused(why) => self.refused.push(format!("{}: {why}", visit.key)),
+            Placed::Unknown => self.unknown.push((visit.key, visit.number)),
+        }
+    }
+}
+
+async fn buy(shop: &Shop, key: String, number: usize) -> Visit {
+    let began = Instant::now();
+    let patience = if number.is_multiple_of(ONE_IN) {
+        IMPATIENT
+    } else {
+        USUAL
+    };
+    let placed = place(shop, &key, number, patience).await;
+    let mut visit = Visit {
+        key,
+        number,
+        took: began.elapsed(),
+        placed,
+        approved: false,
+        read_back: false,
+    };
+    if let Placed::Acknowledged(purchase) = &visit.placed {
+        let deadline = Instant::now() + USUAL.rest;
+        visit.approved = approve(shop, purchase, deadline).await;
+        visit.read_back = visit.approved && read_back(shop, purchase, deadline).await;
+    }
+    visit
+}
+
+/// Sends an order until it is acknowledged or refused, or patience ends; to the other instance after each failure.
+pub(super) async fn place(shop: &Shop, key: &str, number: usize, patience: Patience) -> Placed {
+    let order = order_of(shop, number);
+    let first = shop.system.command_api_url();
+    let second = shop.system.second_command_api_url();
+    let urls = [Some(first), second];
+    let urls: Vec<&String> = urls.iter().flatten().collect();
+    let mut pause = patience.pause;
+    for attempt in 0..patience.tries {
+        if attempt > 0 {
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+        let url = urls[(number + attempt as usize) % urls.len()];
+        match send(shop, url, key, &order, patience.one_try).await {
+            Ok(answer) if answer.status == 201 => {
+                return Placed::Acknowledged(Purchase::acknowledged(key, &order, &answer));
+            }
+            Ok(answer) if !worth_another_try(&answer) => {
+                return Placed::Refused(format!("{} {}", answer.status, answer.text));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Placed::Unknown
+}
+
+/// Pays at the provider until it says yes. Twice is as good as once.
+pub(super) async fn approve(shop: &Shop, purchase: &Purchase, deadline: Instant) -> bool {
+    let Some(page) = redirect_url(purchase) else {
+        return false;
+    };
+    until(deadline, async || {
+        let approval = shop
+            .http()
+            .post(format!("{page}/approve"))
+            .header("Accept", "application/json")
+            .timeout(Duration::from_secs(2));
+        approval
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+    })
+    .await
+}
+
+/// Looks at the order until it is fulfilled.
+pub(super) async fn read_back(shop: &Shop, purchase: &Purchase, deadline: Instant) -> bool {
+    let url = format!(
+        "{}/api/v1/orders/{}",
+        shop.system.query_api_url(),
+        purchase.order_id
+    );
+    until(deadline, async || {
+        let question = shop
+            .http()
+            .get(&url)
+            .bearer_auth(&shop.tokens.customer)
+            .timeout(Duration::from_secs(2));
+        let answer = crate::answer(question).await;
+        answer.is_ok_and(|Answer { body, .. }| body["status"] == "fulfilled")
+    })
+    .await
+}
+
+fn redirect_url(purchase: &Purchase) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(&purchase.answer).ok()?;
+    Some(answer.pointer("/payment/redirect_url")?.as_str()?.to_owned())
+}
+
+/// Asks again, first at once and then less often, until yes or the deadline.
+async fn until<Answered: Future<Output = bool>>(deadline: Instant, ask: impl Fn() -> Answered) -> bool {
+    let mut pause = Duration::from_millis(40);
+    loop {
+        if ask().await {
+            return true;
+        }
+        if Instant::now() + pause > deadline {
+            return false;
+        }
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_secs(1));
+    }
+}
