@@ -22,29 +22,29 @@ const PATIENCE: Duration = Duration::from_mins(30);
 
 /// How much, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Events in the log.
-    pub events: u64,
+    pub(crate) events: u64,
     /// Times that each is measured.
-    pub runs: usize,
+    pub(crate) runs: usize,
 }
 
 /// What was measured.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Events in the log.
-    pub events: u64,
+    pub(crate) events: u64,
     /// Events a second of a projector that starts with no rows and follows the log to its end, in each run.
-    pub live: Vec<f64>,
+    pub(crate) live: Vec<f64>,
     /// Events a second of a rebuild from the first to the last moment of the command, in each run.
-    pub rebuild: Vec<f64>,
+    pub(crate) rebuild: Vec<f64>,
     /// What the rebuild said of itself, in each run.
-    pub rebuild_said: Vec<Value>,
+    pub(crate) rebuild_said: Vec<Value>,
 }
 
 impl Measured {
     /// Everything, with median and spread.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "events": self.events,
             "live_events_per_second": spread(&self.live),
@@ -55,7 +55,7 @@ impl Measured {
 }
 
 /// Writes a log to a fresh database of `servers` and measures both on it.
-pub async fn run(servers: &Servers, options: Options) -> anyhow::Result<Measured> {
+pub(crate) async fn run(servers: &Servers, options: Options) -> anyhow::Result<Measured> {
     let Options { events, runs } = options;
     let databases = Databases::fresh(servers.postgres().url()).await?;
     event_store::migrate(&databases.events_owner).await?;
@@ -67,7 +67,7 @@ pub async fn run(servers: &Servers, options: Options) -> anyhow::Result<Measured
         rebuild_said: Vec::new(),
     };
     for _ in 0..runs {
-        // A read database of its own for each run: the first has no rows, the second's are the first's.
+        // A read database of its own for each run: empty for the projector, and the rebuild has its rows beside it.
         let read = Databases::fresh(servers.postgres().url()).await?;
         read_model::migrate(&read.read_owner).await?;
         let seconds = follow(servers, &databases.events_reader, &read.read_owner, events).await?;
