@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use envelope::{EventPayload, Personal};
 use events::{
     Category, ClubEvent, ClubRegistered, Holder, LicenseEvent, LicenseIssued, LicenseTypeCreated,
@@ -48,12 +48,11 @@ pub(crate) async fn write(url: &str, count: u64) -> anyhow::Result<()> {
         Type::TIMESTAMPTZ,
     ];
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
-    let begun = Utc.with_ymd_and_hms(2026, 1, 1, 8, 0, 0).unwrap();
     for (position, event) in (1..).zip(Shop::default().take(usize::try_from(count)?)) {
         let metadata = json!({
             "request_id": Uuid::now_v7(), "correlation_id": Uuid::now_v7(), "actor": event.aggregate_id,
         });
-        let recorded_at: DateTime<Utc> = begun + TimeDelta::milliseconds(position);
+        let recorded_at = moment(1_767_000_000_000 + position);
         let values: [&(dyn ToSql + Sync); 9] = [
             &position,
             &event.aggregate_type,
@@ -74,10 +73,7 @@ pub(crate) async fn write(url: &str, count: u64) -> anyhow::Result<()> {
             &[],
         )
         .await?;
-    client
-        .batch_execute("vacuum analyze events; checkpoint")
-        .await
-        .ok();
+    client.batch_execute("vacuum analyze events").await?;
     drop(client);
     driver.await??;
     Ok(())
@@ -176,7 +172,7 @@ fn purchase(number: u64) -> VecDeque<Written> {
         }
         .into(),
     ];
-    if number % 12 == 0 {
+    if number.is_multiple_of(12) {
         events.push(OrderExpired {}.into());
         return own(order, &events, 1).collect();
     }
@@ -215,6 +211,7 @@ fn own(order: Uuid, events: &[OrderEvent], first: i64) -> impl Iterator<Item = W
         .map(move |(sequence, event)| written(aggregate_type::ORDER, order, sequence, event))
 }
 
+#[expect(clippy::expect_used, reason = "our own events always are JSON")]
 fn written(
     aggregate_type: &'static str,
     aggregate_id: Uuid,
@@ -238,14 +235,14 @@ fn placed(order: Uuid, number: u64) -> OrderPlaced {
         .collect();
     OrderPlaced {
         order_number: format!("BL-{number:07}"),
-        customer_id: Uuid::from_u128(u128::from(number / 3) << 32 | 7),
+        customer_id: Uuid::from_u128((u128::from(number / 3) << 32) | 7),
         total_ore: lines.iter().map(|line| line.price_ore).sum(),
         lines,
         currency: "NOK".into(),
         payment_provider: "vipps".into(),
         payment_reference: order.to_string(),
         terms_version: "2026-1".into(),
-        expires_at: Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap(),
+        expires_at: moment(1_780_000_000_000),
     }
 }
 
@@ -293,6 +290,11 @@ fn issued(order_id: Uuid, placed: &OrderPlaced, line: &OrderLine) -> LicenseIssu
         vehicle: line.vehicle.clone(),
         price_ore: line.price_ore,
     }
+}
+
+/// Milliseconds since 1970; never out of range here.
+fn moment(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
 fn facts() -> LicenseTypeFacts {

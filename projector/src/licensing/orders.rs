@@ -107,7 +107,7 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 /// A line as the table holds it.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SoldLine<'a> {
     line: u16,
     license_id: Uuid,
     license_type: &'a str,
@@ -134,9 +134,9 @@ struct LineHolder<'a> {
     guardian: Option<facts::ClearGuardian<'a>>,
 }
 
-fn line(line: &OrderLine) -> Line<'_> {
+fn line(line: &OrderLine) -> SoldLine<'_> {
     let (kind, holder) = (&line.license_type, &line.holder);
-    Line {
+    SoldLine {
         line: line.line,
         license_id: line.license_id,
         license_type: &kind.code,
