@@ -104,11 +104,17 @@ impl Daemon {
     pub(crate) async fn crash(&self) -> anyhow::Result<()> {
         let _transition = self.transition.lock().await;
         self.wanted.send_replace(false);
-        self.kill().await
+        self.end_by_force().await
     }
 
-    /// SIGKILL; returns when it and its children are gone. A supervisor restarts it.
+    /// SIGKILL; returns when it and its children are gone. A supervisor restarts it after that: children of the next
+    /// one would be waited for in vain, and then killed, as if they were the last one's.
     pub(crate) async fn kill(&self) -> anyhow::Result<()> {
+        let _transition = self.transition.lock().await;
+        self.end_by_force().await
+    }
+
+    async fn end_by_force(&self) -> anyhow::Result<()> {
         let child = self.running()?;
         child.signal(Signal::SIGKILL);
         self.resume();

@@ -23,7 +23,8 @@ pub enum Fault {
     },
     /// The stream is deleted.
     StreamDeleted,
-    /// The stream loses all its messages, and keeps its last sequence.
+    /// The stream loses all its messages, and keeps its last sequence; with them what a projector that is down just then
+    /// has not seen.
     StreamPurged,
     /// The stream is deleted, and somebody else makes one of that name that begins at 1.
     StreamReplaced,
@@ -68,7 +69,7 @@ pub const KINDS: [(&str, &str); 15] = [
     ("stream deleted", "the JetStream stream is deleted"),
     (
         "stream purged",
-        "the stream loses all messages and keeps its last sequence",
+        "the stream loses all messages, also those that a projector that is down has not seen",
     ),
     (
         "stream replaced",
@@ -138,24 +139,29 @@ impl Fault {
             ) => program == other_program && server == other_server,
             _ => false,
         };
-        let same_process = self.process().is_some() && self.process() == other.process();
+        let others = other.processes();
+        let same_process = self
+            .processes()
+            .iter()
+            .flatten()
+            .any(|process| others.contains(&Some(*process)));
         !same_network && !same_process
     }
 
-    /// The process that has to be, or is made, something for it.
-    const fn process(&self) -> Option<Process> {
-        match self {
+    /// The processes that have to be, or are made, something for it.
+    const fn processes(&self) -> [Option<Process>; 2] {
+        let process = match self {
             Self::Kill(process) | Self::Pause(process) | Self::DiskFull(process) => Some(*process),
             Self::Network { .. } => None,
-            Self::StreamDeleted
-            | Self::StreamPurged
-            | Self::StreamReplaced
-            | Self::StoreWiped
-            | Self::TailLost => Some(Process::Nats),
+            Self::StreamPurged => return [Some(Process::Nats), Some(Process::Projector)],
+            Self::StreamDeleted | Self::StreamReplaced | Self::StoreWiped | Self::TailLost => {
+                Some(Process::Nats)
+            }
             Self::WebhooksLost | Self::WebhooksForged | Self::ProviderDown | Self::AnswersLost => {
                 Some(Process::PaymentEmulator)
             }
-        }
+        };
+        [process, None]
     }
 
     /// How long it may last, in milliseconds: the shortest and the longest.

@@ -14,6 +14,8 @@ use crate::books::{connect, stream::stream};
 
 /// How long a stream may take to be there to be harmed: a relay may be just making it.
 const STREAM_PATIENCE: Duration = Duration::from_secs(20);
+/// For how long the projector misses what is then purged.
+const MISSED: Duration = Duration::from_secs(1);
 /// How long a server may take to be well again by itself once it has space.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,7 +61,15 @@ pub(super) async fn inject(shop: &Shop, fault: Fault, lasts: Duration) -> anyhow
             let seen = format!("{connections} connections");
             Ok(Injected { ended, seen })
         }
-        Fault::StreamDeleted | Fault::StreamPurged | Fault::StreamReplaced => {
+        Fault::StreamPurged => {
+            system.crash(Process::Projector).await?;
+            tokio::time::sleep(MISSED).await;
+            let seen = harm_stream(shop, fault).await?;
+            let ended = Instant::now();
+            system.launch(Process::Projector).await?;
+            Ok(Injected { ended, seen })
+        }
+        Fault::StreamDeleted | Fault::StreamReplaced => {
             let seen = harm_stream(shop, fault).await?;
             let ended = Instant::now();
             Ok(Injected { ended, seen })
