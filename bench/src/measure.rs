@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_operation_that_fails_ends_the_run_with_its_error() {
-        let run = closed_loop(2, Duration::ZERO, Duration::from_secs(60), |number| async move {
+        let run = closed_loop(2, Duration::ZERO, Duration::from_mins(1), |number| async move {
             anyhow::ensure!(number < 10, "the eleventh fails");
             tokio::task::yield_now().await;
             Ok(())

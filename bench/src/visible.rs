@@ -80,10 +80,10 @@ async fn one(appender: &Appender, projected: &mut Projected, length: Duration) -
     let mut answers = Vec::new();
     for _ in 0..count {
         pace.tick().await;
-        let (appender, append) = (appender.clone(), order()?);
+        let (sender, order) = (appender.clone(), order()?);
         answers.push(tokio::spawn(async move {
-            let appended = appender.append(append).await?;
-            anyhow::Ok((appended.position.get(), Instant::now()))
+            let position = sender.append(order).await?.position;
+            anyhow::Ok((position.get(), Instant::now()))
         }));
     }
     let took = begun.elapsed();

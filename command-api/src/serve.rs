@@ -84,14 +84,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let listener = bind(options.listen).await?;
 
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
-    let loader = Loader::start(url, LoaderOptions::default())?;
-    let snapshots = SnapshotOptions {
-        every: options.snapshot_every,
-        shape: domain::SHAPE.into(),
-    };
-    let executor = Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots);
     let shop = Shop {
-        executor,
+        executor: executor(url, &pool, appender, options.snapshot_every)?,
         provider: Arc::new(provider),
         tasks: Tasks::new(pool.clone(), process::PROCESS),
         planned: Arc::new(Notify::new()),
@@ -145,6 +139,15 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())
+}
+
+fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {
+    let loader = Loader::start(url, LoaderOptions::default())?;
+    let snapshots = SnapshotOptions {
+        every: snapshot_every,
+        shape: domain::SHAPE.into(),
+    };
+    Ok(Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots))
 }
 
 /// Relay, planner and sealer, whenever this instance leads.

@@ -113,6 +113,13 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
     let placed = shop.place("k", &shop.order()).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
+    // The provider tells of the new payment; answered late, that would be a look at what is done to it below.
+    eventually("the provider's own webhook is handled", async || {
+        shop.command_metric("bilsport_payments_webhooks_total", "applied")
+            .await
+            .filter(|count| *count >= 1.0)
+    })
+    .await;
     // Defect 2: "it is paid", says somebody who is not the provider.
     let claim = json!({
         "msn": "123456", "reference": order_id, "pspReference": "x", "name": "AUTHORIZED",

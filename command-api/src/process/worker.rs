@@ -42,7 +42,7 @@ pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) 
             Ok(tasks) => {
                 for task in tasks {
                     let shop = shop.clone();
-                    running.spawn(async move { in_its_request(&shop, task, kinds.attempt).await });
+                    running.spawn(async move { Box::pin(in_its_request(&shop, task, kinds.attempt)).await });
                 }
             }
             Err(error) => tracing::warn!(error = %error, "tasks could not be claimed"),
@@ -85,7 +85,7 @@ async fn in_its_request(shop: &Shop, task: Task, limit: Duration) {
         .and_then(RequestId::parse)
         .unwrap_or_default();
     let span = tracing::error_span!("task", correlation_id = task.correlation_id);
-    request_id::scope(id, attempt(shop, task, limit).instrument(span)).await;
+    request_id::scope(id, Box::pin(attempt(shop, task, limit)).instrument(span)).await;
 }
 
 async fn attempt(shop: &Shop, task: Task, limit: Duration) {
