@@ -1,6 +1,6 @@
 //! nats-server with JetStream, configured by `nats/server.conf` and `nats/accounts.conf`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
@@ -60,6 +60,7 @@ pub(super) fn prepare(
     let ready = Question::Http(format!("{}/healthz", monitor.http_url()));
     // JetStream's own directory: `data` itself also holds the configuration.
     let store = data.join("jetstream");
+    forget_the_global_account(&store)?;
     let private = Private {
         daemon: Daemon::new(launch, None),
         ready,
@@ -72,4 +73,15 @@ pub(super) fn prepare(
         private: Some(private),
     };
     Ok((server, logins))
+}
+
+/// Streams from before there were accounts are nobody's now, and nats-server calls itself unwell for them. Nothing
+/// depends on what NATS holds: the relay fills a stream again.
+fn forget_the_global_account(store: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(store.join("$G")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove $G in {}", store.display()))
+        }
+        _ => Ok(()),
+    }
 }
