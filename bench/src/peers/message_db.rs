@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::pgbench::Script;
 use super::{TRIAL, best, npm};
 use crate::contender::Contender;
-use crate::server::{Bench, libpq};
+use crate::server::{Bench, connect, libpq};
 
 /// Installs it into a database of its own and finds the number of clients that suits it.
 pub(crate) async fn contender(bench: &Bench, scripts: &Path, length: Duration) -> anyhow::Result<Contender> {
@@ -45,7 +45,7 @@ async fn install(url: &str) -> anyhow::Result<()> {
         .arg("install.sh")
         .current_dir(database)
         .envs(settings)
-        .env("DATABASE_NAME", name)
+        .env("DATABASE_NAME", &name)
         .env("CREATE_DATABASE", "off")
         .stdin(Stdio::null())
         .output()
@@ -55,5 +55,8 @@ async fn install(url: &str) -> anyhow::Result<()> {
         "message-db's installer failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // As its own clients do: its functions call each other by bare names.
+    let path = format!("alter database {name} set search_path to message_store, public");
+    connect(url).await?.batch_execute(&path).await?;
     Ok(())
 }
