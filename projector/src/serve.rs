@@ -12,6 +12,7 @@ use service::postgres::describe;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::beside::with_options;
 use crate::config::{MigrateOptions, ServeOptions};
 use crate::follow::{Follower, Parts};
 use crate::metrics;
@@ -45,7 +46,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         options.sources.read_database_url.expose(),
         options.sources.events_database_url.expose(),
     );
-    let (read, events) = (pool(read_url, "read")?, pool(events_url, "events")?);
+    // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
+    let unhurried = with_options(read_url, "-c synchronous_commit=off")?;
+    let (read, events) = (pool(&unhurried, "read")?, pool(events_url, "events")?);
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
     let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
     let log = event_store::Log::new(events.clone());
