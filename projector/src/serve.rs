@@ -47,7 +47,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         options.sources.events_database_url.expose(),
     );
     // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
-    let unhurried = with_options(read_url, "-c synchronous_commit=off")?;
+    let unhurried = with_options(read_url, "-c synchronous_commit=off").context("bad database URL")?;
     let (read, events) = (pool(&unhurried, "read")?, pool(events_url, "events")?);
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
     let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
