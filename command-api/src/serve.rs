@@ -65,6 +65,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let url = &options.database.events_database_url;
     let pool = postgres::pool(url, &options.pool, "command-api")?;
     postgres::observe_pool(&pool, "events", shutdown.clone());
+    // What a crash makes the process managers forget is planned, or done, once more: both are safe to repeat.
+    let tasks = postgres::unhurried_pool(url, &options.pool, "command-api tasks")?;
+    postgres::observe_pool(&tasks, "tasks", shutdown.clone());
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
     let public_url = &options.shop.public_url;
@@ -87,7 +90,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shop = Shop {
         executor: executor(url, &pool, appender, options.snapshot_every)?,
         provider: Arc::new(provider),
-        tasks: Tasks::new(pool.clone(), process::PROCESS),
+        tasks: Tasks::new(tasks, process::PROCESS),
         planned: Arc::new(Notify::new()),
     };
     let background = TaskTracker::new();

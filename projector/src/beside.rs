@@ -140,7 +140,7 @@ pub(crate) async fn drop_schema(keeper: &Client, schema: &'static str) -> Result
 }
 
 /// The same database with more options for its sessions, whichever of the two forms the URL has.
-pub(crate) fn with_options(url: &str, more: &str) -> Result<String, ReplayError> {
+fn with_options(url: &str, more: &str) -> Result<String, ReplayError> {
     let config: Config = url
         .parse()
         .map_err(|error: tokio_postgres::Error| ReplayError::Url(error.to_string()))?;

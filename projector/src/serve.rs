@@ -12,7 +12,6 @@ use service::postgres::describe;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::beside::with_options;
 use crate::config::{MigrateOptions, ServeOptions};
 use crate::follow::{Follower, Parts};
 use crate::metrics;
@@ -37,18 +36,16 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let check_schema = health.check("schema");
     service::ops::serve(listener, &booted);
 
-    let pool = |url, name| -> anyhow::Result<Pool> {
-        let pool = service::postgres::pool(url, &options.pool, "projector")?;
-        service::postgres::observe_pool(&pool, name, booted.shutdown.clone());
-        Ok(pool)
-    };
     let (read_url, events_url) = (
         options.sources.read_database_url.expose(),
         options.sources.events_database_url.expose(),
     );
     // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
-    let unhurried = with_options(read_url, "-c synchronous_commit=off").context("bad database URL")?;
-    let (read, events) = (pool(&unhurried, "read")?, pool(events_url, "events")?);
+    let read = service::postgres::unhurried_pool(read_url, &options.pool, "projector")?;
+    let events = service::postgres::pool(events_url, &options.pool, "projector")?;
+    for (pool, name) in [(&read, "read"), (&events, "events")] {
+        service::postgres::observe_pool(pool, name, booted.shutdown.clone());
+    }
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
     let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
     let log = event_store::Log::new(events.clone());

@@ -6,8 +6,8 @@ create table events (
     sequence       bigint      not null,
     event_type     text        not null,
     event_version  text        not null,
-    payload        jsonb       not null,
-    metadata       jsonb       not null,
+    payload        text       not null,
+    metadata       text       not null,
     recorded_at    timestamptz not null,
     unique (aggregate_type, aggregate_id, sequence)
 );

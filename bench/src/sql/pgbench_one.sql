@@ -1,2 +1,2 @@
 -- append::contenders, for pgbench: one row per transaction.
-insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at) values (nextval('positions'), 'account', gen_random_uuid(), 1, 'Opened', '1', :payload::jsonb, '{}', clock_timestamp());
+insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at) values (nextval('positions'), 'account', gen_random_uuid(), 1, 'Opened', '1', :payload, '{}', clock_timestamp());

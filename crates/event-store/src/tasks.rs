@@ -2,7 +2,9 @@
 //!
 //! Planning moves the checkpoint and adds tasks in one statement, so an event leads to its tasks exactly once. Workers
 //! lease tasks, and repeat what a worker that died had begun: what they do must be safe to repeat, which an
-//! idempotency key made of process and position gives.
+//! idempotency key made of process and position gives. So the commits here need not wait for the disk: a crash of the
+//! database makes it forget the newest of them in order, plans and checkpoint together, and what is forgotten is planned
+//! or done again.
 
 use std::time::Duration;
 

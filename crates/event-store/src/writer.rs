@@ -1,15 +1,21 @@
 //! The writing task: takes whatever commands are waiting and sends them as one statement.
 //!
 //! There is no timer. While one batch commits, the next one gathers: under load batches grow by themselves, and a
-//! command that comes alone waits for nobody. A batch that fails goes again (its keys make that safe) or, when
-//! something in it can't be stored, command by command, so that one bad command can't fail its neighbours.
+//! command that comes alone waits for nobody. When many wait, the next one is sent behind the first, so that the database
+//! has work while the first one's answers go out and bring new commands. A batch that fails goes again (its keys make
+//! that safe, whatever else is under way) or, when something in it can't be stored, command by command, so that one bad
+//! command can't fail its neighbours.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use envelope::Position;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge, histogram};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
@@ -19,6 +25,10 @@ use crate::error::{AppendError, Error, Failure, describe};
 use crate::metrics::{
     APPEND_BATCH_SIZE, APPEND_CHECKED_TOTAL, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS, APPEND_TOTAL,
 };
+
+/// Fewest commands that are sent behind a batch under way. With fewer, what the database saves by having the next batch
+/// at hand is less than what it costs to commit once more.
+const SEND_BEHIND: usize = 24;
 
 /// Bounds of the writing task.
 #[derive(Clone, Debug)]
@@ -94,19 +104,15 @@ impl Appender {
         let writer = Writer {
             config,
             options,
-            connected: None,
+            connected: Mutex::new(None),
         };
-        Ok((appender, tokio::spawn(writer.run(waiting))))
+        Ok((appender, tokio::spawn(async move { writer.run(waiting).await })))
     }
 
     /// Appends one command. On [`AppendError::Unavailable`] the same key may be sent again, and decides.
     pub async fn append(&self, append: Append) -> Reply {
-        let largest = append.events.iter().map(|event| event.payload.get().len()).max();
-        if largest.is_some_and(|bytes| bytes > self.max_payload_bytes) {
-            let most = self.max_payload_bytes;
-            return Err(AppendError::Unstorable(format!(
-                "an event's payload is larger than {most} bytes"
-            )));
+        if let Some(why) = append.unstorable(self.max_payload_bytes) {
+            return Err(AppendError::Unstorable(why));
         }
         let (reply, answer) = oneshot::channel();
         let unavailable = |why: &str| AppendError::Unavailable(why.to_owned());
@@ -135,38 +141,58 @@ impl Appender {
 struct Writer {
     config: Config,
     options: AppenderOptions,
-    connected: Option<(Client, Statement)>,
+    connected: Mutex<Option<Arc<(Client, Statement)>>>,
 }
 
 impl Writer {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Pending>) {
-        let mut held_over = None;
+    async fn run(&self, mut waiting: mpsc::Receiver<Pending>) {
+        let (mut gathered, mut open) = (VecDeque::new(), true);
+        let (mut under_way, mut unanswered) = (FuturesUnordered::new(), 0);
         loop {
-            let Some(first) = (match held_over.take() {
-                Some(pending) => Some(pending),
-                None => waiting.recv().await,
-            }) else {
-                return;
-            };
-            let mut bytes = first.append.weight();
-            let mut batch = vec![first];
-            while batch.len() < self.options.max_batch {
-                let Ok(next) = waiting.try_recv() else { break };
-                bytes += next.append.weight();
-                if bytes > self.options.max_batch_bytes {
-                    held_over = Some(next);
-                    break;
-                }
-                batch.push(next);
+            let room = self.options.max_batch.saturating_sub(gathered.len());
+            tokio::select! {
+                biased;
+                Some(answered) = under_way.next() => unanswered -= answered,
+                more = gather(&mut waiting, &mut gathered, room), if open && room > 0 => open = more > 0,
+                else => return,
             }
-            gauge!(APPEND_QUEUE).set(f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)));
-            self.settle(batch).await;
+            while under_way.len() < 2
+                && let Some(batch) = self.next_batch(&mut gathered, unanswered)
+            {
+                unanswered += batch.len();
+                under_way.push(self.settle(batch));
+                let left = gathered.len() + waiting.len();
+                gauge!(APPEND_QUEUE).set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+            }
         }
+    }
+
+    /// What is to be sent now, if anything is: all that have gathered, or, behind a batch of so many `unanswered`
+    /// commands, about as many as those.
+    fn next_batch(&self, gathered: &mut VecDeque<Pending>, unanswered: usize) -> Option<Vec<Pending>> {
+        let few = unanswered > 0 && gathered.len() < SEND_BEHIND.max(unanswered / 2);
+        if gathered.is_empty() || few {
+            return None;
+        }
+        let all = gathered.len() + unanswered;
+        let most = if all < 2 * SEND_BEHIND { all } else { all.div_ceil(2) };
+        let mut bytes = 0;
+        let fitting = gathered
+            .iter()
+            .take(most.min(self.options.max_batch))
+            .take_while(|pending| {
+                bytes += pending.append.weight();
+                bytes <= self.options.max_batch_bytes
+            })
+            .count();
+        Some(gathered.drain(..fitting.max(1)).collect())
     }
 
     /// Sends the batch until every command in it has its answer. Those that have waited too long already, behind
     /// batches that failed, are told so at once.
-    async fn settle(&mut self, batch: Vec<Pending>) {
+    /// Returns how many they were.
+    async fn settle(&self, batch: Vec<Pending>) -> usize {
+        let commands = batch.len();
         let (batch, late) = batch
             .into_iter()
             .partition(|pending| pending.since.elapsed() < self.options.give_up_after);
@@ -181,11 +207,12 @@ impl Writer {
                 let _ = self.commit(vec![pending]).await;
             }
         }
+        commands
     }
 
     /// Commits the batch as one, trying again for as long as it may. Gives the batch back when something in it can't
     /// be stored and there is more than one suspect.
-    async fn commit(&mut self, batch: Vec<Pending>) -> Result<(), Vec<Pending>> {
+    async fn commit(&self, batch: Vec<Pending>) -> Result<(), Vec<Pending>> {
         let Some(oldest) = batch.iter().map(|pending| pending.since).min() else {
             return Ok(());
         };
@@ -214,7 +241,6 @@ impl Writer {
                 Failure::Passing => counter!(APPEND_RETRIES_TOTAL, "reason" => "passing").increment(1),
                 Failure::Unknown => {
                     counter!(APPEND_RETRIES_TOTAL, "reason" => "unknown").increment(1);
-                    self.connected = None;
                     in_doubt = true;
                 }
             }
@@ -233,30 +259,36 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<Row>, (Failure, String)> {
+    async fn attempt(&self, batch: &[Pending]) -> Result<Vec<Row>, (Failure, String)> {
         // A little longer than the database allows itself, for a database that does not answer at all.
         let limit = self.options.statement_timeout + Duration::from_secs(1);
-        let started = Instant::now();
+        let (started, mut used) = (Instant::now(), None);
         let done = tokio::time::timeout(limit, async {
-            let (client, statement) = self.connection().await?;
+            let (client, statement) = &**used.insert(self.connection().await?);
             append_batch(client, statement, batch).await
         })
         .await;
-        match done {
+        let (failure, why) = match done {
             Ok(Ok(rows)) => {
                 histogram!(APPEND_BATCH_SIZE)
                     .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
                 histogram!(APPEND_SECONDS).record(started.elapsed());
-                Ok(rows)
+                return Ok(rows);
             }
-            Ok(Err(error)) => Err((Failure::of(&error), describe(&error))),
-            Err(_) => Err((Failure::Unknown, "the database did not answer in time".into())),
+            Ok(Err(error)) => (Failure::of(&error), describe(&error)),
+            Err(_) => (Failure::Unknown, "the database did not answer in time".into()),
+        };
+        if let (Failure::Unknown, Some(used)) = (failure, used) {
+            self.give_up(&used).await;
         }
+        Err((failure, why))
     }
 
-    async fn connection(&mut self) -> Result<&(Client, Statement), tokio_postgres::Error> {
-        if let Some(usable) = self.connected.take().filter(|(client, _)| !client.is_closed()) {
-            return Ok(self.connected.insert(usable));
+    /// The connection, the same for both batches under way. Who has one may go on with it until it fails.
+    async fn connection(&self) -> Result<Arc<(Client, Statement)>, tokio_postgres::Error> {
+        let mut connected = self.connected.lock().await;
+        if let Some(usable) = connected.as_ref().filter(|usable| !usable.0.is_closed()) {
+            return Ok(Arc::clone(usable));
         }
         let (client, connection) = self.config.connect(NoTls).await?;
         tokio::spawn(async move {
@@ -265,8 +297,28 @@ impl Writer {
             }
         });
         let statement = client.prepare(include_str!("sql/append_batch.sql")).await?;
-        Ok(self.connected.insert((client, statement)))
+        Ok(Arc::clone(connected.insert(Arc::new((client, statement)))))
     }
+
+    /// The next attempt gets another connection than this one.
+    async fn give_up(&self, used: &Arc<(Client, Statement)>) {
+        let mut connected = self.connected.lock().await;
+        if connected.as_ref().is_some_and(|current| Arc::ptr_eq(current, used)) {
+            *connected = None;
+        }
+    }
+}
+
+/// Takes what waits, up to so many; waits for one if none does. Returns how many: 0 once all senders are gone.
+async fn gather(
+    waiting: &mut mpsc::Receiver<Pending>,
+    gathered: &mut VecDeque<Pending>,
+    room: usize,
+) -> usize {
+    let mut more = Vec::new();
+    let count = waiting.recv_many(&mut more, room).await;
+    gathered.extend(more);
+    count
 }
 
 async fn append_batch(

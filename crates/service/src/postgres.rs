@@ -53,7 +53,19 @@ impl Default for PoolOptions {
 ///
 /// A connection goes back to the pool with its session as it is, so users set session state with `set local` only.
 pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
-    let config = config(url, options, application_name)?;
+    built(config(url, options, application_name)?, options)
+}
+
+/// As [`pool`], with sessions whose commits don't wait for the disk: for what a crash of the database may forget the
+/// last moments of, as long as it forgets them together.
+pub fn unhurried_pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
+    let mut config = config(url, options, application_name)?;
+    let session = format!("{} -c synchronous_commit=off", config.get_options().unwrap_or_default());
+    config.options(session);
+    built(config, options)
+}
+
+fn built(config: Config, options: &PoolOptions) -> anyhow::Result<Pool> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };

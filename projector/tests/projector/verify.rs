@@ -129,7 +129,7 @@ async fn an_edited_event_differs_from_the_stream_and_from_the_rows() {
     let (world, running) = shop_with_history().await;
     change_log(
         &world,
-        "update events set payload = jsonb_set(payload, '{total_ore}', '1') where position = 1",
+        "update events set payload = jsonb_set(payload::jsonb, '{total_ore}', '1') where position = 1",
     )
     .await;
     let said = verify(&world).await;

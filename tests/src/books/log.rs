@@ -45,7 +45,7 @@ pub(super) struct Found {
 
 /// The orders in the log by the id of the request that placed them.
 pub(crate) async fn orders_by_request(log: &Client) -> BTreeMap<String, Vec<Uuid>> {
-    let placed = "select coalesce(metadata ->> 'request_id', ''), aggregate_id from events
+    let placed = "select coalesce(metadata::jsonb ->> 'request_id', ''), aggregate_id from events
         where event_type = 'OrderPlaced' order by position";
     let mut orders: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
     for row in log.query(placed, &[]).await.unwrap() {

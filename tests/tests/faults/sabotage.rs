@@ -152,8 +152,8 @@ async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
     let keep =
         "create table kept_events as table events; alter table events disable trigger events_are_final";
     client.batch_execute(keep).await.unwrap();
-    let double = "update events set metadata = metadata || jsonb_build_object('request_id',
-                      (select metadata ->> 'request_id' from events where event_type = 'OrderPlaced' order by position limit 1))
+    let double = "update events set metadata = (metadata::jsonb || jsonb_build_object('request_id',
+                      (select metadata::jsonb ->> 'request_id' from events where event_type = 'OrderPlaced' order by position limit 1)))::text
                   where position = (select max(position) from events where event_type = 'OrderPlaced')";
     let repair = "update events set metadata = kept.metadata from kept_events kept where kept.position = events.position";
     let said = sabotaged(shop, sales, events, double, repair).await;

@@ -12,8 +12,7 @@ const FORMAT: &[u8] = b"event-log leaf 1\n";
 /// Microseconds from 1970 to 2000, where PostgreSQL counts from.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// An event's row, column by column. Payload and metadata are the text that PostgreSQL prints for the stored `jsonb`: it
-/// prints the same value the same way, always.
+/// An event's row, column by column; payload and metadata byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {

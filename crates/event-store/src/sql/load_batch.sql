@@ -14,8 +14,8 @@ left join lateral (
             and e.position = s.position)
 ) s on true
 left join lateral (
-    select e.sequence, e.event_type, e.event_version, e.payload::text,
-           case when e.sequence = 1 then e.metadata ->> 'correlation_id' end as correlation_id
+    select e.sequence, e.event_type, e.event_version, e.payload,
+           case when e.sequence = 1 then e.metadata::json ->> 'correlation_id' end as correlation_id
     from events e
     where e.aggregate_type = l.aggregate_type and e.aggregate_id = l.aggregate_id and e.sequence > coalesce(s.sequence, l.after)
     order by e.sequence

@@ -1,5 +1,5 @@
 -- Log::read_after. $1 after this position, $2 at most so many.
-select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload::text, metadata::text, recorded_at
+select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at
 from events
 where position > $1
 order by position

@@ -3,7 +3,7 @@ select e.position, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e
        h.position, h.epoch
 from log_head h
 left join lateral (
-    select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload::text, metadata::text, recorded_at
+    select position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at
     from events
     where position > $1
     order by position

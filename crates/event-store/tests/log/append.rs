@@ -140,7 +140,7 @@ async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
 #[tokio::test]
 async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let test = TestLog::new().await;
-    let bad = append_payload(key("bad"), Uuid::now_v7(), 1, r#"{"by":"\u0000"}"#);
+    let bad = append(key("bad\0"), Uuid::now_v7(), 1);
     let outcomes = in_one_batch(
         &test,
         vec![
@@ -154,8 +154,28 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let Err(AppendError::Unstorable(why)) = &outcomes[1] else {
         panic!("{outcomes:?}")
     };
-    assert!(why.contains("22P05"), "{why}");
+    assert!(why.contains("22021"), "{why}");
     assert_eq!(test.log.head().await.unwrap().position, Position::new(3));
+}
+
+#[tokio::test]
+async fn text_that_is_no_text_is_not_recorded() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let mut bad_metadata = append(key("metadata"), Uuid::now_v7(), 1);
+    bad_metadata.metadata.actor = Some("a\0b".into());
+    for bad in [
+        append_payload(key("nul"), Uuid::now_v7(), 1, r#"{"by":"\u0000"}"#),
+        append_payload(key("half"), Uuid::now_v7(), 1, r#"{"by":"\ud83c"}"#),
+        bad_metadata,
+    ] {
+        let refused = appender.append(bad).await;
+        let Err(AppendError::Unstorable(why)) = &refused else {
+            panic!("{refused:?}")
+        };
+        assert!(why.contains("no character"), "{why}");
+    }
+    assert_eq!(test.log.head().await.unwrap().position, Position::START);
 }
 
 #[tokio::test]

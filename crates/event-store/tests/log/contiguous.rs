@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::support::{TestLog, append, append_payload, eventually, key};
+use crate::support::{TestLog, append, eventually, key};
 use envelope::{Position, RecordedEvent};
 use event_store::{AppendError, Appender, AppenderOptions, Log};
 use futures_util::future::join_all;
@@ -80,12 +80,7 @@ async fn write(log: Log, appender: Appender, writer: usize, id: Uuid) {
                 .map(|events| events.len() as u64 + 1);
             let Ok(sequence) = sequence else { continue };
             if command % 3 == 0 {
-                let bad = append_payload(
-                    key(format!("bad-{name}")),
-                    Uuid::now_v7(),
-                    1,
-                    r#"{"by":"\u0000"}"#,
-                );
+                let bad = append(key(format!("bad-{name}\0")), Uuid::now_v7(), 1);
                 let (refused, accepted) = tokio::join!(
                     appender.append(bad),
                     appender.append(append(key(&name), id, sequence))
