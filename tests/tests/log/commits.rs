@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use event_bus::metrics::{PUBLISH_SECONDS, PUBLISHED};
 use stack::Options;
 use system_tests::Shop;
-use system_tests::books::connect;
+use system_tests::books::{come_to_rest, connect};
+use system_tests::purchase::Sales;
 use tokio_postgres::Client;
 
 use crate::sell;
@@ -13,11 +14,21 @@ use crate::sell;
 /// Customers at once.
 const CROWD: usize = 60;
 
+async fn shop_at_rest() -> Shop {
+    let shop = Shop::open(Options::default()).await;
+    come_to_rest(&shop, &Sales::default()).await;
+    shop
+}
+
 /// A session on a database whose writes are watched from now on.
 async fn watch(url: &str) -> Client {
     let client = connect(url).await;
-    let watch = include_str!("watch_commits.sql");
-    client.batch_execute(watch).await.unwrap();
+    let notes = include_str!("watch_commits.sql");
+    client.batch_execute(notes).await.unwrap();
+    let watches = include_str!("list_watches.sql");
+    for watch in client.query(watches, &[]).await.unwrap() {
+        client.batch_execute(watch.get(0)).await.unwrap();
+    }
     client
 }
 
@@ -38,7 +49,7 @@ fn assert_among(tables: &BTreeSet<String>, expected: &[&str]) {
 
 #[tokio::test]
 async fn only_the_projectors_rows_commit_without_waiting_for_the_disk() {
-    let shop = Shop::open(Options::default()).await;
+    let shop = shop_at_rest().await;
     let databases = shop.system.databases();
     let (events, read) = (
         watch(&databases.events_owner).await,
@@ -60,13 +71,13 @@ async fn only_the_projectors_rows_commit_without_waiting_for_the_disk() {
             "process_tasks",
         ],
     );
-    assert_eq!(waits, ["on".to_owned()].into());
+    assert!(!waits.contains("off"), "{waits:?}");
     shop.close().await;
 }
 
 #[tokio::test]
 async fn what_comes_at_once_is_published_and_planned_together() {
-    let shop = Shop::open(Options::default()).await;
+    let shop = shop_at_rest().await;
     let events = watch(&shop.system.databases().events_owner).await;
     let count = async |name: &str| shop.command_metric(name, "command-api").await.unwrap_or(0.0);
     let batches = format!("{PUBLISH_SECONDS}_count");
