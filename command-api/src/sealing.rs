@@ -72,7 +72,7 @@ pub(crate) struct NewEpochOptions {
     #[command(flatten)]
     database: EventsDatabase,
     /// Why, for those who verify the log later
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, env = "REASON", value_name = "TEXT")]
     reason: String,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct VerifyOptions {
     #[arg(long, env = "SEAL_FILE", value_name = "FILE")]
     seal_file: PathBuf,
     /// Print the whole report as JSON
-    #[arg(long)]
+    #[arg(long, env = "JSON")]
     json: bool,
 }
 
@@ -95,13 +95,14 @@ pub(crate) struct ProveOptions {
     #[command(flatten)]
     database: EventsDatabase,
     /// The event's position in the log
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, env = "POSITION", value_name = "NUMBER")]
     position: i64,
 }
 
 #[derive(Args)]
 pub(crate) struct CheckOptions {
     /// The proof, as `log prove` printed it
+    #[arg(env = "PROOF_FILE")]
     file: PathBuf,
     #[command(flatten)]
     keys: PublicKeys,

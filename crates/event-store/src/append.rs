@@ -74,10 +74,14 @@ impl Append {
         self.events.iter().find_map(|event| {
             let payload = event.payload.get();
             if payload.len() > max_payload_bytes {
-                return Some(format!("an event's payload is larger than {max_payload_bytes} bytes"));
+                return Some(format!(
+                    "an event's payload is larger than {max_payload_bytes} bytes"
+                ));
             }
             let escape = broken_escape(payload)?;
-            Some(format!("an event's payload has {escape}, which is no character of any text"))
+            Some(format!(
+                "an event's payload has {escape}, which is no character of any text"
+            ))
         })
     }
 

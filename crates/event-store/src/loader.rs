@@ -5,7 +5,6 @@
 //! changes nothing, so a lost connection means asking again; a batch that the database refuses is asked load by load,
 //! so that one bad load can't fail its neighbors.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use futures_util::TryStreamExt as _;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Statement};
 use uuid::Uuid;
 
 use crate::error::{Error, Failure, describe};
@@ -64,7 +63,8 @@ type Reply = Result<Page, Error>;
 struct Pending {
     ask: Ask,
     since: Instant,
-    reply: oneshot::Sender<Reply>,
+    /// Gone once it was used.
+    reply: Option<oneshot::Sender<Reply>>,
 }
 
 impl Loader {
@@ -103,7 +103,14 @@ impl Loader {
         let (reply, answer) = oneshot::channel();
         let since = Instant::now();
         self.queue
-            .send_timeout(Pending { ask, since, reply }, Duration::from_secs(1))
+            .send_timeout(
+                Pending {
+                    ask,
+                    since,
+                    reply: Some(reply),
+                },
+                Duration::from_secs(1),
+            )
             .await
             .map_err(|error| {
                 unavailable(match error {
@@ -133,32 +140,32 @@ enum Failed {
 impl LoadingTask {
     async fn run(mut self, waiting: Arc<Mutex<mpsc::Receiver<Pending>>>) {
         loop {
-            let mut batch = VecDeque::new();
+            let mut batch = Vec::new();
             {
                 let mut waiting = waiting.lock().await;
                 let Some(first) = waiting.recv().await else { return };
-                batch.push_back(first);
+                batch.push(first);
                 while batch.len() < self.options.max_batch {
                     let Ok(next) = waiting.try_recv() else { break };
-                    batch.push_back(next);
+                    batch.push(next);
                 }
                 gauge!(LOAD_QUEUE).set(f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)));
             }
             // Those whose caller went away need no answer.
-            batch.retain(|pending| !pending.reply.is_closed());
+            batch.retain(|pending: &Pending| pending.reply.as_ref().is_some_and(|reply| !reply.is_closed()));
             self.settle(batch).await;
         }
     }
 
     /// Asks until every load in the batch has its answer.
-    async fn settle(&mut self, mut batch: VecDeque<Pending>) {
+    async fn settle(&mut self, mut batch: Vec<Pending>) {
         let mut backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(20))
             .with_max_delay(Duration::from_millis(500))
             .with_jitter()
             .without_max_times()
             .build();
-        while let Some(oldest) = batch.front() {
+        while let Some(oldest) = batch.first() {
             let give_up_at = oldest.since + self.options.give_up_after;
             match self.attempt(&mut batch).await {
                 Ok(()) => {}
@@ -166,7 +173,7 @@ impl LoadingTask {
                 Err(Failed::Refused(_)) => {
                     counter!(LOAD_RETRIES_TOTAL, "reason" => "single").increment(1);
                     for pending in batch.drain(..) {
-                        let mut single = VecDeque::from([pending]);
+                        let mut single = vec![pending];
                         if let Err(Failed::Refused(why) | Failed::Unreachable(why)) =
                             self.attempt(&mut single).await
                         {
@@ -195,7 +202,13 @@ impl LoadingTask {
     }
 
     /// Asks once. What was answered is no longer in the batch.
-    async fn attempt(&mut self, batch: &mut VecDeque<Pending>) -> Result<(), Failed> {
+    async fn attempt(&mut self, batch: &mut Vec<Pending>) -> Result<(), Failed> {
+        let asked = self.ask(batch).await;
+        batch.retain(|pending| pending.reply.is_some());
+        asked
+    }
+
+    async fn ask(&mut self, batch: &mut [Pending]) -> Result<(), Failed> {
         // A little longer than the database allows itself, for a database that does not answer at all.
         let limit = self.options.statement_timeout + Duration::from_secs(1);
         let (started, loads) = (Instant::now(), batch.len());
@@ -214,6 +227,10 @@ impl LoadingTask {
         })
         .await;
         asked.unwrap_or_else(|_| Err(Failed::Unreachable("the database did not answer in time".into())))?;
+        if batch.iter().any(|pending| pending.reply.is_some()) {
+            let why = "the database answered for fewer loads than it got";
+            return Err(Failed::Refused(why.into()));
+        }
         histogram!(LOAD_BATCH_SIZE).record(f64::from(u32::try_from(loads).unwrap_or(u32::MAX)));
         histogram!(LOAD_SECONDS).record(started.elapsed());
         Ok(())
@@ -234,11 +251,11 @@ impl LoadingTask {
     }
 }
 
-/// Asks for the whole batch and answers each load as soon as all its rows are there.
+/// Asks for the whole batch and answers each load as its row arrives.
 async fn ask(
     client: &Client,
     statement: &Statement,
-    batch: &mut VecDeque<Pending>,
+    batch: &mut [Pending],
     max_events: u32,
 ) -> Result<(), tokio_postgres::Error> {
     let asks = || batch.iter().map(|pending| &pending.ask);
@@ -251,31 +268,27 @@ async fn ask(
     let rows = client.query_raw(statement, binds).await?;
     drop((aggregate_types, shapes));
     let mut rows = pin!(rows);
-    let (mut number, mut page) = (1_i64, Vec::new());
     while let Some(row) = rows.try_next().await? {
-        let of: i64 = row.try_get(0)?;
-        if of != number {
-            answer(batch, std::mem::take(&mut page), max_events);
-            number = of;
-        }
-        page.push(row);
-    }
-    answer(batch, page, max_events);
-    Ok(())
-}
-
-/// Answers the first load of the batch.
-fn answer(batch: &mut VecDeque<Pending>, rows: Vec<Row>, max_events: u32) {
-    if let Some(Pending { ask, reply, .. }) = batch.pop_front() {
+        let number: i64 = row.try_get(0)?;
+        let asked = usize::try_from(number - 1)
+            .ok()
+            .and_then(|index| batch.get_mut(index));
+        let Some((reply, ask)) = asked.and_then(|asked| Some((asked.reply.take()?, asked.ask.clone())))
+        else {
+            continue;
+        };
         counter!(LOAD_TOTAL, "outcome" => "loaded").increment(1);
         // A caller that went away needs no answer.
-        let _ = reply.send(Ok(Page::new(ask, rows, max_events)));
+        let _ = reply.send(Ok(Page::new(ask, row, max_events)));
     }
+    Ok(())
 }
 
 fn refuse(batch: impl Iterator<Item = Pending>, why: &str) {
     for pending in batch {
         counter!(LOAD_TOTAL, "outcome" => "unavailable").increment(1);
-        let _ = pending.reply.send(Err(Error::Unavailable(why.to_owned())));
+        if let Some(reply) = pending.reply {
+            let _ = reply.send(Err(Error::Unavailable(why.to_owned())));
+        }
     }
 }

@@ -18,10 +18,13 @@ pub(crate) struct Ask {
     pub(crate) shape: Option<Arc<str>>,
 }
 
-/// The next events of one aggregate, as they came: at least one row.
+/// Between the elements of the lists in a row. In JSON it can only stand escaped.
+const SEPARATOR: char = '\u{1f}';
+
+/// The next events of one aggregate, as they came.
 pub(crate) struct Page {
     ask: Ask,
-    rows: Vec<Row>,
+    row: Row,
     max_events: u32,
 }
 
@@ -41,71 +44,69 @@ pub(crate) struct Stored<'a> {
 }
 
 impl Page {
-    pub(crate) const fn new(ask: Ask, rows: Vec<Row>, max_events: u32) -> Self {
-        Self {
-            ask,
-            rows,
-            max_events,
-        }
-    }
-
-    /// Whether there may be more events after these.
-    pub(crate) fn is_full(&self) -> Result<bool, Error> {
-        let [.., last] = self.rows.as_slice() else {
-            return Ok(false);
-        };
-        // One row without an event is no event.
-        let full = self.rows.len() >= usize::try_from(self.max_events).unwrap_or(usize::MAX);
-        Ok(full && last.try_get::<_, Option<i64>>(5)?.is_some())
+    pub(crate) const fn new(ask: Ask, row: Row, max_events: u32) -> Self {
+        Self { ask, row, max_events }
     }
 
     /// The log's epoch.
     pub(crate) fn epoch(&self) -> Result<Uuid, Error> {
-        self.rows
-            .first()
-            .map_or(Ok(Uuid::nil()), |row| Ok(row.try_get(1)?))
+        Ok(self.row.try_get(1)?)
     }
 
     /// The snapshot that the events go on from.
     pub(crate) fn snapshot(&self) -> Result<Option<Snapshot<'_>>, Error> {
-        let Some(row) = self.rows.first() else {
-            return Ok(None);
-        };
-        let Some(sequence) = row.try_get::<_, Option<i64>>(2)? else {
+        let Some(sequence) = self.row.try_get::<_, Option<i64>>(2)? else {
             return Ok(None);
         };
         Ok(Some(Snapshot {
             sequence: Position::from_sql(sequence).get(),
-            correlation_id: row.try_get(3)?,
-            // None where an event is missing right after the snapshot; then the events say what is wrong.
-            state: row.try_get::<_, Option<&str>>(4)?.unwrap_or_default(),
+            correlation_id: self.row.try_get(3)?,
+            state: self.row.try_get(4)?,
         }))
     }
 
-    /// The events, in order and without a gap.
-    pub(crate) fn events(&self) -> Result<Vec<Stored<'_>>, Error> {
-        let mut events = Vec::with_capacity(self.rows.len());
+    /// The events, in order and without a gap, and whether there may be more after them.
+    pub(crate) fn events(&self) -> Result<(Vec<Stored<'_>>, bool), Error> {
+        let list = |column| {
+            let list = self.row.try_get::<_, Option<&str>>(column)?;
+            Ok::<_, Error>(list.into_iter().flat_map(|list| list.split(SEPARATOR)))
+        };
+        let (sequences, mut types, mut versions, mut payloads) = (list(5)?, list(6)?, list(7)?, list(8)?);
+        let (kind, id) = (self.ask.aggregate_type, self.ask.aggregate_id);
+        let correlation_id: Option<&str> = self.row.try_get(9)?;
         let mut last = self
             .snapshot()?
             .map_or(self.ask.after, |snapshot| snapshot.sequence);
-        for row in &self.rows {
-            let Some(sequence) = row.try_get::<_, Option<i64>>(5)? else {
-                continue;
-            };
-            let sequence = Position::from_sql(sequence).get();
+        let mut events = Vec::new();
+        for sequence in sequences {
             last += 1;
-            if sequence != last {
-                let (kind, id) = (self.ask.aggregate_type, self.ask.aggregate_id);
+            if sequence.parse() != Ok(last) {
                 return Err(Error::Broken(format!(
                     "{kind} {id} has sequence {sequence} where {last} is due"
                 )));
             }
+            let (Some(event_type), Some(version), Some(payload)) =
+                (types.next(), versions.next(), payloads.next())
+            else {
+                return Err(unlike(kind, id));
+            };
             events.push(Stored {
-                sequence,
-                facts: Facts::recorded(row.try_get(6)?, row.try_get(7)?, row.try_get(8)?),
-                correlation_id: row.try_get(9)?,
+                sequence: last,
+                facts: Facts::recorded(event_type, version, payload),
+                correlation_id: correlation_id.filter(|_| last == 1),
             });
         }
-        Ok(events)
+        if types.next().or(versions.next()).or(payloads.next()).is_some() {
+            return Err(unlike(kind, id));
+        }
+        let full = events.len() >= usize::try_from(self.max_events).unwrap_or(usize::MAX);
+        Ok((events, full))
     }
+}
+
+/// Only if somebody wrote to the log what the writer never would.
+fn unlike(kind: &str, id: Uuid) -> Error {
+    Error::Broken(format!(
+        "{kind} {id} has an event whose type, version or payload holds a control character"
+    ))
 }

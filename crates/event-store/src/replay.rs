@@ -92,14 +92,15 @@ where
             };
             *snapshot_at = snapshot.sequence;
         }
-        for event in page.events()? {
+        let (events, more) = page.events()?;
+        for event in events {
             run.push(event.facts, |event| loaded.aggregate.apply(event))?;
             loaded.version = event.sequence;
             if event.sequence == 1 {
                 loaded.correlation_id = event.correlation_id.map(str::to_owned);
             }
         }
-        if !page.is_full()? {
+        if !more {
             run.finish(|event| loaded.aggregate.apply(event))?;
             return Ok(Some(replayed));
         }

@@ -175,7 +175,11 @@ impl Writer {
             return None;
         }
         let all = gathered.len() + unanswered;
-        let most = if all < 2 * SEND_BEHIND { all } else { all.div_ceil(2) };
+        let most = if all < 2 * SEND_BEHIND {
+            all
+        } else {
+            all.div_ceil(2)
+        };
         let mut bytes = 0;
         let fitting = gathered
             .iter()
@@ -303,7 +307,10 @@ impl Writer {
     /// The next attempt gets another connection than this one.
     async fn give_up(&self, used: &Arc<(Client, Statement)>) {
         let mut connected = self.connected.lock().await;
-        if connected.as_ref().is_some_and(|current| Arc::ptr_eq(current, used)) {
+        if connected
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, used))
+        {
             *connected = None;
         }
     }

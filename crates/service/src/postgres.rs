@@ -60,7 +60,10 @@ pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow:
 /// last moments of, as long as it forgets them together.
 pub fn unhurried_pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
     let mut config = config(url, options, application_name)?;
-    let session = format!("{} -c synchronous_commit=off", config.get_options().unwrap_or_default());
+    let session = format!(
+        "{} -c synchronous_commit=off",
+        config.get_options().unwrap_or_default()
+    );
     config.options(session);
     built(config, options)
 }

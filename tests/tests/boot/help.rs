@@ -4,10 +4,35 @@ use std::collections::BTreeMap;
 
 use crate::run;
 
-/// Every program and subcommand that a person may run.
+/// Every program and subcommand that a person may run; one below another after a space.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("command-api", &["serve", "migrate"]),
-    ("projector", &["serve", "migrate", "status", "verify", "rebuild"]),
+    (
+        "command-api",
+        &[
+            "serve",
+            "migrate",
+            "log",
+            "log verify",
+            "log prove",
+            "log check-proof",
+            "log keygen",
+            "log public-key",
+            "log new-epoch",
+        ],
+    ),
+    (
+        "projector",
+        &[
+            "serve",
+            "migrate",
+            "status",
+            "verify",
+            "rebuild",
+            "parked",
+            "parked list",
+            "parked retry",
+        ],
+    ),
     ("query-api", &["serve"]),
     ("payment-emulator", &[]),
     ("stack", &["install", "up", "token", "clean-data", "test-servers"]),
@@ -41,18 +66,41 @@ fn flags(help: &str) -> Vec<(String, String)> {
     flags
 }
 
+/// The commands that a help text lists.
+fn commands(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    listed
+        .take_while(|line| !line.is_empty())
+        // What is said of one may go on in the next line, further to the right.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect()
+}
+
 #[tokio::test]
 async fn every_flag_of_every_server_says_what_it_is_and_which_variable_it_is() {
     for (program, subcommands) in COMMANDS.iter().filter(|(program, _)| *program != "stack") {
-        let mut pages = vec![help(program, &[]).await];
+        let mut pages = BTreeMap::from([("", help(program, &[]).await)]);
         for subcommand in *subcommands {
+            let (parent, name) = subcommand.rsplit_once(' ').unwrap_or(("", subcommand));
             assert!(
-                pages[0].contains(subcommand),
+                commands(&pages[parent]).contains(&name),
                 "{program} does not say that it can {subcommand}"
             );
-            pages.push(help(program, &[subcommand]).await);
+            let words: Vec<&str> = subcommand.split(' ').collect();
+            pages.insert(subcommand, help(program, &words).await);
         }
-        let flags: Vec<(String, String)> = pages.iter().flat_map(|page| flags(page)).collect();
+        for (path, page) in &pages {
+            for name in commands(page) {
+                let subcommand = format!("{path} {name}");
+                assert!(
+                    pages.contains_key(subcommand.trim_start()),
+                    "nobody looks at {program} {subcommand}"
+                );
+            }
+        }
+        let flags: Vec<(String, String)> = pages.values().flat_map(|page| flags(page)).collect();
         assert!(flags.len() > 2, "{program}: {flags:?}");
         for (flag, said) in flags {
             assert!(

@@ -1,7 +1,6 @@
 -- loader::Connected::query. $1..$4 per load: aggregate type, id, after this sequence, shape of a usable snapshot or null; $5 at most so many events each.
--- One row per event, or one without an event; the first of each load brings its snapshot. Within a load the order is the inner one; the reader checks it.
-select l.n, h.epoch, s.sequence, s.correlation_id, case when e.sequence is null or e.sequence = s.sequence + 1 then s.state end,
-       e.sequence, e.event_type, e.event_version, e.payload, e.correlation_id
+-- One row per load, in any order: its number, the epoch, its snapshot, and its events as lists of sequences, types, versions and payloads, separated by a character that JSON can't hold as such (page.rs); null without events.
+select l.n, h.epoch, s.sequence, s.correlation_id, s.state, e.sequences, e.event_types, e.event_versions, e.payloads, e.correlation_id
 from unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[]) with ordinality as l (aggregate_type, aggregate_id, after, shape, n)
 cross join log_head h
 left join lateral (
@@ -13,12 +12,16 @@ left join lateral (
           where e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id and e.sequence = s.sequence
             and e.position = s.position)
 ) s on true
-left join lateral (
-    select e.sequence, e.event_type, e.event_version, e.payload,
-           case when e.sequence = 1 then e.metadata::json ->> 'correlation_id' end as correlation_id
-    from events e
-    where e.aggregate_type = l.aggregate_type and e.aggregate_id = l.aggregate_id and e.sequence > coalesce(s.sequence, l.after)
-    order by e.sequence
-    limit $5
-) e on true
-order by l.n
+cross join lateral (
+    select string_agg(e.sequence::text, E'\x1f') as sequences, string_agg(e.event_type, E'\x1f') as event_types,
+           string_agg(e.event_version, E'\x1f') as event_versions, string_agg(e.payload, E'\x1f') as payloads,
+           min(e.correlation_id) as correlation_id
+    from (
+        select e.sequence, e.event_type, e.event_version, e.payload,
+               case when e.sequence = 1 then e.metadata::json ->> 'correlation_id' end as correlation_id
+        from events e
+        where e.aggregate_type = l.aggregate_type and e.aggregate_id = l.aggregate_id and e.sequence > coalesce(s.sequence, l.after)
+        order by e.sequence
+        limit $5
+    ) e
+) e

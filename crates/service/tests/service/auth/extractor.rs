@@ -1,16 +1,18 @@
 //! The `Principal` extractor over HTTP.
 
+use std::time::Duration;
+
 use axum::{Router, extract::FromRef, routing::get};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
-use service::auth::{Authenticator, Principal};
+use service::auth::{Authenticator, Pace, Principal};
 
 use super::ready;
 use crate::support::{
     Server, client,
-    issuer::{Key, claims, claims_with, now},
+    issuer::{Issuer, Key, claims, claims_with, now},
     logs::Logs,
-    problem, start_default,
+    problem, start_default, until,
 };
 
 #[derive(Clone)]
@@ -26,6 +28,10 @@ impl FromRef<AppState> for Authenticator {
 
 async fn shop() -> (Key, Server) {
     let (key, _issuer, authenticator) = ready().await;
+    (key, shop_of(authenticator).await)
+}
+
+async fn shop_of(authenticator: Authenticator) -> Server {
     let router = Router::new()
         .route(
             "/mine",
@@ -40,7 +46,7 @@ async fn shop() -> (Key, Server) {
             ),
         )
         .with_state(AppState { authenticator });
-    (key, start_default(router).await)
+    start_default(router).await
 }
 
 fn mine(server: &Server) -> RequestBuilder {
@@ -96,6 +102,40 @@ async fn a_bad_token_is_401_on_an_open_route_too() {
             );
             assert_eq!(problem(response).await["code"], code, "{path} {value}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_or_replaced_key_ends_the_tokens_that_it_proved_before() {
+    let [kept, withdrawn, replaced] = ["kept", "withdrawn", "replaced"].map(Key::generate);
+    let issuer = Issuer::start(&[&kept, &withdrawn, &replaced]).await;
+    let pace = Pace {
+        refresh_interval: Duration::from_millis(20),
+        ..Pace::default()
+    };
+    let server = shop_of(Authenticator::with_pace(&issuer.options(), pace).unwrap()).await;
+    let [good, gone, stale] = [&kept, &withdrawn, &replaced].map(|key| key.sign(&claims()));
+    let ask = async |token: &str| mine(&server).bearer_auth(token).send().await.unwrap();
+    // Remembered from the first time on.
+    for token in [&good, &gone, &stale].into_iter().cycle().take(9) {
+        assert_eq!(ask(token).await.status(), StatusCode::OK);
+    }
+
+    let fresh = Key::generate("replaced");
+    issuer.publish(&[&kept, &fresh]);
+    // One fetch at a time: when the second from now begins, the keys of the first are in use.
+    let fetches = issuer.fetches();
+    until("the next scheduled fetch to end", async || {
+        issuer.fetches() >= fetches + 2
+    })
+    .await;
+    for token in [&gone, &stale] {
+        let refused = ask(token).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(problem(refused).await["code"], "token_invalid");
+    }
+    for token in [&good, &fresh.sign(&claims())] {
+        assert_eq!(ask(token).await.status(), StatusCode::OK);
     }
 }
 
