@@ -20,13 +20,7 @@ pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)
     let url = bench.database("ours").await?;
     event_store::migrate(&url).await?;
     let (appender, _) = Appender::start(&url, AppenderOptions::default())?;
-    let loader = Loader::start(
-        &url,
-        LoaderOptions {
-            connections: std::env::var("LC").ok().and_then(|c| c.parse().ok()).unwrap_or(2),
-            ..LoaderOptions::default()
-        },
-    )?;
+    let loader = Loader::start(&url, LoaderOptions::default())?;
     Ok((Executor::new(Log::new(pool(&url, 8)?), loader, appender), url))
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use deadpool_postgres::{Client, Pool, PoolError, Transaction};
 use envelope::{Position, RecordedEvent};
+use futures_util::try_join;
 use read_model::{Checkpoint, write};
 
 use crate::licensing::Fold;
@@ -72,7 +73,8 @@ pub(crate) async fn load(client: &mut Client, events: &[RecordedEvent]) -> Resul
 
 async fn load_run(client: &mut Client, events: &[RecordedEvent], how: How) -> Result<(), ApplyError> {
     let mut transaction = client.transaction().await?;
-    write_rows(&mut transaction, events, how).await?;
+    let rows = read_rows(&transaction, events, how).await?;
+    write_rows(&mut transaction, events, rows).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -130,42 +132,63 @@ async fn transact(
     tell: Tell,
 ) -> Result<BTreeSet<Position>, ApplyError> {
     let mut transaction = client.transaction().await?;
-    // First of all: its row lock keeps a second projector out until this one commits, and then tells it to stop.
     let (from_position, to_position) = (position(from), position(to));
-    if !write::move_checkpoint(&transaction, from_position, to_position, to.epoch).await? {
+    write::prepare_to_move(&transaction).await?;
+    // One round trip. The move is sent first: its row lock keeps a second projector out, and anybody who retries, before
+    // anything is read, until this one commits; and then it tells that one to stop.
+    // Word goes out with the commit, whenever it is given.
+    let (moved, (), rows) = try_join!(
+        write::move_checkpoint(&transaction, from_position, to_position, to.epoch),
+        async {
+            match tell {
+                Tell::Everybody => write::notify_projected(&transaction, to_position).await,
+                Tell::Nobody => Ok(()),
+            }
+        },
+        read_rows(&transaction, events, how),
+    )?;
+    if !moved {
         return Err(ApplyError::NotOwner);
     }
-    let parked = write_rows(&mut transaction, events, how).await?;
-    if matches!(tell, Tell::Everybody) {
-        write::notify_projected(&transaction, to_position).await?;
-    }
+    let parked = write_rows(&mut transaction, events, rows).await?;
     transaction.commit().await?;
     Ok(parked)
+}
+
+/// Which aggregates wait, and the rows as they are, unless each event reads its own.
+type Rows = (Waiting, Option<Fold>);
+
+async fn read_rows(
+    transaction: &Transaction<'_>,
+    events: &[RecordedEvent],
+    how: How,
+) -> Result<Rows, tokio_postgres::Error> {
+    Ok(match how {
+        How::Together => {
+            let (waiting, fold) = try_join!(
+                Waiting::load(transaction, events),
+                Fold::load(transaction, events)
+            )?;
+            (waiting, Some(fold))
+        }
+        How::OneByOne => (Waiting::load(transaction, events).await?, None),
+    })
 }
 
 /// What the events make of the rows, and of those that wait; gives the positions of the events set aside.
 async fn write_rows(
     transaction: &mut Transaction<'_>,
     events: &[RecordedEvent],
-    how: How,
+    (mut waiting, fold): Rows,
 ) -> Result<BTreeSet<Position>, tokio_postgres::Error> {
-    let mut waiting = Waiting::load(transaction, events).await?;
-    match how {
-        How::Together => {
-            let fold = fold(transaction, events, &mut waiting).await?;
-            fold.store(transaction).await?;
-        }
-        How::OneByOne => one_by_one(transaction, events, &mut waiting).await?,
+    match fold {
+        Some(fold) => apply_all(fold, events, &mut waiting).store(transaction).await?,
+        None => one_by_one(transaction, events, &mut waiting).await?,
     }
     waiting.store(transaction).await
 }
 
-async fn fold(
-    transaction: &Transaction<'_>,
-    events: &[RecordedEvent],
-    waiting: &mut Waiting,
-) -> Result<Fold, tokio_postgres::Error> {
-    let mut fold = Fold::load(transaction, events).await?;
+fn apply_all(mut fold: Fold, events: &[RecordedEvent], waiting: &mut Waiting) -> Fold {
     for event in events {
         let outcome = match waiting.reason(event) {
             Some(reason) => Err(reason),
@@ -175,7 +198,7 @@ async fn fold(
             waiting.park(event, &reason);
         }
     }
-    Ok(fold)
+    fold
 }
 
 async fn one_by_one(

@@ -12,12 +12,16 @@ use service::health::Check;
 use service::postgres::describe;
 use tokio::sync::watch;
 use tokio::task::JoinError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, ApplyError};
 use crate::metrics;
 
+/// The least time from one transaction to the next, unless there is more than one can hold: each costs the same, however
+/// little is in it. What comes alone waits for nobody.
+const PACE: Duration = Duration::from_millis(2);
 /// The most events in one transaction: a projector that is behind writes most rows once, and its indexes in bulk.
 const MAX_BATCH: usize = 4_000;
 /// About the most payload in one transaction, judged by the last.
@@ -143,13 +147,14 @@ impl<L: LogReader + Clone> Follower<L> {
         tokio::spawn(report_stream(feed.status(), check_stream.clone()));
         let mut most = MAX_BATCH;
         let mut applying: Option<Applying> = None;
+        let mut next = Instant::now();
         loop {
             // While one batch is written the next one is fetched.
-            let events = {
-                let mut next = pin!(feed.next_batch(most, shutdown));
+            let mut events = {
+                let mut fetched = pin!(feed.next_batch(most, shutdown));
                 loop {
                     tokio::select! {
-                        events = &mut next => break events,
+                        events = &mut fetched => break events,
                         applied = finished(&mut applying) => {
                             applying = None;
                             checkpoint = applied?;
@@ -165,8 +170,16 @@ impl<L: LogReader + Clone> Follower<L> {
                 *progressed = true;
                 check.ok();
             }
+            // And what came while it was written goes along.
+            if let Ok(first) = &mut events
+                && let Some(room) = most.checked_sub(first.len()).filter(|room| *room > 0)
+            {
+                shutdown.run_until_cancelled(tokio::time::sleep_until(next)).await;
+                first.extend(feed.take_ready(room));
+            }
             let events = events?;
             most = most_after(&events);
+            next = Instant::now() + PACE;
             let (read, from) = (read.clone(), checkpoint);
             applying = Some(AbortOnDropHandle::new(tokio::spawn(async move {
                 apply::apply(&read, from, &events).await

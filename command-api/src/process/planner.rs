@@ -16,7 +16,7 @@ use super::{CAPTURE, FULFILL, REFUND, SETTLE, Shop};
 const BATCH: usize = 500;
 /// The least time from one plan to the next: under load, plans hold more rather than being more, because each is a commit
 /// that competes with those of the customers. What comes alone waits for nobody.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
 /// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
@@ -65,12 +65,14 @@ async fn plan_from_checkpoint(
         let next = tokio::time::Instant::now() + PACE;
         let last = feed.last();
         let tasks: Vec<NewTask> = events.iter().flat_map(tasks).collect();
-        let planned = !tasks.is_empty();
+        // What is due later is found by those who look now and then.
+        let now = Utc::now();
+        let due = tasks.iter().any(|task| task.due_at <= now);
         if !shop.tasks.plan(done, last, tasks).await? {
             return Err("another instance plans too".into());
         }
         done = last;
-        if planned {
+        if due {
             shop.planned.notify_waiters();
         }
         if events.len() < BATCH {

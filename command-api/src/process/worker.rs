@@ -34,11 +34,12 @@ pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) 
         if shutdown.is_cancelled() {
             break;
         }
-        match shop
-            .tasks
-            .claim(kinds.names, AT_ONCE - running.len(), LEASE)
-            .await
-        {
+        let room = AT_ONCE - running.len();
+        let claimed = match room {
+            0 => Ok(Vec::new()),
+            _ => shop.tasks.claim(kinds.names, room, LEASE).await,
+        };
+        match claimed {
             Ok(tasks) => {
                 for task in tasks {
                     let shop = shop.clone();

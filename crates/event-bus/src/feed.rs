@@ -121,6 +121,15 @@ impl<L: LogReader> Feed<L> {
         }
     }
 
+    /// What has come over the stream meanwhile, at most `max`, directly after [`Feed::last`]; often nothing. Neither waits
+    /// nor asks the log.
+    pub fn take_ready(&mut self, max: usize) -> Vec<RecordedEvent> {
+        self.drain_stream(max);
+        let run = self.core.take_run(Instant::now());
+        self.report();
+        run.unwrap_or_default()
+    }
+
     /// Takes what is here already. Looks at no more than `max` messages.
     fn drain_stream(&mut self, max: usize) {
         for _ in self.core.begin_run()..max {

@@ -18,6 +18,14 @@ pub async fn start_checkpoint(client: &impl GenericClient, epoch: Uuid) -> Resul
         .map(|_| ())
 }
 
+const MOVE: &str = include_str!("../sql/write/move_checkpoint.sql");
+
+/// Makes sure that the next [`move_checkpoint`] on this connection is sent at its first poll: before whatever is polled
+/// together with it, but after it.
+pub async fn prepare_to_move(client: &impl GenericClient) -> Result<(), Error> {
+    client.prepare_cached(MOVE).await.map(|_| ())
+}
+
 /// Moves the checkpoint from one position to another; false if it does not stand there, because another owner moved
 /// it or the log began a new life, or if the tables are of another schema than this build knows.
 pub async fn move_checkpoint(
@@ -26,9 +34,7 @@ pub async fn move_checkpoint(
     to: i64,
     epoch: Uuid,
 ) -> Result<bool, Error> {
-    let statement = client
-        .prepare_cached(include_str!("../sql/write/move_checkpoint.sql"))
-        .await?;
+    let statement = client.prepare_cached(MOVE).await?;
     client
         .execute(&statement, &[&PROJECTION, &from, &to, &epoch, &known_schema()])
         .await
