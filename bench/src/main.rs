@@ -12,6 +12,7 @@ mod peers;
 mod projection;
 mod provider;
 mod report;
+mod seal;
 mod server;
 mod visible;
 mod wire;
@@ -44,7 +45,7 @@ struct Cli {
     /// Only figures whose line has this in it; the results are not kept
     #[arg(long)]
     only: Option<String>,
-    /// Events in the log that projections are made from
+    /// Events in the log that projections are made from, and in the one that is sealed and verified
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     events: u64,
     /// Events in the log before anything is appended, for the figures at another size
@@ -65,6 +66,8 @@ enum What {
     Visible,
     /// A projector that catches up, and a rebuild
     Projection,
+    /// Appending beside the sealer; sealing and verifying a log; making and checking a proof
+    Seal,
     /// All of these, one after the other
     All,
 }
@@ -72,7 +75,13 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let all = [What::Append, What::Http, What::Visible, What::Projection];
+    let all = [
+        What::Append,
+        What::Http,
+        What::Visible,
+        What::Projection,
+        What::Seal,
+    ];
     for what in all
         .into_iter()
         .filter(|what| [*what, What::All].contains(&cli.what))
@@ -101,6 +110,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
         What::Http => http::run(bench, &effort).await,
         What::Visible => visible::run(bench, &effort).await,
         What::Projection => projection::run(&bench.servers, cli.events, effort.rounds).await,
+        What::Seal => seal::run(bench, &effort, cli.events).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }

@@ -44,7 +44,7 @@ pub(crate) async fn run(servers: &Servers, events: u64, rounds: usize) -> anyhow
         what: format!("{what}, {events} events"),
         runs: seconds
             .into_iter()
-            .map(|seconds| run_of(events, seconds))
+            .map(|seconds| Run::of(events, Duration::from_secs_f64(seconds)))
             .collect(),
     };
     let figures = vec![
@@ -123,13 +123,4 @@ async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value
     let seconds = begun.elapsed().as_secs_f64();
     ensure!(said["swapped"] == true, "the rebuild was not done: {said}");
     Ok((seconds, said))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn run_of(events: u64, seconds: f64) -> Run {
-    Run {
-        per_second: events as f64 / seconds,
-        p50_ms: None,
-        p99_ms: None,
-    }
 }
