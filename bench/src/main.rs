@@ -62,9 +62,9 @@ enum What {
     Append,
     /// Purchases through HTTP, by 1 and by 64 kept connections
     Http,
-    /// From commit to the read model, at a steady rate
+    /// From commit to the read model, at a steady rate: ours, message-db and Emmett
     Visible,
-    /// A projector that catches up, and a rebuild
+    /// A projector that catches up, and a rebuild; message-db's and Emmett's projections
     Projection,
     /// Appending beside the sealer; sealing and verifying a log; making and checking a proof
     Seal,
@@ -108,8 +108,8 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
     };
     match what {
         What::Http => http::run(bench, &effort).await,
-        What::Visible => visible::run(bench, &effort).await,
-        What::Projection => projection::run(&bench.servers, cli.events, effort.rounds).await,
+        What::Visible => visible::run(bench, &effort, !cli.no_peers).await,
+        What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use envelope::Metadata;
 use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Loader, LoaderOptions, Log};
-use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use crate::account::{Account, Command, payload};
@@ -36,7 +35,7 @@ pub(crate) fn creating(
     Contender::new(
         US,
         format!("creating command, {in_flight} in flight"),
-        move || create(&executor, in_flight, warm_up, length).boxed(),
+        move || create(&executor, in_flight, warm_up, length),
     )
 }
 
@@ -76,7 +75,6 @@ pub(crate) fn on_ten(
                     command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
                 }
             })
-            .boxed()
         },
     )
 }

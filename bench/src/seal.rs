@@ -9,7 +9,6 @@ use anyhow::{Context as _, ensure};
 use deadpool_postgres::Pool;
 use event_store::Executor;
 use event_store::seal::{Proof, PublicKey, SealKey, Sealer, SealerOptions, prove, verify};
-use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::append::{Effort, tempdir};
@@ -75,7 +74,7 @@ async fn figures(
         ours::creating(&executor, IN_FLIGHT, INTERVAL, length),
         Contender::new(US, appending_beside(), {
             let (options, url) = (options("growing.jsonl"), url.clone());
-            move || append_beside_a_sealer(executor.clone(), url.clone(), options.clone(), length).boxed()
+            move || append_beside_a_sealer(executor.clone(), url.clone(), options.clone(), length)
         }),
     ];
     contenders.extend(of_a_sealed_log(&sealed, effort));
@@ -86,25 +85,20 @@ async fn figures(
 fn of_a_sealed_log(sealed: &Arc<Sealed>, effort: &Effort) -> Vec<Contender> {
     let (warm_up, length) = (effort.warm_up, effort.length);
     let (events, middle) = (sealed.events, sealed.events.div_ceil(2));
-    let of = |what: String, measure: fn(Arc<Sealed>, Duration, Duration) -> _| {
-        let sealed = Arc::clone(sealed);
-        Contender::new(US, what, move || measure(Arc::clone(&sealed), warm_up, length))
-    };
     vec![
-        of(format!("sealing a backlog, {events} events"), |sealed, _, _| {
-            async move { sealed.seal_all().await }.boxed()
-        }),
-        of(format!("log verify, {events} events"), |sealed, _, _| {
-            async move { sealed.verify().await }.boxed()
-        }),
-        of(
-            format!("making a proof, position {middle}"),
-            |sealed, warm_up, length| async move { sealed.make_proofs(warm_up, length).await }.boxed(),
+        sealed.contender(
+            format!("sealing a backlog, {events} events"),
+            |sealed| async move { sealed.seal_all().await },
         ),
-        of(
-            format!("checking a proof, position {middle}"),
-            |sealed, warm_up, length| async move { sealed.check_proofs(warm_up, length).await }.boxed(),
-        ),
+        sealed.contender(format!("log verify, {events} events"), |sealed| async move {
+            sealed.verify().await
+        }),
+        sealed.contender(format!("making a proof, position {middle}"), move |sealed| {
+            sealed.make_proofs(warm_up, length)
+        }),
+        sealed.contender(format!("checking a proof, position {middle}"), move |sealed| {
+            sealed.check_proofs(warm_up, length)
+        }),
     ]
 }
 
@@ -168,6 +162,14 @@ impl Sealed {
         Ok(sealed)
     }
 
+    fn contender<F>(self: &Arc<Self>, what: String, measure: impl Fn(Arc<Self>) -> F + 'static) -> Contender
+    where
+        F: Future<Output = anyhow::Result<Run>> + 'static,
+    {
+        let sealed = Arc::clone(self);
+        Contender::new(US, what, move || measure(Arc::clone(&sealed)))
+    }
+
     /// Seals the whole log again, as one that was never sealed.
     async fn seal_all(&self) -> anyhow::Result<Run> {
         self.remove_seals().await?;
@@ -215,7 +217,7 @@ impl Sealed {
         .await
     }
 
-    async fn check_proofs(&self, warm_up: Duration, length: Duration) -> anyhow::Result<Run> {
+    async fn check_proofs(self: Arc<Self>, warm_up: Duration, length: Duration) -> anyhow::Result<Run> {
         let file: Arc<str> = serde_json::to_string(&self.proof().await?)?.into();
         let keys = [self.public_key];
         closed_loop(1, warm_up, length, move |_| {
