@@ -21,7 +21,7 @@ const TRIED: u64 = 10_000;
 /// How long each batch size is tried at the steady rate.
 const TRIAL: Duration = Duration::from_secs(3);
 /// Events in one of their reads; which is best depends on the machine.
-const BATCH_SIZES: [u32; 4] = [10, 30, 100, 1000];
+const BATCH_SIZES: [u32; 5] = [10, 30, 100, 300, 1000];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Peer {
