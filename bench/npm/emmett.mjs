@@ -3,6 +3,7 @@
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql';
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
+import { quantile } from './quantile.mjs';
 
 const [connections, inFlight, warmUp, length] = process.argv.slice(2).map(Number);
 const url = process.env.DATABASE_URL;
@@ -27,7 +28,7 @@ const worker = async () => {
 };
 await Promise.all(Array.from({ length: inFlight }, worker));
 latencies.sort((a, b) => a - b);
-const at = (quantile) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * quantile))] ?? null;
-console.log(JSON.stringify({ per_second: (latencies.length * 1000) / length, p50_ms: at(0.5), p99_ms: at(0.99) }));
+const [p50, p99] = [0.5, 0.99].map((share) => quantile(latencies, share));
+console.log(JSON.stringify({ per_second: (latencies.length * 1000) / length, p50_ms: p50, p99_ms: p99 }));
 await store.close();
 process.exit(0);

@@ -167,7 +167,8 @@ fn find<'a>(figures: &'a [Figure], who: &str, what: &str) -> Option<&'a Figure> 
         .find(|figure| figure.contender.starts_with(who) && figure.what.starts_with(what))
 }
 
-fn tempdir() -> anyhow::Result<std::path::PathBuf> {
+/// A directory for this run.
+pub(crate) fn tempdir() -> anyhow::Result<std::path::PathBuf> {
     let directory = std::env::temp_dir().join(format!("bench-{}", uuid::Uuid::new_v4().simple()));
     std::fs::create_dir(&directory)?;
     Ok(directory)

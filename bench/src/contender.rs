@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 
 use crate::measure::{Figure, Run};
 use crate::server::Bench;
 
-type Measure = Box<dyn Fn() -> BoxFuture<'static, anyhow::Result<Run>> + Send + Sync>;
+type Measure = Box<dyn Fn() -> LocalBoxFuture<'static, anyhow::Result<Run>>>;
 
 /// One figure to be taken.
 pub(crate) struct Contender {
@@ -18,15 +19,18 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    pub(crate) fn new(
+    pub(crate) fn new<F>(
         name: impl Into<String>,
         what: impl Into<String>,
-        measure: impl Fn() -> BoxFuture<'static, anyhow::Result<Run>> + Send + Sync + 'static,
-    ) -> Self {
+        measure: impl Fn() -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = anyhow::Result<Run>> + 'static,
+    {
         Self {
             name: name.into(),
             what: what.into(),
-            measure: Box::new(measure),
+            measure: Box::new(move || measure().boxed_local()),
         }
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chrono::TimeDelta;
-use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 use stack::{Options, Process, Role, System};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -128,7 +127,6 @@ async fn purchases(
                 buy(free.context("a free connection")?).await
             }
         })
-        .boxed()
     }))
 }
 

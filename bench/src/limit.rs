@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -51,7 +50,6 @@ pub(crate) fn group_commit(
                 Ok(answer.await?)
             }
         })
-        .boxed()
     })
 }
 
@@ -114,7 +112,6 @@ pub(crate) async fn bare_insert(url: &str, warm_up: Duration, length: Duration) 
                 Ok(())
             }
         })
-        .boxed()
     }))
 }
 

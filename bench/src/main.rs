@@ -12,6 +12,7 @@ mod peers;
 mod projection;
 mod provider;
 mod report;
+mod seal;
 mod server;
 mod visible;
 mod wire;
@@ -44,7 +45,7 @@ struct Cli {
     /// Only figures whose line has this in it; the results are not kept
     #[arg(long)]
     only: Option<String>,
-    /// Events in the log that projections are made from
+    /// Events in the log that projections are made from, and in the one that is sealed and verified
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     events: u64,
     /// Events in the log before anything is appended, for the figures at another size
@@ -61,18 +62,30 @@ enum What {
     Append,
     /// Purchases through HTTP, by 1 and by 64 kept connections
     Http,
-    /// From commit to the read model, at a steady rate
+    /// From commit to the read model, at a steady rate: ours, message-db and Emmett
     Visible,
-    /// A projector that catches up, and a rebuild
+    /// A projector that catches up, and a rebuild; message-db's and Emmett's projections
     Projection,
+    /// Appending beside the sealer; sealing and verifying a log; making and checking a proof
+    Seal,
     /// All of these, one after the other
     All,
 }
 
+/// Measured: decision 0014.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let all = [What::Append, What::Http, What::Visible, What::Projection];
+    let all = [
+        What::Append,
+        What::Http,
+        What::Visible,
+        What::Projection,
+        What::Seal,
+    ];
     for what in all
         .into_iter()
         .filter(|what| [*what, What::All].contains(&cli.what))
@@ -99,8 +112,9 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
     };
     match what {
         What::Http => http::run(bench, &effort).await,
-        What::Visible => visible::run(bench, &effort).await,
-        What::Projection => projection::run(&bench.servers, cli.events, effort.rounds).await,
+        What::Visible => visible::run(bench, &effort, !cli.no_peers).await,
+        What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
+        What::Seal => seal::run(bench, &effort, cli.events).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }

@@ -18,6 +18,19 @@ pub(crate) struct Run {
     pub(crate) p99_ms: Option<f64>,
 }
 
+impl Run {
+    /// So many operations in that time, without latencies.
+    pub(crate) fn of(operations: u64, took: Duration) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+        let count = operations as f64;
+        Self {
+            per_second: count / took.as_secs_f64(),
+            p50_ms: None,
+            p99_ms: None,
+        }
+    }
+}
+
 /// Several runs of one contender.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figure {
@@ -74,6 +87,15 @@ impl Spread {
             most: at(last),
         }
     }
+}
+
+/// What share of `other`'s rate `one` reaches: the median over the rounds, since those of a round have the same weather.
+pub(crate) fn share(one: &Figure, other: &Figure) -> Option<f64> {
+    let rounds = one.runs.iter().zip(&other.runs);
+    let shares: Vec<f64> = rounds
+        .map(|(one, other)| one.per_second / other.per_second)
+        .collect();
+    (!shares.is_empty()).then(|| Spread::of(shares).median)
 }
 
 /// Milliseconds at a quantile of sorted latencies.
@@ -136,18 +158,16 @@ where
         latencies.extend(worker.await??);
     }
     latencies.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
-    let count = latencies.len() as f64;
     Ok(Run {
-        per_second: count / length.as_secs_f64(),
         p50_ms: quantile(&latencies, 0.5),
         p99_ms: quantile(&latencies, 0.99),
+        ..Run::of(latencies.len() as u64, length)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Spread, closed_loop, quantile};
+    use super::{Figure, Run, Spread, closed_loop, quantile, share};
     use std::time::Duration;
 
     #[test]
@@ -169,6 +189,22 @@ mod tests {
         assert_eq!(quantile(&sorted, 0.5), Some(51.0));
         assert_eq!(quantile(&sorted, 1.0), Some(100.0));
         assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_share_is_taken_round_by_round() {
+        let figure = |rates: &[u64]| Figure {
+            contender: String::new(),
+            what: String::new(),
+            runs: rates
+                .iter()
+                .map(|rate| Run::of(2 * rate, Duration::from_secs(2)))
+                .collect(),
+        };
+        // The second round was slow for both.
+        let (one, other) = (figure(&[90, 9, 80]), figure(&[100, 10, 100]));
+        assert_eq!(share(&one, &other), Some(0.9));
+        assert_eq!(share(&one, &figure(&[])), None);
     }
 
     #[tokio::test]

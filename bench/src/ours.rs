@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use envelope::Metadata;
 use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Loader, LoaderOptions, Log};
-use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use crate::account::{Account, Command, payload};
 use crate::contender::Contender;
-use crate::measure::closed_loop;
+use crate::measure::{Run, closed_loop};
 use crate::server::{Bench, connect, pool};
 
-const US: &str = "bilsportlisens";
+/// How the reports call us.
+pub(crate) const US: &str = "bilsportlisens";
 
 /// A log with nothing in it.
 pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)> {
@@ -35,15 +35,22 @@ pub(crate) fn creating(
     Contender::new(
         US,
         format!("creating command, {in_flight} in flight"),
-        move || {
-            let executor = executor.clone();
-            closed_loop(in_flight, warm_up, length, move |_| {
-                let executor = executor.clone();
-                async move { command(&executor, Uuid::now_v7(), Command::Open).await }
-            })
-            .boxed()
-        },
+        move || create(&executor, in_flight, warm_up, length),
     )
+}
+
+/// One run of such commands.
+pub(crate) fn create(
+    executor: &Executor,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> impl Future<Output = anyhow::Result<Run>> + Send + use<> {
+    let executor = executor.clone();
+    closed_loop(in_flight, warm_up, length, move |_| {
+        let executor = executor.clone();
+        async move { command(&executor, Uuid::now_v7(), Command::Open).await }
+    })
 }
 
 /// A command on an aggregate of ten events.
@@ -68,7 +75,6 @@ pub(crate) fn on_ten(
                     command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
                 }
             })
-            .boxed()
         },
     )
 }

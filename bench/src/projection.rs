@@ -1,5 +1,6 @@
 //! How fast the rows follow the log: a projector that is behind and catches up, and a rebuild of everything.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -12,58 +13,137 @@ use service::health::Health;
 use service::postgres::PoolOptions;
 use service::secret::Secret;
 use stack::{Databases, Servers};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::append::Effort;
+use crate::contender::{Contender, take_turns};
 use crate::history;
-use crate::measure::{Figure, Run};
+use crate::measure::Run;
+use crate::ours::US;
+use crate::peers::projecting;
 use crate::report::{Report, Target};
+use crate::server::Bench;
 
 /// How long the projector may take in all.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// Writes a log to a fresh database of `servers` and measures both on it.
-pub(crate) async fn run(servers: &Servers, events: u64, rounds: usize) -> anyhow::Result<Report> {
-    let databases = Databases::fresh(servers.postgres().url()).await?;
-    event_store::migrate(&databases.events_owner).await?;
-    history::write(&databases.events_owner, events).await?;
-    let (mut live, mut rebuilt, mut said) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        // A read database of its own for each run: the first has no rows, the second's are the first's.
-        let read = Databases::fresh(servers.postgres().url()).await?;
-        read_model::migrate(&read.read_owner).await?;
-        live.push(follow(servers, &databases.events_reader, &read.read_owner, events).await?);
-        let (seconds, stages) = rebuild(&databases.events_reader, &read.read_owner).await?;
-        rebuilt.push(seconds);
-        said.push(stages["seconds"].to_string());
-        read.drop().await?;
+/// Our log and what was made of it.
+struct Ours {
+    servers: Arc<Servers>,
+    log: Databases,
+    events: u64,
+    /// With the rows that the last projector made, until a rebuild has made them again.
+    rows: Mutex<Option<Databases>>,
+    /// What each rebuild said of its stages.
+    stages: Mutex<Vec<String>>,
+}
+
+/// Writes a log of `events` and measures both on it; `peers`: and those of others on theirs.
+pub(crate) async fn run(bench: &Bench, effort: &Effort, peers: bool, events: u64) -> anyhow::Result<Report> {
+    let ours = Arc::new(Ours::write(bench, events).await?);
+    let mut contenders = vec![
+        of_ours(&ours, "a projector that catches up", async |ours| {
+            ours.catch_up().await
+        }),
+        of_ours(&ours, "rebuild, from start to swap", async |ours| {
+            ours.rebuild().await
+        }),
+    ];
+    if peers {
+        contenders.extend(projecting::catching_up(bench, events).await?);
     }
-    databases.drop().await?;
-    let figure = |what: &str, seconds: Vec<f64>| Figure {
-        contender: "bilsportlisens".into(),
-        what: format!("{what}, {events} events"),
-        runs: seconds
-            .into_iter()
-            .map(|seconds| run_of(events, seconds))
-            .collect(),
+    contenders.retain(|contender| effort.only.as_deref().is_none_or(|only| contender.matches(only)));
+    let figures = take_turns(bench, contenders, effort.rounds).await?;
+    ours.remove().await?;
+    let rate = |what: &str| {
+        let figure = figures.iter().find(|figure| figure.what.starts_with(what));
+        figure.map(|figure| figure.rate().median)
     };
-    let figures = vec![
-        figure("a projector that catches up", live),
-        figure("rebuild, from start to swap", rebuilt),
-    ];
-    let rate = |index: usize| figures.get(index).map(|figure| figure.rate().median);
     let targets = vec![
-        Target::at_least("live projection, events a second", 30_000.0, rate(0)),
-        Target::at_least("rebuild, events a second", 80_000.0, rate(1)),
+        Target::at_least(
+            "live projection, events a second",
+            30_000.0,
+            rate("a projector that catches up"),
+        ),
+        Target::at_least(
+            "rebuild, events a second",
+            80_000.0,
+            rate("rebuild, from start to swap"),
+        ),
     ];
-    let mut report = Report::new(
-        "projection",
-        "Projecting into the full read model",
-        figures,
-        targets,
-    );
-    report.remark(format!("Seconds of each rebuild by stage: {}", said.join("; ")));
+    let mut report = Report::new("projection", "Projecting", figures, targets);
+    report.remark("Ours is the full read model; the peers' is one table.");
+    report.remark(format!(
+        "Seconds of each rebuild by stage: {}",
+        ours.stages.lock().await.join("; ")
+    ));
     Ok(report)
+}
+
+fn of_ours<F>(ours: &Arc<Ours>, what: &str, measure: impl Fn(Arc<Ours>) -> F + 'static) -> Contender
+where
+    F: Future<Output = anyhow::Result<Run>> + 'static,
+{
+    let what = format!("{what}, {} events", ours.events);
+    let ours = Arc::clone(ours);
+    Contender::new(US, what, move || measure(Arc::clone(&ours)))
+}
+
+impl Ours {
+    async fn write(bench: &Bench, events: u64) -> anyhow::Result<Self> {
+        let log = Databases::fresh(bench.servers.postgres().url()).await?;
+        event_store::migrate(&log.events_owner).await?;
+        history::write(&log.events_owner, events).await?;
+        Ok(Self {
+            servers: Arc::clone(&bench.servers),
+            log,
+            events,
+            rows: Mutex::default(),
+            stages: Mutex::default(),
+        })
+    }
+
+    /// Into a read database that has no rows.
+    async fn catch_up(&self) -> anyhow::Result<Run> {
+        let read = Databases::fresh(self.servers.postgres().url()).await?;
+        read_model::migrate(&read.read_owner).await?;
+        let seconds = follow(
+            &self.servers,
+            &self.log.events_reader,
+            &read.read_owner,
+            self.events,
+        )
+        .await?;
+        if let Some(before) = self.rows.lock().await.replace(read) {
+            before.drop().await?;
+        }
+        Ok(self.run_of(seconds))
+    }
+
+    /// Beside the rows that are there.
+    async fn rebuild(&self) -> anyhow::Result<Run> {
+        if self.rows.lock().await.is_none() {
+            self.catch_up().await?;
+        }
+        let read = self.rows.lock().await.take().context("rows")?;
+        let (seconds, said) = rebuild(&self.log.events_reader, &read.read_owner).await?;
+        self.stages.lock().await.push(said["seconds"].to_string());
+        read.drop().await?;
+        Ok(self.run_of(seconds))
+    }
+
+    fn run_of(&self, seconds: f64) -> Run {
+        Run::of(self.events, Duration::from_secs_f64(seconds))
+    }
+
+    async fn remove(&self) -> anyhow::Result<()> {
+        if let Some(rows) = self.rows.lock().await.take() {
+            rows.drop().await?;
+        }
+        self.log.drop().await
+    }
 }
 
 /// Seconds until a projector has caught up, through everything that a running one goes through.
@@ -123,13 +203,4 @@ async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value
     let seconds = begun.elapsed().as_secs_f64();
     ensure!(said["swapped"] == true, "the rebuild was not done: {said}");
     Ok((seconds, said))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn run_of(events: u64, seconds: f64) -> Run {
-    Run {
-        per_second: events as f64 / seconds,
-        p50_ms: None,
-        p99_ms: None,
-    }
 }

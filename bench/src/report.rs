@@ -164,7 +164,9 @@ fn whole(spread: Spread) -> String {
 }
 
 fn fine(spread: Spread) -> String {
-    format!("{:.2} ({:.2}–{:.2})", spread.median, spread.least, spread.most)
+    let Spread { median, least, most } = spread;
+    let digits = if median < 0.1 { 3 } else { 2 };
+    format!("{median:.digits$} ({least:.digits$}–{most:.digits$})")
 }
 
 impl Circumstances {
@@ -202,7 +204,14 @@ impl Circumstances {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Target, fine};
+    use crate::measure::Spread;
+
+    #[test]
+    fn microseconds_are_still_told_apart() {
+        assert_eq!(fine(Spread::of([0.041, 0.042, 0.047])), "0.042 (0.041–0.047)");
+        assert_eq!(fine(Spread::of([1.234])), "1.23 (1.23–1.23)");
+    }
 
     #[test]
     fn a_target_is_met_missed_or_not_taken() {

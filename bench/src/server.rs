@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
 /// Servers for one benchmark.
+#[derive(Clone)]
 pub(crate) struct Bench {
     pub(crate) servers: Arc<Servers>,
     directory: PathBuf,

@@ -10,13 +10,16 @@ use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, NewEvent};
 use futures_util::future::poll_fn;
 use serde_json::value::to_raw_value;
 use stack::{Options, Process, System};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 use uuid::Uuid;
 
 use crate::append::Effort;
+use crate::contender::{Contender, take_turns};
 use crate::history;
 use crate::measure::{Figure, Run, quantile};
+use crate::ours::US;
+use crate::peers::projecting::{self, Missed};
 use crate::report::{Report, Target};
 use crate::server::{Bench, resident_mb};
 
@@ -25,20 +28,19 @@ const RATE: u32 = 1000;
 /// How long the last of them may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes the figures.
-pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report> {
+/// Takes the figures. `peers`: with those of others.
+pub(crate) async fn run(bench: &Bench, effort: &Effort, peers: bool) -> anyhow::Result<Report> {
+    let missed = Missed::default();
     let system = System::on_servers(Arc::clone(&bench.servers), Options::default()).await?;
     let memory = |process| system.pid(process).and_then(resident_mb);
     let idle = [memory(Process::CommandApi), memory(Process::Projector)];
-    let runs = runs(bench, effort, &system).await;
+    let figures = figures(bench, effort, &system, peers.then_some(&missed)).await;
     let loaded = [memory(Process::CommandApi), memory(Process::Projector)];
     system.stop().await;
-    let figure = Figure {
-        contender: "bilsportlisens".into(),
-        what: format!("commit → visible, {RATE} events a second"),
-        runs: runs?,
-    };
-    let [p50, p99] = [figure.p50(), figure.p99()].map(|spread| Some(spread?.median));
+    let figures = figures?;
+    let ours = figures.iter().find(|figure| figure.contender == US);
+    let [p50, p99] =
+        [ours.and_then(Figure::p50), ours.and_then(Figure::p99)].map(|spread| Some(spread?.median));
     let targets = vec![
         Target::at_most("commit → visible, p50 in ms", 3.0, p50),
         Target::at_most("commit → visible, p99 in ms", 10.0, p99),
@@ -47,29 +49,35 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report
         Target::at_most("command-api loaded, resident MB", 100.0, loaded[0]),
         Target::at_most("projector loaded, resident MB", 100.0, loaded[1]),
     ];
-    Ok(Report::new(
-        "visible",
-        "From commit to the read model",
-        vec![figure],
-        targets,
-    ))
+    let mut report = Report::new("visible", "From commit to the read model", figures, targets);
+    for remark in missed.remarks().await {
+        report.remark(remark);
+    }
+    Ok(report)
 }
 
-async fn runs(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Result<Vec<Run>> {
-    let url = &system.databases().events_owner;
-    let (appender, _writing) = Appender::start(url, AppenderOptions::default())?;
+async fn figures(
+    bench: &Bench,
+    effort: &Effort,
+    system: &System,
+    peers: Option<&Missed>,
+) -> anyhow::Result<Vec<Figure>> {
+    let (appender, _) = Appender::start(&system.databases().events_owner, AppenderOptions::default())?;
     let mut projected = projected(&system.databases().read_owner).await?;
-    let mut runs = Vec::new();
-    // The first warms up and does not count.
-    for round in 0..=effort.rounds {
-        bench.checkpoint().await?;
-        let length = if round == 0 { effort.warm_up } else { effort.length };
-        let run = one(&appender, &mut projected, length).await?;
-        if round > 0 {
-            runs.push(run);
-        }
+    // Warms up.
+    one(&appender, &mut projected, effort.warm_up).await?;
+    let projected = Arc::new(Mutex::new(projected));
+    let length = effort.length;
+    let what = format!("commit → visible, {RATE} events a second");
+    let mut contenders = vec![Contender::new(US, what, move || {
+        let (appender, projected) = (appender.clone(), Arc::clone(&projected));
+        async move { one(&appender, &mut *projected.lock().await, length).await }
+    })];
+    if let Some(missed) = peers {
+        contenders.extend(projecting::visible(bench, effort, RATE, missed).await?);
     }
-    Ok(runs)
+    contenders.retain(|contender| effort.only.as_deref().is_none_or(|only| contender.matches(only)));
+    take_turns(bench, contenders, effort.rounds).await
 }
 
 async fn one(appender: &Appender, projected: &mut Projected, length: Duration) -> anyhow::Result<Run> {

@@ -1,14 +1,10 @@
 //! Emmett on Postgres: a small program of its own in JavaScript, since that is how it is used.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use futures_util::FutureExt as _;
-use tokio::process::Command;
+use anyhow::Context as _;
 
 use super::{TRIAL, best, npm};
-use crate::account::payload;
 use crate::contender::Contender;
 use crate::measure::Run;
 use crate::server::Bench;
@@ -33,7 +29,7 @@ pub(crate) async fn contender(
     let what = format!("first event of a stream, {in_flight} in flight");
     Ok(Contender::new(name, what, move || {
         let url = url.clone();
-        async move { run(&url, connections, in_flight, warm_up, length).await }.boxed()
+        async move { run(&url, connections, in_flight, warm_up, length).await }
     }))
 }
 
@@ -44,26 +40,11 @@ async fn run(
     warm_up: Duration,
     length: Duration,
 ) -> anyhow::Result<Run> {
-    let output = Command::new("node")
-        .arg("emmett.mjs")
-        .args([
-            connections.to_string(),
-            in_flight.to_string(),
-            warm_up.as_millis().to_string(),
-            length.as_millis().to_string(),
-        ])
-        .current_dir(npm::directory())
-        .env("DATABASE_URL", url)
-        .env("PAYLOAD", payload(0)?)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("node is not installed: needed for emmett")?;
-    ensure!(
-        output.status.success(),
-        "emmett failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).context("emmett's figures")
+    let arguments = [
+        connections.to_string(),
+        in_flight.to_string(),
+        warm_up.as_millis().to_string(),
+        length.as_millis().to_string(),
+    ];
+    npm::figures("emmett.mjs", &arguments, url).await
 }

@@ -15,8 +15,7 @@ use crate::server::{Bench, connect, libpq};
 
 /// Installs it into a database of its own and finds the number of clients that suits it.
 pub(crate) async fn contender(bench: &Bench, scripts: &Path, length: Duration) -> anyhow::Result<Contender> {
-    let url = bench.database("message_db").await?;
-    install(&url).await?;
+    let url = database(bench).await?;
     let script = Script::write(
         scripts,
         "message_db",
@@ -31,6 +30,13 @@ pub(crate) async fn contender(bench: &Bench, scripts: &Path, length: Duration) -
     let clients = best(&trials).context("no trial")?;
     let what = format!("first message of a stream, {clients} clients");
     Ok(script.contender("message-db (write_message)", what, clients, length))
+}
+
+/// A database of its own with nothing in it; the URL.
+pub(crate) async fn database(bench: &Bench) -> anyhow::Result<String> {
+    let url = bench.database("message_db").await?;
+    install(&url).await?;
+    Ok(url)
 }
 
 async fn install(url: &str) -> anyhow::Result<()> {

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use futures_util::FutureExt as _;
 use tokio::process::Command;
 
 use crate::account::payload;
@@ -46,7 +45,7 @@ impl Script {
     pub(crate) fn contender(self, name: &str, what: String, clients: u32, length: Duration) -> Contender {
         Contender::new(name, what, move || {
             let script = self.clone();
-            async move { script.run(clients, length).await }.boxed()
+            async move { script.run(clients, length).await }
         })
     }
 

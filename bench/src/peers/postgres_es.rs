@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use cqrs_es::CqrsFramework;
 use cqrs_es::persist::PersistedEventStore;
-use futures_util::FutureExt as _;
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -77,7 +76,6 @@ pub(crate) fn creating(
             closed_loop(in_flight, warm_up, length, move |_| {
                 create(Arc::clone(&framework))
             })
-            .boxed()
         },
     )
 }
@@ -105,7 +103,6 @@ pub(crate) fn on_ten(
                 let framework = Arc::clone(&framework);
                 async move { execute(&framework, account, Command::Book(1)).await }
             })
-            .boxed()
         },
     )
 }

@@ -92,7 +92,7 @@ fn files(extension: &str) -> Vec<PathBuf> {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if path.is_dir() && !name.starts_with('.') && name != "target" {
+            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
                 dirs.push(path);
             } else if path.extension().is_some_and(|other| other == extension) {
                 found.push(path);
