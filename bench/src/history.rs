@@ -43,15 +43,17 @@ pub(crate) async fn write(url: &str, count: u64) -> anyhow::Result<()> {
         Type::INT8,
         Type::TEXT,
         Type::TEXT,
-        Type::JSONB,
-        Type::JSONB,
+        Type::TEXT,
+        Type::TEXT,
         Type::TIMESTAMPTZ,
     ];
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
     for (position, event) in (1..).zip(Shop::default().take(usize::try_from(count)?)) {
         let metadata = json!({
             "request_id": Uuid::now_v7(), "correlation_id": Uuid::now_v7(), "actor": event.aggregate_id,
-        });
+        })
+        .to_string();
+        let payload = event.payload.to_string();
         let recorded_at = moment(1_767_000_000_000 + position);
         let values: [&(dyn ToSql + Sync); 9] = [
             &position,
@@ -60,7 +62,7 @@ pub(crate) async fn write(url: &str, count: u64) -> anyhow::Result<()> {
             &event.sequence,
             &event.event_type,
             &event.event_version,
-            &event.payload,
+            &payload,
             &metadata,
             &recorded_at,
         ];

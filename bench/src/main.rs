@@ -72,10 +72,6 @@ enum What {
     All,
 }
 
-/// Measured: decision 0014.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();

@@ -31,7 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Takes the figures. `peers`: with those of others.
 pub(crate) async fn run(bench: &Bench, effort: &Effort, peers: bool) -> anyhow::Result<Report> {
     let missed = Missed::default();
-    let system = System::on_servers(Arc::clone(&bench.servers), Options::default()).await?;
+    // As a program logs that nobody told otherwise: the stack has the projector log every event.
+    let log = (Process::Projector, "LOG_FILTER".into(), "info".into());
+    let options = Options {
+        env: vec![log],
+        ..Options::default()
+    };
+    let system = System::on_servers(Arc::clone(&bench.servers), options).await?;
     let memory = |process| system.pid(process).and_then(resident_mb);
     let idle = [memory(Process::CommandApi), memory(Process::Projector)];
     let figures = figures(bench, effort, &system, peers.then_some(&missed)).await;

@@ -19,9 +19,10 @@ use crate::metrics::{
 
 /// How many events are read and published at a time.
 const BATCH: u32 = 1000;
-/// The least time from one read to the next: under load more gathers, because each read and each round of
-/// acknowledgements takes from what serves customers. What comes alone waits for nobody.
-const PACE: Duration = Duration::from_millis(1);
+/// From so many events at a time on the relay lets more gather for [`GATHER`]: each read and each round of
+/// acknowledgements takes from what serves customers. One that comes alone waits for nobody.
+const CROWD: usize = 8;
+const GATHER: Duration = Duration::from_millis(1);
 /// How often the log is asked when nobody said that it grew.
 const POLL: Duration = Duration::from_secs(1);
 /// How long the stream may go unasked: a stream that was wiped while nothing happened is filled again then.
@@ -145,7 +146,6 @@ async fn publish_life(
     let mut last = publisher.resume(log).await?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
-        let next = tokio::time::Instant::now() + PACE;
         hint.mark_unchanged();
         let LogPage { head, events } = tail.read_on(log, last, BATCH).await?;
         publisher.check_epoch(head.epoch)?;
@@ -164,8 +164,8 @@ async fn publish_life(
         tail = tail.then(&events);
         problem.send_replace(None);
         idle_since = tokio::time::Instant::now();
-        if events.len() < BATCH as usize {
-            tokio::time::sleep_until(next).await;
+        if (CROWD..BATCH as usize).contains(&events.len()) {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::metrics;
 
 /// The least time from one transaction to the next, unless there is more than one can hold: each costs the same, however
 /// little is in it. What comes alone waits for nobody.
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(1);
 /// The most events in one transaction: a projector that is behind writes most rows once, and its indexes in bulk.
 const MAX_BATCH: usize = 4_000;
 /// About the most payload in one transaction, judged by the last.

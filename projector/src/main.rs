@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use projector::config::{Cli, Command};
 
-/// Measured: decision 0014.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {

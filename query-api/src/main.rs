@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use query_api::config::{Cli, Command};
 
-/// Measured: decision 0014.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let Command::Serve(options) = Cli::parse().command;
