@@ -67,11 +67,12 @@ impl Page {
 
     /// The events, in order and without a gap, and whether there may be more after them.
     pub(crate) fn events(&self) -> Result<(Vec<Stored<'_>>, bool), Error> {
-        let list = |column| {
+        let elements = |column| {
             let list = self.row.try_get::<_, Option<&str>>(column)?;
             Ok::<_, Error>(list.into_iter().flat_map(|list| list.split(SEPARATOR)))
         };
-        let (sequences, mut types, mut versions, mut payloads) = (list(5)?, list(6)?, list(7)?, list(8)?);
+        let (sequences, mut types, mut versions, mut payloads) =
+            (elements(5)?, elements(6)?, elements(7)?, elements(8)?);
         let (kind, id) = (self.ask.aggregate_type, self.ask.aggregate_id);
         let correlation_id: Option<&str> = self.row.try_get(9)?;
         let mut last = self

@@ -11,24 +11,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use envelope::Position;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
+use self::batch::{gather, how_many};
+use self::statement::{answer, append_batch, refuse};
 use crate::append::{Append, Appended};
 use crate::error::{AppendError, Error, Failure, describe};
-use crate::metrics::{
-    APPEND_BATCH_SIZE, APPEND_CHECKED_TOTAL, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS, APPEND_TOTAL,
-};
+use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
 
-/// Fewest commands that are sent behind a batch under way. With fewer, what the database saves by having the next batch
-/// at hand is less than what it costs to commit once more.
-const SEND_BEHIND: usize = 24;
+mod batch;
+mod statement;
 
 /// Bounds of the writing task.
 #[derive(Clone, Debug)]
@@ -167,29 +164,20 @@ impl Writer {
         }
     }
 
-    /// What is to be sent now, if anything is: all that have gathered, or, behind a batch of so many `unanswered`
-    /// commands, about as many as those.
+    /// What is to be sent now, if anything is, behind a batch of so many `unanswered` commands.
     fn next_batch(&self, gathered: &mut VecDeque<Pending>, unanswered: usize) -> Option<Vec<Pending>> {
-        let few = unanswered > 0 && gathered.len() < SEND_BEHIND.max(unanswered / 2);
-        if gathered.is_empty() || few {
-            return None;
-        }
-        let all = gathered.len() + unanswered;
-        let most = if all < 2 * SEND_BEHIND {
-            all
-        } else {
-            all.div_ceil(2)
-        };
+        let most = how_many(gathered.len(), unanswered).min(self.options.max_batch);
         let mut bytes = 0;
         let fitting = gathered
             .iter()
-            .take(most.min(self.options.max_batch))
+            .take(most)
             .take_while(|pending| {
                 bytes += pending.append.weight();
                 bytes <= self.options.max_batch_bytes
             })
             .count();
-        Some(gathered.drain(..fitting.max(1)).collect())
+        // A larger one goes alone.
+        (most > 0).then(|| gathered.drain(..fitting.max(1)).collect())
     }
 
     /// Sends the batch until every command in it has its answer. Those that have waited too long already, behind
@@ -314,131 +302,4 @@ impl Writer {
             *connected = None;
         }
     }
-}
-
-/// Takes what waits, up to so many; waits for one if none does. Returns how many: 0 once all senders are gone.
-async fn gather(
-    waiting: &mut mpsc::Receiver<Pending>,
-    gathered: &mut VecDeque<Pending>,
-    room: usize,
-) -> usize {
-    let mut more = Vec::new();
-    let count = waiting.recv_many(&mut more, room).await;
-    gathered.extend(more);
-    count
-}
-
-async fn append_batch(
-    client: &Client,
-    statement: &Statement,
-    batch: &[Pending],
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let commands = || batch.iter().map(|pending| &pending.append);
-    let events = || commands().flat_map(|append| append.events.iter());
-    let scopes: Vec<&str> = commands().map(|append| append.key.scope.as_str()).collect();
-    let keys: Vec<&str> = commands().map(|append| append.key.key.as_str()).collect();
-    let hashes: Vec<&[u8]> = commands()
-        .map(|append| append.key.request_hash.as_slice())
-        .collect();
-    let responses: Vec<&str> = commands().map(|append| append.response.as_str()).collect();
-    let counts: Vec<i32> = commands()
-        .map(|append| i32::try_from(append.events.len()).unwrap_or(i32::MAX))
-        .collect();
-    let aggregate_types: Vec<&str> = events().map(|event| event.aggregate_type).collect();
-    let aggregate_ids: Vec<uuid::Uuid> = events().map(|event| event.aggregate_id).collect();
-    let sequences: Vec<i64> = events()
-        .map(|event| Position::new(event.sequence).to_sql())
-        .collect();
-    let event_types: Vec<&str> = events().map(|event| event.event_type).collect();
-    let event_versions: Vec<&str> = events().map(|event| event.event_version).collect();
-    let payloads: Vec<&str> = events().map(|event| event.payload.get()).collect();
-    let metadata: Vec<String> = commands()
-        .flat_map(|append| {
-            // Strings and numbers always serialize.
-            let metadata = serde_json::to_string(&append.metadata).unwrap_or_else(|_| "{}".into());
-            std::iter::repeat_n(metadata, append.events.len())
-        })
-        .collect();
-    let binds: [&(dyn ToSql + Sync); 12] = [
-        &scopes,
-        &keys,
-        &hashes,
-        &responses,
-        &counts,
-        &aggregate_types,
-        &aggregate_ids,
-        &sequences,
-        &event_types,
-        &event_versions,
-        &payloads,
-        &metadata,
-    ];
-    client.query(statement, &binds).await
-}
-
-/// Answers every command of a committed batch. `in_doubt`: an earlier attempt may have committed already, so that a
-/// used key is most likely our own and no replay.
-fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
-    if let [row] = rows
-        && row.get::<_, &str>(1) == "all"
-    {
-        let mut position = Position::from_sql(row.get(2));
-        for Pending { append, reply, .. } in batch {
-            position = Position::new(position.get() + append.events.len() as u64);
-            respond(
-                reply,
-                Ok(Appended {
-                    position,
-                    response: append.response,
-                    replayed: false,
-                }),
-            );
-        }
-        return;
-    }
-    counter!(APPEND_CHECKED_TOTAL).increment(1);
-    let mut rows = rows.iter();
-    for Pending { reply, .. } in batch {
-        let outcome = rows.next().map_or_else(
-            || {
-                Err(AppendError::Unavailable(
-                    "the database answered for fewer commands than it got".into(),
-                ))
-            },
-            |row| outcome(row, in_doubt),
-        );
-        respond(reply, outcome);
-    }
-}
-
-fn outcome(row: &Row, in_doubt: bool) -> Reply {
-    match row.get(1) {
-        "conflict" => Err(AppendError::Conflict),
-        "reused" => Err(AppendError::KeyReused),
-        outcome => Ok(Appended {
-            position: Position::from_sql(row.get(2)),
-            response: row.get(3),
-            replayed: outcome == "duplicate" && !in_doubt,
-        }),
-    }
-}
-
-fn refuse(batch: Vec<Pending>, error: &AppendError) {
-    for pending in batch {
-        respond(pending.reply, Err(error.clone()));
-    }
-}
-
-fn respond(reply: oneshot::Sender<Reply>, outcome: Reply) {
-    let label = match &outcome {
-        Ok(appended) if appended.replayed => "duplicate",
-        Ok(_) => "appended",
-        Err(AppendError::Conflict) => "conflict",
-        Err(AppendError::KeyReused) => "reused",
-        Err(AppendError::Unstorable(_)) => "unstorable",
-        Err(AppendError::Unavailable(_)) => "unavailable",
-    };
-    counter!(APPEND_TOTAL, "outcome" => label).increment(1);
-    // A caller that went away doesn't need its answer: its key has it.
-    let _ = reply.send(outcome);
 }

@@ -98,6 +98,32 @@ async fn a_run_is_what_is_ready_and_no_more_than_asked() {
     assert!(largest <= 400);
 }
 
+/// What a reader takes along after it was busy: directly after the last, never past a hole, and without the log.
+#[tokio::test]
+async fn what_is_ready_can_be_taken_along() {
+    let (bus, log) = (Bus::shared().await, TestLog::with_events(600));
+    publish_all(&mut bus.publisher(PublisherOptions::default()), &log).await;
+    let mut feed = bus.feed(&log, 0);
+    let shutdown = CancellationToken::new();
+    assert_eq!(feed.next_batch(7, &shutdown).await.unwrap().len(), 7);
+    log.set_down(true);
+    let mut taken = 7;
+    while taken < 600 {
+        let next = eventually("something is ready", async || match feed.take_ready(100) {
+            ready if ready.is_empty() => Err("nothing".to_owned()),
+            ready => Ok(ready),
+        })
+        .await;
+        assert!(next.len() <= 100);
+        for event in next {
+            taken += 1;
+            assert_eq!(event.position.get(), taken);
+        }
+    }
+    assert!(feed.take_ready(100).is_empty());
+    assert_eq!(feed.last().get(), 600);
+}
+
 #[tokio::test]
 async fn it_stops_when_told_and_says_when_the_log_began_a_new_life() {
     let (bus, log) = (Bus::shared().await, TestLog::with_events(10));

@@ -158,6 +158,41 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     assert_eq!(test.log.head().await.unwrap().position, Position::new(3));
 }
 
+/// Enough commands for a batch behind the first, whose connection is lost while both are under way.
+#[tokio::test]
+async fn two_batches_lose_their_connection_and_nothing_else() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions::default());
+    let mut holder = test.client().await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("select from log_head for update", &[])
+        .await
+        .unwrap();
+    let commands: Vec<_> = (0..100)
+        .map(|number| {
+            let appender = appender.clone();
+            let append = append(key(number.to_string()), Uuid::now_v7(), 1);
+            tokio::spawn(async move { appender.append(append).await })
+        })
+        .collect();
+    let watcher = test.client().await;
+    let kill = "select pg_terminate_backend(pid) from pg_stat_activity
+                where wait_event_type = 'Lock' and application_name = 'event-store append' and datname = current_database()";
+    eventually("a batch waits for the head", async || {
+        watcher.query_opt(kill, &[]).await.unwrap()
+    })
+    .await;
+    held.commit().await.unwrap();
+    let mut positions: Vec<u64> = join_all(commands)
+        .await
+        .into_iter()
+        .map(|answer| answer.unwrap().unwrap().position.get())
+        .collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=100).collect::<Vec<u64>>());
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(100));
+}
+
 #[tokio::test]
 async fn text_that_is_no_text_is_not_recorded() {
     let test = TestLog::new().await;

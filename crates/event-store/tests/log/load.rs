@@ -181,6 +181,32 @@ async fn a_hole_in_an_aggregate_is_an_error_and_nobody_elses() {
     assert_eq!(test.log.head().await.unwrap().position, Position::new(15));
 }
 
+/// The separator of a load's lists, written by somebody who is not the writer: never taken for what it is not.
+#[tokio::test]
+async fn a_control_character_where_none_can_be_is_an_error() {
+    let test = TestLog::new().await;
+    let ids = aggregates(&test, 4).await;
+    let client = test.client().await;
+    client
+        .batch_execute("alter table events disable trigger events_are_final")
+        .await
+        .unwrap();
+    for column in ["event_type", "event_version", "payload"] {
+        let edit =
+            format!("update events set {column} = {column} || E'\\x1f' || {column} where aggregate_id = $1");
+        client.execute(&edit, &[&ids[2]]).await.unwrap();
+        let executor = executor(&test, LoaderOptions::default());
+        let broken = executor.load::<Counter>(ids[2]).await.unwrap_err();
+        assert!(
+            broken.to_string().contains("control character"),
+            "{column}: {broken}"
+        );
+        let repair = format!("update events set {column} = split_part({column}, E'\\x1f', 1)");
+        client.execute(&repair, &[]).await.unwrap();
+    }
+    assert_loaded(&executor(&test, LoaderOptions::default()), &ids).await;
+}
+
 #[tokio::test]
 async fn nobody_home_is_an_error_within_the_time_allowed() {
     let test = TestLog::new().await;

@@ -251,3 +251,26 @@ async fn seals_changed_in_both_places_are_forged_and_break_the_chain() {
 fn lines_up_to(sealed: &Sealed, count: usize) -> String {
     sealed.lines()[..count].concat()
 }
+
+/// A log of before the payload was kept as written: what PostgreSQL printed stays, and so do seals and loads.
+#[tokio::test]
+async fn seals_outlive_the_change_from_parsed_to_written_json() {
+    let sealed = Sealed::empty().await;
+    let parse = "alter table events alter column payload type jsonb using payload::jsonb,
+                                    alter column metadata type jsonb using metadata::jsonb";
+    sealed.tamper(parse).await;
+    let rows = r#"insert into events
+        select n, 'counter', gen_random_uuid(), 1, 'Counted', '1', '{"by":1,"a":"\u00e6"}', '{"actor":"x"}', now()
+        from generate_series(1, 20) n; update log_head set position = 20"#;
+    sealed.tamper(rows).await;
+    assert_eq!(sealed.sealer().seal().await.unwrap(), Position::new(20));
+    sealed
+        .tamper(include_str!("../../../src/migrations/V8__payload_as_written.sql"))
+        .await;
+    let report = sealed.verify().await;
+    assert!(report.is_clean() && report.events == 20, "{report}");
+    sealed.append_up_to(25).await;
+    assert!(sealed.verify().await.is_clean());
+    let kept = sealed.test.log.read_after(Position::new(24), 1).await.unwrap();
+    assert_eq!(kept[0].payload.get(), r#"{"by":1}"#, "as it was written");
+}
