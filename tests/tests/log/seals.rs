@@ -105,7 +105,8 @@ async fn a_shop_at_work_seals_what_it_sells_and_a_superusers_edit_is_named() {
         "{said}"
     );
 
-    let cheaper = "update events set payload = jsonb_set(payload, '{total_ore}', '1') where position = $1";
+    let cheaper =
+        "update events set payload = jsonb_set(payload::jsonb, '{total_ore}', '1') where position = $1";
     assert_eq!(client.execute(cheaper, &[&sold]).await.unwrap(), 1);
     let (code, report) = verify(&shop).await;
     assert_eq!(code, Some(1));

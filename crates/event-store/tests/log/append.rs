@@ -140,7 +140,8 @@ async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
 #[tokio::test]
 async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let test = TestLog::new().await;
-    let bad = append(key("bad\0"), Uuid::now_v7(), 1);
+    let mut bad = append(key("bad"), Uuid::now_v7(), 1);
+    bad.key.scope.push('\0');
     let outcomes = in_one_batch(
         &test,
         vec![

@@ -80,7 +80,8 @@ async fn write(log: Log, appender: Appender, writer: usize, id: Uuid) {
                 .map(|events| events.len() as u64 + 1);
             let Ok(sequence) = sequence else { continue };
             if command % 3 == 0 {
-                let bad = append(key(format!("bad-{name}\0")), Uuid::now_v7(), 1);
+                let mut bad = append(key(format!("bad-{name}")), Uuid::now_v7(), 1);
+                bad.key.scope.push('\0');
                 let (refused, accepted) = tokio::join!(
                     appender.append(bad),
                     appender.append(append(key(&name), id, sequence))

@@ -13,7 +13,7 @@ use crate::support::{Counter, TestLog, append_payload, key};
 const VIEW: &str = "
     create view postgres_es_events as
     select aggregate_type, aggregate_id::text as aggregate_id, sequence, event_type, event_version,
-           json_build_object(event_type, payload) as payload, metadata::json as metadata
+           json_build_object(event_type, payload::json) as payload, metadata::json as metadata
     from events";
 
 #[tokio::test]

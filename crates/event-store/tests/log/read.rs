@@ -210,12 +210,12 @@ async fn only_the_schema_of_this_build_is_accepted() {
     );
     // Two at once: one waits for the other.
     let (one, other) = tokio::join!(event_store::migrate(&url), event_store::migrate(&url));
-    assert_eq!(one.unwrap() + other.unwrap(), 7);
+    assert_eq!(one.unwrap() + other.unwrap(), 8);
     event_store::check_schema(&pool).await.unwrap();
     let client = pool.get().await.unwrap();
     client
         .execute(
-            "update event_store_migrations set version = 99 where version = 7",
+            "update event_store_migrations set version = 99 where version = 8",
             &[],
         )
         .await

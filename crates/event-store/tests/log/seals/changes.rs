@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::Position;
+use event_store::AppenderOptions;
 use event_store::seal::{Error, Kind, SealKey, Sealer, SealerOptions};
 
+use uuid::Uuid;
+
 use super::{Sealed, UNLOCK, found};
-use crate::support::pool;
+use crate::support::{append, key, pool};
 
 #[tokio::test]
 async fn a_long_log_is_sealed_in_ranges() {
@@ -256,20 +259,25 @@ fn lines_up_to(sealed: &Sealed, count: usize) -> String {
 #[tokio::test]
 async fn seals_outlive_the_change_from_parsed_to_written_json() {
     let sealed = Sealed::empty().await;
-    let parse = "alter table events alter column payload type jsonb using payload::jsonb,
-                                    alter column metadata type jsonb using metadata::jsonb";
-    sealed.tamper(parse).await;
     let rows = r#"insert into events
-        select n, 'counter', gen_random_uuid(), 1, 'Counted', '1', '{"by":1,"a":"\u00e6"}', '{"actor":"x"}', now()
+        select n, 'counter', gen_random_uuid(), 1, 'Counted', '1', '{"by":1,"a":"\u00e6"}'::jsonb::text, '{"actor": "x"}', now()
         from generate_series(1, 20) n; update log_head set position = 20"#;
     sealed.tamper(rows).await;
     assert_eq!(sealed.sealer().seal().await.unwrap(), Position::new(20));
+    let parse = "alter table events alter column payload type jsonb using payload::jsonb,
+                                    alter column metadata type jsonb using metadata::jsonb";
+    sealed.tamper(parse).await;
     sealed
         .tamper(include_str!("../../../src/migrations/V8__payload_as_written.sql"))
         .await;
     let report = sealed.verify().await;
     assert!(report.is_clean() && report.events == 20, "{report}");
-    sealed.append_up_to(25).await;
+    let appender = sealed.test.appender(AppenderOptions::default());
+    for number in 0..5 {
+        let append = append(key(number.to_string()), Uuid::now_v7(), 1);
+        appender.append(append).await.unwrap();
+    }
+    assert_eq!(sealed.sealer().seal().await.unwrap(), Position::new(25));
     assert!(sealed.verify().await.is_clean());
     let kept = sealed.test.log.read_after(Position::new(24), 1).await.unwrap();
     assert_eq!(kept[0].payload.get(), r#"{"by":1}"#, "as it was written");
