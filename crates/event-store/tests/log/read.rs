@@ -227,7 +227,7 @@ async fn only_the_schema_of_this_build_is_accepted() {
         .await
         .unwrap();
     let older = event_store::check_schema(&pool).await.unwrap_err();
-    assert!(older.to_string().contains("this build needs 7"), "{older}");
+    assert!(older.to_string().contains("this build needs 8"), "{older}");
 }
 
 #[tokio::test]
