@@ -38,7 +38,11 @@ pub(crate) async fn run(bench: &Bench, effort: Effort, peers: bool, log_size: u6
     std::fs::remove_dir_all(&scripts).context("remove the scripts")?;
     let figures = figures?;
     let targets = targets(&figures);
-    let mut report = Report::new("append", "Appending", figures, targets);
+    let name = match log_size {
+        0 => "append".to_owned(),
+        _ => format!("append-at-{log_size}"),
+    };
+    let mut report = Report::new(name, "Appending", figures, targets);
     if log_size > 0 {
         report.remark(format!("Our log held {log_size} events before."));
     }

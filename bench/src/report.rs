@@ -12,7 +12,7 @@ use crate::measure::{Figure, Spread};
 #[derive(Serialize)]
 pub(crate) struct Report {
     /// Its file name's end.
-    name: &'static str,
+    name: String,
     title: &'static str,
     figures: Vec<Figure>,
     targets: Vec<Target>,
@@ -73,13 +73,13 @@ struct Circumstances {
 
 impl Report {
     pub(crate) fn new(
-        name: &'static str,
+        name: impl Into<String>,
         title: &'static str,
         figures: Vec<Figure>,
         targets: Vec<Target>,
     ) -> Self {
         Self {
-            name,
+            name: name.into(),
             title,
             figures,
             targets,
