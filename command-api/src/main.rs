@@ -5,10 +5,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use command_api::{Cli, run};
 
-/// A quarter more purchases a second than with the system's: decision 0011.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     service::exit("command-api", run(Cli::parse()).await)
