@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::purchase::Sales;
 use crate::{Shop, books, privacy};
-use customers::{Ledger, Patience, Placed, approve, place, serve};
+use customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
 use fault::Fault;
 use inject::{inject, revive};
 use recovery::probe;
@@ -281,8 +281,16 @@ async fn settle(
         }
     }
     for (purchase, approved) in paid {
-        if !approved && !approve(shop, &purchase, Instant::now() + AT_LAST.rest).await {
-            report.complaints.push(format!("{} can't be paid", purchase.key));
+        if !approved {
+            match pay(shop, &purchase, Instant::now() + AT_LAST.rest).await {
+                Payment::Approved => {}
+                // Answered as it was when it was placed, which is longer ago than an order lives.
+                Payment::TooLate => {
+                    sales.abandoned.push(purchase.key);
+                    continue;
+                }
+                Payment::Refused => report.complaints.push(format!("{} can't be paid", purchase.key)),
+            }
         }
         sales.purchases.push(purchase);
     }

@@ -209,23 +209,55 @@ pub(super) async fn approve(shop: &Shop, purchase: &Purchase, deadline: Instant)
     .await
 }
 
+/// What came of paying for an order that was placed some time ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payment {
+    /// The provider said yes.
+    Approved,
+    /// The order's time had run out.
+    TooLate,
+    /// Neither.
+    Refused,
+}
+
+/// Pays as [`approve`] does, unless the order is over.
+pub(super) async fn pay(shop: &Shop, purchase: &Purchase, deadline: Instant) -> Payment {
+    loop {
+        let one_try = deadline.min(Instant::now() + Duration::from_secs(1));
+        if approve(shop, purchase, one_try).await {
+            return Payment::Approved;
+        }
+        if status(shop, purchase)
+            .await
+            .is_some_and(|status| status == "expired")
+        {
+            return Payment::TooLate;
+        }
+        if Instant::now() >= deadline {
+            return Payment::Refused;
+        }
+    }
+}
+
 /// Looks at the order until it is fulfilled.
 pub(super) async fn read_back(shop: &Shop, purchase: &Purchase, deadline: Instant) -> bool {
-    let url = format!(
-        "{}/api/v1/orders/{}",
-        shop.system.query_api_url(),
-        purchase.order_id
-    );
     until(deadline, async || {
-        let question = shop
-            .http()
-            .get(&url)
-            .bearer_auth(&shop.tokens.customer)
-            .timeout(Duration::from_secs(2));
-        let answer = crate::answer(question).await;
-        answer.is_ok_and(|Answer { body, .. }| body["status"] == "fulfilled")
+        status(shop, purchase)
+            .await
+            .is_some_and(|status| status == "fulfilled")
     })
     .await
+}
+
+async fn status(shop: &Shop, purchase: &Purchase) -> Option<String> {
+    let (api, order) = (shop.system.query_api_url(), purchase.order_id);
+    let question = shop
+        .http()
+        .get(format!("{api}/api/v1/orders/{order}"))
+        .bearer_auth(&shop.tokens.customer)
+        .timeout(Duration::from_secs(2));
+    let Answer { body, .. } = crate::answer(question).await.ok()?;
+    Some(body["status"].as_str()?.to_owned())
 }
 
 fn redirect_url(purchase: &Purchase) -> Option<String> {
