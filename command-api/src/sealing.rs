@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use event_store::Log;
 use event_store::seal::{Proof, PublicKey, SealKey, SealerOptions, prove, verify};
+use service::Untold;
 use service::postgres::{self, PoolOptions};
 
 use crate::config::EventsDatabase;
@@ -53,11 +54,11 @@ impl SealArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum LogCommand {
-    /// Compare every event with its seal; exit status 1 if anything was changed, removed or added
+    /// Compare every event with its seal; exit status 1 if anything was changed, removed or added, 2 if that could not be told
     Verify(VerifyOptions),
     /// Print a proof that one event is in the sealed log; it shows the event, payload included
     Prove(ProveOptions),
-    /// Check a proof, with nothing but the public key; exit status 1 if it proves nothing
+    /// Check a proof, with nothing but the public key; exit status 1 if it proves nothing, 2 if it is none
     CheckProof(CheckOptions),
     /// Make a key that seals the log, and print its public key
     Keygen(KeyOptions),
@@ -72,8 +73,16 @@ pub(crate) struct NewEpochOptions {
     #[command(flatten)]
     database: EventsDatabase,
     /// Why, for those who verify the log later
-    #[arg(long, env = "REASON", value_name = "TEXT")]
+    #[arg(long, env = "NEW_EPOCH_REASON", value_name = "TEXT", value_parser = in_words)]
     reason: String,
+}
+
+/// Not nothing: it is all that is ever known of it.
+fn in_words(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why in words".into()),
+        words => Ok(words.to_owned()),
+    }
 }
 
 #[derive(Args)]
@@ -138,9 +147,7 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
             print(&serde_json::to_string_pretty(&proof)?)
         }
         LogCommand::CheckProof(CheckOptions { file, keys }) => {
-            let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let proof: Proof =
-                serde_json::from_slice(&text).with_context(|| format!("{} is no proof", file.display()))?;
+            let proof = read_proof(&file).context(Untold)?;
             proof.check(&keys.seal_public_key)?;
             print(&format!(
                 "position {} is in the log as it was sealed at {}",
@@ -167,8 +174,13 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
     }
 }
 
+fn read_proof(file: &Path) -> anyhow::Result<Proof> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is no proof", file.display()))
+}
+
 async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
-    let pool = pool(&options.database)?;
+    let pool = pool(&options.database).context(Untold)?;
     let mut told = Instant::now();
     let progress = |done: i64, of: i64| {
         if told.elapsed() >= Duration::from_secs(1) {
@@ -177,7 +189,8 @@ async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
             let _ = writeln!(stderr(), "verified up to position {done} of {of}");
         }
     };
-    let report = verify(&pool, &options.seal_file, &options.keys.seal_public_key, progress).await?;
+    let verified = verify(&pool, &options.seal_file, &options.keys.seal_public_key, progress).await;
+    let report = verified.context(Untold)?;
     if options.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {

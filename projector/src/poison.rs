@@ -107,7 +107,7 @@ impl Waiting {
             aggregate_id: event.aggregate_id,
             position: event.position.to_sql(),
             // A recorded event is JSON by construction.
-            event: serde_json::to_value(event).unwrap_or_default(),
+            event: serde_json::to_string(event).unwrap_or_default(),
             reason: reason.to_string(),
         });
     }

@@ -31,4 +31,4 @@ pub mod postgres;
 pub mod secret;
 
 pub use boot::{Booted, boot};
-pub use exit::exit;
+pub use exit::{Untold, exit};

@@ -147,3 +147,27 @@ async fn an_event_whose_first_one_is_missing_is_parked_not_skipped() {
     assert_eq!(world.count("select count(*) from clubs").await, 1);
     running.stop().await;
 }
+
+/// The log keeps JSON as text; so must what sets it aside, whatever a writer other than ours put there.
+#[tokio::test]
+async fn an_event_that_no_jsonb_could_hold_is_parked_like_any_other() {
+    let world = World::shared().await;
+    world.relay().await;
+    let running = world.projector().await;
+    let sick = Uuid::now_v7();
+    let before = world.append([shop::license_type(sick, "sick")]).await;
+    let foreign = format!(
+        r#"select append_batch(array['foreign'], array['nul'], array['x'::bytea], array['{{}}'], array[1],
+               array['license_type'], array['{sick}'::uuid], array[3::bigint], array['LicenseTypePriceSet'], array['1'],
+               array['{{"price_ore": "K\u0000"}}'], array['{{}}'])"#
+    );
+    world.as_events_owner(&foreign).await;
+    let last = world.append(shop::purchase(1)).await;
+    world.projected_to(last).await;
+    let parked = parked(&world).await;
+    assert_eq!(parked.len(), 1, "{parked:?}");
+    assert_eq!((parked[0].0, parked[0].1), (before.next().to_sql(), sick));
+    let event = "select count(*) from parked_events where event like '%\\u0000%'";
+    assert_eq!(world.count(event).await, 1, "as it was recorded");
+    running.stop().await;
+}

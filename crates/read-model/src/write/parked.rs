@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use serde_json::Value;
 use tokio_postgres::Error;
 use uuid::Uuid;
 
@@ -50,8 +49,8 @@ pub struct Parked {
     pub aggregate_id: Uuid,
     /// Its place in the log.
     pub position: i64,
-    /// The recorded event as it travelled; may hold personal data.
-    pub event: Value,
+    /// The recorded event as it travelled, JSON; may hold personal data.
+    pub event: String,
     /// Why it waits, without row data.
     pub reason: String,
 }
@@ -87,7 +86,7 @@ pub async fn park(client: &impl GenericClient, parked: &[Parked]) -> Result<(), 
         .collect();
     let ids: Vec<Uuid> = parked.iter().map(|parked| parked.aggregate_id).collect();
     let positions: Vec<i64> = parked.iter().map(|parked| parked.position).collect();
-    let events: Vec<&Value> = parked.iter().map(|parked| &parked.event).collect();
+    let events: Vec<&str> = parked.iter().map(|parked| parked.event.as_str()).collect();
     let reasons: Vec<&str> = parked.iter().map(|parked| parked.reason.as_str()).collect();
     client
         .execute(
