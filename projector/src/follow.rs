@@ -170,12 +170,12 @@ impl<L: LogReader + Clone> Follower<L> {
                 *progressed = true;
                 check.ok();
             }
-            // And what came while it was written goes along.
-            if let Ok(first) = &mut events
-                && let Some(room) = most.checked_sub(first.len()).filter(|room| *room > 0)
+            // And what came while it was written, or comes before the next may begin, goes along.
+            if let Ok(events) = &mut events
+                && events.len() < most
             {
                 shutdown.run_until_cancelled(tokio::time::sleep_until(next)).await;
-                first.extend(feed.take_ready(room));
+                events.extend(feed.take_ready(most - events.len()));
             }
             let events = events?;
             most = most_after(&events);

@@ -65,9 +65,9 @@ async fn plan_from_checkpoint(
         let next = tokio::time::Instant::now() + PACE;
         let last = feed.last();
         let tasks: Vec<NewTask> = events.iter().flat_map(tasks).collect();
-        // What is due later is found by those who look now and then.
-        let now = Utc::now();
-        let due = tasks.iter().any(|task| task.due_at <= now);
+        // What is due later is found by those who look now and then. By the log's clock, as due times are.
+        let now = events.iter().map(|event| event.recorded_at).max();
+        let due = tasks.iter().any(|task| Some(task.due_at) <= now);
         if !shop.tasks.plan(done, last, tasks).await? {
             return Err("another instance plans too".into());
         }

@@ -105,6 +105,9 @@ pub struct Appended {
     pub response: String,
     /// Whether the key had been used before, so that this is the first request's answer.
     pub replayed: bool,
+    /// Whether that it was not is only most likely: the database's answer was lost, and when the command was sent again
+    /// its key had been used, with this very response. Then nobody may go on with what he believes to have recorded.
+    pub in_doubt: bool,
 }
 
 /// The first escape in this JSON that stands for no character: `\u0000`, or half of a surrogate pair.

@@ -157,7 +157,7 @@ impl Executor {
 
     /// As [`Executor::execute`], for a caller that goes on with the same aggregate: it begins with the aggregate as
     /// `known`, if it is, instead of loading it (a conflict says when it was no longer true), and gets it back as it
-    /// became, unless the key had been used before or a snapshot took it.
+    /// became, unless the key had been used before, or may have been, or a snapshot took it.
     pub async fn execute_on<A>(
         &self,
         mut known: Option<Loaded<A>>,
@@ -218,9 +218,10 @@ impl Executor {
                     position,
                     response,
                     replayed,
+                    in_doubt,
                 }) => {
                     let answer = Answer::render(&response, position, replayed);
-                    if replayed {
+                    if replayed || in_doubt {
                         return Ok((answer, None));
                     }
                     let changed = version > loaded.version;

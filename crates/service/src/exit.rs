@@ -16,8 +16,8 @@ impl fmt::Display for Untold {
     }
 }
 
-/// The exit code for what `main` has to say: 2 for [`Untold`], 1 for every other error, after the reason for a failure was told: as a log line like any other,
-/// or on standard error while there are no logs yet.
+/// The exit code for what `main` has to say: 2 for [`Untold`] and 1 for every other error, after the reason was told: as
+/// a log line like any other, or on standard error while there are no logs yet.
 pub fn exit(name: &str, outcome: anyhow::Result<()>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;

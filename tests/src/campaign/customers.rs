@@ -210,7 +210,6 @@ pub(super) async fn approve(shop: &Shop, purchase: &Purchase, deadline: Instant)
 }
 
 /// What came of paying for an order that was placed some time ago.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payment {
     /// The provider said yes.
     Approved,

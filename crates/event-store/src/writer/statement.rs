@@ -60,7 +60,7 @@ pub(super) async fn append_batch(
 }
 
 /// Answers every command of a committed batch. `in_doubt`: an earlier attempt may have committed already, so that a
-/// used key is most likely our own and no replay.
+/// used key can be our own and no replay.
 pub(super) fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
     if let [row] = rows
         && row.get::<_, &str>(1) == "all"
@@ -74,6 +74,7 @@ pub(super) fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
                     position,
                     response: append.response,
                     replayed: false,
+                    in_doubt: false,
                 }),
             );
         }
@@ -81,29 +82,34 @@ pub(super) fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
     }
     counter!(APPEND_CHECKED_TOTAL).increment(1);
     let mut rows = rows.iter();
-    for Pending { reply, .. } in batch {
+    for Pending { append, reply, .. } in batch {
         let outcome = rows.next().map_or_else(
             || {
                 Err(AppendError::Unavailable(
                     "the database answered for fewer commands than it got".into(),
                 ))
             },
-            |row| outcome(row, in_doubt),
+            |row| outcome(row, in_doubt.then_some(&append.response)),
         );
         respond(reply, outcome);
     }
 }
 
-fn outcome(row: &Row, in_doubt: bool) -> Reply {
-    match row.get(1) {
-        "conflict" => Err(AppendError::Conflict),
-        "reused" => Err(AppendError::KeyReused),
-        outcome => Ok(Appended {
-            position: Position::from_sql(row.get(2)),
-            response: row.get(3),
-            replayed: outcome == "duplicate" && !in_doubt,
-        }),
-    }
+/// `own`: our response, if we may have recorded it already. Another one under our key is an earlier request's.
+fn outcome(row: &Row, own: Option<&String>) -> Reply {
+    let used = match row.get(1) {
+        "conflict" => return Err(AppendError::Conflict),
+        "reused" => return Err(AppendError::KeyReused),
+        outcome => outcome == "duplicate",
+    };
+    let response: String = row.get(3);
+    let in_doubt = used && own == Some(&response);
+    Ok(Appended {
+        position: Position::from_sql(row.get(2)),
+        response,
+        replayed: used && !in_doubt,
+        in_doubt,
+    })
 }
 
 pub(super) fn refuse(batch: Vec<Pending>, error: &AppendError) {

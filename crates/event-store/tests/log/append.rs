@@ -71,13 +71,7 @@ async fn in_one_batch(
         let appender = appender.clone();
         async move { appender.append(append(key("first"), Uuid::now_v7(), 1)).await }
     });
-    let watcher = test.client().await;
-    eventually("the first batch waits for the head", async || {
-        let waiting =
-            "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-        watcher.query_opt(waiting, &[]).await.unwrap()
-    })
-    .await;
+    test.somebody_waits().await;
     let rest = appends.into_iter().map(|append| {
         let appender = appender.clone();
         tokio::spawn(async move { appender.append(append).await })

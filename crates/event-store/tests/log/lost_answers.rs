@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use envelope::Position;
-use event_store::{Appender, AppenderOptions};
+use event_store::{Appender, AppenderOptions, Call, Executor, LoaderOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -11,7 +11,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use uuid::Uuid;
 
-use crate::support::{TestLog, append, eventually, key};
+use crate::support::{Count, Counter, TestLog, append, eventually, key};
 
 /// Stands between the writer and the database. The first connection's answers pass until `swallow` is closed; then
 /// they vanish, and the connection breaks when `release` is closed. Later connections are left alone.
@@ -100,4 +100,49 @@ async fn a_lost_commit_answer_is_resolved_by_the_key() {
     );
     let again = appender.append(append(key("in doubt"), id, 2)).await.unwrap();
     assert_eq!((again.position, again.replayed), (Position::new(2), true));
+}
+
+/// A customer's request failed after its command was recorded, and comes again, as a new attempt that would create
+/// something else, just when the answers get lost. What it gets is the first attempt's, and nothing of its own.
+#[tokio::test]
+async fn what_another_request_did_with_the_key_is_not_taken_for_ones_own() {
+    let test = TestLog::new().await;
+    let creating = |aggregate_id| Call {
+        aggregate_id,
+        command: Count(1),
+        key: key("order"),
+        metadata: envelope::Metadata::default(),
+        expected_version: None,
+        creates: true,
+    };
+    let (earlier, later) = (Uuid::now_v7(), Uuid::now_v7());
+    let placed = |id: Uuid| move |_: &Counter, _| serde_json::json!({"id": id});
+    let first = test
+        .executor()
+        .execute(creating(earlier), placed(earlier))
+        .await
+        .unwrap();
+
+    let proxy = Proxy::before(&test.url).await;
+    let (appender, _) = Appender::start(&proxy.url, AppenderOptions::default()).unwrap();
+    appender
+        .append(append(key("warm"), Uuid::now_v7(), 1))
+        .await
+        .unwrap();
+    let mut holder = test.client().await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("select from log_head for update", &[])
+        .await
+        .unwrap();
+    proxy.swallow.close();
+    let loader = test.loader(LoaderOptions::default());
+    let executor = Executor::new(test.log.clone(), loader, appender);
+    let again = tokio::spawn(async move { executor.execute_on(None, creating(later), placed(later)).await });
+    test.somebody_waits().await;
+    proxy.release.close();
+    held.commit().await.unwrap();
+
+    let (answer, own) = again.await.unwrap().unwrap();
+    assert_eq!((&answer.body, answer.replayed), (&first.body, true));
+    assert!(own.is_none(), "what it would have made is not what there is");
 }

@@ -57,6 +57,16 @@ impl TestLog {
         Loader::start(&self.url, options).unwrap()
     }
 
+    /// Until somebody waits for a lock in this log: for the head, if that is held.
+    pub(crate) async fn somebody_waits(&self) {
+        let watcher = self.client().await;
+        eventually("somebody waits for the head", async || {
+            let waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+            watcher.query_opt(waiting, &[]).await.unwrap()
+        })
+        .await;
+    }
+
     /// A connection of the log's owner, for what no part of the product does.
     pub(crate) async fn client(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
