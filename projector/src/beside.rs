@@ -132,6 +132,22 @@ pub(crate) async fn tables(
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
+/// Takes the advisory lock `key` for the session of `keeper`; false if another session has it. It goes with the session,
+/// however that ends.
+pub(crate) async fn begin_alone(keeper: &Client, key: i64) -> Result<bool, tokio_postgres::Error> {
+    let taken = keeper
+        .query_one("select pg_try_advisory_lock($1)", &[&key])
+        .await?;
+    taken.try_get(0)
+}
+
+/// Lets go of it at once: that a session ended is noticed a little later, and whoever came meanwhile would be turned away.
+pub(crate) async fn end_alone(keeper: &Client, key: i64) {
+    if let Err(error) = keeper.execute("select pg_advisory_unlock($1)", &[&key]).await {
+        tracing::debug!(%error, "the lock goes with its session");
+    }
+}
+
 /// Drops such a schema, if it is there.
 pub(crate) async fn drop_schema(keeper: &Client, schema: &'static str) -> Result<(), tokio_postgres::Error> {
     keeper

@@ -142,7 +142,7 @@ pub struct Limits {
 /// The projector that runs, which alone knows what it came across.
 #[derive(Debug, Args)]
 pub struct Runner {
-    /// Where the running projector serves its metrics, to say how many gaps it found in the stream and refilled
+    /// Where the running projector serves its health and metrics, to say whether it is ready and what it found in the stream
     #[arg(long, env = "PROJECTOR_OPS_URL", value_name = "URL")]
     pub projector_ops_url: Option<String>,
 }

@@ -30,10 +30,10 @@ mod replay;
 mod status;
 mod verify;
 
-mod counts;
 mod progress;
 mod reach;
 mod report;
+mod runner;
 
 pub mod metrics;
 

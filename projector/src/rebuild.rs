@@ -105,23 +105,22 @@ async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Rep
     let log = event_store::Log::new(events);
     // The lock is the session's, and the swap is made by that session: who lost the lock can't swap.
     let mut keeper = read.get().await?;
-    let free = keeper
-        .query_one("select pg_try_advisory_lock($1)", &[&LOCK])
-        .await?;
-    if !free.try_get::<_, bool>(0)? {
+    if !beside::begin_alone(&keeper, LOCK).await? {
         return Err(Failed::Refused(
             "another rebuild of this projection is under way".into(),
         ));
     }
-    if options.instead.discard {
-        return discard(&keeper, report).await;
-    }
-    if options.instead.rollback {
-        return roll_back(&mut keeper, &log, end, report).await;
-    }
-    let outcome = build::build(options, &mut keeper, &read, &log, end, report).await;
-    // Gone already after a swap.
-    beside::drop_schema(&keeper, BUILDING).await?;
+    let outcome = if options.instead.discard {
+        discard(&keeper, report).await
+    } else if options.instead.rollback {
+        roll_back(&mut keeper, &log, end, report).await
+    } else {
+        let outcome = build::build(options, &mut keeper, &read, &log, end, report).await;
+        // Gone already after a swap.
+        let dropped = beside::drop_schema(&keeper, BUILDING).await;
+        outcome.and(dropped.map_err(Failed::from))
+    };
+    beside::end_alone(&keeper, LOCK).await;
     outcome
 }
 

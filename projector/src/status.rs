@@ -10,10 +10,10 @@ use serde_json::json;
 use service::postgres::describe;
 
 use crate::config::{Limits, StatusOptions};
-use crate::counts;
 use crate::reach::{Reach, StreamState};
 use crate::rebuild;
 use crate::report::Report;
+use crate::runner;
 
 /// Longest that one SQL statement of a look may run.
 const STATEMENT_TIMEOUT_S: u32 = 10;
@@ -24,7 +24,7 @@ pub async fn status(options: StatusOptions) -> ExitCode {
     match Reach::open(&options.sources, STATEMENT_TIMEOUT_S).await {
         Ok(reach) => {
             look(&reach, &options.limits, &mut report).await;
-            counts::report(&options.runner, &mut report).await;
+            runner::report(&options.runner, &mut report).await;
         }
         Err(error) => report.unknown(format!("{error:#}")),
     }

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use service::postgres::describe;
 
 use crate::config::VerifyOptions;
-use crate::counts;
 use crate::reach::Reach;
 use crate::report::Report;
+use crate::runner;
 use crate::status;
 
 /// How many examples of one kind of fault are named.
@@ -25,7 +25,7 @@ pub async fn verify(options: VerifyOptions) -> ExitCode {
     match Reach::open(&options.sources, options.statement_timeout_s).await {
         Ok(reach) => {
             prove(&reach, &options, &mut report).await;
-            counts::report(&options.runner, &mut report).await;
+            runner::report(&options.runner, &mut report).await;
         }
         Err(error) => report.unknown(format!("{error:#}")),
     }

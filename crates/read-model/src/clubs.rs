@@ -37,10 +37,7 @@ impl ClubFilter {
     /// The conditions of this filter.
     pub fn conditions(&self) -> Conditions {
         let mut all = Conditions::default();
-        all.and_words(
-            r#"lower(name collate "nb-x-icu") like lower(? collate "nb-x-icu")"#,
-            self.q.as_deref(),
-        );
+        all.and_words(r#"lower(name collate "nb-x-icu") like ?"#, self.q.as_deref());
         all
     }
 }

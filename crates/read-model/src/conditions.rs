@@ -10,6 +10,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::search::lower_case;
+
 /// A bound value with its Postgres type.
 #[derive(Clone, Debug)]
 pub(crate) enum Bind {
@@ -69,7 +71,8 @@ impl Conditions {
         }
     }
 
-    /// Adds that `fragment`, a `like ?`, holds for each word of `q`, wherever the word stands.
+    /// Adds that `fragment`, a `like ?` on a text in lower case, holds for each word of `q`, in any case, wherever the word
+    /// stands.
     pub(crate) fn and_words(&mut self, fragment: &'static str, q: Option<&str>) {
         for word in q.unwrap_or_default().split_whitespace() {
             self.and(fragment, [Bind::Text(contains(word))]);
@@ -89,11 +92,11 @@ impl Conditions {
     }
 }
 
-/// A `like` pattern for texts that hold `word` literally.
+/// A `like` pattern for texts in lower case that hold `word` literally.
 fn contains(word: &str) -> String {
     let mut pattern = String::with_capacity(word.len() + 2);
     pattern.push('%');
-    for character in word.chars() {
+    for character in lower_case(word) {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn a_word_is_literal_and_words_are_separate_binds() {
         let mut conditions = Conditions::default();
-        conditions.and_words("name like ?", Some("  100%_ a\\b\u{a0}"));
+        conditions.and_words("name like ?", Some("  100%_ A\\b\u{a0}"));
         let (sql, binds) = conditions.into_parts();
         assert_eq!(sql, "(name like $1) and (name like $2)");
         let texts: Vec<_> = binds

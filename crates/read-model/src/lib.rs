@@ -19,6 +19,7 @@ mod licenses;
 mod orders;
 
 mod scope;
+mod search;
 
 mod conditions;
 mod error;
@@ -38,3 +39,4 @@ pub use record::Record;
 pub use resource::{Column, Direction, Place, Resource, Sort, SortValue};
 pub use schema::{SchemaError, applied_schema, check_schema, hold_migrations, known_schema, migrate};
 pub use scope::Scope;
+pub use search::searched;

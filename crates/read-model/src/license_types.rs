@@ -75,7 +75,7 @@ impl LicenseTypeFilter {
         all.and_some("role = ?", self.role.clone().map(Bind::Text));
         all.and_some("status = ?", self.status.clone().map(Bind::Text));
         all.and_words(
-            r#"lower(concat_ws(' ', code, name_nb, name_en) collate "nb-x-icu") like lower(? collate "nb-x-icu")"#,
+            r#"lower(concat_ws(' ', code, name_nb, name_en) collate "nb-x-icu") like ?"#,
             self.q.as_deref(),
         );
         all

@@ -111,10 +111,7 @@ impl LicenseFilter {
             );
         }
         all.and_some("activity_date <= ?", self.activity_to.map(Bind::Date));
-        all.and_words(
-            r#"lower(search collate "nb-x-icu") like lower(? collate "nb-x-icu")"#,
-            self.q.as_deref(),
-        );
+        all.and_words("search like ?", self.q.as_deref());
         all
     }
 }

@@ -126,10 +126,7 @@ impl OrderFilter {
                 [Bind::Date(to), Bind::Date(from)],
             );
         }
-        all.and_words(
-            r#"lower(search collate "nb-x-icu") like lower(? collate "nb-x-icu")"#,
-            self.q.as_deref(),
-        );
+        all.and_words("search like ?", self.q.as_deref());
         all
     }
 }

@@ -2,6 +2,7 @@
 
 use envelope::RecordedEvent;
 use events::{LicenseEvent, LicenseIssued};
+use read_model::searched;
 use read_model::write::LicenseRow;
 
 use super::{Misfit, create, facts, stamp};
@@ -19,10 +20,7 @@ pub(super) fn apply(
 fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
     let (version, position) = stamp(recorded);
     let terms = facts::search_terms(&issued.holder, issued.vehicle.as_ref());
-    let search = std::iter::once(issued.order_number.as_str())
-        .chain(terms)
-        .collect::<Vec<_>>()
-        .join(" ");
+    let search = searched(std::iter::once(issued.order_number.as_str()).chain(terms));
     let (kind, holder) = (issued.license_type, issued.holder);
     LicenseRow {
         license_id: recorded.aggregate_id,

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
 use events::{OrderEvent, OrderLine, OrderPlaced};
+use read_model::searched;
 use read_model::write::OrderRow;
 use serde::Serialize;
 use uuid::Uuid;
@@ -54,10 +55,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
     let terms = lines
         .iter()
         .flat_map(|line| facts::search_terms(&line.holder, line.vehicle.as_ref()));
-    let search = std::iter::once(placed.order_number.as_str())
-        .chain(terms)
-        .collect::<Vec<_>>()
-        .join(" ");
+    let search = searched(std::iter::once(placed.order_number.as_str()).chain(terms));
     Ok(OrderRow {
         order_id: recorded.aggregate_id,
         customer_id: placed.customer_id,

@@ -31,11 +31,7 @@ pub(super) async fn prove(
 ) -> Result<(), Unfinished> {
     // The lock is the session's, so it goes with this client, however we leave.
     let keeper = reach.read.get().await.map_err(unknown)?;
-    let free = keeper
-        .query_one("select pg_try_advisory_lock($1)", &[&LOCK])
-        .await
-        .map_err(unknown)?;
-    if !free.get::<_, bool>(0) {
+    if !beside::begin_alone(&keeper, LOCK).await.map_err(unknown)? {
         let reason = "another verification of these rows is under way";
         return Err(Unfinished::Unknown(reason.into()));
     }
@@ -44,8 +40,9 @@ pub(super) async fn prove(
         compared = replay_and_compare(reach, &keeper, read_url, epoch, report) => compared,
         _ = tokio::signal::ctrl_c() => Err(Unfinished::Unknown("interrupted before the rows were compared".into())),
     };
-    beside::drop_schema(&keeper, SCRATCH).await.map_err(unknown)?;
-    compared
+    let dropped = beside::drop_schema(&keeper, SCRATCH).await;
+    beside::end_alone(&keeper, LOCK).await;
+    compared.and(dropped.map_err(unknown))
 }
 
 async fn replay_and_compare(

@@ -44,7 +44,7 @@ async fn a_shop_becomes_rows() {
     assert_eq!(lines[1]["holder"]["guardian"]["name"], "Ola Nordmann");
     assert_eq!(
         order.get::<_, &str>(5),
-        "BL-00007 Kari Nordmann 7 22 22 22 22 AB 12345 Kari Nordmann 7 22 22 22 22"
+        "bl-00007 kari nordmann 7 22 22 22 22 ab 12345 kari nordmann 7 22 22 22 22"
     );
     assert_eq!(
         (order.get::<_, i64>(6), order.get::<_, i64>(7)),
@@ -66,7 +66,7 @@ async fn a_shop_becomes_rows() {
     assert_eq!(licenses[1].get::<_, serde_json::Value>(4)["consent"], true);
     assert_eq!(
         licenses[0].get::<_, &str>(6),
-        "BL-00007 Kari Nordmann 7 22 22 22 22 AB 12345"
+        "bl-00007 kari nordmann 7 22 22 22 22 ab 12345"
     );
 
     let prices: serde_json::Value = client

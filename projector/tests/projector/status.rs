@@ -89,6 +89,53 @@ async fn each_hop_that_lags_is_named() {
 }
 
 #[tokio::test]
+async fn a_projector_that_is_not_ready_says_why() {
+    let world = World::shared().await;
+    world.relay().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let serving = world.serve(port);
+    let last = world.append(shop::purchase(1)).await;
+    world.projected_to(last).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let asking = ["status", "--json", "--projector-ops-url", &url];
+    let said = eventually("it is ready", async || {
+        let said = world.command(&asking).await;
+        let ready = said.code == 0;
+        ready.then_some(said).ok_or_else(|| "not yet".into())
+    })
+    .await
+    .well();
+    assert_eq!(said["readiness"], "ready");
+    assert_eq!(said["gaps"]["refilled"], 0);
+
+    // Something that is not in the events: they wait, and are not set aside.
+    let client = world.read.get().await.unwrap();
+    let missing = "alter table orders rename column redirect_url to elsewhere";
+    client.batch_execute(missing).await.unwrap();
+    world.append(shop::purchase(2)).await;
+    let said = eventually("it says that it is not", async || {
+        let said = world.command(&asking).await;
+        let unwell = said.code == 1;
+        unwell.then_some(said).ok_or_else(|| "not yet".into())
+    })
+    .await;
+    let said = said.unwell("the projector is not ready: projection: ");
+    assert_eq!(said["readiness"], "not_ready");
+    assert_eq!(said["parked"], 0);
+
+    drop(serving);
+    eventually("nobody answers", async || {
+        let said = world.command(&asking).await;
+        let problems = said.json()["problems"].to_string();
+        let silent = problems.contains("the projector does not answer");
+        silent.then_some(()).ok_or(problems)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_life_of_the_log_is_not_well() {
     let world = World::shared().await;
     let running = world.projector().await;

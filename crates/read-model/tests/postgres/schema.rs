@@ -26,6 +26,52 @@ async fn several_processes_may_migrate_at_once() -> Result<()> {
     Ok(())
 }
 
+/// What was written under the first schema, and where it is found under the newest.
+#[tokio::test]
+async fn rows_of_the_first_schema_are_kept_and_found() -> Result<()> {
+    let database = Database::empty().await?;
+    let client = &database.client;
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/migrations");
+    let mut migrations = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let version = name
+            .trim_start_matches('V')
+            .split("__")
+            .next()
+            .map(str::parse::<i32>);
+        migrations.push((version.unwrap()?, std::fs::read_to_string(&path)?));
+    }
+    migrations.sort_unstable();
+    let (first, later) = migrations.split_first().unwrap();
+    assert_eq!(first.0, 1);
+    client.batch_execute(&first.1).await?;
+    client.execute(include_str!("rows.sql"), &[&3]).await?;
+    client
+        .batch_execute(
+            "update orders set search = 'BL-1 Åse ÆRLIG' where order_number = 'BL-1';
+             update licenses set search = upper(search);
+             insert into parked_events (projection, aggregate_type, aggregate_id, position, event, reason)
+             values ('licensing', 'order', gen_random_uuid(), 1, '{\"position\": 1}', 'sick')",
+        )
+        .await?;
+    for (_, sql) in later {
+        client.batch_execute(sql).await?;
+    }
+    let found = "select (select count(*) from orders where search like '%åse ærlig%'),
+                        (select count(*) from licenses where search like '%bl-2 kari%'),
+                        (select event::jsonb ->> 'position' from parked_events)";
+    let found = client.query_one(found, &[]).await?;
+    assert_eq!((found.get::<_, i64>(0), found.get::<_, i64>(1)), (1, 2));
+    assert_eq!(found.get::<_, &str>(2), "1");
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_empty_database_is_too_old() -> Result<()> {
     let database = Database::empty().await?;

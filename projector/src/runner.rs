@@ -1,28 +1,39 @@
-//! What the running projector came across in the stream: it alone knows, and says so with its metrics.
+//! What the running projector says of itself: whether it is ready, and what it came across in the stream.
 
 use std::time::Duration;
 
 use event_bus::metrics::{FEED_DROPPED, FEED_GAPS, FEED_GAPS_FOUND, FEED_UNTRUSTED};
+use reqwest::{Client, Response};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::Runner;
 use crate::report::Report;
 
-/// How long it may take to answer.
+/// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Reports the counts of the projector that runs, if it was said where that is.
+/// Reports what the projector that runs says, if it was said where that is.
 pub(crate) async fn report(runner: &Runner, report: &mut Report) {
     let Some(url) = &runner.projector_ops_url else {
         return;
     };
-    let exposition = match ask(url).await {
-        Ok(exposition) => exposition,
+    let (readiness, exposition) = match ask(url.trim_end_matches('/')).await {
+        Ok(said) => said,
         Err(error) => {
             report.problem(format!("the projector does not answer: {}", error.without_url()));
             return;
         }
     };
+    for check in readiness.checks.iter().filter(|check| !check.ok) {
+        let reason = check.reason.as_deref().unwrap_or("no reason given");
+        report.problem(format!("the projector is not ready: {}: {reason}", check.name));
+    }
+    report.fact(
+        "readiness",
+        json!(readiness.status),
+        readiness.status.replace('_', " "),
+    );
     let [found, refilled, dropped, untrusted] =
         [FEED_GAPS_FOUND, FEED_GAPS, FEED_DROPPED, FEED_UNTRUSTED].map(|name| count(&exposition, name));
     report.fact(
@@ -35,10 +46,27 @@ pub(crate) async fn report(runner: &Runner, report: &mut Report) {
     );
 }
 
-async fn ask(url: &str) -> reqwest::Result<String> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-    let url = format!("{}/metrics", url.trim_end_matches('/'));
-    client.get(url).send().await?.error_for_status()?.text().await
+/// The answer of `/health/ready`.
+#[derive(Deserialize)]
+struct Readiness {
+    status: String,
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    reason: Option<String>,
+}
+
+async fn ask(url: &str) -> reqwest::Result<(Readiness, String)> {
+    let client = Client::builder().timeout(PATIENCE).build()?;
+    // 503 is an answer like another: it holds the reason.
+    let readiness = client.get(format!("{url}/health/ready")).send().await?;
+    let metrics = client.get(format!("{url}/metrics")).send().await;
+    let metrics = metrics.and_then(Response::error_for_status)?;
+    Ok((readiness.json().await?, metrics.text().await?))
 }
 
 /// The projector's own feed; 0 before it has one.
