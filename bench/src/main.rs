@@ -46,7 +46,7 @@ struct Cli {
     #[arg(long)]
     only: Option<String>,
     /// Events in the log that projections are made from, and in the one that is sealed and verified
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    #[arg(long, default_value_t = projection::EVENTS, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
     events: u64,
     /// Events in the log before anything is appended, for the figures at another size
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]

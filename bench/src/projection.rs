@@ -26,6 +26,8 @@ use crate::peers::projecting;
 use crate::report::{Report, Target};
 use crate::server::Bench;
 
+/// So many, unless it is said otherwise.
+pub(crate) const EVENTS: u64 = 1_000_000;
 /// How long the projector may take in all.
 const PATIENCE: Duration = Duration::from_mins(30);
 
@@ -73,7 +75,11 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort, peers: bool, events: u64
             rate("rebuild, from start to swap"),
         ),
     ];
-    let mut report = Report::new("projection", "Projecting", figures, targets);
+    let name = match events {
+        EVENTS => "projection".to_owned(),
+        _ => format!("projection-at-{events}"),
+    };
+    let mut report = Report::new(name, "Projecting", figures, targets);
     report.remark("Ours is the full read model; the peers' is one table.");
     report.remark(format!(
         "Seconds of each rebuild by stage: {}",

@@ -104,7 +104,7 @@ pub(crate) struct ProveOptions {
     #[command(flatten)]
     database: EventsDatabase,
     /// The event's position in the log
-    #[arg(long, env = "POSITION", value_name = "NUMBER")]
+    #[arg(long, env = "PROOF_POSITION", value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..))]
     position: i64,
 }
 

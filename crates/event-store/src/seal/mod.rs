@@ -53,6 +53,14 @@ pub enum Error {
     /// File, seals and log don't belong together. Nothing was overwritten; `log verify` says more.
     #[error("the seals contradict each other: {0}")]
     Contradiction(String),
+    /// The log has no such position.
+    #[error("there is no event at position {position}: the log ends at {head}")]
+    NoEvent {
+        /// What was asked for.
+        position: i64,
+        /// The log's last position.
+        head: i64,
+    },
     /// The position has no seal yet.
     #[error("position {0} is not sealed yet")]
     NotSealed(i64),
@@ -76,7 +84,7 @@ impl Error {
             Self::Log(_) => "log",
             Self::File { .. } => "file",
             Self::Contradiction(_) => "contradiction",
-            Self::Key(_) | Self::NotSealed(_) | Self::Proof(_) => "other",
+            Self::Key(_) | Self::NoEvent { .. } | Self::NotSealed(_) | Self::Proof(_) => "other",
         }
     }
 }

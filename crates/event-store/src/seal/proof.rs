@@ -9,6 +9,7 @@ use super::merkle::{self, Hash, root_by_path};
 use super::record::Seal;
 use super::table::Table;
 use super::{Error, hex};
+use crate::Log;
 
 /// Shows that an event is in a sealed range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +48,17 @@ impl Proof {
 pub async fn prove(pool: &Pool, position: i64) -> Result<Proof, Error> {
     let table = Table::new(pool.clone());
     let sealed = table.seal_at(position).await?;
-    let seal = sealed
+    let Some(seal) = sealed
         .map(|marked| marked.seal)
         .filter(|seal| seal.last >= position)
-        .ok_or(Error::NotSealed(position))?;
+    else {
+        let head = Log::new(pool.clone()).head().await?.position.to_sql();
+        return Err(if (1..=head).contains(&position) {
+            Error::NotSealed(position)
+        } else {
+            Error::NoEvent { position, head }
+        });
+    };
     let (mut hashes, mut proven) = (Vec::new(), None);
     table
         .leaves(seal.first, seal.last, |at, leaf| {

@@ -33,8 +33,10 @@ async fn every_event_can_be_proven_and_nothing_else() {
         let stranger = SealKey::from_pkcs8(&SealKey::generate().unwrap()).unwrap();
         assert!(proof.check(&[stranger.public_key()]).is_err());
     }
-    for position in [0, 17, 18] {
+    let refused = prove(&pool, 17).await.unwrap_err();
+    assert!(matches!(refused, Error::NotSealed(17)), "{refused}");
+    for position in [0, -1, 18, i64::MAX] {
         let refused = prove(&pool, position).await.unwrap_err();
-        assert!(matches!(refused, Error::NotSealed(_)), "{refused}");
+        assert!(matches!(refused, Error::NoEvent { head: 17, .. }), "{refused}");
     }
 }
