@@ -24,7 +24,7 @@ pub async fn migrate(url: &str) -> Result<usize, Error> {
     let report = runner()
         .run_async(&mut client)
         .await
-        .map_err(|error| Error::Schema(error.to_string()));
+        .map_err(|error| not_migrated(&error));
     drop(client);
     // The lock ends with the session; wait for its end, so that what runs next finds it free.
     let _ = driver.await;
@@ -50,6 +50,18 @@ pub async fn check_schema(pool: &Pool) -> Result<(), Error> {
         .await
         .map_err(|error| Error::Unavailable(error.to_string()))?;
     compare(runner.get_migrations(), &applied)
+}
+
+/// With what the database said: the migration's name alone helps nobody.
+fn not_migrated(error: &refinery::Error) -> Error {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(refused) = inner.downcast_ref() {
+            return Error::Schema(format!("{error}: {}", describe(refused)));
+        }
+        cause = inner.source();
+    }
+    Error::Schema(error.to_string())
 }
 
 fn runner() -> Runner {

@@ -234,6 +234,19 @@ async fn only_the_schema_of_this_build_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_migration_that_fails_says_which_and_why() {
+    let url = empty_database().await;
+    let client = pool(&url).get().await.unwrap();
+    client.batch_execute("create table events ()").await.unwrap();
+    let failed = event_store::migrate(&url).await.unwrap_err().to_string();
+    assert!(failed.contains("V1__log"), "{failed}");
+    assert!(
+        failed.contains("relation \"events\" already exists (SQLSTATE 42P07)"),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
 async fn every_statement_prepares_on_the_migrated_schema() {
     let test = TestLog::new().await;
     let client = test.client().await;
