@@ -75,6 +75,47 @@ async fn an_order_whose_payment_could_not_be_started_is_continued_by_the_same_ke
     shop.close().await;
 }
 
+/// Found by a campaign: the used key was taken for the lost answer's own, and the customer was sent to pay for an order
+/// that the log does not have.
+#[tokio::test]
+async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there_is() {
+    let shop = Shop::open(Options::default()).await;
+    shop.provider_faults(&json!({"api": "unavailable"})).await;
+    shop.place("k", &shop.order()).await.expect(503);
+    shop.provider_faults(&json!({})).await;
+    let (log, connection) =
+        tokio_postgres::connect(&shop.system.databases().events_owner, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    // The second request's batch is under way, and waits.
+    log.batch_execute("begin; select from log_head for update")
+        .await
+        .unwrap();
+    let order = shop.order();
+    let losing = async {
+        let lost = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
+                    where application_name = 'event-store append' and datname = current_database()
+                      and wait_event_type = 'Lock'";
+        eventually("its connection is lost", async || {
+            let lost: i64 = log.query_one(lost, &[]).await.unwrap().get(0);
+            (lost > 0).then_some(())
+        })
+        .await;
+        log.batch_execute("commit").await.unwrap();
+    };
+    let (placed, ()) = tokio::join!(shop.place("k", &order), losing);
+    let placed = placed.expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    let order = shop
+        .order_with_status(placed.text_at("/order_id"), "fulfilled")
+        .await;
+    assert_eq!(order["total_ore"], placed.body["total_ore"]);
+    let orders = shop.get("/orders?count=true", &shop.tokens.staff).await;
+    assert_eq!(orders.body["total"], 1, "{}", orders.text);
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license() {
     let shop = Shop::open(Options::default()).await;
