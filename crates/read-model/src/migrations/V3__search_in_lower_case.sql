@@ -1,5 +1,5 @@
 -- What q searches is kept in lower case as the projector writes it, so that neither the indexes nor a search have to make
--- it so: that was a third of what building these indexes cost.
+-- it so.
 drop index orders_by_search;
 drop index licenses_by_search;
 update orders set search = lower(search collate "nb-x-icu");
