@@ -50,10 +50,13 @@ impl Said {
 }
 
 impl World {
-    /// Runs `projector serve` on this world until dropped.
-    pub(crate) fn serve(&self, ops_port: u16) -> Child {
-        let mut command = self.program(&["serve", "--ops-listen", &format!("127.0.0.1:{ops_port}")]);
-        command.stdout(Stdio::null()).spawn().unwrap()
+    /// Runs `projector serve` on this world until dropped, and says on which port it serves health and metrics.
+    pub(crate) fn serve(&self) -> (Child, u16) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut command = self.program(&["serve", "--ops-listen", &address.to_string()]);
+        (command.stdout(Stdio::null()).spawn().unwrap(), address.port())
     }
 
     /// Runs `projector` on this world with these arguments.

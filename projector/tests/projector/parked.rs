@@ -254,10 +254,7 @@ async fn retries_are_counted_by_the_projector_that_serves() {
     let world = World::shared().await;
     as_read_owner(&world, STOP).await;
     let last = world.append([shop::license_type(Uuid::now_v7(), "sick")]).await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let serving = world.serve(port);
+    let (serving, port) = world.serve();
     world.projected_to(last).await;
     eventually("it listens", async || {
         let listening = "select count(*) from pg_stat_activity where query = 'listen parked_retried' and datname = current_database()";

@@ -92,10 +92,7 @@ async fn each_hop_that_lags_is_named() {
 async fn a_projector_that_is_not_ready_says_why() {
     let world = World::shared().await;
     world.relay().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let serving = world.serve(port);
+    let (serving, port) = world.serve();
     let last = world.append(shop::purchase(1)).await;
     world.projected_to(last).await;
     let url = format!("http://127.0.0.1:{port}/");

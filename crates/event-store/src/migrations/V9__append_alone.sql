@@ -1,5 +1,5 @@
--- A command with one event that comes alone, as most do, is written without unnesting lists of one: the plans for lists
--- cost more to begin and end than what they do. Everything else is the function of V8.
+-- A command with one event that comes alone, as most do, is written without unnesting lists of one, which saves an
+-- eighth of the backend's time (decision 0001). Everything else is the function of V8.
 create or replace function append_batch(
     c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_events integer[],
     e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[],
