@@ -15,6 +15,7 @@ use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
 use service::health::Check;
+use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -65,6 +66,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let url = &options.database.events_database_url;
     let pool = postgres::pool(url, &options.pool, "command-api")?;
     postgres::observe_pool(&pool, "events", shutdown.clone());
+    let bulkheads = Bulkheads::new(url, &options.pool, &shutdown)?;
     // What a crash makes the process managers forget is planned, or done, once more: both are safe to repeat.
     let tasks = postgres::unhurried_pool(url, &options.pool, "command-api tasks")?;
     postgres::observe_pool(&tasks, "tasks", shutdown.clone());
@@ -79,7 +81,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
-    match shutdown.run_until_cancelled(await_schema(&pool, &check)).await {
+    match shutdown.run_until_cancelled(await_schema(&bulkheads.health, &check)).await {
         Some(known) => known?,
         None => return Ok(()),
     }
@@ -94,7 +96,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planned: Arc::new(Notify::new()),
     };
     let background = TaskTracker::new();
-    background.spawn(watch_database(pool.clone(), check, shutdown.clone()));
+    background.spawn(watch_database(bulkheads.health.clone(), check, shutdown.clone()));
     for kinds in [process::LOG_KINDS, process::PROVIDER_KINDS] {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
@@ -105,14 +107,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
-    background.spawn(lead(
-        url,
-        pool.clone(),
-        shop.clone(),
-        bus,
-        seal.map(|seal| (pool, seal)),
-        shutdown.clone(),
-    ));
+    background.spawn(lead(url, bulkheads, shop.clone(), bus, seal, shutdown.clone()));
     background.close();
 
     let state = AppState {
@@ -153,18 +148,49 @@ fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> 
     Ok(Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots))
 }
 
+/// Connections that requests cannot take away. Under load, or while a request holds a lock, every connection of the
+/// requests' pool may be in use: leadership, delivery and readiness must not change because of that.
+struct Bulkheads {
+    /// The lease of the leader. One connection: renewals follow each other.
+    lease: Pool,
+    /// What a leader reads and writes: relay, planner and sealer.
+    leading: Pool,
+    /// The readiness check.
+    health: Pool,
+}
+
+impl Bulkheads {
+    fn new(url: &str, options: &PoolOptions, shutdown: &CancellationToken) -> anyhow::Result<Self> {
+        let pool = |name: &'static str, size| {
+            let sized = PoolOptions {
+                db_pool_size: size,
+                ..options.clone()
+            };
+            let pool = postgres::pool(url, &sized, &format!("command-api {name}"))?;
+            postgres::observe_pool(&pool, name, shutdown.clone());
+            anyhow::Ok(pool)
+        };
+        Ok(Self {
+            lease: pool("lease", 1)?,
+            leading: pool("leading", 3)?,
+            health: pool("health", 1)?,
+        })
+    }
+}
+
 /// Relay, planner and sealer, whenever this instance leads.
 fn lead(
     url: &str,
-    pool: Pool,
+    bulkheads: Bulkheads,
     shop: Shop,
     bus: relay::Bus,
-    seal: Option<(Pool, SealerOptions)>,
+    seal: Option<SealerOptions>,
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
-    let log = shop.executor.log().clone();
+    let Bulkheads { lease, leading, .. } = bulkheads;
+    let log = Log::new(leading.clone());
     let hint = event_store::listen(url, shutdown.clone());
-    let lease = Lease::new(pool, leader::NAME, leader::LASTS);
+    let lease = Lease::new(lease, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
             let (connection, stream) = (&bus.connection, &bus.stream);
@@ -180,7 +206,7 @@ fn lead(
             );
             let seal = seal
                 .clone()
-                .map(|(pool, options)| Sealer::new(pool, options).run(term.clone()));
+                .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
             async move {
                 tokio::join!(relay, plan, OptionFuture::from(seal));
             }

@@ -236,6 +236,11 @@ fn general(status: StatusCode) -> (&'static str, &'static str, &'static str) {
             "Adressen støtter ikke denne metoden.",
             "This address does not support that method.",
         ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "request_timeout",
+            "Forespørselen kom for sakte fram. Prøv igjen.",
+            "The request took too long to arrive. Try again.",
+        ),
         StatusCode::CONFLICT => (
             "conflict",
             "Noe har endret seg i mellomtiden. Prøv igjen.",

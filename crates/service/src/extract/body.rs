@@ -1,5 +1,7 @@
 //! Request bodies: read whole, within a limit, as bytes or as JSON.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -23,6 +25,10 @@ impl Default for BodyLimit {
     }
 }
 
+/// How long the body of a request may take to arrive. Set for all routes by [`crate::http`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyPatience(pub(crate) Duration);
+
 /// The raw bytes of the body, for what has to be checked before it is parsed (signatures).
 #[derive(Debug, Clone)]
 pub struct Body(pub Bytes);
@@ -36,8 +42,15 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if declared_length(request.headers()).is_some_and(|length| length > limit as u64) {
             return Err(too_large(limit));
         }
-        axum::body::to_bytes(request.into_body(), limit)
-            .await
+        let patience = request.extensions().get::<BodyPatience>().map(|patience| patience.0);
+        let read = axum::body::to_bytes(request.into_body(), limit);
+        let read = match patience {
+            Some(patience) => tokio::time::timeout(patience, read)
+                .await
+                .map_err(|_elapsed| too_slow(patience))?,
+            None => read.await,
+        };
+        read
             .map(Self)
             .map_err(|error| {
                 if over_limit(&error) {
@@ -135,6 +148,13 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 
 fn over_limit(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
+}
+
+/// The rest of the body would be read as the next request, so the connection ends with this answer.
+fn too_slow(patience: Duration) -> Problem {
+    Problem::from_status(StatusCode::REQUEST_TIMEOUT)
+        .detail(format!("the body did not arrive within {} s", patience.as_secs_f64()))
+        .header(header::CONNECTION, "close")
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -6,6 +6,7 @@ mod malformed;
 mod path;
 mod query;
 
+pub(crate) use body::BodyPatience;
 pub use body::{Body, BodyLimit, Json};
 pub use path::Path;
 pub use query::Query;

@@ -4,17 +4,18 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{HttpOptions, stall::StallGuard};
+use super::{
+    HttpOptions,
+    head::{FirstByte, HeadTimer},
+    stall::StallGuard,
+};
 use crate::metrics;
 
 /// The most bytes of request line and headers.
@@ -36,8 +37,7 @@ pub(super) async fn serve(
 ) {
     let server = Server {
         service: TowerToHyperService::new(router),
-        builder: builder(options),
-        write_stall_timeout: options.write_stall_timeout,
+        options: options.clone(),
         shutdown,
         abort: CancellationToken::new(),
         tracker: TaskTracker::new(),
@@ -50,8 +50,7 @@ pub(super) async fn serve(
 
 struct Server {
     service: TowerToHyperService<Router>,
-    builder: http1::Builder,
-    write_stall_timeout: Duration,
+    options: HttpOptions,
     shutdown: CancellationToken,
     abort: CancellationToken,
     tracker: TaskTracker,
@@ -102,8 +101,13 @@ impl Server {
     fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
         // Answers are written whole, so waiting to fill a packet only adds delay. Failing to set it harms nothing.
         let _ = stream.set_nodelay(true);
-        let io = StallGuard::new(TokioIo::new(stream), self.write_stall_timeout);
-        let connection = self.builder.serve_connection(io, self.service.clone());
+        let first_byte = FirstByte::default();
+        let io = StallGuard::new(
+            TokioIo::new(stream),
+            self.options.write_stall_timeout,
+            first_byte.clone(),
+        );
+        let connection = builder(&self.options, first_byte).serve_connection(io, self.service.clone());
         let (shutdown, abort) = (self.shutdown.clone(), self.abort.clone());
         ::metrics::gauge!(metrics::HTTP_CONNECTIONS).increment(1.0);
         let open = OpenConnection { _slot: slot };
@@ -153,10 +157,16 @@ impl Drop for OpenConnection {
     }
 }
 
-fn builder(options: &HttpOptions) -> http1::Builder {
+fn builder(options: &HttpOptions, first_byte: FirstByte) -> http1::Builder {
+    let idle_timeout = Duration::from_secs(options.idle_timeout_s.into());
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::new(
+            first_byte,
+            options.header_read_timeout,
+            idle_timeout,
+        ))
+        // Only that there is a limit: the timer decides how long it is.
         .header_read_timeout(options.header_read_timeout)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(2 * MAX_HEADER_BYTES);

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 
 use super::{HttpOptions, answer, record::Record};
 use crate::{
-    extract::BodyLimit,
+    extract::{BodyLimit, BodyPatience},
     problem::Problem,
     request_id::{self, RequestId},
 };
@@ -32,6 +32,7 @@ pub fn apply_layers_with(router: Router, options: &HttpOptions) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         // The first limit is for our own extractors, the second for axum's.
         .layer(Extension(BodyLimit(options.body_limit)))
+        .layer(Extension(BodyPatience(options.body_read_timeout)))
         .layer(DefaultBodyLimit::max(options.body_limit))
         .layer(from_fn_with_state(options.clone(), bound))
         .layer(from_fn(identify))

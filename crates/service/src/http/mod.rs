@@ -5,6 +5,7 @@
 
 mod answer;
 mod connections;
+mod head;
 mod layers;
 mod record;
 mod stall;
@@ -25,9 +26,16 @@ pub struct HttpOptions {
     /// The most client connections open at once; further ones wait to be accepted
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = Self::MAX_CONNECTIONS, value_name = "COUNT")]
     pub max_connections: usize,
-    /// How long a request's headers may take to arrive, and how long a connection may idle between requests
+    /// Seconds that a connection may idle between two requests; longer than the load balancer in front keeps one
+    #[arg(long, env = "IDLE_TIMEOUT_S", default_value_t = Self::IDLE_TIMEOUT_S, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub idle_timeout_s: u32,
+    /// How long a request's headers may take to arrive, from their first byte
     #[arg(skip = Self::HEADER_READ_TIMEOUT)]
     pub header_read_timeout: Duration,
+    /// How long a request's body may take to arrive before it is answered with 408
+    #[arg(skip = Self::BODY_READ_TIMEOUT)]
+    pub body_read_timeout: Duration,
     /// How long a request may take, body included, before it is answered with 503
     #[arg(skip = Self::REQUEST_TIMEOUT)]
     pub request_timeout: Duration,
@@ -44,7 +52,10 @@ pub struct HttpOptions {
 
 impl HttpOptions {
     const MAX_CONNECTIONS: usize = 4096;
+    /// Load balancers keep idle connections for 60 s by default (AWS, nginx); closing first loses requests.
+    const IDLE_TIMEOUT_S: u32 = 75;
     const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+    const BODY_READ_TIMEOUT: Duration = Duration::from_secs(20);
     const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
     const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
     const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -55,7 +66,9 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             max_connections: Self::MAX_CONNECTIONS,
+            idle_timeout_s: Self::IDLE_TIMEOUT_S,
             header_read_timeout: Self::HEADER_READ_TIMEOUT,
+            body_read_timeout: Self::BODY_READ_TIMEOUT,
             request_timeout: Self::REQUEST_TIMEOUT,
             write_stall_timeout: Self::WRITE_STALL_TIMEOUT,
             drain_timeout: Self::DRAIN_TIMEOUT,

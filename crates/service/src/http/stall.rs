@@ -11,18 +11,22 @@ use std::{
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
 
-/// A connection whose writes fail once none has made progress for the given time.
+use super::head::FirstByte;
+
+/// A connection whose writes fail once none has made progress for the given time, and whose reads are noted.
 pub(super) struct StallGuard<T> {
     io: T,
+    first_byte: FirstByte,
     timeout: Duration,
     /// Runs from the first write that had to wait until one goes through.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> StallGuard<T> {
-    pub(super) fn new(io: T, timeout: Duration) -> Self {
+    pub(super) fn new(io: T, timeout: Duration, first_byte: FirstByte) -> Self {
         Self {
             io,
+            first_byte,
             timeout,
             stalled: None,
         }
@@ -48,7 +52,11 @@ impl<T: Read + Unpin> Read for StallGuard<T> {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        if read.is_ready() {
+            self.first_byte.came();
+        }
+        read
     }
 }
 

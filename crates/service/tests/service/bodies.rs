@@ -85,6 +85,33 @@ async fn a_declared_size_is_refused_before_the_body_is_sent() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_slow_is_told_so_and_its_connection_ends() {
+    let router = Router::new()
+        .route("/json", post(async |Json(_): Json<Value>| "read"))
+        .route("/raw", post(async |Body(body): Body| body.len().to_string()));
+    let options = HttpOptions {
+        body_read_timeout: std::time::Duration::from_millis(50),
+        ..HttpOptions::default()
+    };
+    let server = start(router, options).await;
+    for (path, framing) in [
+        ("/json", "Content-Length: 100"),
+        ("/raw", "Content-Length: 100"),
+        ("/raw", "Transfer-Encoding: chunked"),
+    ] {
+        let mut client = Raw::connect(server.address).await;
+        let head = format!("Host: shop\r\nContent-Type: application/json\r\n{framing}");
+        client
+            .send(&format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n1"))
+            .await;
+        let answer = client.read_to_end().await;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{path} {framing}: {answer}");
+        assert!(answer.contains("request_timeout"), "{path} {framing}: {answer}");
+        assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_route_may_take_more() {
     let server = server().await;
     let post = |length| client().post(server.url("/large")).body(json_of(length)).send();

@@ -64,6 +64,7 @@ async fn a_connection_that_says_nothing_is_closed() {
         hello(),
         HttpOptions {
             header_read_timeout: SHORT,
+            idle_timeout_s: 1,
             ..HttpOptions::default()
         },
     )
@@ -77,6 +78,33 @@ async fn a_connection_that_says_nothing_is_closed() {
         idle.read_to_end().await.ends_with("hello"),
         "an idle connection was not closed after its answer"
     );
+}
+
+/// Load balancers keep idle connections for a minute and send the next request on one of them.
+#[tokio::test]
+async fn an_idle_connection_outlives_the_limit_of_a_head() {
+    let server = start(
+        hello(),
+        HttpOptions {
+            header_read_timeout: SHORT,
+            ..HttpOptions::default()
+        },
+    )
+    .await;
+    let head = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
+    let mut idle = Raw::connect(server.address).await;
+    idle.send(head).await;
+    idle.read_until("hello").await;
+    // Another connection that sends half a head measures the time: it ends when the limit is over.
+    let mut half = Raw::connect(server.address).await;
+    half.send("GET / HTTP/1.1\r\n").await;
+    assert_eq!(half.read_to_end().await, "");
+
+    idle.send(head).await;
+    idle.read_until("hello").await;
+    // What has begun is held to the limit, on an old connection as on a new one.
+    idle.send("GET / HTTP/1.1\r\n").await;
+    assert_eq!(idle.read_to_end().await, "");
 }
 
 #[tokio::test]
