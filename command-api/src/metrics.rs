@@ -1,6 +1,6 @@
 //! The metrics of the write side, beside those of the log, the bus, the payments and the service.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
 /// 1 while this instance leads the relay and the planner.
 pub const RELAY_LEADER: &str = "bilsport_relay_leader";
@@ -60,4 +60,17 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
+    // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
+    counter!(RELAY_RESUMES_TOTAL).increment(0);
+    let before_publishing = ["log", "stream", "restored"];
+    for reason in before_publishing
+        .iter()
+        .chain(event_bus::metrics::PUBLISH_ERROR_KINDS)
+    {
+        counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
+    }
+    for outcome in ["applied", "foreign", "malformed", "refused", "failed"] {
+        counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(0);
+    }
+    service::metrics::begin_requests(crate::router::ROUTES);
 }

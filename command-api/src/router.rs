@@ -1,10 +1,24 @@
 //! The whole route table.
 
-use axum::Router;
 use axum::routing::post;
+use axum::{Extension, Router};
+use service::extract::BodyLimit;
 
 use crate::routes::{create_license_type, place_order, register_club, set_price, vipps_webhook};
 use crate::state::AppState;
+
+/// Most bytes of a webhook's body. The body is read before its signature is known to be right, and a real one has less
+/// than a kilobyte.
+const WEBHOOK_LIMIT: usize = 64 * 1024;
+
+/// What the router answers, for the counters that begin with the process. A test compares.
+pub(crate) const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/api/v1/orders"),
+    ("POST", "/api/v1/license-types"),
+    ("POST", "/api/v1/license-types/{code}/prices"),
+    ("POST", "/api/v1/clubs"),
+    ("POST", "/api/v1/webhooks/vipps"),
+];
 
 /// Every command, by path.
 pub fn router(state: AppState) -> Router {
@@ -13,6 +27,9 @@ pub fn router(state: AppState) -> Router {
         .route("/license-types", post(create_license_type::create_license_type))
         .route("/license-types/{code}/prices", post(set_price::set_price))
         .route("/clubs", post(register_club::register_club))
-        .route("/webhooks/vipps", post(vipps_webhook::vipps_webhook));
+        .route(
+            "/webhooks/vipps",
+            post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT))),
+        );
     Router::new().nest("/api/v1", api).with_state(state)
 }

@@ -81,7 +81,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
-    match shutdown.run_until_cancelled(await_schema(&bulkheads.health, &check)).await {
+    match shutdown
+        .run_until_cancelled(await_schema(&bulkheads.health, &check))
+        .await
+    {
         Some(known) => known?,
         None => return Ok(()),
     }

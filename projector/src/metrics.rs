@@ -1,6 +1,6 @@
 //! The names of this program's metrics.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Age of the oldest event that the rows lack; 0 when they lack none.
 pub const LAG_SECONDS: &str = "bilsport_projector_lag_seconds";
@@ -32,6 +32,18 @@ pub const REBUILDING: &str = "bilsport_projector_rebuild_running";
 pub const ROWS_KEPT: &str = "bilsport_projector_rows_kept";
 /// 1 while events come over NATS, 0 while they are read from the event database instead.
 pub const STREAM_UP: &str = "bilsport_projector_stream_up";
+
+/// As in `follow::Interrupted::label`.
+const INTERRUPTION_REASONS: &[&str] = &[
+    "stopped",
+    "not_owner",
+    "epoch_changed",
+    "log_behind",
+    "log_broken",
+    "schema",
+    "log",
+    "read",
+];
 
 /// Describes the metrics to the installed recorder.
 pub fn describe() {
@@ -71,4 +83,15 @@ pub fn describe() {
         "Whether the rows that were live before the last rebuild are kept"
     );
     describe_gauge!(STREAM_UP, "Whether events come over NATS");
+    // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
+    for outcome in ["applied", "parked"] {
+        counter!(EVENTS, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["released", "stuck"] {
+        counter!(RETRIES, "outcome" => outcome).increment(0);
+    }
+    for reason in INTERRUPTION_REASONS {
+        counter!(INTERRUPTIONS, "reason" => *reason).increment(0);
+    }
+    counter!(RESETS).increment(0);
 }

@@ -1,6 +1,7 @@
 //! The names of every metric this process adds to those of `service`.
 
-use metrics::{Unit, describe_counter, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_histogram};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
 
 /// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
 pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
@@ -33,4 +34,14 @@ pub fn describe() {
         FOLLOW_FAILURES,
         "Lost connections of the task that follows the projection"
     );
+    // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
+    for reason in ["timeout", "unavailable", "silence", "internal"] {
+        counter!(READ_FAILURES, "reason" => reason).increment(0);
+    }
+    for resource in [&CLUBS, &LICENSE_TYPES, &LICENSES, &ORDERS] {
+        counter!(NOT_MODIFIED, "resource" => resource.name).increment(0);
+    }
+    counter!(CURSORS_REFUSED).increment(0);
+    counter!(FOLLOW_FAILURES).increment(0);
+    service::metrics::begin_requests(crate::router::ROUTES);
 }

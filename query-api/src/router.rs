@@ -7,6 +7,16 @@ use crate::{
     list_license_types::list_license_types, list_licenses::list_licenses, list_orders::list_orders,
 };
 
+/// What the router answers, for the counters that begin with the process. A test compares.
+pub(crate) const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/api/v1/orders"),
+    ("GET", "/api/v1/orders/{order_id}"),
+    ("GET", "/api/v1/licenses"),
+    ("GET", "/api/v1/licenses/{license_id}"),
+    ("GET", "/api/v1/license-types"),
+    ("GET", "/api/v1/clubs"),
+];
+
 /// The routes, without the layers that [`service::http::serve`] puts around them.
 pub fn router(state: AppState) -> Router {
     Router::new()

@@ -148,6 +148,18 @@ async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license()
     shop.close().await;
 }
 
+/// A body is read before its signature is known to be right, so the limit is what a stranger may send.
+#[tokio::test]
+async fn a_webhook_has_at_most_64_kib() {
+    let shop = Shop::open(Options::default()).await;
+    let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
+    for (length, status) in [(64 << 10, 401), ((64 << 10) + 1, 413)] {
+        let sent = shop.http().post(&url).body("x".repeat(length)).send().await;
+        assert_eq!(sent.unwrap().status(), status, "{length} bytes");
+    }
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed() {
     let shop = Shop::open(Options::default()).await;

@@ -57,8 +57,13 @@ impl<L: LogReader> Feed<L> {
             metrics::FEED_GAPS,
             metrics::FEED_DROPPED,
             metrics::FEED_UNTRUSTED,
+            metrics::FEED_CONSUMERS,
         ] {
             ::metrics::counter!(counter, "feed" => options.name).increment(0);
+        }
+        for source in ["stream", "log"] {
+            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => options.name, "source" => source)
+                .increment(0);
         }
         let (grace, poll) = (options.stream_grace, options.poll);
         Self {

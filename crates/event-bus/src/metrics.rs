@@ -1,6 +1,6 @@
 //! The names of this crate's metrics.
 
-use metrics::{describe_counter, describe_histogram};
+use metrics::{counter, describe_counter, describe_histogram};
 
 /// Events accepted by the stream.
 pub const PUBLISHED: &str = "bilsport_bus_published_total";
@@ -23,6 +23,19 @@ pub const FEED_UNTRUSTED: &str = "bilsport_bus_feed_untrusted_total";
 /// Consumers opened on the stream, the first one included, by `feed`.
 pub const FEED_CONSUMERS: &str = "bilsport_bus_feed_consumers_opened_total";
 
+/// Why a batch stopped before its end, as in [`crate::PublishError::kind`].
+pub const PUBLISH_ERROR_KINDS: &[&str] = &[
+    "epoch_changed",
+    "not_resumed",
+    "out_of_order",
+    "encode",
+    "full",
+    "stream_missing",
+    "wrong_last_sequence",
+    "timeout",
+    "other",
+];
+
 /// Describes the metrics to the installed recorder.
 pub fn describe() {
     describe_counter!(PUBLISHED, "Events accepted by the stream");
@@ -41,4 +54,10 @@ pub fn describe() {
         "Messages that are not what the log would have sent"
     );
     describe_counter!(FEED_CONSUMERS, "Consumers opened on the stream");
+    // From the start at 0, so that a rate has a beginning. Those of a feed begin with the feed.
+    counter!(PUBLISHED).increment(0);
+    counter!(STREAM_CREATED).increment(0);
+    for reason in PUBLISH_ERROR_KINDS {
+        counter!(PUBLISH_ERRORS, "reason" => *reason).increment(0);
+    }
 }

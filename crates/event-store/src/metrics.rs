@@ -83,6 +83,9 @@ pub fn describe() {
     for outcome in ["used", "unreadable", "written", "dropped", "failed"] {
         counter!(SNAPSHOTS_TOTAL, "outcome" => outcome).increment(0);
     }
+    for reason in ["unavailable", "log", "file", "contradiction", "other"] {
+        counter!(SEAL_ERRORS_TOTAL, "reason" => reason).increment(0);
+    }
     counter!(APPEND_CHECKED_TOTAL).increment(0);
     counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);
 }

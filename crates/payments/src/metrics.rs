@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::port::Error;
+use crate::vipps;
 
 /// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
 pub const REQUESTS: &str = "bilsport_payments_requests_total";
@@ -20,6 +21,24 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "Time until a call to the payment provider ended, retries included"
     );
+    begin(vipps::PROVIDER, vipps::OPERATIONS);
+}
+
+/// What becomes of a call, as the label `outcome`.
+const OUTCOMES: &[&str] = &["ok", "not_found", "refused", "unavailable", "protocol"];
+
+/// Begins the counters of one provider's operations at 0, so that a rate sees the first failure.
+pub(crate) fn begin(provider: &'static str, operations: &[&'static str]) {
+    for operation in operations {
+        for outcome in OUTCOMES {
+            let labels = [
+                ("provider", provider),
+                ("operation", *operation),
+                ("outcome", *outcome),
+            ];
+            metrics::counter!(REQUESTS, &labels).increment(0);
+        }
+    }
 }
 
 pub(crate) fn request(

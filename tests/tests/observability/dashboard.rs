@@ -70,7 +70,7 @@ async fn every_panel_shows_something() {
 }
 
 /// Something of everything that goes on in a shop, refusals included.
-async fn trade(shop: &Shop) {
+pub(crate) async fn trade(shop: &Shop) {
     let placed = purchase(shop, "dashboard", "dashboard", &shop.order()).await;
     let order = format!(
         "/orders/{}?min_position={}",

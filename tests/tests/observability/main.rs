@@ -7,6 +7,7 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod counters;
 mod dashboard;
 mod exposition;
 mod health;

@@ -42,7 +42,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if declared_length(request.headers()).is_some_and(|length| length > limit as u64) {
             return Err(too_large(limit));
         }
-        let patience = request.extensions().get::<BodyPatience>().map(|patience| patience.0);
+        let patience = request
+            .extensions()
+            .get::<BodyPatience>()
+            .map(|patience| patience.0);
         let read = axum::body::to_bytes(request.into_body(), limit);
         let read = match patience {
             Some(patience) => tokio::time::timeout(patience, read)
@@ -50,20 +53,18 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 .map_err(|_elapsed| too_slow(patience))?,
             None => read.await,
         };
-        read
-            .map(Self)
-            .map_err(|error| {
-                if over_limit(&error) {
-                    too_large(limit)
-                } else {
-                    Problem::new(
-                        StatusCode::BAD_REQUEST,
-                        "incomplete_body",
-                        "Forbindelsen ble brutt før hele forespørselen kom fram.",
-                        "The connection broke before the whole request arrived.",
-                    )
-                }
-            })
+        read.map(Self).map_err(|error| {
+            if over_limit(&error) {
+                too_large(limit)
+            } else {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "incomplete_body",
+                    "Forbindelsen ble brutt før hele forespørselen kom fram.",
+                    "The connection broke before the whole request arrived.",
+                )
+            }
+        })
     }
 }
 
@@ -153,7 +154,10 @@ fn over_limit(error: &axum::Error) -> bool {
 /// The rest of the body would be read as the next request, so the connection ends with this answer.
 fn too_slow(patience: Duration) -> Problem {
     Problem::from_status(StatusCode::REQUEST_TIMEOUT)
-        .detail(format!("the body did not arrive within {} s", patience.as_secs_f64()))
+        .detail(format!(
+            "the body did not arrive within {} s",
+            patience.as_secs_f64()
+        ))
         .header(header::CONNECTION, "close")
 }
 
