@@ -19,6 +19,10 @@ use crate::server::Bench;
 use crate::wire::Wire;
 use crate::{provider, server};
 
+/// The holder of the sample order, and as many bytes where another one goes.
+const HOLDER: &str = "Kari Nordmann";
+const PLACE_FOR_A_HOLDER: &str = "Kari --------------------------------";
+
 /// A customer at a connection.
 struct Customer {
     wire: Wire,
@@ -99,7 +103,8 @@ async fn purchases(
             &[],
             TimeDelta::hours(2),
         )?;
-        let body = stack::proof::order(club).to_string();
+        let body = stack::proof::order(club).to_string().replace(HOLDER, PLACE_FOR_A_HOLDER);
+        ensure!(body.contains(PLACE_FOR_A_HOLDER), "the order is for {HOLDER} no more");
         let customer = Customer {
             wire: Wire::connect(address).await?,
             head: format!(
@@ -131,7 +136,10 @@ async fn purchases(
 }
 
 async fn buy(mut customer: OwnedMutexGuard<Customer>) -> anyhow::Result<()> {
-    let request = format!("{}{}\r\n\r\n{}", customer.head, Uuid::new_v4(), customer.body);
+    let key = Uuid::new_v4();
+    // A holder has one license of a type on a day, so each purchase is for another one.
+    let body = customer.body.replace(PLACE_FOR_A_HOLDER, &format!("Kari {}", key.simple()));
+    let request = format!("{}{key}\r\n\r\n{body}", customer.head);
     customer.wire.send(request.as_bytes()).await?;
     let answer = customer.wire.receive().await?.context("an answer")?;
     ensure!(

@@ -4,6 +4,7 @@
 //! A check does not panic but complains, so that a test of the checks can show that each of them would.
 
 mod answers;
+mod claims;
 pub(crate) mod log;
 mod payments;
 mod proof;
@@ -67,6 +68,7 @@ pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
     let log = connect(&shop.system.databases().events_reader).await;
     let found = log::look(&log, sales).await;
     let mut complaints = found.complaints;
+    complaints.extend(claims::complaints(&log).await);
     complaints.extend(stream::complaints(shop).await);
     complaints.extend(rows::complaints(shop, purchases, &found.abandoned).await);
     complaints.extend(payments::complaints(shop, purchases, &found.abandoned).await);

@@ -137,6 +137,13 @@ impl Shop {
         })
     }
 
+    /// As [`Shop::order`], for another holder: one person has one license of a type on a day.
+    pub fn order_for(&self, holder: &str) -> Value {
+        let mut order = self.order();
+        order["lines"] = json!([self.line("konkurranse-bilcross", holder)]);
+        order
+    }
+
     /// One line of an order.
     pub fn line(&self, license_type: &str, holder: &str) -> Value {
         json!({
@@ -250,7 +257,8 @@ impl Shop {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+/// Sends a request and takes the answer apart.
+pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await?;

@@ -8,6 +8,16 @@ pub(crate) fn today(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&Oslo).date_naive()
 }
 
+/// So many consecutive days from `first` on.
+pub(crate) fn days(first: NaiveDate, count: u8) -> impl Iterator<Item = NaiveDate> {
+    first.iter_days().take(count.into())
+}
+
+/// The last of so many consecutive days.
+pub(crate) fn last_day(first: NaiveDate, count: u8) -> NaiveDate {
+    days(first, count).last().unwrap_or(first)
+}
+
 /// Whole years of age on `day`; `None` before birth.
 pub(crate) fn age(birth_date: NaiveDate, day: NaiveDate) -> Option<u32> {
     day.years_since(birth_date)

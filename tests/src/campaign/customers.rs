@@ -45,6 +45,11 @@ const IMPATIENT: Patience = Patience {
 };
 /// Every so many customers one is impatient.
 const ONE_IN: usize = 4;
+/// Of so many customers, one repeats an acknowledged order under its key, and another reloads the page, which makes a new
+/// key for the same holder, type and day.
+const HABITS: usize = 8;
+const REPEATS: usize = 3;
+const RELOADS: usize = 5;
 
 /// What became of sending an order.
 pub(super) enum Placed {
@@ -65,6 +70,8 @@ struct Visit {
     took: Duration,
     approved: bool,
     read_back: bool,
+    /// What was wrong with the answers to an order that was sent again.
+    again: Option<String>,
 }
 
 /// What became of all.
@@ -128,6 +135,7 @@ impl Ledger {
         // A customer who panics has found an answer that no customer can read.
         let visit = visit.expect("a visit");
         self.read_back += usize::from(visit.read_back);
+        self.refused.extend(visit.again);
         match visit.placed {
             Placed::Acknowledged(purchase) => {
                 self.took.push(visit.took);
@@ -154,13 +162,47 @@ async fn buy(shop: &Shop, key: String, number: usize) -> Visit {
         placed,
         approved: false,
         read_back: false,
+        again: None,
     };
     if let Placed::Acknowledged(purchase) = &visit.placed {
         let deadline = Instant::now() + USUAL.rest;
+        visit.again = match number % HABITS {
+            REPEATS => repeat(shop, purchase, number).await,
+            RELOADS => reload(shop, purchase, number).await,
+            _ => None,
+        };
         visit.approved = approve(shop, purchase, deadline).await;
         visit.read_back = visit.approved && read_back(shop, purchase, deadline).await;
     }
     visit
+}
+
+/// The same key once more: the same answer, byte for byte. What is wrong, if anything is.
+async fn repeat(shop: &Shop, purchase: &Purchase, number: usize) -> Option<String> {
+    match place(shop, &purchase.key, number, USUAL).await {
+        Placed::Acknowledged(again) if again.answer == purchase.answer => None,
+        Placed::Acknowledged(again) => Some(format!(
+            "{} was told {} and, again, {}",
+            purchase.key, purchase.answer, again.answer
+        )),
+        Placed::Refused(why) => Some(format!("{} again: {why}", purchase.key)),
+        Placed::Unknown => None,
+    }
+}
+
+/// Another key for the same holder, type and day: refused, since the first order holds the day. An order that came of it
+/// would be found in the books as one that nobody sent.
+async fn reload(shop: &Shop, purchase: &Purchase, number: usize) -> Option<String> {
+    let key = format!("reloaded-{number}");
+    match place(shop, &key, number, USUAL).await {
+        Placed::Refused(why) if why.contains("license_exists") => None,
+        Placed::Refused(why) => Some(format!("{key}: {why}")),
+        Placed::Acknowledged(second) => Some(format!(
+            "{key}: {} has the day of {} as well",
+            second.order_id, purchase.order_id
+        )),
+        Placed::Unknown => None,
+    }
 }
 
 /// Sends an order until it is acknowledged or refused, or patience ends; to the other instance after each failure.

@@ -1,0 +1,183 @@
+//! One license for a holder, type and day, held across orders by claims in the log.
+//!
+//! `domain` says which days an order holds; this translates that to the log's claims, checks that the key of the holder
+//! ids is the one that the log was begun with, and claims the days of orders that are older than claims.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use axum::http::StatusCode;
+use chrono::{Datelike as _, NaiveDate};
+use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
+use envelope::{Metadata, Position};
+use event_store::{
+    Append, AppendError, Appender, Claim, Claims, Executor, IdempotencyKey, Release, TakenClaim,
+};
+use events::{Event, OrderEvent};
+use futures_util::TryStreamExt as _;
+use service::problem::Problem;
+use uuid::Uuid;
+
+/// What kind of thing is claimed.
+const SCOPE: &str = "license-day";
+/// Under which keys the log remembers what was done once.
+const ONCE: &str = "rule-seven";
+/// How often the progress is logged, in orders.
+const PROGRESS: usize = 10_000;
+
+/// Every command on an order or a license takes and gives back the days that follow from its events.
+pub(crate) fn claiming(executor: Executor, key: &Arc<HolderKey>) -> Executor {
+    let key = Arc::clone(key);
+    executor
+        .claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
+        .claiming::<License>(|license, id, events| changes(license.claim_change(id, events)))
+}
+
+fn changes(change: Option<ClaimChange>) -> Claims {
+    match change {
+        None => Claims::default(),
+        Some(ClaimChange::Take(days)) => taking(days),
+        Some(ClaimChange::Release(licenses)) => Claims {
+            release: licenses.into_iter().map(Release::All).collect(),
+            take: Vec::new(),
+        },
+    }
+}
+
+fn taking(days: Vec<DayClaim>) -> Claims {
+    let take = |day: DayClaim| Claim::unique(SCOPE, day.key, day.license_id);
+    Claims {
+        release: Vec::new(),
+        take: days.into_iter().map(take).collect(),
+    }
+}
+
+/// 422: somebody holds days that this order asks for. Names the line and the day, not who holds it.
+pub(crate) fn refused(place: &PlaceOrder, key: &HolderKey, taken: &[TakenClaim]) -> Problem {
+    let taken: BTreeSet<&str> = taken.iter().map(|claim| claim.key.as_str()).collect();
+    let asked = place.claims(key);
+    let refused = asked.iter().filter(|day| taken.contains(day.key.as_str()));
+    let texts = |date: NaiveDate| {
+        let (nb, en) = (in_norwegian(date), in_english(date));
+        (
+            format!("Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."),
+            format!("This person has a license of this type on {en} already, or an order that waits for its payment."),
+        )
+    };
+    let refused: Vec<(u16, (String, String))> = refused.map(|day| (day.line, texts(day.date))).collect();
+    let (nb, en) = refused.first().map(|(_, texts)| texts.clone()).unwrap_or_default();
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
+    refused.into_iter().fold(problem, |problem, (line, (nb, en))| {
+        let pointer = format!("/lines/{}/activity_date", line.saturating_sub(1));
+        problem.field(pointer, "license_exists", nb, en)
+    })
+}
+
+/// Refuses a key that is not the one this log was begun with, and claims, once, the days of orders that were placed
+/// before there were claims.
+pub(crate) async fn begin(executor: &Executor, appender: &Appender, key: &HolderKey) -> anyhow::Result<()> {
+    let fingerprint = key.fingerprint();
+    match once(appender, "holder-key", fingerprint, Claims::default()).await {
+        Ok(()) => {}
+        Err(AppendError::KeyReused) => bail!(
+            "the holder key is not the one that this log was begun with: with another key the same person is another \
+             holder, and rule 7 would not hold. Give the first key by HOLDER_KEY_FILE"
+        ),
+        Err(error) => return Err(error).context("the holder key could not be checked"),
+    }
+    let done = executor.log().outcome(ONCE, "older-orders").await?;
+    if done.is_some() {
+        return Ok(());
+    }
+    let (orders, contested) = claim_older_orders(executor, appender, key).await?;
+    once(appender, "older-orders", "done", Claims::default()).await?;
+    tracing::info!(orders, contested, "the days of older orders are claimed");
+    Ok(())
+}
+
+/// How many orders claimed days, and how many could not, because an older one holds the same: both keep their licenses.
+async fn claim_older_orders(
+    executor: &Executor,
+    appender: &Appender,
+    key: &HolderKey,
+) -> anyhow::Result<(usize, usize)> {
+    let today = domain::today(chrono::Utc::now());
+    let (mut looked_at, mut claimed, mut contested) = (0, 0, 0);
+    let log = executor.log();
+    let mut placings = std::pin::pin!(log.events_of_types(&["OrderPlaced"], Position::START));
+    while let Some(recorded) = placings.try_next().await? {
+        looked_at += 1;
+        if looked_at % PROGRESS == 0 {
+            tracing::info!(orders = looked_at, claimed, "claiming the days of older orders");
+        }
+        let events = Event::read(&recorded)?;
+        if !events.iter().any(|event| is_ahead(event, today)) {
+            continue;
+        }
+        let order = executor.load::<Order>(recorded.aggregate_id).await?.aggregate;
+        let mut days = order.held_days(key);
+        days.retain(|day| day.date >= today);
+        if days.is_empty() {
+            continue;
+        }
+        match once(appender, &recorded.aggregate_id.to_string(), "claim", taking(days)).await {
+            Ok(()) => claimed += 1,
+            Err(AppendError::ClaimTaken(_)) => {
+                contested += 1;
+                tracing::warn!(order_id = %recorded.aggregate_id, "an older order holds a day that another one has");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((claimed, contested))
+}
+
+fn is_ahead(event: &Event, today: NaiveDate) -> bool {
+    let Event::Order(OrderEvent::OrderPlaced(placed)) = event else {
+        return false;
+    };
+    placed.lines.iter().any(|line| domain::last_day(line.activity_date, line.activity_days) >= today)
+}
+
+/// Takes claims under a key of this module. Done before, it changes nothing.
+async fn once(
+    appender: &Appender,
+    key: &str,
+    request: impl AsRef<[u8]>,
+    claims: Claims,
+) -> Result<(), AppendError> {
+    let append = Append {
+        key: IdempotencyKey::new(ONCE, key, request),
+        response: "{}".into(),
+        events: Vec::new(),
+        claims,
+        metadata: Metadata::default(),
+    };
+    appender.append(append).await.map(|_| ())
+}
+
+fn in_norwegian(date: NaiveDate) -> String {
+    const MONTHS: [&str; 12] = [
+        "januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
+        "desember",
+    ];
+    format!("{}. {} {}", date.day(), MONTHS[date.month0() as usize], date.year())
+}
+
+fn in_english(date: NaiveDate) -> String {
+    date.format("%-d %B %Y").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_english, in_norwegian};
+    use chrono::NaiveDate;
+
+    #[test]
+    fn days_are_written_as_people_write_them() {
+        let day = NaiveDate::from_ymd_opt(2026, 6, 5).unwrap();
+        assert_eq!(in_norwegian(day), "5. juni 2026");
+        assert_eq!(in_english(day), "5 June 2026");
+    }
+}
