@@ -86,7 +86,7 @@ async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> a
         key: IdempotencyKey {
             scope: "bench".into(),
             key: Uuid::now_v7().to_string(),
-            request_hash: vec![7; 32],
+            request_hash: [7; 32],
         },
         metadata: Metadata {
             request_id: Some(aggregate_id.to_string()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, NewEvent};
+use event_store::{Append, Appender, AppenderOptions, Claims, IdempotencyKey, NewEvent};
 use futures_util::future::poll_fn;
 use serde_json::value::to_raw_value;
 use stack::{Options, Process, System};
@@ -150,6 +150,7 @@ fn order() -> anyhow::Result<Append> {
     Ok(Append {
         key: IdempotencyKey::unique(),
         response: "{}".into(),
+        claims: Claims::default(),
         events: vec![NewEvent {
             aggregate_type: event.aggregate_type,
             aggregate_id: id,

@@ -39,13 +39,19 @@ pub(crate) fn problem(error: ExecuteError<Refusal>) -> Problem {
             "Somebody else has changed this meanwhile.",
         )
         .detail(format!("the current version is {actual}")),
-        ExecuteError::Contended { .. } | ExecuteError::Append(AppendError::Conflict) => Problem::new(
+        ExecuteError::Contended { .. } | ExecuteError::Append(AppendError::Conflict(_)) => Problem::new(
             StatusCode::CONFLICT,
             "conflict",
             "Mange endrer dette samtidig. Prøv igjen.",
             "Many are changing this at once. Try again.",
         )
         .retry_after(1),
+        ExecuteError::ClaimTaken(_) | ExecuteError::Append(AppendError::ClaimTaken(_)) => Problem::new(
+            StatusCode::CONFLICT,
+            "taken",
+            "Dette er allerede tatt.",
+            "This is taken already.",
+        ),
         ExecuteError::Append(AppendError::KeyReused) => key_reused(),
         ExecuteError::Append(AppendError::Unstorable(why)) => {
             tracing::warn!(error = why, "a command can't be stored");

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::{HeaderMap, StatusCode};
 use event_store::IdempotencyKey;
 use service::problem::Problem;
@@ -44,11 +43,7 @@ impl RequestKey {
 
     /// The log's key: `operation` by `user`, for exactly this `body`.
     pub(crate) fn scoped(&self, operation: &str, user: Uuid, body: &[u8]) -> IdempotencyKey {
-        IdempotencyKey {
-            scope: format!("{operation}:{user}"),
-            key: self.0.clone(),
-            request_hash: digest(&SHA256, body).as_ref().to_vec(),
-        }
+        IdempotencyKey::new(format!("{operation}:{user}"), self.0.clone(), body)
     }
 }
 

@@ -105,11 +105,9 @@ async fn execute(
     command: OrderCommand,
     metadata: Metadata,
 ) -> Result<(), StepError> {
-    let key = IdempotencyKey {
-        scope: "process:payment".into(),
-        key: format!("{order_id}:{step}"),
-        request_hash: Vec::new(),
-    };
+    // What is told of the payment may differ from one look to the next; the step is the same.
+    let step_of_order = format!("{order_id}:{step}");
+    let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
     let call = Call {
         aggregate_id: order_id,
         command,

@@ -53,11 +53,12 @@ pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task:
     }
 }
 
-/// The key of one step: the same event always leads to the same step.
+/// The key of one step: the same event always leads to the same step, on the same aggregate.
 pub(super) fn key(task: &Task, step: &str) -> IdempotencyKey {
-    IdempotencyKey {
-        scope: format!("process:{}:{}", super::PROCESS, task.kind),
-        key: format!("{}:{step}", task.position),
-        request_hash: Vec::new(),
-    }
+    let (kind, id) = (&task.kind, task.aggregate_id);
+    IdempotencyKey::new(
+        format!("process:{}:{kind}", super::PROCESS),
+        format!("{}:{step}", task.position),
+        format!("{kind} {id} {step}"),
+    )
 }

@@ -1,28 +1,39 @@
 //! What is handed to the log.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use envelope::{Metadata, Position};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::claims::Claims;
+
 /// The caller's key of one command: the same key with the same request gets the first answer again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// Whose keys these are, for example a user and an operation, or a process manager.
+    /// Whose keys these are, for example a user and an operation, or a process manager; 1 to 255 characters.
     pub scope: String,
     /// The key, 1 to 255 characters.
     pub key: String,
     /// SHA-256 of the request.
-    pub request_hash: Vec<u8>,
+    pub request_hash: [u8; 32],
 }
 
 impl IdempotencyKey {
+    /// The key of exactly this `request`: another one under the same key is refused.
+    pub fn new(scope: impl Into<String>, key: impl Into<String>, request: impl AsRef<[u8]>) -> Self {
+        let mut request_hash = [0; 32];
+        request_hash.copy_from_slice(digest(&SHA256, request.as_ref()).as_ref());
+        Self {
+            scope: scope.into(),
+            key: key.into(),
+            request_hash,
+        }
+    }
+
     /// A key that no one else has, for a command whose caller brought none. It still makes the log's own retries safe.
     pub fn unique() -> Self {
-        Self {
-            scope: "unkeyed".into(),
-            key: Uuid::now_v7().to_string(),
-            request_hash: Vec::new(),
-        }
+        let key = Uuid::now_v7().to_string();
+        Self::new("unkeyed", key.clone(), key)
     }
 }
 
@@ -52,6 +63,8 @@ pub struct Append {
     pub response: String,
     /// Its events, of one or more aggregates; may be empty.
     pub events: Vec<NewEvent>,
+    /// The claims that it releases and takes.
+    pub claims: Claims,
     /// Who and what led to it.
     pub metadata: Metadata,
 }
@@ -93,6 +106,7 @@ impl Append {
                 .iter()
                 .map(|event| 512 + event.payload.get().len())
                 .sum::<usize>()
+            + 256 * self.claims.steps()
     }
 }
 

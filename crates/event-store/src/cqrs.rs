@@ -29,7 +29,7 @@ impl<A: Aggregate> AggregateContext<A> for StoreContext<A> {
 
 impl<A> EventStore<A> for Executor
 where
-    A: Aggregate,
+    A: Aggregate + 'static,
     A::Event: EventPayload,
 {
     type AC = StoreContext<A>;
@@ -76,7 +76,8 @@ where
         let append = Append {
             key: IdempotencyKey::unique(),
             response: "{}".into(),
-            events: new_events::<A>(context.id, context.version, events.clone()).map_err(unexpected)?,
+            claims: self.claims_of(&context.aggregate, context.id, &events),
+            events: new_events::<A>(context.id, context.version, &events).map_err(unexpected)?,
             metadata: Metadata {
                 request_id: known.remove("request_id"),
                 correlation_id: known.remove("correlation_id"),
@@ -89,7 +90,7 @@ where
             .append(append)
             .await
             .map_err(|error| match error {
-                AppendError::Conflict => AggregateError::AggregateConflict,
+                AppendError::Conflict(_) => AggregateError::AggregateConflict,
                 other => AggregateError::UnexpectedError(Box::new(other)),
             })?;
         (context.version + 1..)

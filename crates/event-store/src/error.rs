@@ -1,7 +1,11 @@
 //! What can go wrong, told apart by what the caller can do about it.
 
 use envelope::DecodeError;
+use serde::Deserialize;
 use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use crate::claims::TakenClaim;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +43,11 @@ impl From<deadpool_postgres::PoolError> for Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// An aggregate moved on since it was loaded.
-    #[error("the aggregate changed meanwhile")]
-    Conflict,
+    #[error("{0} meanwhile")]
+    Conflict(Stale),
+    /// Claims that the command takes are held by others; all of them. Nothing of the command is recorded.
+    #[error("{}", taken(.0))]
+    ClaimTaken(Vec<TakenClaim>),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -50,6 +57,37 @@ pub enum AppendError {
     /// Not appended as far as is known within the time allowed. The same key may be sent again, and decides it.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
+}
+
+/// A stream that is not at the version that a command expected.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Stale {
+    /// Kind of aggregate.
+    pub aggregate_type: String,
+    /// The aggregate.
+    pub aggregate_id: Uuid,
+    /// Its version now; 0 without any event.
+    pub version: u64,
+}
+
+impl std::fmt::Display for Stale {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            aggregate_type,
+            aggregate_id,
+            version,
+        } = self;
+        write!(
+            formatter,
+            "{aggregate_type} {aggregate_id} is at version {version}"
+        )
+    }
+}
+
+/// In words, without the key, which may be somebody's.
+fn taken(claims: &[TakenClaim]) -> String {
+    let one = |claim: &TakenClaim| format!("a claim of {} is held by {:?}", claim.scope, claim.holders);
+    claims.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a command did not succeed.
@@ -64,11 +102,16 @@ pub enum ExecuteError<E> {
         /// Its version now.
         actual: u64,
     },
+    /// The command takes claims that others hold; all of them.
+    #[error("{}", taken(.0))]
+    ClaimTaken(Vec<TakenClaim>),
     /// The aggregate changed again and again meanwhile.
-    #[error("the aggregate changed meanwhile, {attempts} times in a row")]
+    #[error("the aggregate changed meanwhile, {attempts} times in a row: at last, {last}")]
     Contended {
         /// How often it was tried.
         attempts: usize,
+        /// What it met the last time.
+        last: Stale,
     },
     /// The log said no.
     #[error(transparent)]
@@ -76,6 +119,15 @@ pub enum ExecuteError<E> {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] Error),
+}
+
+impl<E> From<AppendError> for ExecuteError<E> {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::ClaimTaken(taken) => Self::ClaimTaken(taken),
+            other => Self::Append(other),
+        }
+    }
 }
 
 /// A database error in words fit for a log: the SQLSTATE and the primary message, never the detail, which may quote

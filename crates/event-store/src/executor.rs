@@ -1,26 +1,20 @@
 //! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use envelope::{EventPayload, Metadata, Position};
-use metrics::counter;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::append::{Append, Appended, IdempotencyKey, NewEvent};
+use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::claims::{ClaimRules, Claiming, Claims};
 use crate::error::{AppendError, Error, ExecuteError};
 use crate::loader::Loader;
 use crate::log::Log;
-use crate::metrics::EXECUTE_CONFLICTS_TOTAL;
 use crate::replay::{Replayed, replay};
+use crate::retries::Retries;
 use crate::snapshots::{SnapshotOptions, Snapshots, Taken};
 use crate::writer::Appender;
-
-/// How often a command is tried when its aggregate keeps changing.
-const ATTEMPTS: usize = 6;
 
 /// Runs commands on aggregates.
 #[derive(Clone)]
@@ -29,6 +23,7 @@ pub struct Executor {
     loader: Loader,
     appender: Appender,
     snapshots: Option<Snapshots>,
+    claims: ClaimRules,
 }
 
 /// One command and what goes with it.
@@ -92,7 +87,15 @@ impl Executor {
             loader,
             appender,
             snapshots: None,
+            claims: ClaimRules::NONE,
         }
+    }
+
+    /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes.
+    #[must_use]
+    pub fn claiming<A: Claiming + 'static>(mut self) -> Self {
+        self.claims.add::<A>();
+        self
     }
 
     /// Takes snapshots after commits and begins loads with them.
@@ -109,6 +112,15 @@ impl Executor {
 
     pub(crate) const fn appender(&self) -> &Appender {
         &self.appender
+    }
+
+    pub(crate) fn claims_of<A: Aggregate + 'static>(
+        &self,
+        aggregate: &A,
+        aggregate_id: Uuid,
+        events: &[A::Event],
+    ) -> Claims {
+        self.claims.of(aggregate, aggregate_id, events)
     }
 
     /// The aggregate as of now; its default at version 0 if nothing ever happened to it.
@@ -133,9 +145,7 @@ impl Executor {
     pub async fn answered<E>(&self, key: &IdempotencyKey) -> Result<Option<Answer>, ExecuteError<E>> {
         match self.log.outcome(&key.scope, &key.key).await? {
             None => Ok(None),
-            Some(outcome) if outcome.request_hash != key.request_hash => {
-                Err(ExecuteError::Append(AppendError::KeyReused))
-            }
+            Some(outcome) if !outcome.is_of(key) => Err(ExecuteError::Append(AppendError::KeyReused)),
             Some(outcome) => Ok(Some(Answer::render(&outcome.response, outcome.position, true))),
         }
     }
@@ -169,19 +179,14 @@ impl Executor {
         A::Command: Clone + Send + Sync,
         A::Event: EventPayload,
     {
-        let mut backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(2))
-            .with_max_delay(Duration::from_millis(100))
-            .with_jitter()
-            .without_max_times()
-            .build();
-        for attempt in 0..ATTEMPTS {
+        let mut retries = Retries::default();
+        loop {
             let replayed = if let Some(loaded) = known.take() {
                 Replayed {
                     loaded,
                     ..Replayed::default()
                 }
-            } else if call.creates && attempt == 0 {
+            } else if call.creates && retries.none_yet() {
                 Replayed::default()
             } else {
                 self.replay::<A>(call.aggregate_id).await?
@@ -204,43 +209,40 @@ impl Executor {
                 let refusal = ExecuteError::Refused(refusal);
                 return Ok((self.answered_or(&call.key, refusal).await?, None));
             }
-            let events = new_events::<A>(call.aggregate_id, loaded.version, sink.collect().await)?;
+            let events = sink.collect().await;
+            let claims = self.claims_of(&loaded.aggregate, call.aggregate_id, &events);
+            let events = new_events::<A>(call.aggregate_id, loaded.version, &events)?;
             let version = loaded.version + events.len() as u64;
-            let response = respond(&loaded.aggregate, version).to_string();
             let append = Append {
                 key: call.key.clone(),
-                response,
+                response: respond(&loaded.aggregate, version).to_string(),
                 events,
+                claims,
                 metadata: call.metadata.clone(),
             };
-            match self.appender.append(append).await {
-                Ok(Appended {
-                    position,
-                    response,
-                    replayed,
-                    in_doubt,
-                }) => {
-                    let answer = Answer::render(&response, position, replayed);
-                    if replayed || in_doubt {
-                        return Ok((answer, None));
-                    }
-                    let changed = version > loaded.version;
-                    if loaded.version == 0 && changed {
-                        loaded.correlation_id.clone_from(&call.metadata.correlation_id);
-                    }
-                    loaded.version = version;
-                    let Some(epoch) = epoch.filter(|_| changed) else {
-                        return Ok((answer, Some(loaded)));
-                    };
-                    let left = self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, position, epoch);
-                    return Ok((answer, left));
+            let appended = match self.appender.append(append).await {
+                Ok(appended) => appended,
+                Err(AppendError::Conflict(stale)) => {
+                    retries.after(stale).await?;
+                    continue;
                 }
-                Err(AppendError::Conflict) => counter!(EXECUTE_CONFLICTS_TOTAL).increment(1),
-                Err(error) => return Err(ExecuteError::Append(error)),
+                Err(error) => return Err(error.into()),
+            };
+            let answer = Answer::render(&appended.response, appended.position, appended.replayed);
+            if appended.replayed || appended.in_doubt {
+                return Ok((answer, None));
             }
-            tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+            let changed = version > loaded.version;
+            if loaded.version == 0 && changed {
+                loaded.correlation_id.clone_from(&call.metadata.correlation_id);
+            }
+            loaded.version = version;
+            let Some(epoch) = epoch.filter(|_| changed) else {
+                return Ok((answer, Some(loaded)));
+            };
+            let left = self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, appended.position, epoch);
+            return Ok((answer, left));
         }
-        Err(ExecuteError::Contended { attempts: ATTEMPTS })
     }
 
     /// Offers the aggregate as it became by the command whose last event is at `position`; gives it back if no snapshot
@@ -272,7 +274,7 @@ impl Executor {
     }
 
     /// A command that is refused now may have been accepted before: then its key has the answer.
-    async fn answered_or<E>(
+    pub(crate) async fn answered_or<E>(
         &self,
         key: &IdempotencyKey,
         refusal: ExecuteError<E>,
@@ -285,7 +287,7 @@ impl Executor {
 pub(crate) fn new_events<A>(
     aggregate_id: Uuid,
     version: u64,
-    events: Vec<A::Event>,
+    events: &[A::Event],
 ) -> Result<Vec<NewEvent>, Error>
 where
     A: Aggregate,
@@ -295,14 +297,14 @@ where
         .zip(events)
         .map(|(sequence, event)| {
             let payload: Box<RawValue> = event.encode().map_err(|_| {
-                Error::Broken(format!("{} has no JSON form", EventPayload::event_type(&event)))
+                Error::Broken(format!("{} has no JSON form", EventPayload::event_type(event)))
             })?;
             Ok(NewEvent {
                 aggregate_type: A::TYPE,
                 aggregate_id,
                 sequence,
-                event_type: EventPayload::event_type(&event),
-                event_version: EventPayload::event_version(&event),
+                event_type: EventPayload::event_type(event),
+                event_version: EventPayload::event_version(event),
                 payload,
             })
         })

@@ -13,6 +13,7 @@
 //! Knows nothing of what the events mean.
 
 mod append;
+mod claims;
 mod cqrs;
 mod epoch;
 mod error;
@@ -24,18 +25,21 @@ mod log;
 pub mod metrics;
 mod page;
 mod replay;
+mod retries;
 mod schema;
 pub mod seal;
 mod share;
 mod snapshots;
 mod stream;
 mod tasks;
+mod unit;
 mod writer;
 
 pub use append::{Append, Appended, IdempotencyKey, NewEvent};
+pub use claims::{Claim, Claiming, Claims, Release, TakenClaim};
 pub use cqrs::StoreContext;
 pub use epoch::Epoch;
-pub use error::{AppendError, Error, ExecuteError};
+pub use error::{AppendError, Error, ExecuteError, Stale};
 pub use executor::{Answer, Call, Executor, Loaded};
 pub use lease::Lease;
 pub use listen::listen;
@@ -45,6 +49,7 @@ pub use schema::{check_schema, migrate};
 pub use share::{Share, ShareRun};
 pub use snapshots::SnapshotOptions;
 pub use tasks::{Backlog, NewTask, Task, Tasks};
+pub use unit::{Member, Unit};
 pub use writer::{Appender, AppenderOptions};
 
 /// Compiles the example in the README.

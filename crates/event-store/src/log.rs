@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, IdempotencyKey};
 
 /// The log, for reading.
 #[derive(Clone)]
@@ -18,12 +18,19 @@ pub struct Log {
 /// A command's stored outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// SHA-256 of the request.
+    /// SHA-256 of the request; empty for a process manager's key of a release that kept none.
     pub request_hash: Vec<u8>,
     /// The answer, a JSON object without its position.
     pub response: String,
     /// The answer's position.
     pub position: Position,
+}
+
+impl Outcome {
+    /// Whether it is the outcome of this very request.
+    pub(crate) fn is_of(&self, key: &IdempotencyKey) -> bool {
+        self.request_hash.is_empty() || self.request_hash == key.request_hash
+    }
 }
 
 impl Log {

@@ -16,16 +16,17 @@ use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row};
 
 use self::batch::{gather, how_many};
-use self::statement::{answer, append_batch, refuse};
+use self::statement::{AppendBatch, answer, refuse};
 use crate::append::{Append, Appended};
 use crate::error::{AppendError, Error, Failure, describe};
 use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
 
 mod batch;
 mod statement;
+mod steps;
 
 /// Bounds of the writing task.
 #[derive(Clone, Debug)]
@@ -89,7 +90,8 @@ impl Appender {
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(options.give_up_after)
             .options(format!(
-                "-c lock_timeout={} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000",
+                // Always by the indexes: a plan made while the log was small would stay.
+                "-c lock_timeout={} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off",
                 options.lock_timeout.as_millis(),
                 options.statement_timeout.as_millis()
             ));
@@ -138,7 +140,7 @@ impl Appender {
 struct Writer {
     config: Config,
     options: AppenderOptions,
-    connected: Mutex<Option<Arc<(Client, Statement)>>>,
+    connected: Mutex<Option<Arc<(Client, AppendBatch)>>>,
 }
 
 impl Writer {
@@ -257,7 +259,7 @@ impl Writer {
         let (started, mut used) = (Instant::now(), None);
         let done = tokio::time::timeout(limit, async {
             let (client, statement) = &**used.insert(self.connection().await?);
-            append_batch(client, statement, batch).await
+            statement.run(client, batch).await
         })
         .await;
         let (failure, why) = match done {
@@ -277,7 +279,7 @@ impl Writer {
     }
 
     /// The connection, the same for both batches under way. Who has one may go on with it until it fails.
-    async fn connection(&self) -> Result<Arc<(Client, Statement)>, tokio_postgres::Error> {
+    async fn connection(&self) -> Result<Arc<(Client, AppendBatch)>, tokio_postgres::Error> {
         let mut connected = self.connected.lock().await;
         if let Some(usable) = connected.as_ref().filter(|usable| !usable.0.is_closed()) {
             return Ok(Arc::clone(usable));
@@ -288,12 +290,12 @@ impl Writer {
                 tracing::warn!(error = describe(&error), "the writing connection ended");
             }
         });
-        let statement = client.prepare(include_str!("sql/append_batch.sql")).await?;
+        let statement = AppendBatch::prepare(&client).await?;
         Ok(Arc::clone(connected.insert(Arc::new((client, statement)))))
     }
 
     /// The next attempt gets another connection than this one.
-    async fn give_up(&self, used: &Arc<(Client, Statement)>) {
+    async fn give_up(&self, used: &Arc<(Client, AppendBatch)>) {
         let mut connected = self.connected.lock().await;
         if connected
             .as_ref()

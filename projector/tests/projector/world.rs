@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use envelope::{LogPage, Metadata, Position};
 use event_bus::{Publisher, PublisherOptions, StreamConfig, TailError};
-use event_store::{Append, Appender, AppenderOptions, IdempotencyKey, Log, NewEvent};
+use event_store::{Append, Appender, AppenderOptions, Claims, IdempotencyKey, Log, NewEvent};
 use projector::{Follower, Parts};
 use read_model::Digest;
 use service::health::Health;
@@ -96,6 +96,7 @@ impl World {
                 key: IdempotencyKey::unique(),
                 response: "{}".into(),
                 events,
+                claims: Claims::default(),
                 metadata,
             };
             last = self.appender.append(append).await.unwrap().position;

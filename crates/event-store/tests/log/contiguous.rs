@@ -106,7 +106,7 @@ async fn write(log: Log, appender: Appender, writer: usize, id: Uuid) {
 fn settled(outcome: &Result<event_store::Appended, AppendError>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(AppendError::Conflict | AppendError::Unavailable(_)) => false,
+        Err(AppendError::Conflict(_) | AppendError::Unavailable(_)) => false,
         Err(other) => panic!("{other}"),
     }
 }

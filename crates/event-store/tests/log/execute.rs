@@ -69,7 +69,7 @@ async fn a_repeated_command_gets_the_first_answer_even_when_it_would_now_be_refu
         Err(ExecuteError::Refused(BelowZero))
     ));
     let mut other = call(id, "b", -2);
-    other.key.request_hash = vec![9];
+    other.key.request_hash = [9; 32];
     assert!(matches!(
         run(&executor, other).await,
         Err(ExecuteError::Append(AppendError::KeyReused))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 mod append;
+mod claims;
 mod contiguous;
 mod disk_full;
 mod execute;

@@ -8,8 +8,10 @@ use cqrs_es::{Aggregate, DomainEvent};
 use deadpool_postgres::{Manager, Pool};
 use envelope::{DecodeError, EventPayload, Metadata};
 use event_store::{
-    Append, Appender, AppenderOptions, Executor, IdempotencyKey, Loader, LoaderOptions, Log, NewEvent,
+    Append, AppendError, Appended, Appender, AppenderOptions, Claims, Executor, IdempotencyKey, Loader,
+    LoaderOptions, Log, NewEvent,
 };
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stack::{Databases, Postgres};
@@ -67,6 +69,12 @@ impl TestLog {
         .await;
     }
 
+    /// From now on the database takes no event of type `Unstorable`.
+    pub(crate) async fn refuse_unstorable(&self) {
+        let refuse = "alter table events add constraint storable check (event_type <> 'Unstorable')";
+        self.client().await.batch_execute(refuse).await.unwrap();
+    }
+
     /// A connection of the log's owner, for what no part of the product does.
     pub(crate) async fn client(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
@@ -105,12 +113,46 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
+/// Sends all `appends` so that they meet in one batch, by holding the head while a first one waits for it.
+pub(crate) async fn in_one_batch(
+    test: &TestLog,
+    appends: Vec<event_store::Append>,
+) -> Vec<Result<Appended, AppendError>> {
+    let appender = test.appender(AppenderOptions::default());
+    let mut holder = test.client().await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("select from log_head for update", &[])
+        .await
+        .unwrap();
+    let first = tokio::spawn({
+        let appender = appender.clone();
+        async move {
+            appender
+                .append(append(IdempotencyKey::unique(), Uuid::now_v7(), 1))
+                .await
+        }
+    });
+    test.somebody_waits().await;
+    let rest = appends.into_iter().map(|append| {
+        let appender = appender.clone();
+        tokio::spawn(async move { appender.append(append).await })
+    });
+    let rest: Vec<_> = rest.collect();
+    tokio::task::yield_now().await;
+    held.commit().await.unwrap();
+    first.await.unwrap().unwrap();
+    join_all(rest).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// Who holds the claim, by slot.
+pub(crate) async fn holders(test: &TestLog, scope: &str, key: &str) -> Vec<(i32, Uuid)> {
+    let held = "select slot, holder from claims where scope = $1 and key = $2 order by slot";
+    let rows = test.client().await.query(held, &[&scope, &key]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
 pub(crate) fn key(key: impl Into<String>) -> IdempotencyKey {
-    IdempotencyKey {
-        scope: "test".into(),
-        key: key.into(),
-        request_hash: vec![1],
-    }
+    IdempotencyKey::new("test", key, "the request")
 }
 
 /// One `Counted` event that expects `sequence`.
@@ -134,6 +176,7 @@ pub(crate) fn append_payload(
             event_version: "1",
             payload: RawValue::from_string(payload.into()).unwrap(),
         }],
+        claims: Claims::default(),
         metadata: Metadata {
             request_id: Some(key.key.clone()),
             ..Metadata::default()

@@ -3,7 +3,9 @@
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent, EventStore};
 use envelope::{DecodeError, EventPayload, Facts, Merger, Metadata, Upcaster};
-use event_store::{Append, AppenderOptions, Call, Executor, LoaderOptions, NewEvent, SnapshotOptions};
+use event_store::{
+    Append, AppenderOptions, Call, Claims, Executor, LoaderOptions, NewEvent, SnapshotOptions,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -130,6 +132,7 @@ async fn record(test: &TestLog, id: Uuid, recorded: &[(&'static str, &'static st
         key: key(id),
         response: "{}".into(),
         events: events.collect(),
+        claims: Claims::default(),
         metadata: Metadata::default(),
     };
     test.appender(AppenderOptions::default())

@@ -1,0 +1,130 @@
+//! Claims: what is unique, or limited in number, across aggregates.
+//!
+//! A command takes and releases claims in the transaction that records its events, so a claim is held exactly when the
+//! event that says so is recorded. The decision is exact, also between processes: it is made under the head's lock.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use cqrs_es::Aggregate;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A claim that a command takes. What its holder holds already stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What kind of thing is claimed, 1 to 255 characters.
+    pub scope: String,
+    /// The thing, 1 to 255 characters.
+    pub key: String,
+    /// Who holds it, for example an aggregate.
+    pub holder: Uuid,
+    /// How many may hold it at a time, from 1.
+    pub at_most: u32,
+}
+
+impl Claim {
+    /// What only one may hold.
+    pub fn unique(scope: impl Into<String>, key: impl Into<String>, holder: Uuid) -> Self {
+        Self::counted(scope, key, holder, 1)
+    }
+
+    /// What `at_most` may hold.
+    pub fn counted(scope: impl Into<String>, key: impl Into<String>, holder: Uuid, at_most: u32) -> Self {
+        Self {
+            scope: scope.into(),
+            key: key.into(),
+            holder,
+            at_most,
+        }
+    }
+}
+
+/// What a command releases. What is not held stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// One claim.
+    One {
+        /// What kind of thing.
+        scope: String,
+        /// The thing.
+        key: String,
+        /// Who holds it.
+        holder: Uuid,
+    },
+    /// Everything that this holder holds.
+    All(Uuid),
+}
+
+/// What a command releases and takes. Releases go first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// What it releases.
+    pub release: Vec<Release>,
+    /// What it takes.
+    pub take: Vec<Claim>,
+}
+
+impl Claims {
+    /// Nothing to take or release.
+    pub const fn is_empty(&self) -> bool {
+        self.release.is_empty() && self.take.is_empty()
+    }
+
+    /// Adds the steps of `more` behind its own.
+    pub fn extend(&mut self, more: Self) {
+        self.release.extend(more.release);
+        self.take.extend(more.take);
+    }
+
+    /// How many steps these are.
+    pub(crate) const fn steps(&self) -> usize {
+        self.release.len() + self.take.len()
+    }
+}
+
+/// A claim that a command could not take.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TakenClaim {
+    /// What kind of thing.
+    pub scope: String,
+    /// The thing.
+    pub key: String,
+    /// Who holds it, by slot.
+    pub holders: Vec<Uuid>,
+}
+
+/// An aggregate whose events take and release claims. Tell the executor with [`crate::Executor::claiming`].
+pub trait Claiming: Aggregate {
+    /// What `events` take and release. `self` is the aggregate after them.
+    fn claims(&self, aggregate_id: Uuid, events: &[Self::Event]) -> Claims;
+}
+
+type Rule<A> = fn(&A, Uuid, &[<A as Aggregate>::Event]) -> Claims;
+
+/// The claims of each aggregate type that has any.
+#[derive(Clone)]
+pub(crate) struct ClaimRules(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
+
+impl ClaimRules {
+    pub(crate) const NONE: Self = Self(Vec::new());
+
+    pub(crate) fn add<A: Claiming + 'static>(&mut self) {
+        let rule: Rule<A> = A::claims;
+        self.0.push((TypeId::of::<A>(), Arc::new(rule)));
+    }
+
+    /// What these events take and release, of an aggregate that is as they made it.
+    pub(crate) fn of<A: Aggregate + 'static>(
+        &self,
+        aggregate: &A,
+        aggregate_id: Uuid,
+        events: &[A::Event],
+    ) -> Claims {
+        self.0
+            .iter()
+            .filter(|(aggregate_type, _)| *aggregate_type == TypeId::of::<A>())
+            .find_map(|(_, rule)| rule.downcast_ref::<Rule<A>>())
+            .map_or_else(Claims::default, |rule| rule(aggregate, aggregate_id, events))
+    }
+}

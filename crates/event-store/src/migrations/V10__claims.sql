@@ -1,0 +1,354 @@
+-- Claims: what is unique, or limited in number, across aggregates. A command takes and releases them in the statement
+-- that records its events, under the head lock, so that each decision is exact. The primary key is the proof.
+create table claims (
+    scope    text collate "C" not null,
+    key      text collate "C" not null,
+    slot     integer          not null check (slot > 0),
+    holder   uuid             not null,
+    position bigint           not null,
+    primary key (scope, key, slot)
+);
+create index claims_holder on claims (holder);
+comment on table claims is 'Who holds what: one row per held claim, gone when released.';
+comment on column claims.scope is 'What kind of thing is claimed.';
+comment on column claims.key is 'The thing.';
+comment on column claims.slot is 'Which of the places: 1 of a unique claim, 1 to n of a counted one.';
+comment on column claims.holder is 'Who holds it, for example an aggregate.';
+comment on column claims.position is 'Position of the command that took it.';
+
+comment on function append_batch(text[], text[], bytea[], text[], integer[], text[], uuid[], bigint[], text[], text[], text[], text[]) is
+    'As V9 has it, for instances of the release before claims while they are replaced. Knows no claims.';
+
+-- Names the first stream of these events, of one command, that is not at the version which they expect; null if all are.
+create function stale_stream(aggregate_types text[], aggregate_ids uuid[], sequences bigint[]) returns text
+language sql as $$
+    select json_build_object('aggregate_type', s.aggregate_type, 'aggregate_id', s.aggregate_id, 'version', s.version)::text
+    from (
+        select e.n, e.aggregate_type, e.aggregate_id, e.sequence, coalesce(p.version, 0) as version,
+               coalesce(p.version, 0) + row_number() over (partition by e.aggregate_type, e.aggregate_id order by e.n) as due
+        from unnest(aggregate_types, aggregate_ids, sequences) with ordinality as e (aggregate_type, aggregate_id, sequence, n)
+        cross join lateral (
+            select max(p.sequence) as version from events p
+            where p.aggregate_type = e.aggregate_type and p.aggregate_id = e.aggregate_id
+        ) p
+    ) s
+    where s.sequence <> s.due
+    order by s.n
+    limit 1
+$$;
+
+-- Takes the claims' steps of one command, its releases first. Returns null; or, when something is taken, who holds it,
+-- and then leaves all claims as they were.
+create function settle_claims(
+    s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], at_position bigint
+) returns text
+language plpgsql as $$
+declare
+    released claims[];
+    mine     boolean;
+    held     integer;
+    who      uuid[];
+    free     integer;
+    took     integer[] := '{}';
+    slots    integer[] := '{}';
+    refused  text[] := '{}';
+begin
+    with gone as (
+        delete from claims c using unnest(s_scope, s_key, s_holder, s_at_most) as s (scope, key, holder, at_most)
+        where s.at_most = 0 and c.holder = s.holder and (s.scope is null or (c.scope = s.scope and c.key = s.key))
+        returning c.*
+    )
+    select array_agg(gone::claims) into released from gone;
+
+    for i in 1 .. coalesce(array_length(s_at_most, 1), 0) loop
+        continue when s_at_most[i] = 0;
+        select count(*), coalesce(bool_or(c.holder = s_holder[i]), false), array_agg(c.holder order by c.slot)
+        into held, mine, who
+        from claims c where c.scope = s_scope[i] and c.key = s_key[i];
+        continue when mine;
+        if held >= s_at_most[i] then
+            refused := refused || json_build_object('scope', s_scope[i], 'key', s_key[i], 'holders', who)::text;
+            continue;
+        end if;
+        -- The lowest free one. Fewer than at_most are held, so it is one of these.
+        select coalesce(min(c.slot), 0) + 1 into free
+        from (select 0 as slot union all select c.slot from claims c where c.scope = s_scope[i] and c.key = s_key[i]) c
+        where not exists (select from claims n where n.scope = s_scope[i] and n.key = s_key[i] and n.slot = c.slot + 1);
+        insert into claims (scope, key, slot, holder, position)
+        values (s_scope[i], s_key[i], free, s_holder[i], at_position);
+        took := took || i;
+        slots := slots || free;
+    end loop;
+
+    if refused = '{}' then
+        return null;
+    end if;
+    delete from claims c using unnest(took, slots) as t (i, slot)
+    where c.scope = s_scope[t.i] and c.key = s_key[t.i] and c.slot = t.slot;
+    insert into claims select * from unnest(released);
+    return '[' || array_to_string(refused, ',') || ']';
+end
+$$;
+
+-- Appends a batch of commands: all their events, outcomes and claims, or for each refused command nothing.
+--
+-- The head is moved first: its lock orders everything, so that nothing that is looked up changes afterwards. Then one
+-- look finds the used keys and one the taken claims of the whole batch; what is left is inserted. Only versions are
+-- taken on trust and left to the unique index: when one is wrong, the batch goes through append_batch_checked.
+--
+-- c_* arrays: one element per command. c_last: how many events the batch has up to and with this command.
+-- e_* arrays: one element per event. e_command: its command. e_sequence: the sequence that its sender expects it to get.
+-- s_* arrays: one element per step of claims, releases before takes within a command; all null if there are none.
+--   s_at_most: 0 to release, all that the holder holds if s_scope is null; else how many may hold it.
+--   s_last: one per command, as c_last.
+-- in_turn: the commands whose claims must be settled one after the other: all that share a key with another one, take
+--   a counted claim or a key twice, and, if one releases all that a holder holds, all.
+--
+-- Returns a row (0, 'all' | 'some' | 'checked', position before the batch, null, epoch), then one per refused command,
+-- numbered from 1: 'duplicate' with position and stored response; 'reused', the key was used for another request;
+-- 'taken', the response says which claims and who holds them; 'conflict', the response says which stream.
+create function append_batch(
+    c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[],
+    e_command integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[],
+    e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[],
+    s_last integer[], s_command integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[],
+    in_turn integer[]
+) returns table (ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
+language plpgsql as $$
+declare
+    commands   integer := coalesce(array_length(c_key, 1), 0);
+    added      bigint  := coalesce(array_length(e_sequence, 1), 0);
+    base       bigint;
+    at         timestamptz;
+    r_n        integer[];
+    r_outcome  text[];
+    r_position bigint[];
+    r_response text[];
+    owned      integer[];
+    t_command  integer[];
+    t_taken    text[];
+    dropped    integer[];
+    gone       integer := 0;
+    taken      text;
+begin
+    begin
+        update log_head h set position = h.position + added
+        returning h.position - added, h.epoch into strict base, epoch;
+        at := clock_timestamp();
+
+        if added = 1 and commands = 1 and s_last is null then
+            -- A command that comes alone, as most do, without unnesting lists of one (decision 0001).
+            insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at)
+            values (base + 1, e_aggregate_type[1], e_aggregate_id[1], e_sequence[1], e_event_type[1], e_event_version[1],
+                    e_payload[1], e_metadata[1], at);
+            insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
+            values (c_scope[1], c_key[1], c_hash[1], c_response[1], base + 1, at);
+        else
+            if commands > 1 or s_last is not null then
+                -- A key with an empty hash is of a release that kept none for process managers.
+                select array_agg(c.n),
+                       array_agg(case when u.request_hash in (c.hash, '') then 'duplicate' else 'reused' end),
+                       array_agg(case when u.request_hash in (c.hash, '') then u.position end),
+                       array_agg(case when u.request_hash in (c.hash, '') then u.response end)
+                into r_n, r_outcome, r_position, r_response
+                from unnest(c_scope, c_key, c_hash) with ordinality as c (scope, key, hash, n)
+                cross join lateral (
+                    select k.request_hash, k.position, k.response from commands k
+                    where k.scope = c.scope and k.idempotency_key = c.key limit 1
+                ) u;
+            end if;
+
+            if 0 < any (s_at_most) then
+                select array_agg(s.n) filter (where c.mine),
+                       array_agg(s.command) filter (where not c.mine),
+                       array_agg(json_build_object('scope', s.scope, 'key', s.key, 'holders', c.who)::text) filter (where not c.mine)
+                into owned, t_command, t_taken
+                from unnest(s_command, s_scope, s_key, s_holder, s_at_most) with ordinality as s (command, scope, key, holder, at_most, n)
+                cross join lateral (
+                    select bool_or(c.holder = s.holder) as mine, array_agg(c.holder order by c.slot) as who
+                    from claims c where c.scope = s.scope and c.key = s.key
+                ) c
+                where s.at_most > 0 and c.mine is not null
+                  and (r_n is null or s.command <> all (r_n)) and (in_turn is null or s.command <> all (in_turn));
+                if t_command is not null then
+                    select r_n || array_agg(t.command), r_outcome || array_agg('taken'::text), r_position || array_agg(null::bigint),
+                           r_response || array_agg('[' || t.taken || ']')
+                    into r_n, r_outcome, r_position, r_response
+                    from (
+                        select t.command, string_agg(t.taken, ',') as taken
+                        from unnest(t_command, t_taken) as t (command, taken) group by t.command
+                    ) t;
+                end if;
+            end if;
+
+            if r_n is not null or in_turn is not null then
+                -- How many events of the batch are dropped up to and with each command.
+                for i in 1 .. commands loop
+                    if i = any (r_n) then
+                        gone := gone + c_last[i] - coalesce(c_last[i - 1], 0);
+                    elsif i = any (in_turn) then
+                        taken := settle_claims(
+                            s_scope[coalesce(s_last[i - 1], 0) + 1 : s_last[i]], s_key[coalesce(s_last[i - 1], 0) + 1 : s_last[i]],
+                            s_holder[coalesce(s_last[i - 1], 0) + 1 : s_last[i]], s_at_most[coalesce(s_last[i - 1], 0) + 1 : s_last[i]],
+                            base + c_last[i] - gone);
+                        if taken is not null then
+                            r_n := r_n || i;
+                            r_outcome := r_outcome || 'taken'::text;
+                            r_position := r_position || null::bigint;
+                            r_response := r_response || taken;
+                            gone := gone + c_last[i] - coalesce(c_last[i - 1], 0);
+                        end if;
+                    end if;
+                    dropped[i] := gone;
+                end loop;
+                if gone > 0 then
+                    update log_head h set position = h.position - gone;
+                    added := added - gone;
+                end if;
+            end if;
+
+            insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at)
+            select base + e.n - coalesce(dropped[e.command], 0), e.aggregate_type, e.aggregate_id, e.sequence, e.event_type,
+                   e.event_version, e.payload, e.metadata, at
+            from unnest(e_command, e_aggregate_type, e_aggregate_id, e_sequence, e_event_type, e_event_version, e_payload, e_metadata)
+                 with ordinality as e (command, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, n)
+            where r_n is null or e.command <> all (r_n);
+
+            insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
+            select c.scope, c.key, c.hash, c.response, base + c.last - coalesce(dropped[c.n], 0), at
+            from unnest(c_scope, c_key, c_hash, c_response, c_last) with ordinality as c (scope, key, hash, response, last, n)
+            where r_n is null or c.n <> all (r_n);
+
+            if s_last is not null then
+                if 0 = any (s_at_most) then
+                    delete from claims c using unnest(s_command, s_scope, s_key, s_holder, s_at_most) as s (command, scope, key, holder, at_most)
+                    where s.at_most = 0 and c.scope = s.scope and c.key = s.key and c.holder = s.holder
+                      and (r_n is null or s.command <> all (r_n)) and (in_turn is null or s.command <> all (in_turn));
+                end if;
+                insert into claims (scope, key, slot, holder, position)
+                select s.scope, s.key, 1, s.holder, base + c_last[s.command] - coalesce(dropped[s.command], 0)
+                from unnest(s_command, s_scope, s_key, s_holder, s_at_most) with ordinality as s (command, scope, key, holder, at_most, n)
+                where s.at_most > 0 and (owned is null or s.n <> all (owned))
+                  and (r_n is null or s.command <> all (r_n)) and (in_turn is null or s.command <> all (in_turn));
+            end if;
+        end if;
+
+        -- The unique index refuses a sequence that exists; this refuses one whose predecessor does not.
+        if 1 < any (e_sequence) and exists (
+            select from unnest(e_command, e_aggregate_type, e_aggregate_id, e_sequence) as e (command, aggregate_type, aggregate_id, sequence)
+            where e.sequence > 1 and (r_n is null or e.command <> all (r_n)) and not exists (
+                select from events p
+                where p.aggregate_type = e.aggregate_type and p.aggregate_id = e.aggregate_id and p.sequence = e.sequence - 1)
+        ) then
+            raise unique_violation;
+        end if;
+
+        if added > 0 then
+            perform pg_notify('log_appended', (base + added)::text);
+        end if;
+
+        ordinal := 0; outcome := case when r_n is null then 'all' else 'some' end; position := base; response := null;
+        return next;
+        for i in 1 .. coalesce(array_length(r_n, 1), 0) loop
+            ordinal := r_n[i]; outcome := r_outcome[i]; position := r_position[i]; response := r_response[i];
+            -- Who is refused a claim for what he read before it changed must read again.
+            if outcome = 'taken' then
+                taken := stale_stream(
+                    e_aggregate_type[coalesce(c_last[r_n[i] - 1], 0) + 1 : c_last[r_n[i]]],
+                    e_aggregate_id[coalesce(c_last[r_n[i] - 1], 0) + 1 : c_last[r_n[i]]],
+                    e_sequence[coalesce(c_last[r_n[i] - 1], 0) + 1 : c_last[r_n[i]]]);
+                if taken is not null then
+                    outcome := 'conflict'; response := taken;
+                end if;
+            end if;
+            return next;
+        end loop;
+        return;
+    exception when unique_violation then
+        -- Rolled back to before the head moved: nothing of the batch is left.
+    end;
+
+    return query select * from append_batch_checked(c_scope, c_key, c_hash, c_response, c_last,
+        e_aggregate_type, e_aggregate_id, e_sequence, e_event_type, e_event_version, e_payload, e_metadata,
+        s_last, s_scope, s_key, s_holder, s_at_most);
+end
+$$;
+
+-- The careful way, for a batch that holds a version conflict: takes the head lock, then decides every command before it
+-- gets positions, so that a refused one leaves no gap. Arguments and answer as append_batch has them.
+create function append_batch_checked(
+    c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[],
+    e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[],
+    e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[],
+    s_last integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[]
+) returns table (ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
+language plpgsql as $$
+declare
+    head    bigint;
+    started bigint;
+    at      timestamptz;
+    used    record;
+    first_e integer;
+    last_e  integer := 0;
+    first_s integer;
+    last_s  integer := 0;
+begin
+    select h.position, h.epoch into strict head, epoch from log_head h for update;
+    started := head;
+    at := clock_timestamp();
+    ordinal := 0; outcome := 'checked'; position := head; response := null;
+    return next;
+
+    for i in 1 .. coalesce(array_length(c_key, 1), 0) loop
+        first_e := last_e + 1;
+        last_e := c_last[i];
+        first_s := last_s + 1;
+        last_s := coalesce(s_last[i], 0);
+        ordinal := i; position := null; response := null;
+
+        select c.request_hash, c.response, c.position into used
+        from commands c where c.scope = c_scope[i] and c.idempotency_key = c_key[i];
+        if found then
+            if used.request_hash in (c_hash[i], '') then
+                outcome := 'duplicate'; position := used.position; response := used.response;
+            else
+                outcome := 'reused';
+            end if;
+            return next;
+            continue;
+        end if;
+
+        response := stale_stream(e_aggregate_type[first_e:last_e], e_aggregate_id[first_e:last_e], e_sequence[first_e:last_e]);
+        if response is not null then
+            outcome := 'conflict';
+            return next;
+            continue;
+        end if;
+
+        response := settle_claims(s_scope[first_s:last_s], s_key[first_s:last_s], s_holder[first_s:last_s],
+                                  s_at_most[first_s:last_s], head + last_e - first_e + 1);
+        if response is not null then
+            outcome := 'taken';
+            return next;
+            continue;
+        end if;
+
+        insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, recorded_at)
+        select head + e.n, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version,
+               e.payload, e.metadata, at
+        from unnest(e_aggregate_type[first_e:last_e], e_aggregate_id[first_e:last_e], e_sequence[first_e:last_e],
+                    e_event_type[first_e:last_e], e_event_version[first_e:last_e],
+                    e_payload[first_e:last_e], e_metadata[first_e:last_e])
+             with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, n);
+        head := head + last_e - first_e + 1;
+
+        insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
+        values (c_scope[i], c_key[i], c_hash[i], c_response[i], head, at);
+    end loop;
+
+    if head > started then
+        update log_head h set position = head;
+        perform pg_notify('log_appended', head::text);
+    end if;
+end
+$$;
