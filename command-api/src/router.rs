@@ -4,7 +4,9 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use service::extract::BodyLimit;
 
-use crate::routes::{create_license_type, place_order, register_club, set_price, vipps_webhook};
+use crate::routes::{
+    create_license_type, place_order, register_club, set_price, vipps_webhook, withdraw_price,
+};
 use crate::state::AppState;
 
 /// Most bytes of a webhook's body. The body is read before its signature is known to be right, and a real one has less
@@ -16,6 +18,7 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/orders"),
     ("POST", "/api/v1/license-types"),
     ("POST", "/api/v1/license-types/{code}/prices"),
+    ("POST", "/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
     ("POST", "/api/v1/clubs"),
     ("POST", "/api/v1/webhooks/vipps"),
 ];
@@ -26,6 +29,10 @@ pub fn router(state: AppState) -> Router {
         .route("/orders", post(place_order::place_order))
         .route("/license-types", post(create_license_type::create_license_type))
         .route("/license-types/{code}/prices", post(set_price::set_price))
+        .route(
+            "/license-types/{code}/prices/{valid_from}/withdraw",
+            post(withdraw_price::withdraw_price),
+        )
         .route("/clubs", post(register_club::register_club))
         .route(
             "/webhooks/vipps",

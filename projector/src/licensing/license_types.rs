@@ -20,11 +20,22 @@ pub(super) fn apply(
             row.prices
                 .0
                 .push(json!({"price_ore": set.price_ore, "valid_from": set.valid_from}));
-            row.updated_at = recorded.recorded_at;
-            (row.version, row.position) = stamp(recorded);
+            touch(row, recorded);
+            Ok(())
+        }
+        LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            let moment = json!(withdrawn.valid_from);
+            row.prices.0.retain(|price| price["valid_from"] != moment);
+            touch(row, recorded);
             Ok(())
         }
     }
+}
+
+fn touch(row: &mut LicenseTypeRow, recorded: &RecordedEvent) {
+    row.updated_at = recorded.recorded_at;
+    (row.version, row.position) = stamp(recorded);
 }
 
 fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow {

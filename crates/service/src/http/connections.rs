@@ -15,6 +15,7 @@ use super::{
     HttpOptions,
     head::{FirstByte, HeadTimer},
     stall::StallGuard,
+    unreadable::AnswersUnreadable,
 };
 use crate::metrics;
 
@@ -107,6 +108,7 @@ impl Server {
             self.options.write_stall_timeout,
             first_byte.clone(),
         );
+        let io = AnswersUnreadable::new(io);
         let connection = builder(&self.options, first_byte).serve_connection(io, self.service.clone());
         let (shutdown, abort) = (self.shutdown.clone(), self.abort.clone());
         ::metrics::gauge!(metrics::HTTP_CONNECTIONS).increment(1.0);

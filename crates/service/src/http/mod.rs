@@ -9,6 +9,7 @@ mod head;
 mod layers;
 mod record;
 mod stall;
+mod unreadable;
 
 use std::time::Duration;
 
