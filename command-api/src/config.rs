@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use domain::{HOLDER_KEY_MIN_BYTES, HolderKey};
 use event_bus::{Access, ConnectError, Login};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
@@ -236,4 +237,18 @@ pub(crate) struct ShopArgs {
     #[arg(long, env = "ORDER_TTL_S", default_value_t = 900, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) order_ttl_s: u32,
+    /// Key that holder ids are made with, 32 bytes or more; the same for as long as the log lives
+    #[arg(long, env = "HOLDER_KEY", hide_env_values = true, value_name = "KEY")]
+    holder_key: Option<Secret>,
+    /// File that holds the key of the holder ids
+    #[arg(long, env = "HOLDER_KEY_FILE", value_name = "FILE")]
+    holder_key_file: Option<PathBuf>,
+}
+
+impl ShopArgs {
+    pub(crate) fn holder_key(&self) -> anyhow::Result<HolderKey> {
+        let key = secret("holder-key", self.holder_key.as_ref(), self.holder_key_file.as_ref())?;
+        HolderKey::new(key.expose().as_bytes())
+            .with_context(|| format!("--holder-key has less than {HOLDER_KEY_MIN_BYTES} bytes"))
+    }
 }

@@ -15,6 +15,7 @@ mod process;
 mod relay;
 mod router;
 mod routes;
+mod rule_seven;
 mod sealing;
 mod serve;
 mod state;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use axum::http::StatusCode;
 use chrono::{Datelike as _, NaiveDate};
-use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
+use domain::{ClaimChange, DayClaim, HolderKey, Order, PlaceOrder};
 use envelope::{Metadata, Position};
 use event_store::{
     Append, AppendError, Appender, Claim, Claims, Executor, IdempotencyKey, Release, TakenClaim,
@@ -17,7 +17,6 @@ use event_store::{
 use events::{Event, OrderEvent};
 use futures_util::TryStreamExt as _;
 use service::problem::Problem;
-use uuid::Uuid;
 
 /// What kind of thing is claimed.
 const SCOPE: &str = "license-day";
@@ -26,12 +25,10 @@ const ONCE: &str = "rule-seven";
 /// How often the progress is logged, in orders.
 const PROGRESS: usize = 10_000;
 
-/// Every command on an order or a license takes and gives back the days that follow from its events.
+/// Every command on an order takes and gives back the days that follow from its events.
 pub(crate) fn claiming(executor: Executor, key: &Arc<HolderKey>) -> Executor {
     let key = Arc::clone(key);
-    executor
-        .claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
-        .claiming::<License>(|license, id, events| changes(license.claim_change(id, events)))
+    executor.claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
 }
 
 fn changes(change: Option<ClaimChange>) -> Claims {

@@ -29,6 +29,7 @@ use crate::leader;
 use crate::process::{self, Shop};
 use crate::relay;
 use crate::router::router;
+use crate::rule_seven;
 use crate::state::{AppState, ShopSettings};
 
 /// How long after the signal the process is gone, whatever is still under way. Requests have had eight seconds then.
@@ -78,6 +79,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         webhook_secret: options.vipps.webhook_secret()?,
         return_url: options.shop.return_url.clone(),
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
+        holder_key: Arc::new(options.shop.holder_key()?),
     };
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
@@ -88,12 +90,20 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         Some(known) => known?,
         None => return Ok(()),
     }
+    let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
+    let executor = executor(url, &pool, appender.clone(), options.snapshot_every)?;
+    let executor = rule_seven::claiming(executor, &settings.holder_key);
+    let beginning = rule_seven::begin(&executor, &appender, &settings.holder_key);
+    match shutdown.run_until_cancelled(beginning).await {
+        Some(begun) => begun?,
+        None => return Ok(()),
+    }
+    drop(appender);
     // Before anything says that this instance is ready.
     let listener = bind(options.listen).await?;
 
-    let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
     let shop = Shop {
-        executor: executor(url, &pool, appender, options.snapshot_every)?,
+        executor,
         provider: Arc::new(provider),
         tasks: Tasks::new(tasks, process::PROCESS),
         planned: Arc::new(Notify::new()),

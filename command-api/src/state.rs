@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chrono::TimeDelta;
+use domain::HolderKey;
 use event_store::Executor;
 use payments::PaymentProvider;
 use service::auth::Authenticator;
@@ -37,6 +38,8 @@ pub struct ShopSettings {
     pub return_url: String,
     /// How long an order may stay unpaid.
     pub time_to_pay: TimeDelta,
+    /// Makes holder ids.
+    pub holder_key: Arc<HolderKey>,
 }
 
 impl FromRef<AppState> for Authenticator {

@@ -76,6 +76,7 @@ async fn apply(
                 reference: payment.reference,
                 authorized_ore: payment.authorized_ore,
                 now,
+                days_taken: false,
             };
             ("confirm", confirm)
         }

@@ -22,6 +22,7 @@ use crate::answer::{created, problem, unreadable};
 use crate::catalogue;
 use crate::idempotency::RequestKey;
 use crate::routes::{metadata, now};
+use crate::rule_seven;
 use crate::state::AppState;
 
 /// What a customer sends. A price is not part of it, and refused like any unknown field.
@@ -104,7 +105,7 @@ async fn place(
     let lines = catalogue::resolve(&state.executor, request.lines, now)
         .await
         .map_err(|error| unreadable(&error))?;
-    let command = PlaceOrder {
+    let asked = PlaceOrder {
         order_id,
         customer_id: principal.user_id,
         lines,
@@ -115,18 +116,18 @@ async fn place(
     };
     let call = Call {
         aggregate_id: order_id,
-        command: OrderCommand::Place(Box::new(command)),
+        command: OrderCommand::Place(Box::new(asked.clone())),
         key,
         metadata,
         expected_version: None,
         creates: true,
     };
     let respond = |_: &Order, _| json!({"order_id": order_id});
-    state
-        .executor
-        .execute_on::<Order>(None, call, respond)
-        .await
-        .map_err(problem)
+    let placed = state.executor.execute_on::<Order>(None, call, respond).await;
+    placed.map_err(|error| match error {
+        ExecuteError::ClaimTaken(taken) => rule_seven::refused(&asked, &state.shop.holder_key, &taken),
+        other => problem(other),
+    })
 }
 
 /// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Europe::Oslo;
 
 /// The date in Norway at `now`.
-pub(crate) fn today(now: DateTime<Utc>) -> NaiveDate {
+pub fn today(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&Oslo).date_naive()
 }
 
@@ -14,7 +14,7 @@ pub(crate) fn days(first: NaiveDate, count: u8) -> impl Iterator<Item = NaiveDat
 }
 
 /// The last of so many consecutive days.
-pub(crate) fn last_day(first: NaiveDate, count: u8) -> NaiveDate {
+pub fn last_day(first: NaiveDate, count: u8) -> NaiveDate {
     days(first, count).last().unwrap_or(first)
 }
 

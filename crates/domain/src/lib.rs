@@ -6,6 +6,7 @@
 mod club;
 mod day;
 mod ids;
+mod holder;
 mod license;
 mod license_type;
 mod order;
@@ -14,11 +15,13 @@ mod refusal;
 pub mod typed;
 
 pub use club::{Club, ClubCommand};
+pub use day::{last_day, today};
+pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
 pub use ids::{license_id, license_type_id, order_number};
 pub use license::{License, LicenseCommand};
 pub use license_type::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use order::{
-    AskedLine, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus, PaidOrder, PlaceOrder, RequestedLine,
+    AskedLine, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus, PaidOrder, PlaceOrder, RequestedLine,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};

@@ -3,6 +3,7 @@
 //! `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and `refund_pending → refunded`.
 //! A payment that the provider confirms always leads to licenses or to a refund, whatever state it meets.
 
+mod claims;
 mod place;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use crate::Refusal;
 use crate::day::today;
 
+pub use claims::{ClaimChange, DayClaim};
 pub use place::{AskedLine, MAX_LINES, OrderClub, PlaceOrder, RequestedLine};
 
 /// A customer's purchase.
@@ -90,6 +92,8 @@ pub enum OrderCommand {
         authorized_ore: i64,
         /// The moment of the command.
         now: DateTime<Utc>,
+        /// Whether others hold days of the order, which had expired and given them back.
+        days_taken: bool,
     },
     /// Hear from the provider that the payment ended without money.
     DeclinePayment {
@@ -143,6 +147,12 @@ impl Order {
         self.captured
     }
 
+    /// Whether it ended, or is about to end, without a license that is valid.
+    pub const fn over(&self) -> bool {
+        use OrderStatus::{Cancelled, Expired, RefundPending, Refunded};
+        matches!(self.status, Cancelled | Expired | RefundPending | Refunded)
+    }
+
     /// Whether the customer may still pay.
     pub const fn awaits_payment(&self) -> bool {
         matches!(self.status, OrderStatus::Placed | OrderStatus::PaymentPending)
@@ -170,7 +180,8 @@ impl Order {
                 reference,
                 authorized_ore,
                 now,
-            } => self.confirm_payment(placed, reference, authorized_ore, now),
+                days_taken,
+            } => self.confirm_payment(placed, reference, authorized_ore, now, days_taken),
             OrderCommand::DeclinePayment { reference } => self.decline_payment(placed, &reference),
             OrderCommand::LosePayment { reference } => self.lose_payment(placed, &reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
@@ -209,6 +220,7 @@ impl Order {
         reference: String,
         authorized_ore: i64,
         now: DateTime<Utc>,
+        days_taken: bool,
     ) -> Result<Option<OrderEvent>, Refusal> {
         if reference != placed.payment_reference || authorized_ore <= 0 {
             return Err(Refusal::PaymentMismatch);
@@ -228,7 +240,7 @@ impl Order {
             {
                 Ok(Some(refund(RefundReason::WrongAmount)))
             }
-            OrderStatus::Expired if !in_time => Ok(Some(refund(RefundReason::PaidTooLate))),
+            OrderStatus::Expired if !in_time || days_taken => Ok(Some(refund(RefundReason::PaidTooLate))),
             OrderStatus::Cancelled => Ok(Some(refund(RefundReason::PaidTooLate))),
             // A payment in time, or one that revives an expired order whose days are still ahead.
             OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired => Ok(Some(

@@ -94,13 +94,7 @@ pub struct TakenClaim {
     pub holders: Vec<Uuid>,
 }
 
-/// An aggregate whose events take and release claims. Tell the executor with [`crate::Executor::claiming`].
-pub trait Claiming: Aggregate {
-    /// What `events` take and release. `self` is the aggregate after them.
-    fn claims(&self, aggregate_id: Uuid, events: &[Self::Event]) -> Claims;
-}
-
-type Rule<A> = fn(&A, Uuid, &[<A as Aggregate>::Event]) -> Claims;
+type Rule<A> = Box<dyn Fn(&A, Uuid, &[<A as Aggregate>::Event]) -> Claims + Send + Sync>;
 
 /// The claims of each aggregate type that has any.
 #[derive(Clone)]
@@ -109,8 +103,11 @@ pub(crate) struct ClaimRules(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
 impl ClaimRules {
     pub(crate) const NONE: Self = Self(Vec::new());
 
-    pub(crate) fn add<A: Claiming + 'static>(&mut self) {
-        let rule: Rule<A> = A::claims;
+    pub(crate) fn add<A: Aggregate + 'static>(
+        &mut self,
+        rule: impl Fn(&A, Uuid, &[A::Event]) -> Claims + Send + Sync + 'static,
+    ) {
+        let rule: Rule<A> = Box::new(rule);
         self.0.push((TypeId::of::<A>(), Arc::new(rule)));
     }
 

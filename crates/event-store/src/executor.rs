@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey, NewEvent};
-use crate::claims::{ClaimRules, Claiming, Claims};
+use crate::claims::{ClaimRules, Claims};
 use crate::error::{AppendError, Error, ExecuteError};
 use crate::loader::Loader;
 use crate::log::Log;
@@ -91,10 +91,14 @@ impl Executor {
         }
     }
 
-    /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes.
+    /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes. `rule` is given
+    /// the aggregate after its events, its id, and the events.
     #[must_use]
-    pub fn claiming<A: Claiming + 'static>(mut self) -> Self {
-        self.claims.add::<A>();
+    pub fn claiming<A: Aggregate + 'static>(
+        mut self,
+        rule: impl Fn(&A, Uuid, &[A::Event]) -> Claims + Send + Sync + 'static,
+    ) -> Self {
+        self.claims.add(rule);
         self
     }
 

@@ -36,7 +36,7 @@ mod unit;
 mod writer;
 
 pub use append::{Append, Appended, IdempotencyKey, NewEvent};
-pub use claims::{Claim, Claiming, Claims, Release, TakenClaim};
+pub use claims::{Claim, Claims, Release, TakenClaim};
 pub use cqrs::StoreContext;
 pub use epoch::Epoch;
 pub use error::{AppendError, Error, ExecuteError, Stale};

@@ -57,6 +57,14 @@ pub(crate) fn seal_key(path: &Path) -> anyhow::Result<String> {
     Ok(hex(key.public_key().as_ref()))
 }
 
+/// Makes the key of the holder ids when the file is missing.
+pub(crate) fn holder_key(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    write_private(path, random_hex()?.as_bytes())
+}
+
 /// 256 random bits.
 pub(crate) fn random_hex() -> anyhow::Result<String> {
     let mut bytes = [0; 32];

@@ -22,10 +22,10 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{Secrets, seal_key};
+use crate::secrets::{Secrets, holder_key, seal_key};
 use crate::servers::{Server, Servers, shared};
 
-use applications::{Ports, Settings, seal_file, seal_key_file};
+use applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
 use links::Links;
 
 const TOKEN_HOURS: i64 = 48;
@@ -169,6 +169,7 @@ impl System {
         create_dir(&place.logs, 0o755)?;
         let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
+        holder_key(&holder_key_file(&place.data))?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),

@@ -57,7 +57,7 @@ impl Order {
     }
 }
 
-fn day_claims(placed: &OrderPlaced, key: &HolderKey) -> Vec<DayClaim> {
+pub(super) fn day_claims(placed: &OrderPlaced, key: &HolderKey) -> Vec<DayClaim> {
     placed.lines.iter().flat_map(|line| of_line(line, key)).collect()
 }
 

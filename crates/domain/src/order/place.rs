@@ -1,11 +1,15 @@
 //! Placing an order: every rule of every line is checked, and all that is wrong is said at once.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use events::{OrderLine, OrderPlaced, Role};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::day::{age, today};
+use super::claims::{DayClaim, day_claims};
+use crate::day::{age, days, today};
+use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
 use crate::people::{Findings, holder, vehicle};
 use crate::typed::{holder_identity, label};
@@ -14,7 +18,7 @@ use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle, Rule};
 /// Most lines of one order. Clubs buy tens at a time.
 pub const MAX_LINES: usize = 100;
 
-/// How far ahead an activity day may lie.
+/// How far ahead an activity day may lie, the last one of a span included.
 const MAX_DAYS_AHEAD: i64 = 365;
 
 /// An order as a customer asks for it, with what the catalogue says about it.
@@ -76,6 +80,12 @@ pub struct OrderClub {
 }
 
 impl PlaceOrder {
+    /// The days that the order would hold; none if it would not be placed.
+    pub fn claims(&self, key: &HolderKey) -> Vec<DayClaim> {
+        self.check()
+            .map_or_else(|_| Vec::new(), |placed| day_claims(&placed, key))
+    }
+
     /// The order, if every rule holds.
     pub(super) fn check(&self) -> Result<OrderPlaced, Refusal> {
         let mut findings = Findings::new();
@@ -85,12 +95,13 @@ impl PlaceOrder {
         }
         let terms_version = findings.keep("/accept_terms_version".into(), label(&self.terms_version, 64));
         let mut lines: Vec<OrderLine> = Vec::with_capacity(self.lines.len());
+        let mut taken = BTreeSet::new();
         for (number, requested) in (1_u16..).zip(&self.lines) {
             let at = format!("/lines/{}", number - 1);
             let Some(line) = self.line(number, requested, &at, &mut findings) else {
                 continue;
             };
-            if lines.iter().any(|other| same_license(other, &line)) {
+            if !all_new(&mut taken, &line) {
                 findings.add(at, Rule::Duplicate);
             }
             lines.push(line);
@@ -121,9 +132,10 @@ impl PlaceOrder {
         let asked = &line.asked;
         let today = today(self.now);
         let ahead = (asked.activity_date - today).num_days();
+        let days = asked.activity_days.unwrap_or(1);
         if ahead < 0 {
             findings.add(format!("{at}/activity_date"), Rule::ActivityPast);
-        } else if ahead > MAX_DAYS_AHEAD {
+        } else if ahead + i64::from(days) - 1 > MAX_DAYS_AHEAD {
             findings.add(format!("{at}/activity_date"), Rule::ActivityTooFar);
         }
         if line.club.is_none() {
@@ -145,7 +157,6 @@ impl PlaceOrder {
         if offer.facts.role == Role::Driver && vehicle.is_none() && findings.fields.len() == wrong_before {
             findings.add(format!("{at}/vehicle"), Rule::Vehicle);
         }
-        let days = asked.activity_days.unwrap_or(1);
         if !(1..=offer.max_days).contains(&days) {
             findings.add(format!("{at}/activity_days"), Rule::ActivityDays);
         }
@@ -173,10 +184,16 @@ impl PlaceOrder {
     }
 }
 
-/// One holder needs one license of a type on a day.
-fn same_license(one: &OrderLine, other: &OrderLine) -> bool {
-    let person = |line: &OrderLine| holder_identity(line.holder.name.expose(), *line.holder.birth_date.expose());
-    one.license_type.code == other.license_type.code
-        && one.activity_date == other.activity_date
-        && person(one) == person(other)
+/// A holder, a type and a day.
+type TypeDay = (String, String, NaiveDate);
+
+/// Whether no line before this one was for the same holder, type and day: one license is all that anyone needs.
+fn all_new(taken: &mut BTreeSet<TypeDay>, line: &OrderLine) -> bool {
+    let (name, born) = (line.holder.name.expose(), *line.holder.birth_date.expose());
+    let (holder, code) = (holder_identity(name, born), &line.license_type.code);
+    let mut all_new = true;
+    for day in days(line.activity_date, line.activity_days) {
+        all_new &= taken.insert((holder.clone(), code.clone(), day));
+    }
+    all_new
 }

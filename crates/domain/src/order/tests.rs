@@ -114,6 +114,7 @@ fn confirm(authorized_ore: i64, now: DateTime<Utc>) -> OrderCommand {
         reference: ORDER.to_string(),
         authorized_ore,
         now,
+        days_taken: false,
     }
 }
 

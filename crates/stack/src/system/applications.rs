@@ -133,6 +133,7 @@ impl Settings<'_> {
                         ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
                         ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
                         ("SEAL_FILE", seal_file(self.data).display().to_string()),
+                        ("HOLDER_KEY_FILE", holder_key_file(self.data).display().to_string()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Where webhooks go: to the first.
@@ -261,6 +262,11 @@ async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Resul
 /// The key that seals the log.
 pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
     data.join("seal.key")
+}
+
+/// The key that holder ids are made with.
+pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
+    data.join("holder.key")
 }
 
 /// Where the log's seals go outside the database.
