@@ -18,6 +18,7 @@ mod routes;
 mod sealing;
 mod serve;
 mod state;
+mod uncollected;
 
 pub use config::Cli;
 pub use router::router;

@@ -3,13 +3,19 @@
 use axum::Router;
 use axum::routing::post;
 
-use crate::routes::{create_license_type, place_order, register_club, set_price, vipps_webhook};
+use crate::routes::{
+    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook,
+};
 use crate::state::AppState;
 
 /// Every command, by path.
 pub fn router(state: AppState) -> Router {
     let api = Router::new()
         .route("/orders", post(place_order::place_order))
+        .route(
+            "/orders/{order_id}/capture-resolution",
+            post(resolve_capture::resolve_capture),
+        )
         .route("/license-types", post(create_license_type::create_license_type))
         .route("/license-types/{code}/prices", post(set_price::set_price))
         .route("/clubs", post(register_club::register_club))

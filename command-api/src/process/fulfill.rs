@@ -11,7 +11,8 @@ use super::step::{Outcome, StepError, call, key};
 /// Issues every line's license, whose id follows from order and line, then notes that all are there. Dying anywhere
 /// in between and beginning again issues nothing twice.
 pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let order = shop.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+    let executor = &shop.cashier.executor;
+    let order = executor.load::<Order>(task.aggregate_id).await?.aggregate;
     let Some(paid) = order.paid(task.aggregate_id) else {
         // The money is on its way back instead.
         return Ok(Outcome::Done);
@@ -23,7 +24,7 @@ pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
         };
         let call = call(license_id, command, key(task, &format!("issue:{line}")), task);
         let respond = |_: &License, _| json!({"license_id": license_id});
-        shop.executor
+        executor
             .execute::<License>(
                 Call {
                     creates: true,
@@ -40,7 +41,7 @@ pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
         key(task, "fulfill"),
         task,
     );
-    shop.executor
+    executor
         .execute::<Order>(call, |order, _| json!({"status": order.status().as_str()}))
         .await?;
     tracing::info!(order_id = %task.aggregate_id, "licenses issued");

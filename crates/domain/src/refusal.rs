@@ -196,6 +196,8 @@ pub enum Refusal {
     PaymentMismatch,
     /// The order has not run out of time yet.
     NotExpired,
+    /// There is no money left that could be collected.
+    NothingToCollect,
 }
 
 impl Refusal {
@@ -237,6 +239,11 @@ impl Refusal {
                 "not_expired",
                 "Bestillingen har ikke utløpt.",
                 "The order has not expired.",
+            ),
+            Self::NothingToCollect => (
+                "nothing_to_collect",
+                "Det er ingenting igjen å trekke på betalingen.",
+                "There is nothing left of the payment to collect.",
             ),
         }
     }
