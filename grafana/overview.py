@@ -199,6 +199,10 @@ ROWS = [
         graph("Payment request time", "Retries included.",
               quantiles("bilsport_payments_request_seconds", "operation"), "s"),
         graph("Attempt time", "At a task.", quantiles("bilsport_process_task_seconds", "kind"), "s"),
+        graph("Licenses without money", "Orders that wait for a decision, and captures that failed for good in the last hour.", [
+            ("undecided", 'max(bilsport_process_tasks{kind="resolve"})'),
+            ("{{reason}}", "sum by (reason) (increase(bilsport_payments_capture_failures_total[1h]))"),
+        ]),
     ]),
     ("Reading", 8, 8, [
         graph("Read time", "From the database, waiting for a connection included.",

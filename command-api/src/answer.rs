@@ -14,7 +14,7 @@ pub(crate) fn created(answer: Answer) -> Response {
     answered(StatusCode::CREATED, answer)
 }
 
-/// 200 with the answer's body, byte for byte as kept.
+/// 200 with the answer's body: nothing was created.
 pub(crate) fn done(answer: Answer) -> Response {
     answered(StatusCode::OK, answer)
 }
@@ -112,7 +112,8 @@ fn refused(refusal: &Refusal) -> Problem {
         | Refusal::OrderState
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
-        | Refusal::PriceInForce => StatusCode::CONFLICT,
+        | Refusal::PriceInForce
+        | Refusal::NothingToCollect => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
     let Refusal::Invalid(fields) = refusal else {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use domain::{HOLDER_KEY_MIN_BYTES, HolderKey};
+use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
 use event_bus::{Access, ConnectError, Login};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
@@ -16,6 +16,7 @@ use service::secret::Secret;
 use service::telemetry::LogOptions;
 
 use crate::sealing::{LogCommand, SealArgs};
+use crate::uncollected::PaymentsCommand;
 
 /// The write side of the license shop: commands over HTTP, the relay to the bus, the process managers.
 ///
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// Look after the log's seals: verify the log, prove an event, make the key.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look after the money: which licenses lack it
+    #[command(subcommand)]
+    Payments(PaymentsCommand),
 }
 
 #[derive(Args)]
@@ -243,6 +247,14 @@ pub(crate) struct ShopArgs {
     /// File that holds the key of the holder ids
     #[arg(long, env = "HOLDER_KEY_FILE", value_name = "FILE")]
     holder_key_file: Option<PathBuf>,
+    /// Seconds after a capture until the provider's books are looked at again for money that moved outside the shop
+    #[arg(long, env = "RECONCILE_AFTER_S", default_value_t = 3600, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=604_800))]
+    pub(crate) reconcile_after_s: u32,
+    /// File that says what to do at once when money can't be collected, by reason; without one, the policy that this build
+    /// was made with
+    #[arg(long, env = "CAPTURE_POLICY_FILE", value_name = "FILE")]
+    capture_policy_file: Option<PathBuf>,
 }
 
 impl ShopArgs {
@@ -250,5 +262,20 @@ impl ShopArgs {
         let key = secret("holder-key", self.holder_key.as_ref(), self.holder_key_file.as_ref())?;
         HolderKey::new(key.expose().as_bytes())
             .with_context(|| format!("--holder-key has less than {HOLDER_KEY_MIN_BYTES} bytes"))
+    }
+
+    pub(crate) fn capture_policy(&self) -> anyhow::Result<CapturePolicy> {
+        let built_in = include_str!("../../data/capture-policy.json");
+        let text = match &self.capture_policy_file {
+            None => built_in.to_owned(),
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        };
+        let policy: CapturePolicy = serde_json::from_str(&text).context("--capture-policy-file")?;
+        anyhow::ensure!(
+            !policy.version.trim().is_empty(),
+            "--capture-policy-file: its version is empty"
+        );
+        tracing::info!(version = policy.version, "capture policy loaded");
+        Ok(policy)
     }
 }

@@ -19,6 +19,7 @@ mod rule_seven;
 mod sealing;
 mod serve;
 mod state;
+mod uncollected;
 
 pub use config::Cli;
 pub use router::router;

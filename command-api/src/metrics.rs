@@ -1,6 +1,9 @@
 //! The metrics of the write side, beside those of the log, the bus, the payments and the service.
 
+use events::CaptureFailure;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+
+use crate::process::KINDS;
 
 /// 1 while this instance leads the relay and the planner.
 pub const RELAY_LEADER: &str = "bilsport_relay_leader";
@@ -13,8 +16,13 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`: applied, foreign, malformed, refused, failed.
+/// Webhooks by `provider` and `outcome`, one of [`WEBHOOK_OUTCOMES`].
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
+/// What becomes of a webhook.
+pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
+    ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
+/// Orders whose licenses were issued and whose money can't be collected, by `reason`.
+pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
 /// Tasks not done yet, by `kind`.
 pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 /// Seconds that the oldest due task has waited, by `kind`.
@@ -46,6 +54,10 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_counter!(
+        CAPTURE_FAILURES_TOTAL,
+        "Orders whose licenses were issued and whose money can't be collected, by reason."
+    );
     describe_gauge!(
         PROCESS_TASKS,
         "Tasks of the process managers not done yet, by kind."
@@ -69,8 +81,28 @@ pub fn describe() {
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
     }
-    for outcome in ["applied", "foreign", "malformed", "refused", "failed"] {
+    service::metrics::begin_requests(crate::router::ROUTES);
+    for outcome in WEBHOOK_OUTCOMES {
         counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(0);
     }
-    service::metrics::begin_requests(crate::router::ROUTES);
+    for reason in [
+        CaptureFailure::PartlyCollected,
+        CaptureFailure::ReservationGone,
+        CaptureFailure::CollectedTooMuch,
+    ] {
+        counter!(CAPTURE_FAILURES_TOTAL, "reason" => capture_failure(reason)).increment(0);
+    }
+    for kind in KINDS {
+        metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
+        metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
+    }
+}
+
+/// The label of a reason, as events and policies name it.
+pub(crate) const fn capture_failure(reason: CaptureFailure) -> &'static str {
+    match reason {
+        CaptureFailure::PartlyCollected => "partly_collected",
+        CaptureFailure::ReservationGone => "reservation_gone",
+        CaptureFailure::CollectedTooMuch => "collected_too_much",
+    }
 }

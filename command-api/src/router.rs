@@ -5,7 +5,7 @@ use axum::{Extension, Router};
 use service::extract::BodyLimit;
 
 use crate::routes::{
-    create_license_type, place_order, register_club, set_price, vipps_webhook, withdraw_price,
+    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook, withdraw_price,
 };
 use crate::state::AppState;
 
@@ -16,6 +16,7 @@ const WEBHOOK_LIMIT: usize = 64 * 1024;
 /// What the router answers, for the counters that begin with the process. A test compares.
 pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/orders"),
+    ("POST", "/api/v1/orders/{order_id}/capture-resolution"),
     ("POST", "/api/v1/license-types"),
     ("POST", "/api/v1/license-types/{code}/prices"),
     ("POST", "/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
@@ -27,6 +28,10 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
 pub fn router(state: AppState) -> Router {
     let api = Router::new()
         .route("/orders", post(place_order::place_order))
+        .route(
+            "/orders/{order_id}/capture-resolution",
+            post(resolve_capture::resolve_capture),
+        )
         .route("/license-types", post(create_license_type::create_license_type))
         .route("/license-types/{code}/prices", post(set_price::set_price))
         .route(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use axum::http::StatusCode;
 use chrono::{Datelike as _, NaiveDate};
-use domain::{ClaimChange, DayClaim, HolderKey, Order, PlaceOrder};
+use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
 use envelope::{Metadata, Position};
 use event_store::{
     Append, AppendError, Appender, Claim, Claims, Executor, IdempotencyKey, Release, TakenClaim,
@@ -25,10 +25,16 @@ const ONCE: &str = "rule-seven";
 /// How often the progress is logged, in orders.
 const PROGRESS: usize = 10_000;
 
-/// Every command on an order takes and gives back the days that follow from its events.
+/// Every command on an order takes and gives back the days that follow from its events; a license that is revoked gives
+/// back its own.
 pub(crate) fn claiming(executor: Executor, key: &Arc<HolderKey>) -> Executor {
     let key = Arc::clone(key);
-    executor.claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
+    executor
+        .claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
+        .claiming::<License>(|license, license_id, _| {
+            let revoked = license.revoked().then(|| ClaimChange::Release(vec![license_id]));
+            changes(revoked)
+        })
 }
 
 fn changes(change: Option<ClaimChange>) -> Claims {

@@ -9,7 +9,7 @@ use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
-    Appender, AppenderOptions, Error, Executor, Lease, Loader, LoaderOptions, Log, SnapshotOptions, Tasks,
+    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions, Tasks,
 };
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
@@ -26,9 +26,10 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::leader;
-use crate::process::{self, Shop};
+use crate::process::{self, Cashier, Shop};
 use crate::relay;
 use crate::router::router;
+use crate::routes;
 use crate::rule_seven;
 use crate::state::{AppState, ShopSettings};
 
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Log(command) => crate::sealing::run(command).await,
+        Command::Payments(command) => crate::uncollected::run(command).await,
         Command::Serve(options) => {
             let booted = service::boot("command-api", &cli.log)?;
             event_store::metrics::describe();
@@ -81,6 +83,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
     };
+    let policy = Arc::new(options.shop.capture_policy()?);
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown
@@ -102,17 +105,23 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Before anything says that this instance is ready.
     let listener = bind(options.listen).await?;
 
+    let inbox = Inbox::new(tasks.clone());
     let shop = Shop {
-        executor,
-        provider: Arc::new(provider),
+        cashier: Cashier {
+            executor,
+            provider: Arc::new(provider),
+            policy,
+        },
         tasks: Tasks::new(tasks, process::PROCESS),
+        reconcile_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(bulkheads.health.clone(), check, shutdown.clone()));
-    for kinds in [process::LOG_KINDS, process::PROVIDER_KINDS] {
-        background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
+    for lane in process::LANES {
+        background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
     }
+    background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
     background.spawn(process::observe(shop.clone(), shutdown.clone()));
     let bus = relay::Bus {
         connection: bus,
@@ -126,8 +135,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let state = AppState {
         authenticator,
         shop: Arc::new(settings),
-        executor: shop.executor,
-        provider: shop.provider,
+        executor: shop.cashier.executor.clone(),
+        cashier: shop.cashier,
+        inbox,
         in_flight: InFlight::default(),
     };
     let served = http::serve(listener, router(state), options.http, shutdown.clone());

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use chrono::TimeDelta;
 use domain::HolderKey;
-use event_store::Executor;
-use payments::PaymentProvider;
+use event_store::{Executor, Inbox};
 use service::auth::Authenticator;
 use service::secret::Secret;
 
 use crate::idempotency::InFlight;
+use crate::process::Cashier;
 
 /// What every handler has at hand.
 #[derive(Clone)]
@@ -19,8 +19,10 @@ pub struct AppState {
     pub executor: Executor,
     /// Checks tokens.
     pub authenticator: Authenticator,
-    /// Collects the money. A trait, since a second provider exists.
-    pub provider: Arc<dyn PaymentProvider>,
+    /// Asks the provider about payments, and tells the orders.
+    pub(crate) cashier: Cashier,
+    /// The webhooks that were applied.
+    pub(crate) inbox: Inbox,
     /// How this shop is set up.
     pub shop: Arc<ShopSettings>,
     /// Requests that are being worked on, by key.

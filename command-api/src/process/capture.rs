@@ -1,40 +1,96 @@
-//! A fulfilled order's money is collected.
+//! A fulfilled order's money is collected, or it is found out that it can't be.
 
-use domain::{Order, OrderCommand};
+use domain::{Order, PaymentBooks};
 use event_store::Task;
-use serde_json::json;
+use payments::{Error, Payment};
+use uuid::Uuid;
 
 use super::Shop;
-use super::step::{Outcome, StepError, call, key};
+use super::settle::books;
+use super::step::{self, Outcome, StepError};
 
-/// Collects the order's total once, whatever fails in between: the provider takes a key once, and is asked what it has
-/// before it is asked for anything.
+/// Collects what is due once, whatever fails in between: the provider takes a key once, and is asked what it has before it
+/// is asked for anything. What it refuses is decided by its books: a refusal that they do not explain is tried again.
 pub(super) async fn capture(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let order = shop.executor.load::<Order>(task.aggregate_id).await?.aggregate;
-    let Some(placed) = order
-        .placed()
-        .filter(|_| !order.captured() && order.paid(task.aggregate_id).is_some())
-    else {
+    let (cashier, order_id) = (&shop.cashier, task.aggregate_id);
+    let order = cashier.executor.load::<Order>(order_id).await?;
+    let Some(placed) = order.aggregate.placed() else {
         return Ok(Outcome::Done);
     };
     let reference = &placed.payment_reference;
-    let mut payment = shop.provider.get(reference).await?;
-    if payment.captured_ore < placed.total_ore {
-        let missing = placed.total_ore - payment.captured_ore;
-        let once = format!("capture-{}", task.aggregate_id.simple());
-        payment = shop.provider.capture(reference, missing, &once).await?;
+    if order.aggregate.written_off() {
+        return release_rest(shop, order_id, reference).await;
     }
-    if payment.captured_ore != placed.total_ore {
-        return Err(StepError::Amount {
-            expected_ore: placed.total_ore,
-            found_ore: payment.captured_ore,
-        });
+    if order.aggregate.captured() || order.aggregate.paid(order_id).is_none() {
+        return Ok(Outcome::Done);
     }
-    let command = OrderCommand::RecordCapture {
-        captured_ore: payment.captured_ore,
-    };
-    let call = call(task.aggregate_id, command, key(task, "capture"), task);
-    shop.executor.execute::<Order>(call, |_, _| json!({})).await?;
-    tracing::info!(order_id = %task.aggregate_id, "payment captured");
-    Ok(Outcome::Done)
+    let mut payment = cashier.provider.get(reference).await?;
+    if let Some(amount_ore) = order.aggregate.to_collect(&books(&payment)) {
+        let once = key("capture", order_id, payment.captured_ore);
+        payment = match cashier.provider.capture(reference, amount_ore, &once).await {
+            Ok(payment) => payment,
+            Err(Error::Refused { status, .. }) => {
+                tracing::warn!(%order_id, status, "a capture was refused");
+                cashier.provider.get(reference).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+    }
+    let now = books(&payment);
+    cashier.apply(order_id, &order, payment, step::metadata(task)).await?;
+    still_to_collect(&order.aggregate, &now)
+}
+
+/// The books say that the money is there, and yet it is not collected: that passes.
+fn still_to_collect(order: &Order, books: &PaymentBooks) -> Result<Outcome, StepError> {
+    match order.to_collect(books) {
+        None => Ok(Outcome::Done),
+        Some(missing_ore) => Err(StepError::Amount {
+            expected_ore: books.captured_ore + missing_ore,
+            found_ore: books.captured_ore,
+        }),
+    }
+}
+
+/// The money was given up: what is left of the reservation goes back to the customer.
+async fn release_rest(shop: &Shop, order_id: Uuid, reference: &str) -> Result<Outcome, StepError> {
+    let provider = &shop.cashier.provider;
+    let left = |payment: &Payment| payment.collectable_ore() > 0;
+    let mut payment = provider.get(reference).await?;
+    if left(&payment) {
+        let once = key("release", order_id, payment.captured_ore);
+        payment = provider.release(reference, &once).await?;
+    }
+    match left(&payment) {
+        false => Ok(Outcome::Done),
+        true => Err(StepError::Amount {
+            expected_ore: 0,
+            found_ore: payment.collectable_ore(),
+        }),
+    }
+}
+
+/// The key of one change: another one whenever the books have moved, so that a key that somebody else used for another
+/// amount is in the way of nothing. At most 50 characters: sums stay below 10 digits.
+pub(super) fn key(what: &str, order_id: Uuid, moved_ore: i64) -> String {
+    let id = order_id.simple();
+    match moved_ore {
+        0 => format!("{what}-{id}"),
+        moved => format!("{what}-{id}-{moved}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+    use uuid::Uuid;
+
+    #[test]
+    fn keys_fit_and_differ_by_what_has_moved() {
+        let id = Uuid::from_u128(7);
+        assert_ne!(key("capture", id, 0), key("capture", id, 1));
+        for what in ["capture", "refund", "release"] {
+            assert!(key(what, id, 999_999_999).len() <= payments::vipps::MAX_IDEMPOTENCY_KEY);
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! What happens without anybody asking: licenses for paid orders, the money collected, unpaid orders expired, money
-//! that has to go back returned.
+//! that has to go back returned, licenses without money revoked.
 //!
-//! The planner turns events into tasks; workers do them, each safe to repeat. Issuing needs only the log and has
-//! workers of its own, so that a payment provider that hangs never holds up a license.
+//! The planner turns events into tasks; workers do them, each safe to repeat. Tasks are done in lanes, each with its own
+//! bound: issuing, which needs only the log, never waits for a payment provider that hangs, and neither captures nor
+//! refunds wait behind questions about unpaid orders.
 
 mod capture;
 mod fulfill;
 mod planner;
+mod reconcile;
 mod refund;
+mod revoke;
 pub(crate) mod settle;
 mod step;
 mod worker;
@@ -15,11 +18,12 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_store::{Executor, Tasks};
-use payments::PaymentProvider;
+use chrono::TimeDelta;
+use event_store::Tasks;
 use tokio::sync::Notify;
 
 pub(crate) use planner::plan;
+pub(crate) use settle::Cashier;
 pub(crate) use worker::{observe, work};
 
 /// The name that checkpoint and tasks are kept under.
@@ -33,11 +37,22 @@ const SETTLE: &str = "settle";
 const CAPTURE: &str = "capture";
 /// Give money back.
 const REFUND: &str = "refund";
+/// Revoke the licenses of an order that ended.
+const REVOKE: &str = "revoke";
+/// Look for money that moved outside the shop.
+const RECONCILE: &str = "reconcile";
+/// Wait for a decision on money that can't be collected.
+const RESOLVE: &str = "resolve";
 
-/// Kinds of tasks that workers of their own do.
+/// Every kind, as metrics name them.
+pub(crate) const KINDS: [&str; 7] = [FULFILL, SETTLE, CAPTURE, REFUND, REVOKE, RECONCILE, RESOLVE];
+
+/// Kinds of tasks that a worker of their own does.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kinds {
-    names: &'static [&'static str],
+pub(crate) struct Lane {
+    kinds: &'static [&'static str],
+    /// How many at once.
+    at_once: usize,
     /// How long one attempt may take.
     attempt: Duration,
 }
@@ -49,23 +64,61 @@ const LEASE: Duration = Duration::from_secs(15);
 /// ended.
 const RENEW: Duration = Duration::from_secs(4);
 
-/// The kinds that need only the log.
-pub(crate) const LOG_KINDS: Kinds = Kinds {
-    names: &[FULFILL],
-    attempt: Duration::from_secs(10),
-};
-/// The kinds that ask the payment provider, which may take its time.
-pub(crate) const PROVIDER_KINDS: Kinds = Kinds {
-    names: &[SETTLE, CAPTURE, REFUND],
-    attempt: Duration::from_secs(45),
-};
+/// How long an attempt may take that asks the payment provider, which may take its time.
+const PROVIDER: Duration = Duration::from_secs(45);
+
+/// What runs side by side. The first needs only the log.
+pub(crate) const LANES: [Lane; 5] = [
+    Lane {
+        kinds: &[FULFILL, REVOKE, RESOLVE],
+        at_once: 16,
+        attempt: Duration::from_secs(10),
+    },
+    Lane {
+        kinds: &[CAPTURE],
+        at_once: 16,
+        attempt: PROVIDER,
+    },
+    Lane {
+        kinds: &[REFUND],
+        at_once: 8,
+        attempt: PROVIDER,
+    },
+    Lane {
+        kinds: &[SETTLE],
+        at_once: 16,
+        attempt: PROVIDER,
+    },
+    Lane {
+        kinds: &[RECONCILE],
+        at_once: 4,
+        attempt: PROVIDER,
+    },
+];
 
 /// What the workers have at hand.
 #[derive(Clone)]
 pub(crate) struct Shop {
-    pub(crate) executor: Executor,
-    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) cashier: Cashier,
     pub(crate) tasks: Tasks,
+    /// How long after a capture the provider's books are looked at again.
+    pub(crate) reconcile_after: TimeDelta,
     /// Told when tasks were planned.
     pub(crate) planned: Arc<Notify>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CAPTURE, KINDS, LANES, REFUND};
+
+    #[test]
+    fn every_kind_has_one_lane_and_money_has_lanes_of_its_own() {
+        for kind in KINDS {
+            let lanes: Vec<_> = LANES.iter().filter(|lane| lane.kinds.contains(&kind)).collect();
+            assert_eq!(lanes.len(), 1, "{kind}");
+            if [CAPTURE, REFUND].contains(&kind) {
+                assert_eq!(lanes[0].kinds, [kind]);
+            }
+        }
+    }
 }

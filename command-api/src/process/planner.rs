@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use envelope::{Position, RecordedEvent};
 use event_bus::{Connection, Feed, FeedOptions, StreamConfig};
 use event_store::{Log, NewTask};
-use events::{Event, OrderEvent, aggregate_type};
+use events::{CaptureAction, Event, OrderEvent, aggregate_type};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{CAPTURE, FULFILL, REFUND, SETTLE, Shop};
+use super::{CAPTURE, FULFILL, RECONCILE, REFUND, RESOLVE, REVOKE, SETTLE, Shop};
 
 /// How many events are planned for at a time.
 const BATCH: usize = 500;
@@ -64,7 +64,8 @@ async fn plan_from_checkpoint(
         let events = feed.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let last = feed.last();
-        let tasks: Vec<NewTask> = events.iter().flat_map(tasks).collect();
+        let of_one = |event| tasks(event, shop.reconcile_after);
+        let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
         // What is due later is found by those who look now and then. By the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
@@ -82,22 +83,22 @@ async fn plan_from_checkpoint(
 }
 
 /// What an event asks for, if anything.
-fn tasks(recorded: &RecordedEvent) -> Vec<NewTask> {
+fn tasks(recorded: &RecordedEvent, reconcile_after: TimeDelta) -> Vec<NewTask> {
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
     let due: Vec<_> = match Event::read(recorded) {
         Ok(events) => events
             .iter()
-            .filter_map(|event| due(recorded.recorded_at, event))
+            .flat_map(|event| due(recorded.recorded_at, event, reconcile_after))
             .collect(),
         // By its name, at once: the task then fails visibly until a build that can read it does it, and holds up
         // nobody else.
         Err(error) => {
             tracing::error!(position = recorded.position.get(), error = %error, "an event of an order can't be read");
             named(&recorded.event_type)
-                .map(|kind| (kind, recorded.recorded_at))
-                .into_iter()
+                .iter()
+                .map(|kind| (*kind, recorded.recorded_at))
                 .collect()
         }
     };
@@ -113,29 +114,41 @@ fn tasks(recorded: &RecordedEvent) -> Vec<NewTask> {
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
-fn due(at: DateTime<Utc>, event: &Event) -> Option<(&'static str, DateTime<Utc>)> {
-    let Event::Order(event) = event else { return None };
+fn due(at: DateTime<Utc>, event: &Event, reconcile_after: TimeDelta) -> Vec<(&'static str, DateTime<Utc>)> {
+    let Event::Order(event) = event else {
+        return Vec::new();
+    };
     match event {
         OrderEvent::OrderPlaced(placed) => {
-            Some((SETTLE, super::settle::next_look(at, at, placed.expires_at)))
+            vec![(SETTLE, super::settle::next_look(at, at, placed.expires_at))]
         }
-        OrderEvent::OrderPaid(_) => Some((FULFILL, at)),
-        OrderEvent::OrderFulfilled(_) => Some((CAPTURE, at)),
-        OrderEvent::RefundRequested(_) => Some((REFUND, at)),
-        OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => Some((SETTLE, at + LAST_LOOK)),
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentCaptured(_) | OrderEvent::OrderRefunded(_) => {
-            None
-        }
+        OrderEvent::OrderPaid(_) => vec![(FULFILL, at)],
+        OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at)],
+        OrderEvent::PaymentCaptured(_) => vec![(RECONCILE, at + reconcile_after)],
+        OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK)],
+        OrderEvent::CaptureResolved(resolved) => match resolved.action {
+            // What is left of a reservation is released when the rest is given up.
+            CaptureAction::CollectRest | CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at)],
+            CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
+        },
+        OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
+        OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
+        OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(SETTLE, at + LAST_LOOK)],
+        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
     }
 }
 
 /// What an event with this name has always asked for.
-fn named(event_type: &str) -> Option<&'static str> {
+fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => Some(SETTLE),
-        "OrderPaid" => Some(FULFILL),
-        "OrderFulfilled" => Some(CAPTURE),
-        "RefundRequested" => Some(REFUND),
-        _ => None,
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[SETTLE],
+        "OrderPaid" => &[FULFILL],
+        "OrderFulfilled" => &[CAPTURE],
+        "PaymentCaptured" => &[RECONCILE],
+        "CaptureFailed" => &[RESOLVE],
+        "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE],
+        "RefundRequested" => &[REFUND],
+        "OrderRefunded" => &[REVOKE],
+        _ => &[],
     }
 }

@@ -5,33 +5,31 @@ use event_store::Task;
 use serde_json::json;
 
 use super::Shop;
+use super::capture::key as change_key;
 use super::step::{Outcome, StepError, call, key};
 
 /// Pays back what was collected and releases the rest. Asks the provider what it has before it moves anything, so that
 /// beginning again moves nothing twice.
 pub(super) async fn refund(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let order = shop.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+    let (executor, provider) = (&shop.cashier.executor, &shop.cashier.provider);
+    let order = executor.load::<Order>(task.aggregate_id).await?.aggregate;
     let Some(placed) = order
         .placed()
         .filter(|_| order.status() == OrderStatus::RefundPending)
     else {
         return Ok(Outcome::Done);
     };
-    let (reference, id) = (&placed.payment_reference, task.aggregate_id.simple());
-    let mut payment = shop.provider.get(reference).await?;
-    let collected = payment.captured_ore - payment.refunded_ore;
-    if collected > 0 {
-        payment = shop
-            .provider
-            .refund(reference, collected, &format!("refund-{id}"))
-            .await?;
+    let (reference, id) = (&placed.payment_reference, task.aggregate_id);
+    let mut payment = provider.get(reference).await?;
+    if payment.kept_ore() > 0 {
+        let once = change_key("refund", id, payment.refunded_ore);
+        payment = provider.refund(reference, payment.kept_ore(), &once).await?;
     }
-    let held =
-        |payment: &payments::Payment| payment.authorized_ore - payment.captured_ore - payment.cancelled_ore;
-    if held(&payment) > 0 {
-        payment = shop.provider.cancel(reference, &format!("release-{id}")).await?;
+    if payment.collectable_ore() > 0 {
+        let once = change_key("release", id, payment.captured_ore);
+        payment = provider.release(reference, &once).await?;
     }
-    let left = held(&payment) + payment.captured_ore - payment.refunded_ore;
+    let left = payment.collectable_ore() + payment.kept_ore();
     if left != 0 {
         return Err(StepError::Amount {
             expected_ore: 0,
@@ -43,7 +41,7 @@ pub(super) async fn refund(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
         refunded_ore: payment.refunded_ore,
     };
     let call = call(task.aggregate_id, command, key(task, "refund"), task);
-    shop.executor.execute::<Order>(call, |_, _| json!({})).await?;
+    executor.execute::<Order>(call, |_, _| json!({})).await?;
     tracing::info!(order_id = %task.aggregate_id, "payment refunded");
     Ok(Outcome::Done)
 }

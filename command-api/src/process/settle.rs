@@ -1,16 +1,21 @@
 //! How a payment stands, asked of the provider and told to the order: on a webhook, and by ourselves when none comes.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Order, OrderCommand};
+use domain::{CapturePolicy, Order, OrderCommand, OrderStatus, PaymentBooks};
 use envelope::{Metadata, Position};
-use event_store::{Call, Executor, IdempotencyKey, Task};
-use payments::{Payment, PaymentProvider, PaymentState};
+use event_store::{Call, ExecuteError, Executor, IdempotencyKey, Loaded, Task};
+use events::OrderEvent;
+use metrics::counter;
+use payments::{Error, Payment, PaymentProvider, PaymentState};
 use serde_json::json;
 use service::request_id;
 use uuid::Uuid;
 
 use super::Shop;
-use super::step::{Outcome, StepError};
+use super::step::{self, Outcome, StepError};
+use crate::metrics::CAPTURE_FAILURES_TOTAL;
 
 /// How an order stands after the provider was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +26,16 @@ pub(crate) enum Settled {
     Open,
     /// The provider has no such payment.
     NoPayment,
-    /// The payment is over, one way or the other, and the order knows.
+    /// The customer can no longer pay, or has paid, and the order knows.
     Over,
+}
+
+/// Who asks the provider, tells the orders, and by which policy.
+#[derive(Clone)]
+pub(crate) struct Cashier {
+    pub(crate) executor: Executor,
+    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) policy: Arc<CapturePolicy>,
 }
 
 /// Whoever tells an order about its payment, in the request at hand.
@@ -36,94 +49,176 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
     }
 }
 
-/// Asks the provider about the order's payment and tells the order. Whoever asks, what follows belongs to the
-/// conversation that began with the order.
-pub(crate) async fn ask_and_apply(
-    executor: &Executor,
-    provider: &dyn PaymentProvider,
-    order_id: Uuid,
-    metadata: Metadata,
-) -> Result<Settled, StepError> {
-    let loaded = executor.load::<Order>(order_id).await?;
-    let Some(placed) = loaded.aggregate.placed() else {
-        return Ok(Settled::Unknown);
-    };
-    let metadata = Metadata {
-        correlation_id: loaded.correlation_id.clone().or(metadata.correlation_id),
-        ..metadata
-    };
-    match provider.get(&placed.payment_reference).await {
-        Ok(payment) => apply(executor, order_id, placed.expires_at, payment, metadata).await,
-        Err(payments::Error::NotFound) => Ok(Settled::NoPayment),
-        Err(error) => Err(error.into()),
+impl Cashier {
+    /// Asks the provider about the order's payment and tells the order. Whoever asks, what follows belongs to the
+    /// conversation that began with the order.
+    pub(crate) async fn ask_and_apply(&self, order_id: Uuid, metadata: Metadata) -> Result<Settled, StepError> {
+        let order = self.executor.load::<Order>(order_id).await?;
+        let Some(placed) = order.aggregate.placed() else {
+            return Ok(Settled::Unknown);
+        };
+        match self.provider.get(&placed.payment_reference).await {
+            Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
+            Err(Error::NotFound) => Ok(Settled::NoPayment),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the payment of an order that nobody shall pay for any more, and tells the order how it ended. Only a payment
+    /// that is not authorized is ended. If the customer was faster the provider refuses, is asked again, and the order
+    /// hears what it says.
+    pub(crate) async fn abort_and_apply(&self, order_id: Uuid, metadata: Metadata) -> Result<Settled, StepError> {
+        let order = self.executor.load::<Order>(order_id).await?;
+        let Some(placed) = order.aggregate.placed() else {
+            return Ok(Settled::Unknown);
+        };
+        let once = format!("abort-{}", order_id.simple());
+        match self.provider.abort(&placed.payment_reference, &once).await {
+            Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
+            Err(error @ (Error::NotFound | Error::Refused { .. })) => {
+                match self.ask_and_apply(order_id, metadata).await? {
+                    Settled::Open => Err(error.into()),
+                    settled => Ok(settled),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the order what the provider says of its payment, unless it knows.
+    pub(super) async fn apply(
+        &self,
+        order_id: Uuid,
+        order: &Loaded<Order>,
+        payment: Payment,
+        metadata: Metadata,
+    ) -> Result<Settled, StepError> {
+        let Some((step, command)) = command(&order.aggregate, payment, &self.policy, Utc::now()) else {
+            return Ok(Settled::Open);
+        };
+        let told = self
+            .tell(order_id, order, step, command.clone(), metadata.clone())
+            .await;
+        match (told, command) {
+            // The order had expired and given its days back, and others hold them now: the money goes back.
+            (
+                Err(StepError::Command(ExecuteError::ClaimTaken(_))),
+                OrderCommand::ConfirmPayment {
+                    reference,
+                    authorized_ore,
+                    now,
+                    days_taken: false,
+                },
+            ) => {
+                let confirm = OrderCommand::ConfirmPayment {
+                    reference,
+                    authorized_ore,
+                    now,
+                    days_taken: true,
+                };
+                self.tell(order_id, order, "return", confirm, metadata).await?;
+            }
+            (told, _) => told?,
+        }
+        Ok(Settled::Over)
+    }
+
+    /// Gives the command if anything follows from it for the order as it was loaded: one that nothing follows from costs
+    /// no append.
+    pub(super) async fn tell(
+        &self,
+        order_id: Uuid,
+        order: &Loaded<Order>,
+        step: &str,
+        command: OrderCommand,
+        metadata: Metadata,
+    ) -> Result<(), StepError> {
+        let decided = order.aggregate.decide(command.clone());
+        let decided = decided.map_err(ExecuteError::Refused)?;
+        if decided.is_empty() {
+            return Ok(());
+        }
+        // An order's version never comes twice, so neither does what it has to be told then.
+        let step_of_order = format!("{order_id}:{step}:{}", order.version);
+        let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
+        let call = Call {
+            aggregate_id: order_id,
+            command,
+            key,
+            metadata: Metadata {
+                correlation_id: order.correlation_id.clone().or(metadata.correlation_id),
+                ..metadata
+            },
+            expected_version: None,
+            creates: false,
+        };
+        let answer = self
+            .executor
+            .execute::<Order>(call, |order, _| json!({"status": order.status().as_str()}))
+            .await?;
+        if !answer.replayed {
+            tracing::info!(%order_id, step, "payment settled");
+            decided.iter().for_each(count_failure);
+        }
+        Ok(())
     }
 }
 
-/// Tells the order what the provider says of its payment. The same answer leads to the same command, once.
-async fn apply(
-    executor: &Executor,
-    order_id: Uuid,
-    expires_at: DateTime<Utc>,
+fn count_failure(event: &OrderEvent) {
+    if let OrderEvent::CaptureFailed(failed) = event {
+        let reason = crate::metrics::capture_failure(failed.reason);
+        counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason).increment(1);
+    }
+}
+
+/// The payment as the order hears of it.
+pub(super) fn books(payment: &Payment) -> PaymentBooks {
+    PaymentBooks {
+        reference: payment.reference.clone(),
+        captured_ore: payment.captured_ore,
+        refunded_ore: payment.refunded_ore,
+        cancelled_ore: payment.cancelled_ore,
+        collectable_ore: payment.collectable_ore(),
+    }
+}
+
+/// What the order has to be told of its payment; nothing while the customer can still pay.
+fn command(
+    order: &Order,
     payment: Payment,
-    metadata: Metadata,
-) -> Result<Settled, StepError> {
-    let now = Utc::now();
-    let held = payment.authorized_ore - payment.cancelled_ore;
-    let (step, command) = match payment.state {
-        PaymentState::Created => return Ok(Settled::Open),
+    policy: &Arc<CapturePolicy>,
+    now: DateTime<Utc>,
+) -> Option<(&'static str, OrderCommand)> {
+    let (waits, over) = (order.awaits_payment(), order.over());
+    if !waits && !over {
+        let command = OrderCommand::ReconcilePayment {
+            books: books(&payment),
+            policy: Arc::clone(policy),
+        };
+        return Some(("reconcile", command));
+    }
+    let held = payment.collectable_ore() + payment.kept_ore();
+    let expired = order.placed().is_some_and(|placed| now >= placed.expires_at);
+    let reference = payment.reference;
+    match payment.state {
+        PaymentState::Created => None,
         PaymentState::Authorized if held > 0 => {
+            let authorized_ore = payment.authorized_ore;
             let confirm = OrderCommand::ConfirmPayment {
-                reference: payment.reference,
-                authorized_ore: payment.authorized_ore,
+                reference,
+                authorized_ore,
                 now,
                 days_taken: false,
             };
-            ("confirm", confirm)
+            Some(("confirm", confirm))
         }
-        PaymentState::Expired => (
-            "lose",
-            OrderCommand::LosePayment {
-                reference: payment.reference,
-            },
-        ),
+        PaymentState::Expired => Some(("lose", OrderCommand::LosePayment { reference })),
         // Ended by us because the time was over.
-        PaymentState::Terminated if now >= expires_at => ("expire", OrderCommand::Expire { now }),
-        PaymentState::Authorized | PaymentState::Aborted | PaymentState::Terminated => (
-            "decline",
-            OrderCommand::DeclinePayment {
-                reference: payment.reference,
-            },
-        ),
-    };
-    execute(executor, order_id, step, command, metadata).await?;
-    Ok(Settled::Over)
-}
-
-async fn execute(
-    executor: &Executor,
-    order_id: Uuid,
-    step: &str,
-    command: OrderCommand,
-    metadata: Metadata,
-) -> Result<(), StepError> {
-    // What is told of the payment may differ from one look to the next; the step is the same.
-    let step_of_order = format!("{order_id}:{step}");
-    let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
-    let call = Call {
-        aggregate_id: order_id,
-        command,
-        key,
-        metadata,
-        expected_version: None,
-        creates: false,
-    };
-    let answer = executor
-        .execute::<Order>(call, |order, _| json!({"status": order.status().as_str()}))
-        .await?;
-    if !answer.replayed {
-        tracing::info!(%order_id, step, "payment settled");
+        PaymentState::Terminated if expired => Some(("expire", OrderCommand::Expire { now })),
+        PaymentState::Authorized | PaymentState::Aborted | PaymentState::Terminated => {
+            Some(("decline", OrderCommand::DeclinePayment { reference }))
+        }
     }
-    Ok(())
 }
 
 /// When to ask the provider again: soon after the order, then less often, and in any case when the time is over.
@@ -142,55 +237,53 @@ pub(super) fn next_look(
 
 /// Asks about the payment of an order nobody has heard of; gives an order up when its time is over, its payment first.
 pub(super) async fn settle(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let (executor, order_id) = (&shop.executor, task.aggregate_id);
-    let order = executor.load::<Order>(order_id).await?.aggregate;
-    let Some(placed) = order.placed() else {
+    let (cashier, order_id) = (&shop.cashier, task.aggregate_id);
+    let order = cashier.executor.load::<Order>(order_id).await?;
+    let Some(placed) = order.aggregate.placed().filter(|_| may_be_paid(&order.aggregate)) else {
+        // The order knows how its payment ended: there is nothing to ask.
         return Ok(Outcome::Done);
     };
-    let metadata = Metadata {
-        request_id: task.request_id.clone(),
-        correlation_id: task.correlation_id.clone(),
-        causation_position: Some(task.position),
-        actor: Some("process:settle".into()),
-        traceparent: None,
-    };
-    let settled = ask_and_apply(executor, &*shop.provider, order_id, metadata.clone()).await?;
+    let metadata = step::metadata(task);
+    let settled = cashier.ask_and_apply(order_id, metadata.clone()).await?;
     let now = Utc::now();
-    let waits = order.awaits_payment();
+    let waits = order.aggregate.awaits_payment();
     match settled {
         Settled::Unknown | Settled::Over => Ok(Outcome::Done),
         Settled::Open | Settled::NoPayment if waits && now < placed.expires_at => {
-            // The task is about the event that placed the order.
-            let before = Position::new(task.position.get().saturating_sub(1));
-            let placing = executor.log().read_after(before, 1).await?;
-            let placed_at = placing.first().map_or(now, |event| event.recorded_at);
+            let placed_at = recorded_at(&cashier.executor, task, now).await?;
             Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
         }
         // Nothing to end at the provider: a payment that is started after this finds the order expired.
         Settled::NoPayment => {
             if waits {
-                execute(
-                    executor,
-                    order_id,
-                    "expire",
-                    OrderCommand::Expire { now },
-                    metadata,
-                )
-                .await?;
+                let expire = OrderCommand::Expire { now };
+                cashier.tell(order_id, &order, "expire", expire, metadata).await?;
             }
             Ok(Outcome::Done)
         }
-        // The payment ends first, so that nobody can pay for what is over. If the customer was faster, the provider
-        // says so, and the order is paid.
-        Settled::Open => {
-            let once = format!("expire-{}", order_id.simple());
-            let ended = shop.provider.cancel(&placed.payment_reference, &once).await?;
-            match apply(executor, order_id, placed.expires_at, ended, metadata).await? {
-                Settled::Open => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
-                _ => Ok(Outcome::Done),
-            }
-        }
+        // The payment ends first, so that nobody can pay for what is over.
+        Settled::Open => match cashier.abort_and_apply(order_id, metadata).await? {
+            Settled::Open | Settled::NoPayment => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
+            Settled::Unknown | Settled::Over => Ok(Outcome::Done),
+        },
     }
+}
+
+/// Whether a payment may still change the order: it waits for one, or ended without one.
+fn may_be_paid(order: &Order) -> bool {
+    let ended = matches!(order.status(), OrderStatus::Expired | OrderStatus::Cancelled);
+    order.awaits_payment() || ended
+}
+
+/// When the event that led to the task was recorded.
+pub(super) async fn recorded_at(
+    executor: &Executor,
+    task: &Task,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, StepError> {
+    let before = Position::new(task.position.get().saturating_sub(1));
+    let event = executor.log().read_after(before, 1).await?;
+    Ok(event.first().map_or(now, |event| event.recorded_at))
 }
 
 #[cfg(test)]

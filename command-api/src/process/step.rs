@@ -41,15 +41,20 @@ pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task:
         aggregate_id,
         command,
         key,
-        metadata: Metadata {
-            request_id: task.request_id.clone(),
-            correlation_id: task.correlation_id.clone(),
-            causation_position: Some(task.position),
-            actor: Some(format!("process:{}", task.kind)),
-            traceparent: None,
-        },
+        metadata: metadata(task),
         expected_version: None,
         creates: false,
+    }
+}
+
+/// Who and what led to what follows from `task`.
+pub(super) fn metadata(task: &Task) -> Metadata {
+    Metadata {
+        request_id: task.request_id.clone(),
+        correlation_id: task.correlation_id.clone(),
+        causation_position: Some(task.position),
+        actor: Some(format!("process:{}", task.kind)),
+        traceparent: None,
     }
 }
 

@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::step::{Outcome, StepError};
-use super::{CAPTURE, FULFILL, Kinds, LEASE, REFUND, RENEW, SETTLE, Shop, capture, fulfill, refund, settle};
+use super::{
+    CAPTURE, FULFILL, KINDS, LEASE, Lane, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE, Shop, capture, fulfill,
+    reconcile, refund, revoke, settle,
+};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
-/// Tasks that one worker has under way.
-const AT_ONCE: usize = 16;
 /// How often a worker looks when nobody told it that something was planned.
 const POLL: Duration = Duration::from_millis(250);
 /// How often the backlog is measured.
@@ -25,8 +26,8 @@ const OBSERVE: Duration = Duration::from_secs(5);
 /// Attempts after which a failure is an error for people to look at, and no longer a passing one.
 const PATIENCE: u32 = 6;
 
-/// Works on `kinds` until `shutdown`; what is under way is finished.
-pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) {
+/// Works on a lane until `shutdown`; what is under way is finished.
+pub(crate) async fn work(shop: Shop, lane: Lane, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
     loop {
         let planned = shop.planned.notified();
@@ -34,16 +35,16 @@ pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) 
         if shutdown.is_cancelled() {
             break;
         }
-        let room = AT_ONCE - running.len();
+        let room = lane.at_once - running.len();
         let claimed = match room {
             0 => Ok(Vec::new()),
-            _ => shop.tasks.claim(kinds.names, room, LEASE).await,
+            _ => shop.tasks.claim(lane.kinds, room, LEASE).await,
         };
         match claimed {
             Ok(tasks) => {
                 for task in tasks {
                     let shop = shop.clone();
-                    running.spawn(async move { Box::pin(in_its_request(&shop, task, kinds.attempt)).await });
+                    running.spawn(async move { Box::pin(in_its_request(&shop, task, lane.attempt)).await });
                 }
             }
             Err(error) => tracing::warn!(error = %error, "tasks could not be claimed"),
@@ -62,7 +63,7 @@ pub(crate) async fn work(shop: Shop, kinds: Kinds, shutdown: CancellationToken) 
 pub(crate) async fn observe(shop: Shop, shutdown: CancellationToken) {
     loop {
         if let Ok(backlog) = shop.tasks.backlog().await {
-            for kind in [FULFILL, SETTLE, CAPTURE, REFUND] {
+            for kind in KINDS {
                 let of_kind = backlog.iter().find(|backlog| backlog.kind == kind);
                 let waiting = of_kind.map_or(0, |backlog| u32::try_from(backlog.waiting).unwrap_or(u32::MAX));
                 gauge!(PROCESS_TASKS, "kind" => kind).set(f64::from(waiting));
@@ -110,7 +111,7 @@ async fn attempt(shop: &Shop, task: Task, limit: Duration) {
         // Its lease ends by itself, and it is done again: that is safe.
         tracing::warn!(kind = task.kind, error = %error, "a task's outcome could not be noted");
     }
-    let kind = [FULFILL, SETTLE, CAPTURE, REFUND]
+    let kind = KINDS
         .into_iter()
         .find(|kind| *kind == task.kind)
         .unwrap_or("other");
@@ -134,6 +135,9 @@ async fn perform(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
         SETTLE => settle::settle(shop, task).await,
         CAPTURE => capture::capture(shop, task).await,
         REFUND => refund::refund(shop, task).await,
+        REVOKE => revoke::revoke(shop, task).await,
+        RECONCILE => reconcile::reconcile(shop, task).await,
+        RESOLVE => reconcile::await_resolution(shop, task).await,
         // Only kinds asked for are claimed; one that this build does not know is left for one that does.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),
     }

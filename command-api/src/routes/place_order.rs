@@ -3,11 +3,14 @@
 //! Two commands under the caller's one key, with the payment provider in between, each of them safe to repeat:
 //! place the order, ask the provider for a payment under a reference that was decided with the order, note where to
 //! pay. A process that dies anywhere in between is met by the caller's retry, or by the order's expiry.
+//!
+//! A retry is answered as the first request was, byte for byte, while there is something to pay for or a license. An order
+//! that ended without one answers how it stands, and no longer where to pay.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use domain::{AskedLine, Field, Order, OrderCommand, OrderStatus, PlaceOrder, Refusal, Rule};
+use domain::{AskedLine, Field, Order, OrderCommand, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
 use event_store::{Answer, Call, ExecuteError, IdempotencyKey, Loaded};
 use payments::NewPayment;
@@ -18,7 +21,7 @@ use service::extract::{Body, Json};
 use service::problem::Problem;
 use uuid::Uuid;
 
-use crate::answer::{created, problem, unreadable};
+use crate::answer::{created, done, problem, unreadable};
 use crate::catalogue;
 use crate::idempotency::RequestKey;
 use crate::routes::{metadata, now};
@@ -39,12 +42,8 @@ struct PlacedAnswer {
     order_id: Uuid,
 }
 
-#[derive(Deserialize)]
-struct StatusAnswer {
-    status: String,
-}
-
-/// 201 `{order_id, order_number, status, total_ore, currency, payment: {provider, redirect_url}, version, position}`.
+/// 201 `{order_id, order_number, status, total_ore, currency, payment: {provider, redirect_url}, version, position}`; 200
+/// with the same members and no `redirect_url` when the order can no longer be paid.
 pub(crate) async fn place_order(
     State(state): State<AppState>,
     principal: Principal,
@@ -59,24 +58,62 @@ pub(crate) async fn place_order(
     let metadata = metadata(&principal, &headers);
 
     let (placed, order) = place(&state, &principal, request, place_key, metadata.clone()).await?;
-    if placed.replayed
-        && let Some(answer) = state.executor.answered(&answer_key).await.map_err(problem)?
-    {
-        return Ok(created(answer));
-    }
     let PlacedAnswer { order_id } =
         serde_json::from_str(&placed.body).map_err(|error| Problem::internal(&error))?;
     let order = match order {
         Some(order) => order,
-        None => state
-            .executor
-            .load::<Order>(order_id)
-            .await
-            .map_err(|error| unreadable(&error))?,
+        None => load(&state, order_id).await?,
     };
+    if placed.replayed && !order.aggregate.over() {
+        let answered = state.executor.answered(&answer_key).await.map_err(problem)?;
+        if let Some(answer) = answered {
+            return Ok(created(answer));
+        }
+    }
+    if !order.aggregate.awaits_payment() {
+        return as_it_stands(&state, order_id, &order).await;
+    }
     let redirect_url = start_payment(&state, order_id, &order.aggregate).await?;
-    let answer = note_payment(&state, order_id, order, redirect_url, answer_key, metadata).await?;
-    Ok(created(answer))
+    match note_payment(&state, order_id, order, redirect_url, answer_key, metadata.clone()).await {
+        Ok(answer) => return Ok(created(answer)),
+        Err(ExecuteError::Refused(Refusal::OrderState)) => {}
+        Err(error) => return Err(problem(error)),
+    }
+    // It ended while the provider was asked: nobody should pay for it now. If this fails, its last look ends the payment.
+    let settled = state.cashier.abort_and_apply(order_id, metadata).await;
+    tracing::warn!(%order_id, settled = settled.is_ok(), "an order ended while its payment was started");
+    as_it_stands(&state, order_id, &load(&state, order_id).await?).await
+}
+
+async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem> {
+    let loaded = state.executor.load::<Order>(order_id).await;
+    loaded.map_err(|error| unreadable(&error))
+}
+
+/// 200 with the order as it is now, and nowhere to pay.
+async fn as_it_stands(state: &AppState, order_id: Uuid, order: &Loaded<Order>) -> Result<Response, Problem> {
+    // Read after the order: whoever waits for this position sees the order at least as it is here.
+    let head = state.executor.log().head().await.map_err(|error| unreadable(&error))?;
+    let mut body = response(order_id, &order.aggregate, order.version, None);
+    body["position"] = json!(head.position);
+    Ok(done(Answer {
+        body: body.to_string(),
+        position: head.position,
+        replayed: true,
+    }))
+}
+
+fn response(order_id: Uuid, order: &Order, version: u64, redirect_url: Option<&str>) -> serde_json::Value {
+    let placed = order.placed();
+    json!({
+        "order_id": order_id,
+        "order_number": placed.map(|placed| &placed.order_number),
+        "status": order.status().as_str(),
+        "total_ore": placed.map(|placed| placed.total_ore),
+        "currency": placed.map(|placed| &placed.currency),
+        "payment": {"provider": placed.map(|placed| &placed.payment_provider), "redirect_url": redirect_url},
+        "version": version,
+    })
 }
 
 /// The answer, and the order as it is now unless this had happened before.
@@ -87,7 +124,7 @@ async fn place(
     key: IdempotencyKey,
     metadata: Metadata,
 ) -> Result<(Answer, Option<Loaded<Order>>), Problem> {
-    if request.payment_provider != state.provider.name() {
+    if request.payment_provider != state.cashier.provider.name() {
         let field = Field {
             pointer: "/payment_provider".into(),
             rule: Rule::PaymentProvider,
@@ -133,19 +170,16 @@ async fn place(
 /// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.
 async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Result<String, Problem> {
     let placed = order.placed().ok_or_else(Problem::not_found)?;
-    if !order.awaits_payment() {
-        return order.redirect_url().map(str::to_owned).ok_or_else(over);
-    }
     let payment = NewPayment {
         reference: placed.payment_reference.clone(),
         amount_ore: placed.total_ore,
         description: format!("Engangslisens {}", placed.order_number),
         return_url: return_url(&state.shop.return_url, order_id),
     };
-    match state.provider.create(&payment).await {
+    match state.cashier.provider.create(&payment).await {
         Ok(created) => Ok(created.redirect_url),
         Err(error) => {
-            let provider = state.provider.name();
+            let provider = state.cashier.provider.name();
             let unavailable = Problem::unavailable(
                 "payment_provider_unavailable",
                 "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
@@ -169,7 +203,7 @@ async fn note_payment(
     redirect_url: String,
     key: IdempotencyKey,
     metadata: Metadata,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, ExecuteError<Refusal>> {
     let call = Call {
         aggregate_id: order_id,
         command: OrderCommand::RequestPayment {
@@ -180,51 +214,14 @@ async fn note_payment(
         expected_version: None,
         creates: false,
     };
-    let provider = state.provider.name();
-    let respond = |order: &Order, version| {
-        let placed = order.placed();
-        json!({
-            "order_id": order_id,
-            "order_number": placed.map(|placed| &placed.order_number),
-            "status": order.status().as_str(),
-            "total_ore": placed.map(|placed| placed.total_ore),
-            "currency": placed.map(|placed| &placed.currency),
-            "payment": {"provider": provider, "redirect_url": redirect_url},
-            "version": version,
-        })
-    };
-    let (answer, _) = state
-        .executor
-        .execute_on::<Order>(Some(known), call, respond)
-        .await
-        .map_err(problem)?;
-    if !answer.replayed && ended(&answer.body) {
-        // It ran out of time while the provider was asked: nobody should pay for it now.
-        let once = format!("cancel-{}", order_id.simple());
-        let cancelled = state.provider.cancel(&order_id.to_string(), &once).await;
-        tracing::warn!(%order_id, cancelled = cancelled.is_ok(), "an order ended while its payment was started");
-    }
+    let respond = |order: &Order, version| response(order_id, order, version, Some(&redirect_url));
+    let (answer, _) = state.executor.execute_on::<Order>(Some(known), call, respond).await?;
     Ok(answer)
-}
-
-fn ended(body: &str) -> bool {
-    serde_json::from_str::<StatusAnswer>(body).is_ok_and(|StatusAnswer { status }| {
-        status == OrderStatus::Expired.as_str() || status == OrderStatus::Cancelled.as_str()
-    })
 }
 
 fn return_url(base: &str, order_id: Uuid) -> String {
     let separator = if base.contains('?') { '&' } else { '?' };
     format!("{base}{separator}order_id={order_id}")
-}
-
-fn over() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "order_state",
-        "Bestillingen kan ikke lenger betales. Lag en ny.",
-        "The order can no longer be paid. Place a new one.",
-    )
 }
 
 fn provider_refused() -> Problem {

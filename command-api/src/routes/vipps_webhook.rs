@@ -1,18 +1,31 @@
 //! `POST /webhooks/vipps`: the provider says that something happened to a payment.
 //!
-//! The signature is checked on the raw body; what the body says is then only a reason to ask the provider.
+//! The signature is checked on the raw body; what the body says is then only a reason to ask the provider. A webhook that
+//! was applied is remembered for as long as the provider may repeat it, so that a repetition costs no call.
 
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
+use event_store::{IdempotencyKey, Inbox};
 use metrics::counter;
-use payments::vipps::webhook::{self, Event};
+use payments::vipps::webhook::{self, Event, EventName};
 use service::extract::Body;
 use service::problem::Problem;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics::WEBHOOKS_TOTAL;
 use crate::process::settle::{self, Settled};
 use crate::state::AppState;
+
+/// Where the webhooks that were applied are remembered.
+const INBOX: &str = "webhook:vipps";
+/// How long: a day more than the provider repeats them.
+const REMEMBERED: Duration = Duration::from_hours(8 * 24);
+/// How often older ones are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
 
 /// 200 when the order reflects what the provider says of the payment, or the payment is none of ours.
 pub(crate) async fn vipps_webhook(
@@ -46,9 +59,30 @@ pub(crate) async fn vipps_webhook(
         count("foreign");
         return Ok(StatusCode::OK);
     };
+    let key = dedupe_key(&event);
+    // Copies of one webhook go one after the other; those behind the first find it remembered.
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let place = IdempotencyKey::new(INBOX, hex, key);
+    let _place = state.in_flight.enter(&place).await?;
+    match state.inbox.has(INBOX, &key).await {
+        Ok(true) => {
+            count("replayed");
+            return Ok(StatusCode::OK);
+        }
+        Ok(false) => {}
+        // Asking the provider once more is always right.
+        Err(error) => tracing::warn!(error = %error, "it can't be told whether a webhook was applied before"),
+    }
     tracing::info!(%order_id, event = ?event.name, "webhook received");
     let metadata = settle::metadata("webhook:vipps");
-    match settle::ask_and_apply(&state.executor, &*state.provider, order_id, metadata).await {
+    let settled = state.cashier.ask_and_apply(order_id, metadata).await;
+    if let Ok(settled) = &settled
+        && shows(&event.name, *settled)
+        && let Err(error) = state.inbox.remember(INBOX, &key).await
+    {
+        tracing::warn!(%order_id, error = %error, "an applied webhook could not be remembered");
+    }
+    match settled {
         Ok(Settled::Unknown) => {
             tracing::warn!(%order_id, "a webhook names an order that does not exist");
             count("foreign");
@@ -70,6 +104,84 @@ pub(crate) async fn vipps_webhook(
     }
 }
 
+/// The same for every delivery of one event, and of one length.
+fn dedupe_key(event: &Event) -> [u8; 32] {
+    let (psp_reference, name, timestamp) = event.dedupe_key();
+    let name = format!("{name:?}");
+    let mut hash = Context::new(&SHA256);
+    for part in [psp_reference, &name, timestamp] {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut key = [0; 32];
+    key.copy_from_slice(hash.finish().as_ref());
+    key
+}
+
+/// Whether the payment, as it was read, can show what the webhook tells. If it does not yet, the next delivery is a reason
+/// to ask again.
+fn shows(name: &EventName, settled: Settled) -> bool {
+    match settled {
+        Settled::Over => true,
+        Settled::Open => *name == EventName::Created,
+        Settled::Unknown | Settled::NoPayment => false,
+    }
+}
+
+/// Keeps the memory of webhooks bounded, until `shutdown`.
+pub(crate) async fn forget_old(inbox: Inbox, shutdown: CancellationToken) {
+    loop {
+        match inbox.forget(INBOX, REMEMBERED).await {
+            // There are more.
+            Ok(forgotten) if forgotten >= Inbox::AT_ONCE => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error, "old webhooks could not be forgotten"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(FORGET_EVERY) => {}
+        }
+    }
+}
+
 fn count(outcome: &'static str) {
     counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dedupe_key, shows};
+    use crate::process::settle::Settled;
+    use payments::vipps::webhook::{Event, EventName};
+
+    fn event(psp_reference: &str, name: &str, timestamp: &str) -> Event {
+        let body = serde_json::json!({
+            "msn": "1", "reference": "r", "pspReference": psp_reference, "name": name, "timestamp": timestamp,
+            "amount": {"currency": "NOK", "value": 1}, "success": true,
+        });
+        Event::parse(body.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn one_event_has_one_key_and_another_one_has_another() {
+        let key = dedupe_key(&event("a", "CAPTURED", "b"));
+        assert_eq!(key, dedupe_key(&event("a", "CAPTURED", "b")));
+        for other in [
+            event("aC", "CAPTURED", "b"),
+            event("a", "REFUNDED", "b"),
+            event("a", "CAPTURED", "c"),
+            event("a", "NEWER", "b"),
+            event("ab", "CAPTURED", ""),
+        ] {
+            assert_ne!(key, dedupe_key(&other));
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_remembered_only_when_the_payment_shows_it() {
+        assert!(shows(&EventName::Created, Settled::Open));
+        assert!(!shows(&EventName::Authorized, Settled::Open));
+        assert!(shows(&EventName::Authorized, Settled::Over));
+        assert!(!shows(&EventName::Authorized, Settled::NoPayment));
+    }
 }

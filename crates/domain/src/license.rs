@@ -2,7 +2,7 @@
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
-use events::{LicenseEvent, LicenseIssued, aggregate_type};
+use events::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason, aggregate_type};
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
@@ -12,6 +12,7 @@ use crate::order::PaidOrder;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct License {
     issued: Option<LicenseIssued>,
+    revoked: bool,
 }
 
 /// What a license can be asked to do.
@@ -24,11 +25,33 @@ pub enum LicenseCommand {
         /// The line, from 1.
         line: u16,
     },
+    /// No longer be valid. It stays so, whoever asks again and for whatever reason.
+    Revoke {
+        /// Why.
+        reason: RevokeReason,
+    },
 }
 
 impl License {
+    /// Whether it was revoked.
+    pub const fn revoked(&self) -> bool {
+        self.revoked
+    }
+
     fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
-        let LicenseCommand::Issue { order, line } = command;
+        match command {
+            LicenseCommand::Issue { order, line } => self.issue(&order, line),
+            LicenseCommand::Revoke { reason } => self.revoke(reason),
+        }
+    }
+
+    fn revoke(&self, reason: RevokeReason) -> Result<Option<LicenseEvent>, Refusal> {
+        let issued = self.issued.as_ref().ok_or(Refusal::Unknown)?;
+        let order_id = issued.order_id;
+        Ok((!self.revoked).then(|| LicenseRevoked { order_id, reason }.into()))
+    }
+
+    fn issue(&self, order: &PaidOrder, line: u16) -> Result<Option<LicenseEvent>, Refusal> {
         let license = order.license(line).ok_or(Refusal::Unknown)?;
         match &self.issued {
             None => Ok(Some(license.into())),
@@ -59,7 +82,9 @@ impl Aggregate for License {
     }
 
     fn apply(&mut self, event: LicenseEvent) {
-        let LicenseEvent::LicenseIssued(issued) = event;
-        self.issued = Some(issued);
+        match event {
+            LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),
+            LicenseEvent::LicenseRevoked(_) => self.revoked = true,
+        }
     }
 }

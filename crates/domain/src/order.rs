@@ -1,18 +1,22 @@
 //! Orders: from a cart to licenses, or to money going back.
 //!
-//! `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and `refund_pending → refunded`.
+//! `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and `refund_pending → refunded`, and
+//! `capture_failed` while it is undecided what becomes of licenses whose money can't be collected.
 //! A payment that the provider confirms always leads to licenses or to a refund, whatever state it meets.
 
 mod claims;
+mod collect;
 mod place;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use events::{
-    CancelReason, LicenseIssued, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderPaid,
-    OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested,
-    aggregate_type,
+    CancelReason, CaptureAction, CaptureFailed, LicenseIssued, OrderCancelled, OrderEvent, OrderExpired,
+    OrderFulfilled, OrderPaid, OrderPlaced, OrderRefunded, PaymentRequested, RefundReason, RefundRequested,
+    RevokeReason, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,6 +25,7 @@ use crate::Refusal;
 use crate::day::today;
 
 pub use claims::{ClaimChange, DayClaim};
+pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use place::{AskedLine, MAX_LINES, OrderClub, PlaceOrder, RequestedLine};
 
 /// A customer's purchase.
@@ -29,7 +34,17 @@ pub struct Order {
     status: OrderStatus,
     placed: Option<OrderPlaced>,
     redirect_url: Option<String>,
+    /// Whether all that is due was collected.
     captured: bool,
+    /// Whether its licenses were issued.
+    issued: bool,
+    /// Money as the log knows it from the provider's books.
+    captured_ore: i64,
+    refunded_ore: i64,
+    /// Why the money can't be collected, until that is decided.
+    failure: Option<CaptureFailed>,
+    /// What was decided last about money that could not be collected.
+    resolved: Option<CaptureAction>,
 }
 
 /// Where an order stands.
@@ -51,6 +66,8 @@ pub enum OrderStatus {
     Cancelled,
     /// Was not paid in time.
     Expired,
+    /// Every line has its license, and the money can't be collected: somebody has to decide.
+    CaptureFailed,
     /// The money has to go back.
     RefundPending,
     /// The money went back.
@@ -68,6 +85,7 @@ impl OrderStatus {
             Self::Fulfilled => "fulfilled",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
+            Self::CaptureFailed => "capture_failed",
             Self::RefundPending => "refund_pending",
             Self::Refunded => "refunded",
         }
@@ -112,11 +130,15 @@ pub enum OrderCommand {
     },
     /// Have all its licenses.
     Fulfill,
-    /// Have the money collected.
-    RecordCapture {
-        /// How much was collected in all, in øre.
-        captured_ore: i64,
+    /// Hear what the provider's books say of the money for its licenses.
+    ReconcilePayment {
+        /// The books.
+        books: PaymentBooks,
+        /// What to do without asking when the money can't be collected.
+        policy: Arc<CapturePolicy>,
     },
+    /// Hear from a person what becomes of money that can't be collected.
+    ResolveCapture(Resolution),
     /// Have the money back with the customer.
     RecordRefund {
         /// How much was released before it was collected, in øre.
@@ -142,15 +164,36 @@ impl Order {
         self.redirect_url.as_deref()
     }
 
-    /// Whether the money was collected.
+    /// Whether all that is due was collected.
     pub const fn captured(&self) -> bool {
         self.captured
+    }
+
+    /// Why the money can't be collected, as long as nothing was decided about it.
+    pub const fn capture_failure(&self) -> Option<&CaptureFailed> {
+        self.failure.as_ref()
+    }
+
+    /// Whether the rest of the money was given up.
+    pub fn written_off(&self) -> bool {
+        self.resolved == Some(CaptureAction::WriteOff)
     }
 
     /// Whether it ended, or is about to end, without a license that is valid.
     pub const fn over(&self) -> bool {
         use OrderStatus::{Cancelled, Expired, RefundPending, Refunded};
         matches!(self.status, Cancelled | Expired | RefundPending | Refunded)
+    }
+
+    /// Its licenses, if they were issued and may no longer be valid, and why.
+    pub fn revoked_licenses(&self) -> Option<(RevokeReason, impl Iterator<Item = Uuid> + '_)> {
+        let reason = match self.resolved {
+            Some(CaptureAction::Revoke) => RevokeReason::NotCollected,
+            _ => RevokeReason::Refunded,
+        };
+        let over = self.issued && self.over();
+        let placed = self.placed().filter(|_| over)?;
+        Some((reason, placed.lines.iter().map(|line| line.license_id)))
     }
 
     /// Whether the customer may still pay.
@@ -160,22 +203,29 @@ impl Order {
 
     /// The order as licenses may be issued for: only when it is paid.
     pub fn paid(&self, order_id: Uuid) -> Option<PaidOrder> {
-        let paid = matches!(self.status, OrderStatus::Paid | OrderStatus::Fulfilled);
+        let paid = matches!(
+            self.status,
+            OrderStatus::Paid | OrderStatus::Fulfilled | OrderStatus::CaptureFailed
+        );
         self.placed().filter(|_| paid).map(|placed| PaidOrder {
             order_id,
             placed: placed.clone(),
         })
     }
 
-    fn decide(&self, command: OrderCommand) -> Result<Option<OrderEvent>, Refusal> {
+    /// What follows from a command, without anything happening yet. Who asks before sending the command need not send
+    /// one that nothing follows from.
+    pub fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, Refusal> {
         let command = match command {
-            OrderCommand::Place(place) => return self.place(&place).map(Some),
+            OrderCommand::Place(place) => return Ok(vec![self.place(&place)?]),
             other => other,
         };
         let placed = self.placed().ok_or(Refusal::Unknown)?;
-        match command {
+        let event = match command {
             OrderCommand::Place(_) => Err(Refusal::Exists),
-            OrderCommand::RequestPayment { redirect_url } => Ok(self.request_payment(placed, redirect_url)),
+            OrderCommand::ReconcilePayment { books, policy } => return self.reconcile(placed, &books, &policy),
+            OrderCommand::ResolveCapture(resolution) => self.resolve(&resolution).map(Some),
+            OrderCommand::RequestPayment { redirect_url } => self.request_payment(placed, redirect_url),
             OrderCommand::ConfirmPayment {
                 reference,
                 authorized_ore,
@@ -186,12 +236,12 @@ impl Order {
             OrderCommand::LosePayment { reference } => self.lose_payment(placed, &reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
-            OrderCommand::RecordCapture { captured_ore } => self.record_capture(placed, captured_ore),
             OrderCommand::RecordRefund {
                 released_ore,
                 refunded_ore,
             } => self.record_refund(placed, released_ore, refunded_ore),
-        }
+        };
+        Ok(event?.into_iter().collect())
     }
 
     fn place(&self, place: &PlaceOrder) -> Result<OrderEvent, Refusal> {
@@ -201,9 +251,16 @@ impl Order {
         place.check().map(OrderEvent::from)
     }
 
-    /// Whatever happened meanwhile, only an order that still waits learns where it is paid.
-    fn request_payment(&self, placed: &OrderPlaced, redirect_url: String) -> Option<OrderEvent> {
-        (self.status == OrderStatus::Placed).then(|| {
+    /// Whatever happened meanwhile, only an order that still waits learns where it is paid; one that ended refuses.
+    fn request_payment(
+        &self,
+        placed: &OrderPlaced,
+        redirect_url: String,
+    ) -> Result<Option<OrderEvent>, Refusal> {
+        if self.over() {
+            return Err(Refusal::OrderState);
+        }
+        Ok((self.status == OrderStatus::Placed).then(|| {
             PaymentRequested {
                 provider: placed.payment_provider.clone(),
                 reference: placed.payment_reference.clone(),
@@ -211,7 +268,7 @@ impl Order {
                 amount_ore: placed.total_ore,
             }
             .into()
-        })
+        }))
     }
 
     fn confirm_payment(
@@ -233,6 +290,8 @@ impl Order {
             }
             .into()
         };
+        // By the day in Norway on which the payment is confirmed: a license for yesterday is never issued. Issuing that is
+        // late afterwards changes nothing for a customer who paid in time.
         let in_time = placed.lines.iter().all(|line| line.activity_date >= today(now));
         match self.status {
             OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired
@@ -240,7 +299,10 @@ impl Order {
             {
                 Ok(Some(refund(RefundReason::WrongAmount)))
             }
-            OrderStatus::Expired if !in_time || days_taken => Ok(Some(refund(RefundReason::PaidTooLate))),
+            OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired if !in_time => {
+                Ok(Some(refund(RefundReason::PaidTooLate)))
+            }
+            OrderStatus::Expired if days_taken => Ok(Some(refund(RefundReason::PaidTooLate))),
             OrderStatus::Cancelled => Ok(Some(refund(RefundReason::PaidTooLate))),
             // A payment in time, or one that revives an expired order whose days are still ahead.
             OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired => Ok(Some(
@@ -254,6 +316,7 @@ impl Order {
             // Heard before.
             OrderStatus::Paid
             | OrderStatus::Fulfilled
+            | OrderStatus::CaptureFailed
             | OrderStatus::RefundPending
             | OrderStatus::Refunded => Ok(None),
             OrderStatus::New => Err(Refusal::Unknown),
@@ -293,25 +356,9 @@ impl Order {
                 let license_ids = placed.lines.iter().map(|line| line.license_id).collect();
                 Ok(Some(OrderFulfilled { license_ids }.into()))
             }
-            OrderStatus::Fulfilled => Ok(None),
+            _ if self.issued => Ok(None),
             _ => Err(Refusal::OrderState),
         }
-    }
-
-    fn record_capture(&self, placed: &OrderPlaced, captured_ore: i64) -> Result<Option<OrderEvent>, Refusal> {
-        if self.captured {
-            return Ok(None);
-        }
-        if !matches!(self.status, OrderStatus::Paid | OrderStatus::Fulfilled) {
-            return Err(Refusal::OrderState);
-        }
-        Ok(Some(
-            PaymentCaptured {
-                reference: placed.payment_reference.clone(),
-                captured_ore,
-            }
-            .into(),
-        ))
     }
 
     fn record_refund(
@@ -348,7 +395,7 @@ impl Aggregate for Order {
         (): &(),
         sink: &EventSink<Self>,
     ) -> Result<(), Refusal> {
-        if let Some(event) = self.decide(command)? {
+        for event in self.decide(command)? {
             sink.write(event, self).await;
         }
         Ok(())
@@ -365,15 +412,45 @@ impl Aggregate for Order {
                 OrderStatus::PaymentPending
             }
             OrderEvent::OrderPaid(_) => OrderStatus::Paid,
-            OrderEvent::OrderFulfilled(_) => OrderStatus::Fulfilled,
-            OrderEvent::PaymentCaptured(_) => {
+            OrderEvent::OrderFulfilled(_) => {
+                self.issued = true;
+                OrderStatus::Fulfilled
+            }
+            OrderEvent::PaymentCaptured(captured) => {
                 self.captured = true;
+                self.captured_ore = captured.captured_ore;
+                self.failure = None;
+                match self.status {
+                    OrderStatus::CaptureFailed => OrderStatus::Fulfilled,
+                    status => status,
+                }
+            }
+            OrderEvent::CaptureFailed(failed) => {
+                (self.captured_ore, self.refunded_ore) = (failed.collected_ore, failed.refunded_ore);
+                self.failure = Some(failed);
+                self.resolved = None;
+                OrderStatus::CaptureFailed
+            }
+            OrderEvent::CaptureResolved(resolved) => {
+                self.failure = None;
+                self.resolved = Some(resolved.action);
+                match resolved.action {
+                    CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
+                    CaptureAction::Revoke => OrderStatus::RefundPending,
+                }
+            }
+            OrderEvent::PaymentReconciled(found) => {
+                (self.captured_ore, self.refunded_ore) = (found.captured_ore, found.refunded_ore);
                 self.status
             }
             OrderEvent::OrderCancelled(_) => OrderStatus::Cancelled,
             OrderEvent::OrderExpired(_) => OrderStatus::Expired,
             OrderEvent::RefundRequested(_) => OrderStatus::RefundPending,
-            OrderEvent::OrderRefunded(_) => OrderStatus::Refunded,
+            OrderEvent::OrderRefunded(refunded) => {
+                self.refunded_ore = refunded.refunded_ore;
+                self.failure = None;
+                OrderStatus::Refunded
+            }
         };
     }
 }

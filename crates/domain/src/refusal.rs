@@ -313,6 +313,8 @@ pub enum Refusal {
     NotExpired,
     /// The price is in force already: orders may have been placed at it.
     PriceInForce,
+    /// There is no money left that could be collected.
+    NothingToCollect,
 }
 
 impl Refusal {
@@ -359,6 +361,11 @@ impl Refusal {
                 "price_in_force",
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
+            ),
+            Self::NothingToCollect => (
+                "nothing_to_collect",
+                "Det er ingenting igjen å trekke på betalingen.",
+                "There is nothing left of the payment to collect.",
             ),
         }
     }

@@ -9,13 +9,15 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order, OrderCommand,
+    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order, OrderCommand,
+    PaymentBooks, Resolution,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -228,8 +230,11 @@ async fn orders() {
         "PaymentRequested",
         "OrderExpired",
         "OrderPaid",
-        "PaymentCaptured",
         "OrderFulfilled",
+        "CaptureFailed",
+        "CaptureResolved",
+        "PaymentCaptured",
+        "PaymentReconciled",
         "RefundRequested",
         "OrderRefunded",
         "OrderCancelled",
@@ -248,16 +253,32 @@ async fn orders() {
             reference: reference.clone(),
             authorized_ore: placed.total_ore,
             now: placed.expires_at,
+            days_taken: false,
         },
         OrderCommand::DeclinePayment {
             reference: reference.clone(),
         },
-        OrderCommand::LosePayment { reference },
+        OrderCommand::LosePayment {
+            reference: reference.clone(),
+        },
         OrderCommand::Expire {
             now: placed.expires_at,
         },
         OrderCommand::Fulfill,
-        OrderCommand::RecordCapture { captured_ore: 100 },
+        OrderCommand::ReconcilePayment {
+            books: PaymentBooks {
+                reference,
+                captured_ore: 100,
+                refunded_ore: 0,
+                cancelled_ore: 0,
+                collectable_ore: 100,
+            },
+            policy: Arc::new(CapturePolicy::default()),
+        },
+        OrderCommand::ResolveCapture(Resolution {
+            action: events::CaptureAction::WriteOff,
+            reason: "so decided".into(),
+        }),
         OrderCommand::RecordRefund {
             released_ore: 100,
             refunded_ore: 0,
@@ -268,8 +289,11 @@ async fn orders() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn licenses() {
-    let events = events(&["LicenseIssued"], &["LicenseIssued"]);
-    let commands = lines_of_a_paid_order();
+    let events = events(&["LicenseIssued"], &["LicenseIssued", "LicenseRevoked"]);
+    let mut commands = lines_of_a_paid_order();
+    commands.push(LicenseCommand::Revoke {
+        reason: events::RevokeReason::Refunded,
+    });
     check::<License>(Script { events, commands }).await;
 }
 

@@ -5,6 +5,7 @@
 //! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
 //!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
 //! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
+//! - [`Inbox`] remembers which messages from outside were dealt with.
 //! - [`seal`] makes a change of what was written visible.
 //! - [`Lease`] lets one of several instances lead.
 //! - [`Loader`] loads aggregates for [`Executor`]: as with writing, whatever loads are waiting go as one statement.
@@ -18,6 +19,7 @@ mod cqrs;
 mod epoch;
 mod error;
 mod executor;
+mod inbox;
 mod lease;
 mod listen;
 mod loader;
@@ -41,6 +43,7 @@ pub use cqrs::StoreContext;
 pub use epoch::Epoch;
 pub use error::{AppendError, Error, ExecuteError, Stale};
 pub use executor::{Answer, Call, Executor, Loaded};
+pub use inbox::Inbox;
 pub use lease::Lease;
 pub use listen::listen;
 pub use loader::{Loader, LoaderOptions};

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use envelope::{EventPayload, Metadata};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey, NewEvent};
@@ -15,8 +16,8 @@ use crate::executor::{Answer, Executor, new_events};
 use crate::retries::Retries;
 
 /// What one attempt at such a command has decided so far.
-pub struct Unit<'a> {
-    executor: &'a Executor,
+pub struct Unit {
+    executor: Executor,
     decided: Mutex<Decided>,
 }
 
@@ -55,12 +56,12 @@ impl Executor {
         &self,
         key: IdempotencyKey,
         metadata: Metadata,
-        work: impl AsyncFn(&Unit<'_>) -> Result<serde_json::Value, ExecuteError<E>>,
+        work: impl Fn(&Unit) -> BoxFuture<'_, Result<serde_json::Value, ExecuteError<E>>>,
     ) -> Result<Answer, ExecuteError<E>> {
         let mut retries = Retries::default();
         loop {
             let unit = Unit {
-                executor: self,
+                executor: self.clone(),
                 decided: Mutex::default(),
             };
             let response = match work(&unit).await {
@@ -93,7 +94,7 @@ impl Executor {
     }
 }
 
-impl Unit<'_> {
+impl Unit {
     /// The aggregate as of now. Loads that run at the same time go to the database together.
     pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Member<A>, Error>
     where

@@ -13,13 +13,14 @@ mod schema;
 mod upcast;
 
 pub use club::{ClubEvent, ClubRegistered};
-pub use license::{LicenseEvent, LicenseIssued};
+pub use license::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
 pub use license_type::{
     Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn, Role,
 };
 pub use order::{
-    CancelReason, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderLine, OrderPaid,
-    OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested,
+    CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderCancelled, OrderEvent,
+    OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured,
+    PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
 };
 pub use person::{Guardian, Holder, Vehicle};
 pub use schema::{EventSchema, written};

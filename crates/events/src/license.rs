@@ -13,6 +13,8 @@ events! {
     pub enum LicenseEvent {
         /// The license exists: its order was paid.
         LicenseIssued: "1",
+        /// The license is no longer valid. Status `revoked`.
+        LicenseRevoked: "1",
     }
 }
 
@@ -44,4 +46,23 @@ pub struct LicenseIssued {
     pub vehicle: Option<Vehicle>,
     /// What was paid for it, in øre.
     pub price_ore: i64,
+}
+
+/// The license is no longer valid.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseRevoked {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why.
+    pub reason: RevokeReason,
+}
+
+/// Why a license was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeReason {
+    /// Its order's money could not be collected, and that was decided.
+    NotCollected,
+    /// Its order's money went back.
+    Refunded,
 }

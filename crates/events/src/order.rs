@@ -20,15 +20,22 @@ events! {
         OrderPaid: "1",
         /// Every line has its license. Status `fulfilled`.
         OrderFulfilled: "1",
-        /// The authorized money was collected.
+        /// The authorized money was collected. Status `fulfilled`.
         PaymentCaptured: "1",
+        /// The money of issued licenses can't be collected in full. Status `capture_failed` until it is decided.
+        CaptureFailed: "1",
+        /// What becomes of an order whose money could not be collected was decided. Status `fulfilled`, or
+        /// `refund_pending` if its licenses are revoked.
+        CaptureResolved: "1",
+        /// The provider's books show money that moved outside the shop. The status stays.
+        PaymentReconciled: "1",
         /// The order will not be paid. Status `cancelled`.
         OrderCancelled: "1",
         /// The order was not paid in time. Status `expired`.
         OrderExpired: "1",
         /// The money has to go back. Status `refund_pending`.
         RefundRequested: "1",
-        /// The money went back. Status `refunded`.
+        /// The money went back, by the shop or in the provider's portal. Status `refunded`.
         OrderRefunded: "1",
     }
 }
@@ -122,6 +129,73 @@ pub struct PaymentCaptured {
     pub captured_ore: i64,
 }
 
+/// The money of issued licenses can't be collected in full, by the provider's books: asking again changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct CaptureFailed {
+    /// The payment's reference.
+    pub reference: String,
+    /// Why.
+    pub reason: CaptureFailure,
+    /// The order's total, in øre.
+    pub due_ore: i64,
+    /// How much was collected in all, in øre.
+    pub collected_ore: i64,
+    /// How much of that was paid back, in øre.
+    pub refunded_ore: i64,
+    /// How much can still be collected, in øre.
+    pub collectable_ore: i64,
+}
+
+/// Why money can't be collected in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureFailure {
+    /// A part was collected outside the shop, and the rest still can be.
+    PartlyCollected,
+    /// Less than what is due is left of the reservation: it was voided, or ran out.
+    ReservationGone,
+    /// More was collected than is due.
+    CollectedTooMuch,
+}
+
+/// What becomes of an order whose money could not be collected was decided, by a person or by the policy.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct CaptureResolved {
+    /// What.
+    pub action: CaptureAction,
+    /// The policy's version, if the policy decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<String>,
+    /// Why, in the words of the person who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How much of what is due is given up by this, in øre.
+    pub written_off_ore: i64,
+}
+
+/// What can become of an order whose money could not be collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureAction {
+    /// What can still be collected is collected.
+    CollectRest,
+    /// The licenses are revoked, and what was collected goes back.
+    Revoke,
+    /// The licenses stay valid without the rest of the money.
+    WriteOff,
+}
+
+/// The provider's books show money that moved outside the shop: in the provider's portal, for example.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct PaymentReconciled {
+    /// The payment's reference.
+    pub reference: String,
+    /// How much was collected in all, in øre.
+    pub captured_ore: i64,
+    /// How much of that was paid back, in øre.
+    pub refunded_ore: i64,
+}
+
 /// The order will not be paid.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderCancelled {
@@ -156,13 +230,13 @@ pub struct RefundRequested {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundReason {
-    /// It was paid after the order had ended, and an activity day has passed or the order was cancelled.
+    /// It was paid when an activity day had passed, or after the order was cancelled.
     PaidTooLate,
     /// The provider authorized another amount than the order's total.
     WrongAmount,
 }
 
-/// The money went back.
+/// The money went back. Licenses that were issued for it are revoked.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderRefunded {
     /// The payment's reference.

@@ -30,8 +30,12 @@ pub trait PaymentProvider: Send + Sync {
     async fn refund(&self, reference: &str, amount_ore: i64, idempotency_key: &str)
     -> Result<Payment, Error>;
 
-    /// Ends a payment that nobody has approved, or releases what is authorized and not captured.
-    async fn cancel(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
+    /// Ends a payment that the customer has not approved. Never touches a reservation: a payment that is authorized, or
+    /// over, is [`Error::Refused`], and the caller reads it again.
+    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
+
+    /// Gives up what is authorized and not captured. For money that has to go back, and for nothing else.
+    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
 }
 
 /// A payment to start.
@@ -86,6 +90,25 @@ pub struct Payment {
     pub cancelled_ore: i64,
     /// What has been given back.
     pub refunded_ore: i64,
+}
+
+impl Payment {
+    /// What can still be taken: the part of a reservation that stands and is not captured. A reservation stands only
+    /// while the payment is authorized.
+    pub const fn collectable_ore(&self) -> i64 {
+        match self.state {
+            PaymentState::Authorized => {
+                let left = self.authorized_ore - self.captured_ore - self.cancelled_ore;
+                if left > 0 { left } else { 0 }
+            }
+            _ => 0,
+        }
+    }
+
+    /// What was taken and not given back.
+    pub const fn kept_ore(&self) -> i64 {
+        self.captured_ore - self.refunded_ore
+    }
 }
 
 /// Why the provider did not do what it was asked.

@@ -22,7 +22,9 @@ pub static ORDERS: Resource = Resource {
         Column::plain("currency"),
         Column::computed(
             "payment",
-            "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, 'redirect_url', redirect_url)",
+            "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, 'redirect_url', redirect_url, \
+             'captured_ore', captured_ore, 'refunded_ore', refunded_ore, 'written_off_ore', written_off_ore, \
+             'capture_failure', capture_failure)",
         ),
         Column::plain("lines"),
         Column::plain("club_ids"),
@@ -61,6 +63,7 @@ pub const ORDER_STATUSES: &[&str] = &[
     "payment_pending",
     "paid",
     "fulfilled",
+    "capture_failed",
     "cancelled",
     "expired",
     "refund_pending",

@@ -14,6 +14,13 @@ pub(super) fn apply(
 ) -> Result<(), Misfit> {
     match event {
         LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)),
+        LicenseEvent::LicenseRevoked(_) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            row.status = "revoked".into();
+            row.updated_at = recorded.recorded_at;
+            (row.version, row.position) = stamp(recorded);
+            Ok(())
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
-use events::{OrderEvent, OrderLine, OrderPlaced};
+use events::{CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced};
 use read_model::searched;
 use read_model::write::OrderRow;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub(super) fn apply(
     }
     let row = slot.as_mut().ok_or(Misfit::NoRow)?;
     match event {
-        OrderEvent::OrderPlaced(_) | OrderEvent::PaymentCaptured(_) => {}
+        OrderEvent::OrderPlaced(_) => {}
         OrderEvent::PaymentRequested(requested) => {
             row.status = "payment_pending".into();
             row.payment_provider = requested.provider;
@@ -38,14 +38,50 @@ pub(super) fn apply(
             row.status = "fulfilled".into();
             row.fulfilled_at = Some(recorded.recorded_at);
         }
+        OrderEvent::PaymentCaptured(captured) => {
+            row.captured_ore = captured.captured_ore;
+            if row.capture_failure.take().is_some() {
+                row.status = "fulfilled".into();
+            }
+        }
+        OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
+        OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved),
+        OrderEvent::PaymentReconciled(found) => {
+            (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
+        }
         OrderEvent::OrderCancelled(_) => row.status = "cancelled".into(),
         OrderEvent::OrderExpired(_) => row.status = "expired".into(),
         OrderEvent::RefundRequested(_) => row.status = "refund_pending".into(),
-        OrderEvent::OrderRefunded(_) => row.status = "refunded".into(),
+        OrderEvent::OrderRefunded(refunded) => {
+            row.status = "refunded".into();
+            row.refunded_ore = refunded.refunded_ore;
+            row.capture_failure = None;
+        }
     }
     row.updated_at = recorded.recorded_at;
     (row.version, row.position) = stamp(recorded);
     Ok(())
+}
+
+fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
+    row.status = "capture_failed".into();
+    (row.captured_ore, row.refunded_ore) = (failed.collected_ore, failed.refunded_ore);
+    let reason = match failed.reason {
+        CaptureFailure::PartlyCollected => "partly_collected",
+        CaptureFailure::ReservationGone => "reservation_gone",
+        CaptureFailure::CollectedTooMuch => "collected_too_much",
+    };
+    row.capture_failure = Some(reason.into());
+}
+
+fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) {
+    let status = match resolved.action {
+        CaptureAction::CollectRest | CaptureAction::WriteOff => "fulfilled",
+        CaptureAction::Revoke => "refund_pending",
+    };
+    row.status = status.into();
+    row.capture_failure = None;
+    row.written_off_ore = resolved.written_off_ore;
 }
 
 fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit> {
@@ -76,6 +112,10 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         order_number: placed.order_number,
         currency: placed.currency,
         payment_provider: placed.payment_provider,
+        captured_ore: 0,
+        refunded_ore: 0,
+        written_off_ore: 0,
+        capture_failure: None,
         paid_at: None,
         fulfilled_at: None,
         expires_at: Some(placed.expires_at),

@@ -18,6 +18,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "log keygen",
             "log public-key",
             "log new-epoch",
+            "payments",
+            "payments uncollected",
         ],
     ),
     (

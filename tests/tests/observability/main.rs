@@ -15,6 +15,7 @@ mod logs;
 mod names;
 mod prometheus;
 mod request_ids;
+mod rules;
 
 use std::path::{Path, PathBuf};
 

@@ -39,6 +39,10 @@ impl Order {
     /// A payment claims once more: an order that had expired gave its days back, and for any other it changes nothing.
     pub fn claim_change(&self, events: &[OrderEvent], key: &HolderKey) -> Option<ClaimChange> {
         let placed = self.placed().filter(|_| !events.is_empty())?;
+        if self.over() && self.issued {
+            // Valid until they are revoked, which gives back their days.
+            return None;
+        }
         if self.over() {
             let licenses = placed.lines.iter().map(|line| line.license_id);
             return Some(ClaimChange::Release(licenses.collect()));
@@ -52,7 +56,7 @@ impl Order {
 
     /// The days that the order holds as it is now.
     pub fn held_days(&self, key: &HolderKey) -> Vec<DayClaim> {
-        let holding = self.placed().filter(|_| !self.over());
+        let holding = self.placed().filter(|_| !self.over() || self.issued);
         holding.map_or_else(Vec::new, |placed| day_claims(placed, key))
     }
 }

@@ -1,4 +1,6 @@
+mod collecting;
 mod life;
+mod midnight;
 mod placing;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};

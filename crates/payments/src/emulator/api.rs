@@ -18,7 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::AppState;
-use super::faults::ApiFault;
+use super::calls::Call;
+use super::faults::{ApiFault, Operation};
 use super::merchant::{IdempotencyKey, Merchant, access_token};
 use super::payment::{self, MAX_AMOUNT_ORE, Standing};
 use super::problem::Problem;
@@ -38,6 +39,36 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/epayment/v1/payments/{reference}/refund", post(refund))
         .route("/epayment/v1/payments/{reference}/cancel", post(cancel))
         .route_layer(middleware::from_fn_with_state(state.clone(), misbehave))
+        .route_layer(middleware::from_fn_with_state(state.clone(), count_and_hold))
+}
+
+/// Counts the request, and holds it where it is told to. A request is in the provider's hands once it has arrived: what it
+/// asks for happens also if its sender dies meanwhile.
+async fn count_and_hold(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Some(operation) = operation(&request) else {
+        return next.run(request).await;
+    };
+    let call = Call::begin(&state.calls, operation);
+    let handled = tokio::spawn(async move {
+        call.wait_before_work(&state.faults).await;
+        let response = next.run(request).await;
+        call.wait_before_answer(&state.faults).await;
+        response
+    });
+    handled.await.unwrap_or_else(|_| Problem::unavailable().into_response())
+}
+
+/// What the protocol calls it, by its path; none for a token.
+fn operation(request: &Request) -> Option<Operation> {
+    let path = request.uri().path().strip_prefix("/epayment/v1/payments")?;
+    match path.trim_start_matches('/').split_once('/') {
+        None if path.is_empty() => Some(Operation::Create),
+        None => Some(Operation::Get),
+        Some((_, "capture")) => Some(Operation::Capture),
+        Some((_, "refund")) => Some(Operation::Refund),
+        Some((_, "cancel")) => Some(Operation::Cancel),
+        Some(_) => None,
+    }
 }
 
 /// The API faults. What was asked for is done before its answer is lost or late: that is the case to be ready for.

@@ -1,8 +1,7 @@
 //! Switches that make the emulator misbehave as providers do. They are forgotten when it stops.
 
-use std::sync::{Mutex, PoisonError};
-
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// What goes wrong until told otherwise; the body of `POST /emulator/faults`. A field left out is set to its default,
 /// so `{}` mends everything.
@@ -19,6 +18,45 @@ pub struct Faults {
     pub api: ApiFault,
     /// Every create is answered 409, also after it created the payment.
     pub create_conflict: bool,
+    /// Requests that wait until this is set to something else: `{"operation": "cancel", "before": "work"}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+}
+
+/// Which requests wait, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// What is asked for.
+    pub operation: Operation,
+    /// At which point the request waits. It goes on when it is let go, also if its sender is gone by then.
+    pub before: Point,
+}
+
+/// What a merchant can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A new payment.
+    Create,
+    /// How a payment stands.
+    Get,
+    /// Money to be taken.
+    Capture,
+    /// Money to be given back.
+    Refund,
+    /// A payment to be ended, or a reservation to be released.
+    Cancel,
+}
+
+/// A point in the handling of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// Before it is done.
+    Work,
+    /// Before it is answered: it is done.
+    Answer,
 }
 
 /// What happens to a webhook: `"deliver"`, `"drop"`, `"duplicate"`, `{"delay_ms": 500}` or `"corrupt_signature"`.
@@ -54,15 +92,25 @@ pub enum ApiFault {
 }
 
 #[derive(Default)]
-pub(super) struct FaultSwitch(Mutex<Faults>);
+pub(super) struct FaultSwitch(watch::Sender<Faults>);
 
 impl FaultSwitch {
     pub(super) fn get(&self) -> Faults {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.borrow()
     }
 
     pub(super) fn set(&self, faults: Faults) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.0.send_replace(faults);
+    }
+
+    pub(super) fn holds(&self, hold: Hold) -> bool {
+        self.0.borrow().hold == Some(hold)
+    }
+
+    /// Waits until `hold` is not set, or no longer.
+    pub(super) async fn let_go(&self, hold: Hold) {
+        // The sender is this switch: it is there.
+        let _ = self.0.subscribe().wait_for(|faults| faults.hold != Some(hold)).await;
     }
 }
 
@@ -84,5 +132,11 @@ mod tests {
             (WebhookFault::CorruptSignature, ApiFault::AnswerLost)
         );
         assert!(serde_json::from_str::<Faults>(r#"{"webhook":"drop"}"#).is_err());
+        let held = serde_json::from_str::<Faults>(r#"{"hold":{"operation":"cancel","before":"work"}}"#).unwrap();
+        let cancel = Hold {
+            operation: Operation::Cancel,
+            before: Point::Work,
+        };
+        assert_eq!(held.hold, Some(cancel));
     }
 }

@@ -14,6 +14,7 @@ use super::{AppState, Faults};
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route("/emulator/faults", post(set_faults).get(get_faults))
+        .route("/emulator/calls", get(calls))
         .route("/emulator/payments/{reference}", get(payment))
         .route("/health/ready", get(ready))
 }
@@ -28,6 +29,10 @@ async fn set_faults(State(state): State<AppState>, body: Bytes) -> Result<Json<F
     tracing::info!(?faults, "faults set");
     state.faults.set(faults);
     Ok(Json(faults))
+}
+
+async fn calls(State(state): State<AppState>) -> Json<Value> {
+    Json(json!(state.calls.counts()))
 }
 
 async fn payment(

@@ -13,7 +13,10 @@
 //! | `POST /epayment/v1/payments/{reference}/capture`, `/refund`, `/cancel` | change |
 //! | `GET /pay/{reference}` | the customer's page |
 //! | `POST /pay/{reference}/approve`, `/decline` | its buttons; JSON for a client that does not accept HTML |
+//! | `GET /portal/{reference}` | the merchant's portal: what a person there may do |
+//! | `POST /portal/{reference}/capture`, `/refund`, `/void` | it is done, without an idempotency key |
 //! | `POST /emulator/faults` | misbehave: see [`Faults`] |
+//! | `GET /emulator/calls` | how many requests merchants made, and which are held |
 //! | `GET /emulator/payments/{reference}` | everything about a payment, for tests |
 //! | `GET /health/ready` | 200 when it answers, 503 when it stops or its journal fails |
 //!
@@ -21,6 +24,7 @@
 //! answered, shown or sent.
 
 mod api;
+mod calls;
 mod cli;
 mod delivery;
 mod faults;
@@ -30,6 +34,7 @@ mod memory;
 mod merchant;
 mod page;
 mod payment;
+mod portal;
 mod problem;
 mod store;
 mod tokens;
@@ -47,12 +52,13 @@ use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::vipps::Credentials;
+use calls::Calls;
 use faults::FaultSwitch;
 use store::Store;
 use tokens::Tokens;
 
 pub use cli::Cli;
-pub use faults::{ApiFault, Faults, WebhookFault};
+pub use faults::{ApiFault, Faults, Hold, Operation, Point, WebhookFault};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -128,6 +134,7 @@ pub enum Error {
 struct AppState {
     store: Arc<Store>,
     faults: Arc<FaultSwitch>,
+    calls: Arc<Calls>,
     tokens: Arc<Tokens>,
     options: Arc<Options>,
     shutdown: CancellationToken,
@@ -157,6 +164,7 @@ pub async fn serve(
     let state = AppState {
         store: Arc::clone(&store),
         faults,
+        calls: Arc::default(),
         tokens: Arc::new(Tokens::new(options.access_token_ttl)),
         options: Arc::new(options),
         shutdown: shutdown.clone(),
@@ -180,6 +188,7 @@ fn router(state: AppState) -> Router {
     Router::new()
         .merge(api::routes(&state))
         .merge(page::routes())
+        .merge(portal::routes())
         .merge(inspect::routes())
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

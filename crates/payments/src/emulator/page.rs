@@ -110,9 +110,10 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
              <button class=\"no\">Avvis <span lang=\"en\">/ Decline</span></button></form>"
         )
     } else {
-        let back = escape(&creation.return_url);
+        let (back, reference) = (escape(&creation.return_url), escape(&creation.reference));
         format!(
-            "<p><a href=\"{back}\">Tilbake til butikken <span lang=\"en\">/ Back to the shop</span></a></p>"
+            "<p><a href=\"{back}\">Tilbake til butikken <span lang=\"en\">/ Back to the shop</span></a></p>\
+             <p><a href=\"/portal/{reference}\">Butikkens portal <span lang=\"en\">/ The merchant's portal</span></a></p>"
         )
     };
     let body = format!(
@@ -124,7 +125,7 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
     html(status, &body)
 }
 
-fn message(rejected: Rejected) -> Response {
+pub(super) fn message(rejected: Rejected) -> Response {
     let problem = Problem::from(rejected);
     let (nb, en) = if problem.status == StatusCode::NOT_FOUND {
         ("Vi finner ikke denne betalingen.", "This payment does not exist.")
@@ -137,7 +138,7 @@ fn message(rejected: Rejected) -> Response {
     )
 }
 
-fn html(status: StatusCode, body: &str) -> Response {
+pub(super) fn html(status: StatusCode, body: &str) -> Response {
     let document = format!(
         "<!doctype html><html lang=\"nb\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Testbetaling</title>\
@@ -155,7 +156,7 @@ background:#4a2fd0;color:#fff}button.no{background:#fff;color:#1d1a2b;border:2px
 button:focus-visible{outline:3px solid #f2a900;outline-offset:2px}";
 
 /// `10 000,50 kr`, with no-break spaces.
-fn kroner(ore: i64) -> String {
+pub(super) fn kroner(ore: i64) -> String {
     let digits = (ore / 100).to_string();
     let mut grouped = String::new();
     for (n, digit) in digits.chars().enumerate() {
@@ -167,7 +168,7 @@ fn kroner(ore: i64) -> String {
     format!("{grouped},{:02}\u{a0}kr", ore % 100)
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

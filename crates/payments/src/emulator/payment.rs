@@ -121,6 +121,8 @@ pub(super) enum Refusal {
     ExceedsAuthorized,
     #[error("the amount exceeds what is captured and not refunded")]
     ExceedsCaptured,
+    #[error("the payment is authorized, and only a transaction that is not was to be cancelled")]
+    Authorized,
     #[error("nothing is left to cancel")]
     NothingToCancel,
     #[error("the idempotency key was used for another request")]
@@ -212,20 +214,24 @@ impl Payment {
     fn refund(&self, amount_ore: i64) -> Result<Decision, Refusal> {
         self.must_be_authorized()?;
         positive(amount_ore)?;
-        if amount_ore > self.now.aggregate.captured_ore - self.now.aggregate.refunded_ore {
+        if amount_ore > self.left_to_refund() {
             return Err(Refusal::ExceedsCaptured);
         }
         Ok(Decision::Happens(Name::Refunded, amount_ore))
     }
 
-    /// Before approval it ends the payment; after, it releases what is not captured and the state stays.
+    /// Before approval it ends the payment; after, it releases what is not captured and the state stays, unless the
+    /// merchant asked to end only what is not authorized (`cancelTransactionOnly`): that is refused then.
     fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, Refusal> {
         if self.now.state == State::Created {
             return Ok(Decision::Happens(Name::Terminated, self.creation.amount_ore));
         }
         self.must_be_authorized()?;
+        if only_if_not_authorized {
+            return Err(Refusal::Authorized);
+        }
         let left = self.left_to_capture();
-        if left == 0 || only_if_not_authorized {
+        if left == 0 {
             return Err(Refusal::NothingToCancel);
         }
         Ok(Decision::Happens(Name::Cancelled, left))
@@ -239,7 +245,11 @@ impl Payment {
         }
     }
 
-    fn left_to_capture(&self) -> i64 {
+    pub(super) fn left_to_refund(&self) -> i64 {
+        self.now.aggregate.captured_ore - self.now.aggregate.refunded_ore
+    }
+
+    pub(super) fn left_to_capture(&self) -> i64 {
         self.now.aggregate.authorized_ore - self.now.aggregate.captured_ore - self.now.aggregate.cancelled_ore
     }
 

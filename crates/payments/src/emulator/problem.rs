@@ -68,6 +68,7 @@ impl From<Rejected> for Problem {
                 Refusal::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
                 Refusal::NotWaiting
                 | Refusal::NotAuthorized
+                | Refusal::Authorized
                 | Refusal::NothingToCancel
                 | Refusal::KeyReused => StatusCode::CONFLICT,
             },

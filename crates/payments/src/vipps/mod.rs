@@ -93,6 +93,17 @@ impl Default for Limits {
     }
 }
 
+/// A change of a payment. `cancel` is two operations in one at the provider, told apart by its body.
+#[derive(Clone, Copy)]
+enum Change {
+    Capture(i64),
+    Refund(i64),
+    /// Cancel only what is not authorized yet.
+    Abort,
+    /// Cancel a reservation.
+    Release,
+}
+
 /// Vipps MobilePay as a [`PaymentProvider`].
 #[derive(Debug)]
 pub struct Vipps {
@@ -119,18 +130,19 @@ impl Vipps {
 
     async fn change(
         &self,
-        operation: &'static str,
+        change: Change,
         reference: &str,
-        amount_ore: Option<i64>,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
         check_reference(reference)?;
         check_key(idempotency_key)?;
-        let body = match amount_ore {
-            Some(amount_ore) => wire::modification(check_amount(amount_ore)?),
-            None => wire::cancellation(),
+        let (operation, resource, body) = match change {
+            Change::Capture(amount_ore) => ("capture", "capture", wire::modification(check_amount(amount_ore)?)),
+            Change::Refund(amount_ore) => ("refund", "refund", wire::modification(check_amount(amount_ore)?)),
+            Change::Abort => ("abort", "cancel", wire::abort()),
+            Change::Release => ("release", "cancel", wire::release()),
         };
-        let path = format!("{PAYMENTS}/{reference}/{operation}");
+        let path = format!("{PAYMENTS}/{reference}/{resource}");
         let answer = self
             .client
             .call(&Call::change(operation, path, idempotency_key, body))
@@ -191,7 +203,7 @@ impl PaymentProvider for Vipps {
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change("capture", reference, Some(amount_ore), idempotency_key)
+        self.change(Change::Capture(amount_ore), reference, idempotency_key)
             .await
     }
 
@@ -201,12 +213,16 @@ impl PaymentProvider for Vipps {
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change("refund", reference, Some(amount_ore), idempotency_key)
+        self.change(Change::Refund(amount_ore), reference, idempotency_key)
             .await
     }
 
-    async fn cancel(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        self.change("cancel", reference, None, idempotency_key).await
+    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Abort, reference, idempotency_key).await
+    }
+
+    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Release, reference, idempotency_key).await
     }
 }
 

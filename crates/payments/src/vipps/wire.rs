@@ -31,7 +31,13 @@ pub(super) fn modification(amount_ore: i64) -> Value {
     json!({ "modificationAmount": amount(amount_ore) })
 }
 
-pub(super) fn cancellation() -> Value {
+/// Cancels a payment only as long as it is not authorized; the provider refuses it afterwards.
+pub(super) fn abort() -> Value {
+    json!({ "cancelTransactionOnly": true })
+}
+
+/// Cancels what is authorized and not captured.
+pub(super) fn release() -> Value {
     json!({})
 }
 

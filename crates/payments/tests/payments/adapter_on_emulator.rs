@@ -164,27 +164,30 @@ async fn more_than_there_is_is_refused() {
     vipps.capture(&new.reference, 1000, "c-2").await.unwrap();
     assert_eq!(refusal(vipps.capture(&new.reference, 1, "c-3").await), 400);
     assert_eq!(refusal(vipps.refund(&new.reference, 1001, "r-2").await), 400);
-    assert_eq!(refusal(vipps.cancel(&new.reference, "x-1").await), 409);
+    assert_eq!(refusal(vipps.release(&new.reference, "x-1").await), 409);
 }
 
 #[tokio::test]
-async fn cancelling_ends_or_releases() {
+async fn aborting_ends_a_payment_and_only_releasing_gives_up_a_reservation() {
     let emulator = Emulator::start(options(None)).await;
     let vipps = emulator.vipps();
     let new = new_payment(1000);
     let created = vipps.create(&new).await.unwrap();
-    let ended = vipps.cancel(&new.reference, "x-1").await.unwrap();
+    let ended = vipps.abort(&new.reference, "x-1").await.unwrap();
     assert_eq!((ended.state, ended.authorized_ore), (PaymentState::Terminated, 0));
-    assert_eq!(vipps.cancel(&new.reference, "x-1").await.unwrap(), ended);
+    assert_eq!(vipps.abort(&new.reference, "x-1").await.unwrap(), ended);
+    assert_eq!(refusal(vipps.abort(&new.reference, "x-2").await), 409);
     assert_eq!(press(&created.redirect_url, "approve").await.0, 409);
     assert_eq!(refusal(vipps.capture(&new.reference, 1000, "c-1").await), 409);
 
     let new = authorized(&emulator, 1000).await;
+    assert_eq!(refusal(vipps.abort(&new.reference, "x-1").await), 409);
+    assert_eq!(vipps.get(&new.reference).await.unwrap().collectable_ore(), 1000);
     vipps.capture(&new.reference, 300, "c-1").await.unwrap();
-    let released = vipps.cancel(&new.reference, "x-1").await.unwrap();
+    let released = vipps.release(&new.reference, "x-2").await.unwrap();
     assert_eq!(
-        (released.state, released.cancelled_ore),
-        (PaymentState::Authorized, 700)
+        (released.state, released.cancelled_ore, released.collectable_ore()),
+        (PaymentState::Authorized, 700, 0)
     );
 }
 
@@ -268,5 +271,5 @@ async fn expired_payments_say_so() {
     crate::running::until(async || vipps.get(&new.reference).await.unwrap().state == PaymentState::Expired)
         .await;
     assert_eq!(press(&created.redirect_url, "approve").await.0, 409);
-    assert_eq!(refusal(vipps.cancel(&new.reference, "x-1").await), 409);
+    assert_eq!(refusal(vipps.abort(&new.reference, "x-1").await), 409);
 }

@@ -26,7 +26,7 @@ async fn each_change_is_told_with_a_signature_that_verifies() {
     press(&url, "approve").await;
     vipps.capture(&new.reference, 600, "capture-1").await.unwrap();
     vipps.refund(&new.reference, 100, "refund-1").await.unwrap();
-    vipps.cancel(&new.reference, "cancel-1").await.unwrap();
+    vipps.release(&new.reference, "cancel-1").await.unwrap();
     let names = receiver.names(&new.reference, 5).await;
     assert_eq!(names, [Created, Authorized, Captured, Refunded, Cancelled]);
     let seen = receiver.seen();
@@ -49,7 +49,7 @@ async fn other_ends_are_told_too() {
     let (ended, _) = create(&emulator).await;
     emulator
         .vipps()
-        .cancel(&ended.reference, "cancel-1")
+        .abort(&ended.reference, "cancel-1")
         .await
         .unwrap();
     assert_eq!(receiver.names(&declined.reference, 2).await, [Created, Aborted]);

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use events::{
-    CancelReason, LicenseEvent, OrderCancelled, OrderEvent, OrderExpired, OrderRefunded, PaymentCaptured,
-    RefundReason,
+    CancelReason, LicenseEvent, LicenseRevoked, OrderCancelled, OrderEvent, OrderExpired, OrderRefunded,
+    RefundReason, RevokeReason,
 };
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ fn a_payment_of_another_order_or_of_nothing_is_refused() {
         reference: Uuid::nil().to_string(),
         authorized_ore: 42_000,
         now: now(),
+        days_taken: false,
     };
     expect_refusal(pending(), foreign, Refusal::PaymentMismatch);
     // A prefix is not the reference.
@@ -52,6 +53,7 @@ fn a_payment_of_another_order_or_of_nothing_is_refused() {
         reference: ORDER.to_string()[..20].into(),
         authorized_ore: 42_000,
         now: now(),
+        days_taken: false,
     };
     expect_refusal(pending(), prefix, Refusal::PaymentMismatch);
     expect_refusal(pending(), confirm(0, now()), Refusal::PaymentMismatch);
@@ -124,22 +126,13 @@ fn an_unpaid_order_expires_when_its_time_is_over() {
 }
 
 #[test]
-fn only_a_paid_order_is_fulfilled_and_captured() {
-    let capture = || OrderCommand::RecordCapture { captured_ore: 42_000 };
-    let captured = PaymentCaptured {
-        reference: ORDER.to_string(),
-        captured_ore: 42_000,
-    };
+fn only_a_paid_order_is_fulfilled() {
     for given in [pending(), and(pending(), OrderExpired {})] {
-        expect_refusal(given.clone(), OrderCommand::Fulfill, Refusal::OrderState);
-        expect_refusal(given, capture(), Refusal::OrderState);
+        expect_refusal(given, OrderCommand::Fulfill, Refusal::OrderState);
     }
     let paid = and(pending(), paid());
     expect(paid.clone(), OrderCommand::Fulfill, vec![fulfilled().into()]);
-    let fulfilled = and(paid, fulfilled());
-    expect(fulfilled.clone(), OrderCommand::Fulfill, vec![]);
-    expect(fulfilled.clone(), capture(), vec![captured.clone().into()]);
-    expect(and(fulfilled, captured), capture(), vec![]);
+    expect(and(paid, fulfilled()), OrderCommand::Fulfill, vec![]);
 }
 
 #[test]
@@ -168,6 +161,7 @@ fn where_to_pay_is_noted_once_and_never_sets_an_order_back() {
     expect(vec![placed().into()], note(), vec![requested().into()]);
     expect(pending(), note(), vec![]);
     expect(vec![placed().into(), paid().into()], note(), vec![]);
+    expect_refusal(vec![placed().into(), OrderExpired {}.into()], note(), Refusal::OrderState);
 }
 
 #[test]
@@ -213,11 +207,32 @@ fn a_license_needs_a_paid_order() {
         .when(issue(1))
         .then_expect_events(vec![issued.clone()]);
     TestFramework::<License>::with(())
-        .given(vec![issued])
+        .given(vec![issued.clone()])
         .when(issue(1))
         .then_expect_events(vec![]);
     TestFramework::<License>::with(())
         .given_no_previous_events()
         .when(issue(2))
         .then_expect_error(Refusal::Unknown);
+    let revoke = |reason| LicenseCommand::Revoke { reason };
+    let revoked: LicenseEvent = LicenseRevoked {
+        order_id: ORDER,
+        reason: RevokeReason::Refunded,
+    }
+    .into();
+    TestFramework::<License>::with(())
+        .given_no_previous_events()
+        .when(revoke(RevokeReason::Refunded))
+        .then_expect_error(Refusal::Unknown);
+    TestFramework::<License>::with(())
+        .given(vec![issued.clone()])
+        .when(revoke(RevokeReason::Refunded))
+        .then_expect_events(vec![revoked.clone()]);
+    // Once is enough, and nothing makes it valid again.
+    for again in [revoke(RevokeReason::NotCollected), issue(1)] {
+        TestFramework::<License>::with(())
+            .given(vec![issued.clone(), revoked.clone()])
+            .when(again)
+            .then_expect_events(vec![]);
+    }
 }

@@ -2,17 +2,97 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod elsewhere;
+mod lanes;
+mod races;
+mod retries;
+mod uncollected;
+mod webhooks;
+
 use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
 use payments::{NewPayment, PaymentProvider as _};
 use serde_json::{Value, json};
 use stack::{Options, Process};
-use system_tests::{Shop, eventually};
+use system_tests::{Answer, Shop, eventually};
+use tokio_postgres::{Client, NoTls};
 
 fn orders_that_live_for(seconds: u32) -> Options {
     Options {
         env: vec![(Process::CommandApi, "ORDER_TTL_S".into(), seconds.to_string())],
         ..Options::default()
     }
+}
+
+/// How many requests the provider got since it started, and how many it holds, by operation.
+async fn calls(shop: &Shop, which: &str, operation: &str) -> u64 {
+    let url = format!("{}/emulator/calls", shop.system.payment_emulator_url());
+    let calls: Value = shop.http().get(url).send().await.unwrap().json().await.unwrap();
+    calls[which][operation].as_u64().unwrap_or(0)
+}
+
+/// Waits until the provider holds that many requests.
+async fn held(shop: &Shop, operation: &str, least: u64) {
+    eventually(&format!("{least} {operation} requests are held"), async || {
+        (calls(shop, "held", operation).await >= least).then_some(())
+    })
+    .await;
+}
+
+/// Does what a person does in the provider's portal.
+async fn portal(shop: &Shop, order_id: &str, action: &str, body: &Value) {
+    let url = format!("{}/portal/{order_id}/{action}", shop.system.payment_emulator_url());
+    let answer = shop.http().post(url).json(body).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+}
+
+/// The log's database.
+async fn log(shop: &Shop) -> Client {
+    let (client, connection) = tokio_postgres::connect(&shop.system.databases().events_owner, NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// The events of an order, by name.
+async fn events(shop: &Shop, order_id: &str) -> Vec<String> {
+    let rows = log(shop)
+        .await
+        .query(
+            "select event_type from events where aggregate_type = 'order' and aggregate_id = $1::text::uuid order by sequence",
+            &[&order_id],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// An order that is placed, approved, fulfilled and captured.
+async fn bought(shop: &Shop, key: &str) -> (String, Answer) {
+    let placed = shop.place(key, &shop.order()).await.expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    let order_id = placed.text_at("/order_id").to_owned();
+    order_where(shop, &order_id, "captured", |order| order["payment"]["captured_ore"] == 42_000).await;
+    (order_id, placed)
+}
+
+/// The order as staff reads it, once it is as wanted.
+async fn order_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    eventually(&format!("order {order_id} is {what}"), async || {
+        let order = shop.get(&format!("/orders/{order_id}"), &shop.tokens.staff).await;
+        fits(&order.body).then_some(order.body)
+    })
+    .await
+}
+
+/// A setting of command-api's.
+fn setting(shop: &Shop, name: &str) -> String {
+    let pid = shop.system.pid(Process::CommandApi).unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let found = environment
+        .split('\0')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("no {name}")).to_owned()
 }
 
 async fn payment_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
@@ -83,11 +163,7 @@ async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there
     shop.provider_faults(&json!({"api": "unavailable"})).await;
     shop.place("k", &shop.order()).await.expect(503);
     shop.provider_faults(&json!({})).await;
-    let (log, connection) =
-        tokio_postgres::connect(&shop.system.databases().events_owner, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-    tokio::spawn(connection);
+    let log = log(&shop).await;
     // The second request's batch is under way, and waits.
     log.batch_execute("begin; select from log_head for update")
         .await
@@ -216,14 +292,7 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
 
 /// The provider as command-api talks to it, for what only a late or wrong payment of its own could bring about.
 fn provider_of(shop: &Shop) -> Vipps {
-    let pid = shop.system.pid(Process::CommandApi).unwrap();
-    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
-    let value = |name: &str| {
-        let found = environment
-            .split('\0')
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_else(|| panic!("no {name}")).to_owned()
-    };
+    let value = |name: &str| setting(shop, name);
     Vipps::new(VippsOptions {
         base_url: value("VIPPS_BASE_URL"),
         credentials: Credentials {

@@ -1,0 +1,62 @@
+//! A captured payment is looked at again later, for money that moved outside the shop while no webhook came.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Order, OrderStatus};
+use event_store::Task;
+
+use super::Shop;
+use super::settle::recorded_at;
+use super::step::{self, Outcome, StepError};
+
+/// Looks end this long after the capture. From then on only a webhook tells.
+const LAST_LOOK: TimeDelta = TimeDelta::days(30);
+
+/// Compares the order with the provider's books, and again eight times as long after the capture.
+pub(super) async fn reconcile(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
+    let cashier = &shop.cashier;
+    let order = cashier.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+    if !matches!(order.status(), OrderStatus::Fulfilled | OrderStatus::CaptureFailed) {
+        return Ok(Outcome::Done);
+    }
+    cashier.ask_and_apply(task.aggregate_id, step::metadata(task)).await?;
+    let now = Utc::now();
+    let since = recorded_at(&cashier.executor, task, now).await?;
+    Ok(next_look(since, now).map_or(Outcome::Done, Outcome::Later))
+}
+
+fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let waited = (now - since).max(TimeDelta::seconds(1)) * 8;
+    (waited <= LAST_LOOK).then(|| since + waited)
+}
+
+/// Is there for as long as nobody has decided what becomes of money that can't be collected: the number of such tasks is
+/// what an alert counts.
+pub(super) async fn await_resolution(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
+    let order = shop.cashier.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+    match order.capture_failure() {
+        None => Ok(Outcome::Done),
+        Some(failure) => {
+            let (order_id, reason) = (task.aggregate_id, failure.reason);
+            tracing::warn!(%order_id, ?reason, "licenses without collected money wait for a decision");
+            Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(10)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_look;
+    use chrono::{TimeDelta, TimeZone, Utc};
+
+    #[test]
+    fn looks_come_less_and_less_often_and_end() {
+        let since = Utc.with_ymd_and_hms(2026, 6, 1, 5, 40, 0).unwrap();
+        let (mut looks, mut now) = (0, since + TimeDelta::hours(1));
+        while let Some(next) = next_look(since, now) {
+            assert!(next >= now + TimeDelta::hours(7));
+            (looks, now) = (looks + 1, next);
+        }
+        assert_eq!(looks, 3);
+        assert!(next_look(since, since).is_some_and(|next| next > since));
+    }
+}

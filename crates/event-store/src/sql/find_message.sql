@@ -1,0 +1,2 @@
+-- Inbox::has. $1 source, $2 key.
+select from inbox_messages where source = $1 and key = $2

@@ -1,0 +1,10 @@
+-- Inbox::forget. $1 source, $2 age in seconds, $3 at most so many.
+delete from inbox_messages m
+using (
+    select source, key from inbox_messages
+    where source = $1 and dealt_with_at < now() - make_interval(secs => $2)
+    order by dealt_with_at
+    limit $3
+    for update skip locked
+) old
+where (m.source, m.key) = (old.source, old.key)

@@ -1,0 +1,85 @@
+//! Webhooks that come again: applied once, remembered, and cheap from then on.
+
+use futures_util::future::join_all;
+use payments::vipps::webhook::{self, AUTHORIZATION_HEADER, CONTENT_HASH_HEADER, DATE_HEADER};
+use serde_json::{Value, json};
+use stack::{Options, Process};
+use system_tests::Shop;
+
+use super::{bought, calls, payment_where, setting};
+
+const DATE: &str = "Thu, 30 Mar 2023 08:38:32 GMT";
+
+fn told(order_id: &str, psp_reference: &str) -> Value {
+    json!({
+        "msn": "123456", "reference": order_id, "pspReference": psp_reference, "name": "CAPTURED",
+        "amount": {"currency": "NOK", "value": 1}, "timestamp": "2026-01-01T00:00:00Z", "success": true,
+    })
+}
+
+/// Sends a webhook as the provider does; its status.
+async fn deliver(shop: &Shop, secret: &str, event: &Value) -> u16 {
+    let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
+    let host = webhook::host_of(&url).unwrap();
+    let body = event.to_string();
+    let signed = webhook::sign(secret, "POST", "/api/v1/webhooks/vipps", &host, DATE, body.as_bytes());
+    let request = shop
+        .http()
+        .post(&url)
+        .header("content-type", "application/json")
+        .header(DATE_HEADER, DATE)
+        .header(CONTENT_HASH_HEADER, signed.content_hash)
+        .header(AUTHORIZATION_HEADER, signed.authorization)
+        .body(body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
+    let shop = Shop::open(Options::default()).await;
+    let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
+    let (order_id, _) = bought(&shop, "k").await;
+    payment_where(&shop, &order_id, "told to the end", |payment| payment["webhooks_pending"] == 0).await;
+
+    // A hundred copies at once: one of them asks.
+    let asked = calls(&shop, "total", "get").await;
+    let event = told(&order_id, "storm");
+    let copies = join_all((0..100).map(|_| deliver(&shop, &secret, &event))).await;
+    assert_eq!(copies, [200; 100]);
+    assert_eq!(calls(&shop, "total", "get").await, asked + 1);
+
+    // What was applied is known to the next process, too.
+    shop.system.kill(Process::CommandApi).await.unwrap();
+    shop.system.wait_ready(Process::CommandApi).await.unwrap();
+    let commands = "select count(*) from commands";
+    let log = super::log(&shop).await;
+    let before: i64 = log.query_one(commands, &[]).await.unwrap().get(0);
+    let asked = calls(&shop, "total", "get").await;
+    for _ in 0..10 {
+        let replays = join_all((0..100).map(|_| deliver(&shop, &secret, &event))).await;
+        assert_eq!(replays, [200; 100]);
+    }
+    assert_eq!(calls(&shop, "total", "get").await, asked);
+    let after: i64 = log.query_one(commands, &[]).await.unwrap().get(0);
+    assert_eq!(after, before);
+    let replayed = shop.command_metric("bilsport_payments_webhooks_total", "replayed").await;
+    assert_eq!(replayed, Some(1000.0));
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_could_not_be_applied_is_not_remembered() {
+    let shop = Shop::open(Options::default()).await;
+    let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
+    let (order_id, _) = bought(&shop, "k").await;
+    payment_where(&shop, &order_id, "told to the end", |payment| payment["webhooks_pending"] == 0).await;
+    let event = told(&order_id, "late");
+    shop.provider_faults(&json!({"api": "unavailable"})).await;
+    assert_eq!(deliver(&shop, &secret, &event).await, 503);
+    shop.provider_faults(&json!({})).await;
+    let asked = calls(&shop, "total", "get").await;
+    assert_eq!(deliver(&shop, &secret, &event).await, 200);
+    assert_eq!(calls(&shop, "total", "get").await, asked + 1);
+    assert_eq!(deliver(&shop, "not the secret", &event).await, 401);
+    shop.close().await;
+}
