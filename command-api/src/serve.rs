@@ -87,8 +87,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let listener = bind(options.listen).await?;
 
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
+    let executor = executor(url, &pool, appender, options.snapshot_every)?;
     let shop = Shop {
-        executor: executor(url, &pool, appender, options.snapshot_every)?,
+        executor: executor.clone().without_empty_outcomes(),
         provider: Arc::new(provider),
         tasks: Tasks::new(tasks, process::PROCESS),
         planned: Arc::new(Notify::new()),
@@ -118,7 +119,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let state = AppState {
         authenticator,
         shop: Arc::new(settings),
-        executor: shop.executor,
+        executor,
         provider: shop.provider,
         in_flight: InFlight::default(),
     };
@@ -131,7 +132,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Requests are answered; what workers have under way ends with the last of them, and then the last batch.
     let ended = async {
         background.wait().await;
-        drop((shop.tasks, shop.planned));
+        drop((shop.executor, shop.tasks, shop.planned));
         writing.await
     };
     if let Ok(written) = tokio::time::timeout_at(told_at + LAST_MOMENT, ended).await {

@@ -71,7 +71,9 @@ fn check_metadata(metadata: &Metadata) -> Checked {
             return Err(r"the metadata has \u0000, which is no character of any text".into());
         }
         if text.chars().count() > MAX_CHARS {
-            return Err(format!("the metadata has a text of more than {MAX_CHARS} characters"));
+            return Err(format!(
+                "the metadata has a text of more than {MAX_CHARS} characters"
+            ));
         }
     }
     Ok(())
@@ -115,7 +117,9 @@ fn check_order(events: &[NewEvent]) -> Checked {
 
 fn check_claims(claims: &Claims) -> Checked {
     if claims.steps() > MAX_CLAIMS {
-        return Err(format!("a command takes and releases more than {MAX_CLAIMS} claims"));
+        return Err(format!(
+            "a command takes and releases more than {MAX_CLAIMS} claims"
+        ));
     }
     let released = claims.release.iter().map(|release| match release {
         Release::One { scope, key, holder } => (Some((scope, key)), holder),

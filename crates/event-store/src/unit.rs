@@ -1,7 +1,7 @@
 //! One command over several aggregates: all of its events, claims and its one outcome are recorded together, or nothing.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
@@ -15,9 +15,10 @@ use crate::executor::{Answer, Executor, new_events};
 use crate::retries::Retries;
 
 /// What one attempt at such a command has decided so far.
-pub struct Unit<'a> {
-    executor: &'a Executor,
-    decided: Mutex<Decided>,
+#[derive(Clone)]
+pub struct Unit {
+    executor: Executor,
+    decided: Arc<Mutex<Decided>>,
 }
 
 #[derive(Default)]
@@ -51,29 +52,36 @@ impl Executor {
     /// Runs one command over several aggregates. `work` loads and asks them, and makes the answer's body, an object;
     /// `position` is added to it. When one of them changed meanwhile, all of `work` is done again, a bounded number of
     /// times. No snapshots are taken.
-    pub async fn together<E>(
+    pub async fn together<E, Work>(
         &self,
         key: IdempotencyKey,
         metadata: Metadata,
-        work: impl AsyncFn(&Unit<'_>) -> Result<serde_json::Value, ExecuteError<E>>,
-    ) -> Result<Answer, ExecuteError<E>> {
+        work: impl Fn(Unit) -> Work,
+    ) -> Result<Answer, ExecuteError<E>>
+    where
+        Work: Future<Output = Result<serde_json::Value, ExecuteError<E>>> + Send,
+    {
         let mut retries = Retries::default();
         loop {
             let unit = Unit {
-                executor: self,
-                decided: Mutex::default(),
+                executor: self.clone(),
+                decided: Arc::default(),
             };
-            let response = match work(&unit).await {
+            let response = match work(unit.clone()).await {
                 Ok(response) => response,
                 Err(refusal @ (ExecuteError::Refused(_) | ExecuteError::Version { .. })) => {
                     return self.answered_or(&key, refusal).await;
                 }
                 Err(error) => return Err(error),
             };
-            let decided = unit.decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let decided = std::mem::take(&mut *unit.decided());
+            let response = response.to_string();
+            if self.writes_nothing(&decided.events, &decided.claims) {
+                return Ok(self.unkept(&response, None).await?);
+            }
             let append = Append {
                 key: key.clone(),
-                response: response.to_string(),
+                response,
                 events: decided.events,
                 claims: decided.claims,
                 metadata: metadata.clone(),
@@ -93,7 +101,7 @@ impl Executor {
     }
 }
 
-impl Unit<'_> {
+impl Unit {
     /// The aggregate as of now. Loads that run at the same time go to the database together.
     pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Member<A>, Error>
     where

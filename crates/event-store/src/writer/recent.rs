@@ -108,7 +108,9 @@ impl Recent {
         kept.order.push_back(name.clone());
         kept.outcomes.insert(name, outcome);
         while kept.order.len() > self.most || kept.bytes > MAX_BYTES {
-            let Some(oldest) = kept.order.pop_front() else { break };
+            let Some(oldest) = kept.order.pop_front() else {
+                break;
+            };
             if let Some(outcome) = kept.outcomes.remove(&oldest) {
                 kept.bytes -= weight(&oldest, &outcome);
             }

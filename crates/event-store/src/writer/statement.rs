@@ -116,7 +116,13 @@ pub(super) fn answer(
     let mut position = Position::from_sql(head.get(2));
     recent.confirm(head.get(4), position, known);
     let refused: HashMap<i32, &Row> = refused.iter().map(|row| (row.get(0), row)).collect();
-    for (number, Pending { mut append, reply, .. }) in (1..).zip(batch) {
+    for (
+        number,
+        Pending {
+            mut append, reply, ..
+        },
+    ) in (1..).zip(batch)
+    {
         let outcome = if let Some(row) = refused.get(&number) {
             refusal(row, in_doubt.then_some(append.response.as_str()))
         } else {

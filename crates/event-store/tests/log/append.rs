@@ -107,8 +107,9 @@ async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
 #[tokio::test]
 async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let test = TestLog::new().await;
+    test.refuse_unstorable().await;
     let mut bad = append(key("bad"), Uuid::now_v7(), 1);
-    bad.key.scope.push('\0');
+    bad.events[0].event_type = "Unstorable";
     let outcomes = in_one_batch(
         &test,
         vec![
@@ -122,7 +123,7 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let Err(AppendError::Unstorable(why)) = &outcomes[1] else {
         panic!("{outcomes:?}")
     };
-    assert!(why.contains("22021"), "{why}");
+    assert!(why.contains("23514"), "{why}");
     assert_eq!(test.log.head().await.unwrap().position, Position::new(3));
 }
 
