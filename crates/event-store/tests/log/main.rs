@@ -12,6 +12,8 @@ mod lease;
 mod limits;
 mod load;
 mod lost_answers;
+mod model;
+mod old_schema;
 mod outages;
 mod page;
 mod read;

@@ -35,7 +35,7 @@ impl TestLog {
         Self::at(databases.events_owner).await
     }
 
-    async fn at(url: String) -> Self {
+    pub(crate) async fn at(url: String) -> Self {
         event_store::migrate(&url).await.unwrap();
         Self {
             log: Log::new(pool(&url)),
