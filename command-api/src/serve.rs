@@ -108,7 +108,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let inbox = Inbox::new(tasks.clone());
     let shop = Shop {
         cashier: Cashier {
-            executor,
+            executor: executor.clone().without_empty_outcomes(),
             provider: Arc::new(provider),
             policy,
         },
@@ -135,7 +135,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let state = AppState {
         authenticator,
         shop: Arc::new(settings),
-        executor: shop.cashier.executor.clone(),
+        executor,
         cashier: shop.cashier,
         inbox,
         in_flight: InFlight::default(),
@@ -149,7 +149,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Requests are answered; what workers have under way ends with the last of them, and then the last batch.
     let ended = async {
         background.wait().await;
-        drop((shop.tasks, shop.planned));
+        drop((shop.executor, shop.tasks, shop.planned));
         writing.await
     };
     if let Ok(written) = tokio::time::timeout_at(told_at + LAST_MOMENT, ended).await {

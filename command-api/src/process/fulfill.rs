@@ -24,8 +24,7 @@ pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
     let may_exist = AtomicBool::new(false);
     executor
         .together(key(task, "fulfill"), metadata(task), |unit| {
-            let may_exist = may_exist.swap(true, Ordering::Relaxed);
-            Box::pin(issue_all(unit, order_id, may_exist))
+            issue_all(unit, order_id, may_exist.swap(true, Ordering::Relaxed))
         })
         .await?;
     tracing::info!(%order_id, "licenses issued");
@@ -33,7 +32,7 @@ pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
 }
 
 async fn issue_all(
-    unit: &Unit,
+    unit: Unit,
     order_id: Uuid,
     may_exist: bool,
 ) -> Result<serde_json::Value, ExecuteError<Refusal>> {

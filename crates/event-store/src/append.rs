@@ -70,34 +70,6 @@ pub struct Append {
 }
 
 impl Append {
-    /// Why it can't be recorded, if it can't: an event too large for a message on the bus, or with text that no
-    /// database or reader could take.
-    pub(crate) fn unstorable(&self, max_payload_bytes: usize) -> Option<String> {
-        let Metadata {
-            request_id,
-            correlation_id,
-            actor,
-            traceparent,
-            causation_position: _,
-        } = &self.metadata;
-        let texts = [request_id, correlation_id, actor, traceparent];
-        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-            return Some(r"the metadata has \u0000, which is no character of any text".into());
-        }
-        self.events.iter().find_map(|event| {
-            let payload = event.payload.get();
-            if payload.len() > max_payload_bytes {
-                return Some(format!(
-                    "an event's payload is larger than {max_payload_bytes} bytes"
-                ));
-            }
-            let escape = broken_escape(payload)?;
-            Some(format!(
-                "an event's payload has {escape}, which is no character of any text"
-            ))
-        })
-    }
-
     /// About how many bytes it takes in a statement.
     pub(crate) fn weight(&self) -> usize {
         512 + self.response.len()
@@ -122,54 +94,4 @@ pub struct Appended {
     /// Whether that it was not is only most likely: the database's answer was lost, and when the command was sent again
     /// its key had been used, with this very response. Then nobody may go on with what he believes to have recorded.
     pub in_doubt: bool,
-}
-
-/// The first escape in this JSON that stands for no character: `\u0000`, or half of a surrogate pair.
-fn broken_escape(json: &str) -> Option<&str> {
-    let mut from = 0;
-    while let Some(at) = json.get(from..)?.find('\\') {
-        let at = from + at;
-        let Some(unit) = code_unit(json, at) else {
-            from = at + 2;
-            continue;
-        };
-        from = at + 6;
-        match unit {
-            0xd800..=0xdbff if matches!(code_unit(json, from), Some(0xdc00..=0xdfff)) => from += 6,
-            0 | 0xd800..=0xdfff => return json.get(at..at + 6),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The UTF-16 code unit that is written as `\uXXXX` here.
-fn code_unit(json: &str, at: usize) -> Option<u16> {
-    let digits = json.get(at..at + 6)?.strip_prefix("\\u")?;
-    u16::from_str_radix(digits, 16).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::broken_escape;
-
-    #[test]
-    fn escapes_that_stand_for_no_character_are_found() {
-        for (json, broken) in [
-            (r#"{"a":"plain"}"#, None),
-            (r#"{"a":"\"\\\/\b\f\n\r\t\u00e6"}"#, None),
-            (r#"{"a":"\u0000"}"#, Some(r"\u0000")),
-            (r#"{"a":"\\u0000"}"#, None),
-            (r#"{"a":"\\\u0000"}"#, Some(r"\u0000")),
-            (r#"{"\u0000":1}"#, Some(r"\u0000")),
-            (r#"{"a":"\ud83c\udfc1"}"#, None),
-            (r#"{"a":"\uD83C\uDFC1 \ud83c"}"#, Some(r"\ud83c")),
-            (r#"{"a":"\udfc1\ud83c"}"#, Some(r"\udfc1")),
-            (r#"{"a":"\ud83c\u0041"}"#, Some(r"\ud83c")),
-            (r#"{"a":"\ud83cx"}"#, Some(r"\ud83c")),
-            (r#"{"a":"æ\\ø🏁"}"#, None),
-        ] {
-            assert_eq!(broken_escape(json), broken, "{json}");
-        }
-    }
 }

@@ -24,6 +24,7 @@ pub struct Executor {
     appender: Appender,
     snapshots: Option<Snapshots>,
     claims: ClaimRules,
+    keeps_empty_outcomes: bool,
 }
 
 /// One command and what goes with it.
@@ -88,7 +89,16 @@ impl Executor {
             appender,
             snapshots: None,
             claims: ClaimRules::NONE,
+            keeps_empty_outcomes: true,
         }
+    }
+
+    /// A command that decides nothing, and takes and releases nothing, writes nothing: when its key is sent again it is
+    /// decided again. For process managers, whose commands mostly find that all is done and whose answers are not read.
+    #[must_use]
+    pub const fn without_empty_outcomes(mut self) -> Self {
+        self.keeps_empty_outcomes = false;
+        self
     }
 
     /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes. `rule` is given
@@ -199,6 +209,7 @@ impl Executor {
                 mut loaded,
                 snapshot_at,
                 epoch,
+                head,
             } = replayed;
             if let Some(expected) = call.expected_version
                 && expected != loaded.version
@@ -217,9 +228,13 @@ impl Executor {
             let claims = self.claims_of(&loaded.aggregate, call.aggregate_id, &events);
             let events = new_events::<A>(call.aggregate_id, loaded.version, &events)?;
             let version = loaded.version + events.len() as u64;
+            let response = respond(&loaded.aggregate, version).to_string();
+            if self.writes_nothing(&events, &claims) {
+                return Ok((self.unkept(&response, head).await?, Some(loaded)));
+            }
             let append = Append {
                 key: call.key.clone(),
-                response: respond(&loaded.aggregate, version).to_string(),
+                response,
                 events,
                 claims,
                 metadata: call.metadata.clone(),
@@ -275,6 +290,20 @@ impl Executor {
             correlation_id: loaded.correlation_id,
         });
         None
+    }
+
+    /// Whether a command with these events and claims is not recorded at all.
+    pub(crate) const fn writes_nothing(&self, events: &[NewEvent], claims: &Claims) -> bool {
+        !self.keeps_empty_outcomes && events.is_empty() && claims.is_empty()
+    }
+
+    /// The answer of a command that is not recorded, at `head` if that is known.
+    pub(crate) async fn unkept(&self, response: &str, head: Option<Position>) -> Result<Answer, Error> {
+        let position = match head {
+            Some(position) => position,
+            None => self.log.head().await?.position,
+        };
+        Ok(Answer::render(response, position, false))
     }
 
     /// A command that is refused now may have been accepted before: then its key has the answer.

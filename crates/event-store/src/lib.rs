@@ -14,6 +14,7 @@
 //! Knows nothing of what the events mean.
 
 mod append;
+mod check;
 mod claims;
 mod cqrs;
 mod epoch;

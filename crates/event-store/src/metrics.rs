@@ -6,12 +6,14 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 pub const APPEND_BATCH_SIZE: &str = "bilsport_log_append_batch_size";
 /// Seconds that one batch took, commit included.
 pub const APPEND_SECONDS: &str = "bilsport_log_append_seconds";
-/// Commands by `outcome`: appended, duplicate, reused, conflict, unstorable, unavailable.
+/// Commands by `outcome`: appended, duplicate, reused, taken, conflict, unstorable, unavailable.
 pub const APPEND_TOTAL: &str = "bilsport_log_append_total";
 /// Commands waiting for a batch.
 pub const APPEND_QUEUE: &str = "bilsport_log_append_queue";
 /// Batches that went through the checked path.
 pub const APPEND_CHECKED_TOTAL: &str = "bilsport_log_append_checked_total";
+/// Repeated commands answered from memory.
+pub const APPEND_RECENT_TOTAL: &str = "bilsport_log_append_recent_total";
 /// Batches sent again, by `reason`: passing, unknown, single.
 pub const APPEND_RETRIES_TOTAL: &str = "bilsport_log_append_retries_total";
 /// Loads in one batch.
@@ -49,6 +51,7 @@ pub fn describe() {
         APPEND_CHECKED_TOTAL,
         "Batches that went through the checked path."
     );
+    describe_counter!(APPEND_RECENT_TOTAL, "Repeated commands answered from memory.");
     describe_counter!(APPEND_RETRIES_TOTAL, "Batches sent again, by reason.");
     describe_histogram!(LOAD_BATCH_SIZE, Unit::Count, "Loads in one batch.");
     describe_histogram!(LOAD_SECONDS, Unit::Seconds, "Duration of one batch of loads.");
@@ -65,6 +68,7 @@ pub fn describe() {
         "appended",
         "duplicate",
         "reused",
+        "taken",
         "conflict",
         "unstorable",
         "unavailable",
@@ -87,5 +91,6 @@ pub fn describe() {
         counter!(SEAL_ERRORS_TOTAL, "reason" => reason).increment(0);
     }
     counter!(APPEND_CHECKED_TOTAL).increment(0);
+    counter!(APPEND_RECENT_TOTAL).increment(0);
     counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);
 }

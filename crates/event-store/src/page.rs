@@ -53,6 +53,11 @@ impl Page {
         Ok(self.row.try_get(1)?)
     }
 
+    /// Where the log stood.
+    pub(crate) fn head(&self) -> Result<Position, Error> {
+        Ok(Position::from_sql(self.row.try_get(10)?))
+    }
+
     /// The snapshot that the events go on from.
     pub(crate) fn snapshot(&self) -> Result<Option<Snapshot<'_>>, Error> {
         let Some(sequence) = self.row.try_get::<_, Option<i64>>(2)? else {

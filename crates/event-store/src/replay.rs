@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cqrs_es::Aggregate;
-use envelope::{EventPayload, Run};
+use envelope::{EventPayload, Position, Run};
 use metrics::counter;
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub(crate) struct Replayed<A> {
     pub(crate) snapshot_at: u64,
     /// The log's epoch, if it was asked.
     pub(crate) epoch: Option<Uuid>,
+    /// Where the log stood, if it was asked.
+    pub(crate) head: Option<Position>,
 }
 
 impl<A: Default> Default for Replayed<A> {
@@ -32,6 +34,7 @@ impl<A: Default> Default for Replayed<A> {
             },
             snapshot_at: 0,
             epoch: None,
+            head: None,
         }
     }
 }
@@ -69,6 +72,7 @@ where
             loaded,
             snapshot_at,
             epoch,
+            head,
         } = &mut replayed;
         let ask = Ask {
             aggregate_type: A::TYPE,
@@ -79,6 +83,7 @@ where
         let page = loader.page(ask).await?;
         // The first page's: if another life begins meanwhile, no snapshot of this mixture will ever be used.
         epoch.get_or_insert(page.epoch()?);
+        *head = Some(page.head()?);
         if let Some(snapshot) = page.snapshot()? {
             let Ok(aggregate) = serde_json::from_str(snapshot.state) else {
                 counter!(SNAPSHOTS_TOTAL, "outcome" => "unreadable").increment(1);

@@ -1,12 +1,11 @@
 //! One command over several aggregates: all of its events, claims and its one outcome are recorded together, or nothing.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use envelope::{EventPayload, Metadata};
-use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey, NewEvent};
@@ -16,9 +15,10 @@ use crate::executor::{Answer, Executor, new_events};
 use crate::retries::Retries;
 
 /// What one attempt at such a command has decided so far.
+#[derive(Clone)]
 pub struct Unit {
     executor: Executor,
-    decided: Mutex<Decided>,
+    decided: Arc<Mutex<Decided>>,
 }
 
 #[derive(Default)]
@@ -52,29 +52,36 @@ impl Executor {
     /// Runs one command over several aggregates. `work` loads and asks them, and makes the answer's body, an object;
     /// `position` is added to it. When one of them changed meanwhile, all of `work` is done again, a bounded number of
     /// times. No snapshots are taken.
-    pub async fn together<E>(
+    pub async fn together<E, Work>(
         &self,
         key: IdempotencyKey,
         metadata: Metadata,
-        work: impl Fn(&Unit) -> BoxFuture<'_, Result<serde_json::Value, ExecuteError<E>>>,
-    ) -> Result<Answer, ExecuteError<E>> {
+        work: impl Fn(Unit) -> Work,
+    ) -> Result<Answer, ExecuteError<E>>
+    where
+        Work: Future<Output = Result<serde_json::Value, ExecuteError<E>>> + Send,
+    {
         let mut retries = Retries::default();
         loop {
             let unit = Unit {
                 executor: self.clone(),
-                decided: Mutex::default(),
+                decided: Arc::default(),
             };
-            let response = match work(&unit).await {
+            let response = match work(unit.clone()).await {
                 Ok(response) => response,
                 Err(refusal @ (ExecuteError::Refused(_) | ExecuteError::Version { .. })) => {
                     return self.answered_or(&key, refusal).await;
                 }
                 Err(error) => return Err(error),
             };
-            let decided = unit.decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let decided = std::mem::take(&mut *unit.decided());
+            let response = response.to_string();
+            if self.writes_nothing(&decided.events, &decided.claims) {
+                return Ok(self.unkept(&response, None).await?);
+            }
             let append = Append {
                 key: key.clone(),
-                response: response.to_string(),
+                response,
                 events: decided.events,
                 claims: decided.claims,
                 metadata: metadata.clone(),

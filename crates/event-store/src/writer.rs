@@ -19,12 +19,15 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use self::batch::{gather, how_many};
+use self::recent::Recent;
 use self::statement::{AppendBatch, answer, refuse};
 use crate::append::{Append, Appended};
+use crate::check::check;
 use crate::error::{AppendError, Error, Failure, describe};
 use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
 
 mod batch;
+mod recent;
 mod statement;
 mod steps;
 
@@ -40,6 +43,8 @@ pub struct AppenderOptions {
     /// Most bytes of one event's payload. Below what a message on the bus may hold, so that nothing is recorded that
     /// can't be passed on.
     pub max_payload_bytes: usize,
+    /// Most outcomes that are kept in memory, so that repeats of recent commands cost the database nothing; 0 for none.
+    pub recent_outcomes: usize,
     /// How long a batch is tried before its commands are told that the log is unavailable.
     pub give_up_after: Duration,
     /// How long the database may wait for the head's lock.
@@ -55,6 +60,7 @@ impl Default for AppenderOptions {
             max_batch_bytes: 8 << 20,
             max_payload_bytes: 512 << 10,
             queue: 4096,
+            recent_outcomes: 10_000,
             give_up_after: Duration::from_secs(8),
             lock_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
@@ -102,6 +108,7 @@ impl Appender {
         };
         let writer = Writer {
             config,
+            recent: Recent::new(options.recent_outcomes),
             options,
             connected: Mutex::new(None),
         };
@@ -110,7 +117,7 @@ impl Appender {
 
     /// Appends one command. On [`AppendError::Unavailable`] the same key may be sent again, and decides.
     pub async fn append(&self, append: Append) -> Reply {
-        if let Some(why) = append.unstorable(self.max_payload_bytes) {
+        if let Err(why) = check(&append, self.max_payload_bytes) {
             return Err(AppendError::Unstorable(why));
         }
         let (reply, answer) = oneshot::channel();
@@ -140,6 +147,7 @@ impl Appender {
 struct Writer {
     config: Config,
     options: AppenderOptions,
+    recent: Recent,
     connected: Mutex<Option<Arc<(Client, AppendBatch)>>>,
 }
 
@@ -183,32 +191,49 @@ impl Writer {
     }
 
     /// Sends the batch until every command in it has its answer. Those that have waited too long already, behind
-    /// batches that failed, are told so at once.
-    /// Returns how many they were.
-    async fn settle(&self, batch: Vec<Pending>) -> usize {
+    /// batches that failed, are told so at once. Returns how many they were.
+    async fn settle(&self, mut batch: Vec<Pending>) -> usize {
         let commands = batch.len();
-        let (batch, late) = batch
-            .into_iter()
-            .partition(|pending| pending.since.elapsed() < self.options.give_up_after);
-        refuse(
-            late,
-            &AppendError::Unavailable("the log has not answered for too long".into()),
-        );
-        if let Err(batch) = self.commit(batch).await {
-            counter!(APPEND_RETRIES_TOTAL, "reason" => "single").increment(1);
-            for pending in batch {
-                // A batch of one is always settled.
-                let _ = self.commit(vec![pending]).await;
+        loop {
+            let (waiting, late) = batch
+                .into_iter()
+                .partition(|pending| pending.since.elapsed() < self.options.give_up_after);
+            refuse(
+                late,
+                &AppendError::Unavailable("the log has not answered for too long".into()),
+            );
+            let (sent, repeats) = self.recent.part(waiting);
+            if sent.is_empty() {
+                return commands;
             }
+            batch = if self.send(sent).await {
+                self.recent.answer(repeats)
+            } else {
+                repeats
+            };
         }
-        commands
     }
 
-    /// Commits the batch as one, trying again for as long as it may. Gives the batch back when something in it can't
-    /// be stored and there is more than one suspect.
-    async fn commit(&self, batch: Vec<Pending>) -> Result<(), Vec<Pending>> {
+    /// Sends the batch until every command in it has its answer. Returns whether the log gave one.
+    async fn send(&self, batch: Vec<Pending>) -> bool {
+        let batch = match self.commit(batch).await {
+            Ok(answered) => return answered,
+            Err(batch) => batch,
+        };
+        counter!(APPEND_RETRIES_TOTAL, "reason" => "single").increment(1);
+        let mut answered = false;
+        for pending in batch {
+            // A batch of one is always settled.
+            answered |= self.commit(vec![pending]).await.unwrap_or_default();
+        }
+        answered
+    }
+
+    /// Commits the batch as one, trying again for as long as it may. Returns whether the log answered. Gives the batch
+    /// back when something in it can't be stored and there is more than one suspect.
+    async fn commit(&self, batch: Vec<Pending>) -> Result<bool, Vec<Pending>> {
         let Some(oldest) = batch.iter().map(|pending| pending.since).min() else {
-            return Ok(());
+            return Ok(false);
         };
         let deadline = oldest + self.options.give_up_after;
         let mut backoff = ExponentialBuilder::default()
@@ -219,10 +244,11 @@ impl Writer {
             .build();
         let mut in_doubt = false;
         loop {
+            let known = self.recent.head();
             let (failure, why) = match self.attempt(&batch).await {
                 Ok(rows) => {
-                    answer(batch, &rows, in_doubt);
-                    return Ok(());
+                    answer(batch, &rows, in_doubt, (&self.recent, known));
+                    return Ok(true);
                 }
                 Err(failed) => failed,
             };
@@ -230,7 +256,7 @@ impl Writer {
                 Failure::Unstorable if batch.len() > 1 => return Err(batch),
                 Failure::Unstorable => {
                     refuse(batch, &AppendError::Unstorable(why));
-                    return Ok(());
+                    return Ok(false);
                 }
                 Failure::Passing => counter!(APPEND_RETRIES_TOTAL, "reason" => "passing").increment(1),
                 Failure::Unknown => {
@@ -242,7 +268,7 @@ impl Writer {
             if Instant::now() + pause >= deadline {
                 tracing::error!(commands = batch.len(), error = why, "gave up on a batch");
                 refuse(batch, &AppendError::Unavailable(why));
-                return Ok(());
+                return Ok(false);
             }
             tracing::warn!(
                 commands = batch.len(),

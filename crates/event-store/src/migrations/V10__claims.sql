@@ -233,12 +233,14 @@ begin
             end if;
         end if;
 
-        -- The unique index refuses a sequence that exists; this refuses one whose predecessor does not.
+        -- The unique index refuses a sequence that exists; this refuses one whose predecessor does not, or comes behind it.
         if 1 < any (e_sequence) and exists (
-            select from unnest(e_command, e_aggregate_type, e_aggregate_id, e_sequence) as e (command, aggregate_type, aggregate_id, sequence)
+            select from unnest(e_command, e_aggregate_type, e_aggregate_id, e_sequence)
+                 with ordinality as e (command, aggregate_type, aggregate_id, sequence, n)
             where e.sequence > 1 and (r_n is null or e.command <> all (r_n)) and not exists (
                 select from events p
-                where p.aggregate_type = e.aggregate_type and p.aggregate_id = e.aggregate_id and p.sequence = e.sequence - 1)
+                where p.aggregate_type = e.aggregate_type and p.aggregate_id = e.aggregate_id and p.sequence = e.sequence - 1
+                  and p.position < base + e.n - coalesce(dropped[e.command], 0))
         ) then
             raise unique_violation;
         end if;

@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::recent::Recent;
 use super::steps::Steps;
 use super::{Pending, Reply};
 use crate::append::Appended;
@@ -98,8 +99,13 @@ pub(super) fn running(counts: impl Iterator<Item = usize>) -> Vec<i32> {
 }
 
 /// Answers every command of a committed batch. `in_doubt`: an earlier attempt may have committed already, so that a
-/// used key can be our own and no replay.
-pub(super) fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
+/// used key can be our own and no replay. `known`: how far the log was known to go when the batch was sent.
+pub(super) fn answer(
+    batch: Vec<Pending>,
+    rows: &[Row],
+    in_doubt: bool,
+    (recent, known): (&Recent, Position),
+) {
     let Some((head, refused)) = rows.split_first() else {
         let why = "the database gave no answer";
         return refuse(batch, &AppendError::Unavailable(why.into()));
@@ -108,26 +114,36 @@ pub(super) fn answer(batch: Vec<Pending>, rows: &[Row], in_doubt: bool) {
         counter!(APPEND_CHECKED_TOTAL).increment(1);
     }
     let mut position = Position::from_sql(head.get(2));
+    recent.confirm(head.get(4), position, known);
     let refused: HashMap<i32, &Row> = refused.iter().map(|row| (row.get(0), row)).collect();
-    for (number, Pending { append, reply, .. }) in (1..).zip(batch) {
+    for (
+        number,
+        Pending {
+            mut append, reply, ..
+        },
+    ) in (1..).zip(batch)
+    {
         let outcome = if let Some(row) = refused.get(&number) {
-            refusal(row, in_doubt.then_some(&append.response))
+            refusal(row, in_doubt.then_some(append.response.as_str()))
         } else {
             position = Position::new(position.get() + append.events.len() as u64);
             Ok(Appended {
                 position,
-                response: append.response,
+                response: std::mem::take(&mut append.response),
                 replayed: false,
                 in_doubt: false,
             })
         };
+        if let Ok(appended) = &outcome {
+            recent.keep(&append.key, appended);
+        }
         respond(reply, outcome);
     }
 }
 
 /// What became of a command that was not appended now. `own`: our response, if we may have recorded it already.
 /// Another one under our key is an earlier request's.
-fn refusal(row: &Row, own: Option<&String>) -> Reply {
+fn refusal(row: &Row, own: Option<&str>) -> Reply {
     let outcome: &str = row.get(1);
     if outcome == "reused" {
         return Err(AppendError::KeyReused);
@@ -139,7 +155,7 @@ fn refusal(row: &Row, own: Option<&String>) -> Reply {
         "conflict" => Err(serde_json::from_str(&response).map_or_else(unclear, AppendError::Conflict)),
         "taken" => Err(serde_json::from_str(&response).map_or_else(unclear, AppendError::ClaimTaken)),
         _ => {
-            let in_doubt = own == Some(&response);
+            let in_doubt = own == Some(response.as_str());
             Ok(Appended {
                 position: Position::from_sql(row.get(2)),
                 response,
@@ -156,7 +172,7 @@ pub(super) fn refuse(batch: Vec<Pending>, error: &AppendError) {
     }
 }
 
-fn respond(reply: oneshot::Sender<Reply>, outcome: Reply) {
+pub(super) fn respond(reply: oneshot::Sender<Reply>, outcome: Reply) {
     let label = match &outcome {
         Ok(appended) if appended.replayed => "duplicate",
         Ok(_) => "appended",

@@ -96,6 +96,20 @@ async fn a_wrong_version_fails_alone() {
 }
 
 #[tokio::test]
+async fn a_sequence_that_runs_ahead_is_refused_though_its_predecessor_comes_behind_it() {
+    let test = TestLog::new().await;
+    let fresh = Uuid::now_v7();
+    let batch = vec![append(key("second"), fresh, 2), append(key("first"), fresh, 1)];
+    let outcomes = in_one_batch(&test, batch).await;
+    assert!(
+        matches!(outcomes[0], Err(AppendError::Conflict(_))),
+        "{outcomes:?}"
+    );
+    assert!(outcomes[1].is_ok(), "{outcomes:?}");
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(2));
+}
+
+#[tokio::test]
 async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
     let test = TestLog::new().await;
     let appender = test.appender(AppenderOptions::default());
@@ -107,8 +121,9 @@ async fn a_sequence_that_runs_ahead_is_refused_even_alone() {
 #[tokio::test]
 async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let test = TestLog::new().await;
+    test.refuse_unstorable().await;
     let mut bad = append(key("bad"), Uuid::now_v7(), 1);
-    bad.key.scope.push('\0');
+    bad.events[0].event_type = "Unstorable";
     let outcomes = in_one_batch(
         &test,
         vec![
@@ -122,7 +137,7 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let Err(AppendError::Unstorable(why)) = &outcomes[1] else {
         panic!("{outcomes:?}")
     };
-    assert!(why.contains("22021"), "{why}");
+    assert!(why.contains("23514"), "{why}");
     assert_eq!(test.log.head().await.unwrap().position, Position::new(3));
 }
 

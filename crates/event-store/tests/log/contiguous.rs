@@ -17,6 +17,7 @@ const AGGREGATES: usize = 8;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_that_lose_their_connections_leave_no_gap() {
     let test = TestLog::new().await;
+    test.refuse_unstorable().await;
     let ids: Vec<Uuid> = (0..AGGREGATES).map(|_| Uuid::now_v7()).collect();
     // Four writing tasks compete for the head, as four instances of a service would.
     let appenders: Vec<Appender> = (0..4)
@@ -81,7 +82,7 @@ async fn write(log: Log, appender: Appender, writer: usize, id: Uuid) {
             let Ok(sequence) = sequence else { continue };
             if command % 3 == 0 {
                 let mut bad = append(key(format!("bad-{name}")), Uuid::now_v7(), 1);
-                bad.key.scope.push('\0');
+                bad.events[0].event_type = "Unstorable";
                 let (refused, accepted) = tokio::join!(
                     appender.append(bad),
                     appender.append(append(key(&name), id, sequence))
@@ -112,7 +113,7 @@ fn settled(outcome: &Result<event_store::Appended, AppendError>) -> bool {
 }
 
 /// Ends the writers' sessions again and again, wherever they are.
-async fn kill_connections(test: &TestLog, done: &AtomicBool, kills: &AtomicUsize) {
+pub(crate) async fn kill_connections(test: &TestLog, done: &AtomicBool, kills: &AtomicUsize) {
     let client = test.client().await;
     let mut pause = tokio::time::interval(std::time::Duration::from_millis(40));
     while !done.load(Ordering::Relaxed) {

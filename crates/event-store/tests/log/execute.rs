@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{BelowZero, Count, Counter, TestLog, key};
+use crate::support::{BelowZero, Count, Counter, TestLog, distinct_totals, key};
 use cqrs_es::{AggregateError, CqrsFramework, EventStore};
 use envelope::{Metadata, Position};
 use event_store::{AppendError, Call, ExecuteError, Executor};
@@ -139,6 +139,82 @@ async fn an_event_of_a_future_build_stops_the_command_with_a_clear_error() {
         "{error}"
     );
     assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
+}
+
+#[tokio::test]
+async fn a_taken_claim_refuses_the_command_and_says_who_holds_it() {
+    let test = TestLog::new().await;
+    let executor = test.executor().claiming::<Counter>(distinct_totals);
+    let [a, b] = [(); 2].map(|()| Uuid::now_v7());
+    let first = run(&executor, call(a, "a", 5)).await.unwrap();
+    let creating = Call {
+        creates: true,
+        ..call(b, "b", 5)
+    };
+    for taking in [creating, call(b, "b", 5)] {
+        let refused = run(&executor, taking).await;
+        let Err(ExecuteError::ClaimTaken(taken)) = &refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((taken[0].key.as_str(), &taken[0].holders), ("5", &vec![a]));
+    }
+    assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
+    // Its key has been used for nothing; and a used one has its answer, whoever holds the claim now.
+    run(&executor, call(a, "a moves on", 1)).await.unwrap();
+    run(&executor, call(b, "b", 5)).await.unwrap();
+    assert_eq!(run(&executor, call(a, "a", 5)).await.unwrap(), first);
+    // By way of cqrs-es as well.
+    let framework = CqrsFramework::<Counter, _>::new(executor, vec![], ());
+    let refused = framework.execute(&Uuid::now_v7().to_string(), Count(5)).await;
+    assert!(
+        matches!(&refused, Err(AggregateError::UnexpectedError(why)) if why.to_string().contains("is held by")),
+        "{refused:?}"
+    );
+}
+
+/// Someone is quicker: it is decided again, on what is there then, and not refused for what it would have taken.
+#[tokio::test]
+async fn a_stale_command_decides_again_before_a_claim_refuses_it() {
+    let test = TestLog::new().await;
+    let executor = test.executor().claiming::<Counter>(distinct_totals);
+    let [a, b] = [(); 2].map(|()| Uuid::now_v7());
+    run(&executor, call(a, "a", 5)).await.unwrap();
+    run(&executor, call(b, "b", 3)).await.unwrap();
+    // Takes itself for new and would take 5, which is held by the other; at 3 it takes 8.
+    let creating = Call {
+        creates: true,
+        ..call(b, "b again", 5)
+    };
+    assert_eq!(
+        run(&executor, creating).await.unwrap(),
+        r#"{"total":8,"version":2,"position":3}"#
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_decides_nothing_writes_nothing_if_no_outcome_is_wanted() {
+    let test = TestLog::new().await;
+    let (executor, id) = (test.executor().without_empty_outcomes(), Uuid::now_v7());
+    run(&executor, call(id, "a", 2)).await.unwrap();
+    let idle = r#"{"total":2,"version":1,"position":1}"#;
+    assert_eq!(run(&executor, call(id, "idle", 0)).await.unwrap(), idle);
+    let together = executor
+        .together::<BelowZero, _>(key("idle together"), Metadata::default(), |unit| async move {
+            let mut counter = unit.load::<Counter>(id).await?;
+            unit.handle(&mut counter, Count(0)).await?;
+            Ok(json!({"total": counter.aggregate.total}))
+        })
+        .await
+        .unwrap();
+    assert_eq!(together.body, r#"{"total":2,"position":1}"#);
+    for name in ["idle", "idle together"] {
+        assert_eq!(test.log.outcome("test", name).await.unwrap(), None);
+    }
+    // The key of what was decided has its answer as before.
+    let mut used = call(id, "a", 2);
+    assert_eq!(run(&executor, used.clone()).await.unwrap(), idle);
+    used.key.request_hash = [9; 32];
+    assert!(run(&executor, used).await.is_err());
 }
 
 #[tokio::test]

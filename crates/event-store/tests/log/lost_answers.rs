@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use envelope::Position;
-use event_store::{Appender, AppenderOptions, Call, Executor, LoaderOptions};
+use event_store::{Appender, AppenderOptions, Call, Claim, Claims, Executor, LoaderOptions, Release};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -11,7 +11,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use uuid::Uuid;
 
-use crate::support::{Count, Counter, TestLog, append, eventually, key};
+use crate::support::{Count, Counter, TestLog, append, eventually, holders, key};
 
 /// Stands between the writer and the database. The first connection's answers pass until `swallow` is closed; then
 /// they vanish, and the connection breaks when `release` is closed. Later connections are left alone.
@@ -100,6 +100,47 @@ async fn a_lost_commit_answer_is_resolved_by_the_key() {
     );
     let again = appender.append(append(key("in doubt"), id, 2)).await.unwrap();
     assert_eq!((again.position, again.replayed), (Position::new(2), true));
+}
+
+/// The command that is sent again finds its own claims held, and that is no refusal.
+#[tokio::test]
+async fn a_lost_answer_to_a_command_with_claims_is_resolved_by_the_key() {
+    let test = TestLog::new().await;
+    let proxy = Proxy::before(&test.url).await;
+    let (appender, _) = Appender::start(&proxy.url, AppenderOptions::default()).unwrap();
+    let (first, next) = (Uuid::now_v7(), Uuid::now_v7());
+    let claiming = |name: &str, release: Vec<Release>, take: Vec<Claim>| {
+        let mut command = append(key(name), Uuid::now_v7(), 1);
+        command.claims = Claims { release, take };
+        command
+    };
+    let seat = |holder| Claim::unique("seat", "1A", holder);
+    let warm = claiming("warm", vec![], vec![seat(first)]);
+    appender.append(warm).await.unwrap();
+
+    proxy.swallow.close();
+    let places = (0..2).map(|_| Claim::counted("stand", "A", Uuid::now_v7(), 2));
+    let take: Vec<Claim> = places.chain([seat(next)]).collect();
+    let command = claiming("in doubt", vec![Release::All(first)], take);
+    let in_doubt = tokio::spawn({
+        let (appender, command) = (appender.clone(), command.clone());
+        async move { appender.append(command).await }
+    });
+    eventually("the database commits", async || {
+        (test.log.head().await.unwrap().position == Position::new(2)).then_some(())
+    })
+    .await;
+    proxy.release.close();
+
+    let answer = in_doubt.await.unwrap().unwrap();
+    assert_eq!((answer.position, answer.in_doubt), (Position::new(2), true));
+    assert_eq!(holders(&test, "seat", "1A").await, [(1, next)]);
+    assert_eq!(holders(&test, "stand", "A").await.len(), 2);
+    // Also when the claims have moved on meanwhile.
+    let moved = claiming("moved on", vec![Release::All(next)], vec![seat(first)]);
+    appender.append(moved).await.unwrap();
+    assert!(appender.append(command).await.unwrap().replayed);
+    assert_eq!(holders(&test, "seat", "1A").await, [(1, first)]);
 }
 
 /// A customer's request failed after its command was recorded, and comes again, as a new attempt that would create

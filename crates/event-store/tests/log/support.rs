@@ -8,8 +8,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use deadpool_postgres::{Manager, Pool};
 use envelope::{DecodeError, EventPayload, Metadata};
 use event_store::{
-    Append, AppendError, Appended, Appender, AppenderOptions, Claims, Executor, IdempotencyKey, Loader,
-    LoaderOptions, Log, NewEvent,
+    Append, AppendError, Appended, Appender, AppenderOptions, Claim, Claims, Executor,
+    IdempotencyKey, Loader, LoaderOptions, Log, NewEvent, Release,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl TestLog {
         Self::at(databases.events_owner).await
     }
 
-    async fn at(url: String) -> Self {
+    pub(crate) async fn at(url: String) -> Self {
         event_store::migrate(&url).await.unwrap();
         Self {
             log: Log::new(pool(&url)),
@@ -113,12 +113,17 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// Sends all `appends` so that they meet in one batch, by holding the head while a first one waits for it.
-pub(crate) async fn in_one_batch(
+/// Sends all `appends` so that they meet in one batch, in this order, by holding the head while a first one waits for it.
+pub(crate) async fn in_one_batch(test: &TestLog, appends: Vec<Append>) -> Vec<Result<Appended, AppendError>> {
+    in_one_batch_of(test, &test.appender(AppenderOptions::default()), appends).await
+}
+
+/// As `in_one_batch`, sent by this appender.
+pub(crate) async fn in_one_batch_of(
     test: &TestLog,
-    appends: Vec<event_store::Append>,
+    appender: &Appender,
+    appends: Vec<Append>,
 ) -> Vec<Result<Appended, AppendError>> {
-    let appender = test.appender(AppenderOptions::default());
     let mut holder = test.client().await;
     let held = holder.transaction().await.unwrap();
     held.execute("select from log_head for update", &[])
@@ -222,6 +227,18 @@ impl Aggregate for Counter {
 
     fn apply(&mut self, CounterEvent::Counted { by }: CounterEvent) {
         self.total += by;
+    }
+}
+
+/// The claims of counters, for an executor that is told so: no two have the same total above zero.
+pub(crate) fn distinct_totals(counter: &Counter, aggregate_id: Uuid, events: &[CounterEvent]) -> Claims {
+    if events.is_empty() {
+        return Claims::default();
+    }
+    let total = Claim::unique("total", counter.total.to_string(), aggregate_id);
+    Claims {
+        release: vec![Release::All(aggregate_id)],
+        take: if counter.total > 0 { vec![total] } else { vec![] },
     }
 }
 

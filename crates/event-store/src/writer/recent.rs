@@ -1,0 +1,166 @@
+//! Outcomes of recent commands, so that a repeat costs the database nothing while other commands keep it busy.
+//!
+//! A repeat is answered from here only after a batch that was sent behind it came back from the same life of the log, so
+//! an answer is never older than one of the database's own would be. When nothing but repeats waits, one of them is sent.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use envelope::Position;
+use metrics::counter;
+use uuid::Uuid;
+
+use super::statement::respond;
+use super::{Pending, Reply};
+use crate::append::{Appended, IdempotencyKey};
+use crate::error::AppendError;
+use crate::metrics::APPEND_RECENT_TOTAL;
+
+/// Most bytes of all kept outcomes, about.
+const MAX_BYTES: usize = 16 << 20;
+
+pub(super) struct Recent {
+    most: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    epoch: Option<Uuid>,
+    /// As far as the log is known to go.
+    head: Position,
+    outcomes: HashMap<String, Outcome>,
+    /// The oldest first.
+    order: VecDeque<String>,
+    bytes: usize,
+}
+
+struct Outcome {
+    request_hash: [u8; 32],
+    response: String,
+    position: Position,
+}
+
+impl Recent {
+    /// Keeps so many outcomes at most.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// What must be sent, and what may be answered once that is: commands whose key is known, or is in the batch before
+    /// them.
+    pub(super) fn part(&self, batch: Vec<Pending>) -> (Vec<Pending>, Vec<Pending>) {
+        let (mut sent, mut repeats) = (Vec::with_capacity(batch.len()), Vec::new());
+        let kept = self.kept();
+        let mut names = HashSet::with_capacity(batch.len());
+        for pending in batch {
+            let name = name(&pending.append.key);
+            if kept.outcomes.contains_key(&name) || !names.insert(name) {
+                repeats.push(pending);
+            } else {
+                sent.push(pending);
+            }
+        }
+        if sent.is_empty() && !repeats.is_empty() {
+            sent.push(repeats.remove(0));
+        }
+        (sent, repeats)
+    }
+
+    /// As far as the log is known to go.
+    pub(super) fn head(&self) -> Position {
+        self.kept().head
+    }
+
+    /// A batch came back from this life of the log, which ended at `base` before it. Forgets everything if that is
+    /// another life, or if the log does not go as far as it was `known` to go when the batch was sent.
+    pub(super) fn confirm(&self, epoch: Uuid, base: Position, known: Position) {
+        let mut kept = self.kept();
+        if kept.epoch != Some(epoch) || base < known {
+            *kept = Kept {
+                epoch: Some(epoch),
+                ..Kept::default()
+            };
+        }
+        kept.head = kept.head.max(base);
+    }
+
+    /// Keeps what became of a command that is committed.
+    pub(super) fn keep(&self, key: &IdempotencyKey, appended: &Appended) {
+        let mut kept = self.kept();
+        kept.head = kept.head.max(appended.position);
+        if self.most == 0 {
+            return;
+        }
+        let name = name(key);
+        if kept.outcomes.contains_key(&name) {
+            return;
+        }
+        let outcome = Outcome {
+            request_hash: key.request_hash,
+            response: appended.response.clone(),
+            position: appended.position,
+        };
+        kept.bytes += weight(&name, &outcome);
+        kept.order.push_back(name.clone());
+        kept.outcomes.insert(name, outcome);
+        while kept.order.len() > self.most || kept.bytes > MAX_BYTES {
+            let Some(oldest) = kept.order.pop_front() else {
+                break;
+            };
+            if let Some(outcome) = kept.outcomes.remove(&oldest) {
+                kept.bytes -= weight(&oldest, &outcome);
+            }
+        }
+    }
+
+    /// Answers the repeats whose outcome is known, after a batch that was sent behind them came back. Gives back the
+    /// others.
+    pub(super) fn answer(&self, repeats: Vec<Pending>) -> Vec<Pending> {
+        let kept = self.kept();
+        let (known, unknown) = repeats
+            .into_iter()
+            .map(|pending| (kept.reply(&pending.append.key), pending))
+            .partition::<Vec<_>, _>(|(reply, _)| reply.is_some());
+        drop(kept);
+        for (reply, pending) in known {
+            counter!(APPEND_RECENT_TOTAL).increment(1);
+            if let Some(reply) = reply {
+                respond(pending.reply, reply);
+            }
+        }
+        unknown.into_iter().map(|(_, pending)| pending).collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Without panics in between, each change is whole.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn reply(&self, key: &IdempotencyKey) -> Option<Reply> {
+        let outcome = self.outcomes.get(&name(key))?;
+        if outcome.request_hash != key.request_hash {
+            return Some(Err(AppendError::KeyReused));
+        }
+        Some(Ok(Appended {
+            position: outcome.position,
+            response: outcome.response.clone(),
+            replayed: true,
+            in_doubt: false,
+        }))
+    }
+}
+
+/// Neither part can hold the character between them.
+fn name(key: &IdempotencyKey) -> String {
+    format!("{}\0{}", key.scope, key.key)
+}
+
+fn weight(name: &str, outcome: &Outcome) -> usize {
+    2 * name.len() + outcome.response.len() + 128
+}
