@@ -3,10 +3,11 @@
 use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
 use read_model::write::LicenseTypeRow;
+use read_model::{Term, searched};
 use serde_json::json;
 use tokio_postgres::types::Json;
 
-use super::{Misfit, create, facts, stamp};
+use super::{Misfit, bounds, create, facts, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseTypeRow>,
@@ -14,9 +15,12 @@ pub(super) fn apply(
     event: LicenseTypeEvent,
 ) -> Result<(), Misfit> {
     match event {
-        LicenseTypeEvent::LicenseTypeCreated(created) => create(slot, row(recorded, created)),
+        LicenseTypeEvent::LicenseTypeCreated(created) => create(slot, row(recorded, created)?),
         LicenseTypeEvent::LicenseTypePriceSet(set) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            let valid_from = bounds::moment(set.valid_from, "valid_from")?;
+            row.prices_ore.push(bounds::amount(set.price_ore, "price_ore")?);
+            row.prices_valid_from.push(valid_from);
             row.prices
                 .0
                 .push(json!({"price_ore": set.price_ore, "valid_from": set.valid_from}));
@@ -27,7 +31,7 @@ pub(super) fn apply(
     }
 }
 
-fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow {
+fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseTypeRow, Misfit> {
     let LicenseTypeCreated {
         facts,
         min_age,
@@ -35,7 +39,11 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow 
         max_days,
     } = created;
     let (version, position) = stamp(recorded);
-    LicenseTypeRow {
+    bounds::indexed(&facts.code, "code")?;
+    bounds::indexed(&facts.name_nb, "name_nb")?;
+    let names = [&facts.code, &facts.name_nb, &facts.name_en];
+    let search = searched(names.map(|name| Term::Words(name)));
+    Ok(LicenseTypeRow {
         license_type_id: recorded.aggregate_id,
         code: facts.code,
         category: facts::category(facts.category).into(),
@@ -44,13 +52,16 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow 
         name_nb: facts.name_nb,
         name_en: facts.name_en,
         prices: Json(Vec::new()),
+        prices_ore: Vec::new(),
+        prices_valid_from: Vec::new(),
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),
         status: "active".into(),
+        search,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,
         position,
-    }
+    })
 }

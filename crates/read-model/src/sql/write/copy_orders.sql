@@ -2,5 +2,6 @@
 copy orders (
     order_id, order_number, customer_id, status, total_ore, currency, payment_provider,
     payment_reference, redirect_url, lines, club_ids, license_types, activity_from, activity_to,
-    search, paid_at, fulfilled_at, expires_at, created_at, updated_at, version, position)
+    activity_dates, search, paid_at, fulfilled_at, expires_at, created_at, updated_at, version,
+    position)
 from stdin (format binary)
