@@ -16,4 +16,4 @@ pub use parked::{
     Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, load_parked,
     notify_retried, park, parked_aggregates, release_parked, summarize_parked,
 };
-pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, copy, load, upsert};
+pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};

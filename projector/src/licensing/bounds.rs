@@ -6,7 +6,7 @@ use envelope::RecordedEvent;
 
 use super::Misfit;
 
-/// From before anyone alive was born to the last year that RFC 3339 can say.
+/// From before anyone alive was born to the last year that RFC 3339 and PostgreSQL write with four digits.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
 /// The longest text that an index holds whole: four bytes a character are less than its limit of 2,704.
 const MAX_INDEXED_CHARS: usize = 500;
@@ -40,6 +40,15 @@ pub(super) fn moment(moment: DateTime<Utc>, what: &'static str) -> Result<DateTi
 pub(super) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
     if (-MAX_EXACT..=MAX_EXACT).contains(&ore) {
         Ok(ore)
+    } else {
+        Err(Misfit::OutOfRange(what))
+    }
+}
+
+/// A moment that is not before all that columns can say.
+pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
+    if moment.year() >= *YEARS.start() {
+        Ok(moment)
     } else {
         Err(Misfit::OutOfRange(what))
     }

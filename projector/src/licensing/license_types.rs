@@ -2,9 +2,8 @@
 
 use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
-use read_model::write::LicenseTypeRow;
+use read_model::write::{LicenseTypeRow, Price};
 use read_model::{Term, searched};
-use serde_json::json;
 use tokio_postgres::types::Json;
 
 use super::{Misfit, bounds, create, facts, stamp};
@@ -18,17 +17,27 @@ pub(super) fn apply(
         LicenseTypeEvent::LicenseTypeCreated(created) => create(slot, row(recorded, created)?),
         LicenseTypeEvent::LicenseTypePriceSet(set) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
-            let valid_from = bounds::moment(set.valid_from, "valid_from")?;
-            row.prices_ore.push(bounds::amount(set.price_ore, "price_ore")?);
-            row.prices_valid_from.push(valid_from);
-            row.prices
-                .0
-                .push(json!({"price_ore": set.price_ore, "valid_from": set.valid_from}));
-            row.updated_at = recorded.recorded_at;
-            (row.version, row.position) = stamp(recorded);
+            let price = Price {
+                price_ore: bounds::amount(set.price_ore, "price_ore")?,
+                valid_from: bounds::not_before(set.valid_from, "valid_from")?,
+            };
+            row.prices.0.push(price);
+            touch(row, recorded);
             Ok(())
         }
     }
+}
+
+/// The row is as of this event of prices.
+fn touch(row: &mut LicenseTypeRow, recorded: &RecordedEvent) {
+    // A price from a year that no column says is shown, so that it can be withdrawn. It never comes into force.
+    let columns = row.prices.0.iter().filter_map(|price| {
+        let valid_from = bounds::moment(price.valid_from, "valid_from").ok()?;
+        Some((price.price_ore, valid_from))
+    });
+    (row.prices_ore, row.prices_valid_from) = columns.unzip();
+    row.updated_at = recorded.recorded_at;
+    (row.version, row.position) = stamp(recorded);
 }
 
 fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseTypeRow, Misfit> {

@@ -19,13 +19,12 @@ alter table license_types
     add column prices_valid_from timestamptz[] not null default '{}',
     add column search            text          not null default '';
 comment on column license_types.prices            is 'Effective-dated prices in the order they were set, as they are shown: [{price_ore, valid_from}], valid_from an RFC 3339 timestamp.';
-comment on column license_types.prices_ore        is 'The amounts of prices, in øre, in the same order.';
-comment on column license_types.prices_valid_from is 'The starts of prices, in the same order; the price now is the one with the latest start that has come, and the later entry of a tie.';
+comment on column license_types.prices_ore        is 'The amounts of those prices that can come into force, in øre, in the same order.';
+comment on column license_types.prices_valid_from is 'The starts of those prices; the price now is the one with the latest start that has come, and the later entry of a tie.';
 comment on column license_types.search            is 'What q searches, folded, separated by spaces: code and names.';
--- A start that no timestamp can say is left out, and with it what made the list unreadable; a rebuild parks its event.
-update license_types t set (prices, prices_ore, prices_valid_from) = (
-    select coalesce(jsonb_agg(price order by place), '[]'),
-           coalesce(array_agg((price->>'price_ore')::bigint order by place), '{}'),
+-- A start in a year that no column says never comes: it is shown and not calculated with.
+update license_types t set (prices_ore, prices_valid_from) = (
+    select coalesce(array_agg((price->>'price_ore')::bigint order by place), '{}'),
            coalesce(array_agg(starts order by place), '{}')
     from jsonb_array_elements(t.prices) with ordinality as listed(price, place)
     cross join lateral (

@@ -7,7 +7,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -280,7 +279,7 @@ pub struct LicenseTypeRow {
     pub role: String,
     pub name_nb: String,
     pub name_en: String,
-    pub prices: Json<Vec<Value>>,
+    pub prices: Json<Vec<Price>>,
     pub prices_ore: Vec<i64>,
     pub prices_valid_from: Vec<DateTime<Utc>>,
     pub min_age: Option<i32>,
@@ -292,6 +291,15 @@ pub struct LicenseTypeRow {
     pub updated_at: DateTime<Utc>,
     pub version: i64,
     pub position: i64,
+}
+
+/// A price as `license_types` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// In øre.
+    pub price_ore: i64,
+    /// From when on.
+    pub valid_from: DateTime<Utc>,
 }
 
 /// A row of `clubs`. What the columns mean stands in the migration.
