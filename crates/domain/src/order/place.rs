@@ -175,7 +175,8 @@ impl PlaceOrder {
 
 /// One holder needs one license of a type on a day.
 fn same_license(one: &OrderLine, other: &OrderLine) -> bool {
-    let person = |line: &OrderLine| holder_identity(line.holder.name.expose(), *line.holder.birth_date.expose());
+    let person =
+        |line: &OrderLine| holder_identity(line.holder.name.expose(), *line.holder.birth_date.expose());
     one.license_type.code == other.license_type.code
         && one.activity_date == other.activity_date
         && person(one) == person(other)
