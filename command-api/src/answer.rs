@@ -11,12 +11,16 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// 201 with the answer's body, byte for byte as kept.
 pub(crate) fn created(answer: Answer) -> Response {
-    let mut response = (
-        StatusCode::CREATED,
-        [(header::CONTENT_TYPE, "application/json")],
-        answer.body,
-    )
-        .into_response();
+    answered(StatusCode::CREATED, answer)
+}
+
+/// 200 with the answer's body, byte for byte as kept.
+pub(crate) fn done(answer: Answer) -> Response {
+    answered(StatusCode::OK, answer)
+}
+
+fn answered(status: StatusCode, answer: Answer) -> Response {
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response();
     response
         .headers_mut()
         .insert(EVENT_POSITION, HeaderValue::from(answer.position.get()));
@@ -93,9 +97,11 @@ fn refused(refusal: &Refusal) -> Problem {
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::Unknown => return Problem::not_found(),
-        Refusal::Exists | Refusal::OrderState | Refusal::PaymentMismatch | Refusal::NotExpired => {
-            StatusCode::CONFLICT
-        }
+        Refusal::Exists
+        | Refusal::OrderState
+        | Refusal::PaymentMismatch
+        | Refusal::NotExpired
+        | Refusal::PriceInForce => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
     let Refusal::Invalid(fields) = refusal else {

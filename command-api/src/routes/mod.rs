@@ -5,6 +5,7 @@ pub(crate) mod place_order;
 pub(crate) mod register_club;
 pub(crate) mod set_price;
 pub(crate) mod vipps_webhook;
+pub(crate) mod withdraw_price;
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, SubsecRound as _, Utc};

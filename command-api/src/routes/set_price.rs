@@ -21,6 +21,7 @@ use crate::state::AppState;
 #[serde(deny_unknown_fields)]
 struct SetPrice {
     price_ore: i64,
+    #[serde(default, deserialize_with = "domain::typed::optional_moment")]
     valid_from: Option<DateTime<Utc>>,
 }
 

@@ -5,7 +5,7 @@ use cqrs_es::event_sink::EventSink;
 use events::{ClubEvent, ClubRegistered, aggregate_type};
 use serde::{Deserialize, Serialize};
 
-use crate::people::text;
+use crate::typed::label;
 use crate::{Field, Refusal};
 
 /// A club.
@@ -35,7 +35,7 @@ impl Club {
         if self.name.is_some() {
             return Err(Refusal::Exists);
         }
-        let name = text(&name, 120).map_err(|rule| {
+        let name = label(&name, 120).map_err(|rule| {
             Refusal::Invalid(vec![Field {
                 pointer: "/name".into(),
                 rule,
@@ -82,7 +82,7 @@ mod tests {
         };
         TestFramework::<Club>::with(())
             .given_no_previous_events()
-            .when(register("  Bodø Gokartklubb "))
+            .when(register("  Bodø\u{a0} Gokartklubb "))
             .then_expect_events(vec![registered.clone().into()]);
         TestFramework::<Club>::with(())
             .given(vec![registered.into()])
@@ -95,7 +95,8 @@ mod tests {
         for (name, rule) in [
             (" ", Rule::Required),
             ("a\u{0}b", Rule::Text),
-            (&"x".repeat(121), Rule::Text),
+            ("\u{3164}\u{3164}", Rule::TextInvisible),
+            (&"x".repeat(121), Rule::TextTooLong),
         ] {
             TestFramework::<Club>::with(())
                 .given_no_previous_events()

@@ -11,6 +11,7 @@ mod license_type;
 mod order;
 mod people;
 mod refusal;
+pub mod typed;
 
 pub use club::{Club, ClubCommand};
 pub use ids::{license_id, license_type_id, order_number};
@@ -21,6 +22,7 @@ pub use order::{
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};
+pub use typed::{club_identity, holder_identity};
 
 /// Names what the aggregates look like and how they apply their events: another one whenever the text of this crate, of
 /// the events or of the envelope changes, so that a snapshot is never read by rules that might have made another.

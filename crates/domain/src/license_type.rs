@@ -1,19 +1,29 @@
 //! The catalogue: what can be bought, by whom, and at which price from when on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use events::{
-    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, Role,
-    aggregate_type,
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+    LicenseTypePriceWithdrawn, Role, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::people::{Findings, text};
+use crate::people::Findings;
+use crate::typed::label;
 use crate::{Refusal, Rule};
 
 /// The highest price of one license, in øre: NOK 100,000.
 const MAX_PRICE_ORE: i64 = 10_000_000;
+
+/// How far ahead a price may be set. Further ahead is a mistyped year.
+const MAX_PRICE_AHEAD: Days = Days::new(2 * 366);
+
+/// A browser's "now" is this much in the past at most when it arrives: it then means now.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
+/// The oldest age that a type can name.
+const MAX_AGE: u8 = 120;
 
 /// An entry of the catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +61,15 @@ pub enum LicenseTypeCommand {
     SetPrice {
         /// The price, in øre.
         price_ore: i64,
-        /// From when on; not before `now`.
+        /// From when on; now, if not given.
         valid_from: Option<DateTime<Utc>>,
+        /// The moment of the command.
+        now: DateTime<Utc>,
+    },
+    /// Not have the price that was set for a moment still to come.
+    WithdrawPrice {
+        /// From when on it would hold.
+        valid_from: DateTime<Utc>,
         /// The moment of the command.
         now: DateTime<Utc>,
     },
@@ -117,32 +134,57 @@ impl LicenseType {
                 price_ore,
                 valid_from,
                 now,
-            } => {
-                let mut findings = Findings::new();
-                findings.keep("/price_ore".into(), price(price_ore));
-                if valid_from.is_some_and(|from| from < now) {
-                    findings.add("/valid_from".into(), Rule::ActivityPast);
+            } => Ok(vec![price_set(price_ore, valid_from, now)?.into()]),
+            LicenseTypeCommand::WithdrawPrice { valid_from, now } => {
+                if !self.prices.iter().any(|price| price.valid_from == valid_from) {
+                    return Err(Refusal::Unknown);
                 }
-                refuse(findings)?;
-                Ok(vec![
-                    LicenseTypePriceSet {
-                        price_ore,
-                        valid_from: valid_from.unwrap_or(now),
-                    }
-                    .into(),
-                ])
+                if valid_from <= now {
+                    return Err(Refusal::PriceInForce);
+                }
+                Ok(vec![LicenseTypePriceWithdrawn { valid_from }.into()])
             }
         }
     }
 }
 
+fn price_set(
+    price_ore: i64,
+    valid_from: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<LicenseTypePriceSet, Refusal> {
+    let mut findings = Findings::new();
+    findings.keep("/price_ore".into(), price(price_ore));
+    let from = valid_from.unwrap_or(now);
+    if from < now - CLOCK_TOLERANCE {
+        findings.add("/valid_from".into(), Rule::ValidFromPast);
+    }
+    if now
+        .checked_add_days(MAX_PRICE_AHEAD)
+        .is_some_and(|latest| from > latest)
+    {
+        findings.add("/valid_from".into(), Rule::ValidFromTooFar);
+    }
+    refuse(findings)?;
+    // A price never holds for the past: an order placed a second ago had the one before.
+    Ok(LicenseTypePriceSet {
+        price_ore,
+        valid_from: from.max(now),
+    })
+}
+
 fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEvent>, Refusal> {
     let mut findings = Findings::new();
     let code = findings.keep("/code".into(), code(&new.code));
-    let discipline = findings.keep("/discipline".into(), text(&new.discipline, 64));
-    let name_nb = findings.keep("/name_nb".into(), text(&new.name_nb, 120));
-    let name_en = findings.keep("/name_en".into(), text(&new.name_en, 120));
+    let discipline = findings.keep("/discipline".into(), label(&new.discipline, 64));
+    let name_nb = findings.keep("/name_nb".into(), label(&new.name_nb, 120));
+    let name_en = findings.keep("/name_en".into(), label(&new.name_en, 120));
     findings.keep("/price_ore".into(), price(new.price_ore));
+    for (pointer, age) in [("/min_age", new.min_age), ("/max_age", new.max_age)] {
+        if age.is_some_and(|age| age > MAX_AGE) {
+            findings.add(pointer.into(), Rule::Age);
+        }
+    }
     if let (Some(min), Some(max)) = (new.min_age, new.max_age)
         && min > max
     {
@@ -191,7 +233,7 @@ fn refuse(findings: Findings) -> Result<(), Refusal> {
 }
 
 fn code(given: &str) -> Result<String, Rule> {
-    let code = text(given, 64)?;
+    let code = label(given, 64)?;
     let shaped = code
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
@@ -233,6 +275,10 @@ impl Aggregate for LicenseType {
         match event {
             LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
             LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
+            LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
+                self.prices
+                    .retain(|price| price.valid_from != withdrawn.valid_from);
+            }
         }
     }
 }

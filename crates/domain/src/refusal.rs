@@ -7,12 +7,34 @@ use std::fmt;
 pub enum Rule {
     /// Nothing was given.
     Required,
-    /// Longer than allowed, or with characters that no such text has.
+    /// With characters that no text has: control, private or unassigned ones.
     Text,
+    /// Longer than allowed.
+    TextTooLong,
+    /// With characters that show nothing or turn the text around them.
+    TextInvisible,
+    /// Without a letter or a digit.
+    TextEmpty,
+    /// With marks that belong to no letter, or more of them than any language writes.
+    TextMarks,
+    /// With characters that no name has.
+    NameCharacters,
+    /// A name without a letter.
+    NameLetter,
+    /// A word of a name with letters of several alphabets.
+    NameScripts,
+    /// A name with letters of both writing directions.
+    NameDirection,
     /// Not a phone number.
     Phone,
     /// Not an e-mail address.
     Email,
+    /// An e-mail address in angle brackets, as mail programs copy it.
+    EmailBrackets,
+    /// Several e-mail addresses, or one with a separator behind it.
+    EmailSeparator,
+    /// An e-mail address longer than mail allows.
+    EmailTooLong,
     /// Neither phone nor e-mail.
     Contact,
     /// A national identity number, which is never stored.
@@ -37,6 +59,12 @@ pub enum Rule {
     Guardian,
     /// A driver without a vehicle.
     Vehicle,
+    /// Not a registration number.
+    Registration,
+    /// Not the number of a vehicle license or chassis.
+    VehicleNumber,
+    /// A vehicle identification number with a letter that none has.
+    Chassis,
     /// The same license twice in one order.
     Duplicate,
     /// No lines, or too many.
@@ -45,6 +73,12 @@ pub enum Rule {
     Code,
     /// Not a price in øre that a license can have.
     Price,
+    /// A price from a moment that has passed.
+    ValidFromPast,
+    /// A price from a moment that is too far ahead.
+    ValidFromTooFar,
+    /// Not an age in years.
+    Age,
     /// Minimum above maximum.
     AgeRange,
     /// No such way to pay.
@@ -73,8 +107,44 @@ impl Rule {
             Self::Required => ("required", "Må fylles ut.", "Is required."),
             Self::Text => (
                 "text_invalid",
-                "Teksten er for lang eller har ugyldige tegn.",
-                "Too long, or has characters that are not allowed.",
+                "Teksten har tegn som ikke kan brukes.",
+                "Has characters that cannot be used.",
+            ),
+            Self::TextTooLong => ("text_too_long", "Teksten er for lang.", "The text is too long."),
+            Self::TextInvisible => (
+                "text_invisible",
+                "Teksten har usynlige tegn. Skriv den i stedet for å lime den inn.",
+                "The text has invisible characters. Type it instead of pasting it.",
+            ),
+            Self::TextEmpty => (
+                "text_empty",
+                "Teksten må ha minst én bokstav eller ett tall.",
+                "The text needs at least one letter or digit.",
+            ),
+            Self::TextMarks => (
+                "text_marks",
+                "Teksten har aksenter uten bokstav, eller for mange på én bokstav.",
+                "The text has accents without a letter, or too many on one letter.",
+            ),
+            Self::NameCharacters => (
+                "name_characters",
+                "Et navn kan ikke ha symboler eller emojier: bare bokstaver, mellomrom, bindestrek, apostrof og punktum.",
+                "A name cannot have symbols or emojis: only letters, spaces, hyphens, apostrophes and full stops.",
+            ),
+            Self::NameLetter => (
+                "name_letter_required",
+                "Navnet må ha minst én bokstav.",
+                "The name needs at least one letter.",
+            ),
+            Self::NameScripts => (
+                "name_mixed_scripts",
+                "Et ord i navnet blander bokstaver fra ulike alfabeter.",
+                "A word of the name mixes letters of different alphabets.",
+            ),
+            Self::NameDirection => (
+                "name_mixed_directions",
+                "Navnet blander skrift fra venstre og skrift fra høyre. Skriv det i ett alfabet.",
+                "The name mixes writing from the left and from the right. Write it in one alphabet.",
             ),
             Self::Phone => (
                 "phone_invalid",
@@ -85,6 +155,21 @@ impl Rule {
                 "email_invalid",
                 "Ikke en gyldig e-postadresse.",
                 "Not a valid e-mail address.",
+            ),
+            Self::EmailBrackets => (
+                "email_brackets",
+                "Skriv bare e-postadressen, uten navn og uten < og >.",
+                "Give only the e-mail address, without a name and without < and >.",
+            ),
+            Self::EmailSeparator => (
+                "email_separator",
+                "Skriv én e-postadresse, uten komma eller semikolon.",
+                "Give one e-mail address, without a comma or semicolon.",
+            ),
+            Self::EmailTooLong => (
+                "email_too_long",
+                "E-postadressen er for lang.",
+                "The e-mail address is too long.",
             ),
             Self::Contact => (
                 "contact_required",
@@ -138,6 +223,21 @@ impl Rule {
                 "En fører må oppgi kjøretøy: registreringsnummer, vognlisens eller chassisnummer.",
                 "A driver needs a vehicle: registration, vehicle license or chassis number.",
             ),
+            Self::Registration => (
+                "registration_invalid",
+                "Ikke et registreringsnummer: 2 til 12 bokstaver (latinske) og tall.",
+                "Not a registration number: 2 to 12 (Latin) letters and digits.",
+            ),
+            Self::VehicleNumber => (
+                "vehicle_number_invalid",
+                "Nummeret kan bare ha latinske bokstaver, tall og skråstrek, høyst 32.",
+                "The number can only have Latin letters, digits and slashes, at most 32.",
+            ),
+            Self::Chassis => (
+                "chassis_invalid",
+                "Et chassisnummer på 17 tegn har aldri bokstavene I, O eller Q. Er det 1 eller 0?",
+                "A chassis number of 17 characters never has the letters I, O or Q. Is it 1 or 0?",
+            ),
             Self::Duplicate => (
                 "duplicate_line",
                 "Samme lisens står to ganger i bestillingen.",
@@ -157,6 +257,21 @@ impl Rule {
                 "price_invalid",
                 "Prisen må være et beløp i øre over 0 og høyst 100 000 kr.",
                 "The price must be an amount in øre above 0 and at most NOK 100,000.",
+            ),
+            Self::ValidFromPast => (
+                "valid_from_past",
+                "Prisen kan ikke gjelde fra et tidspunkt som er passert.",
+                "The price cannot hold from a moment that has passed.",
+            ),
+            Self::ValidFromTooFar => (
+                "valid_from_too_far",
+                "Prisen kan gjelde fra høyst to år fram i tid.",
+                "The price can hold from at most two years ahead.",
+            ),
+            Self::Age => (
+                "age_invalid",
+                "Alderen må være et helt antall år, 0 til 120.",
+                "The age must be a whole number of years, 0 to 120.",
             ),
             Self::PaymentProvider => (
                 "payment_provider_unknown",
@@ -196,6 +311,8 @@ pub enum Refusal {
     PaymentMismatch,
     /// The order has not run out of time yet.
     NotExpired,
+    /// The price is in force already: orders may have been placed at it.
+    PriceInForce,
 }
 
 impl Refusal {
@@ -237,6 +354,11 @@ impl Refusal {
                 "not_expired",
                 "Bestillingen har ikke utløpt.",
                 "The order has not expired.",
+            ),
+            Self::PriceInForce => (
+                "price_in_force",
+                "Prisen gjelder allerede. Sett en ny pris i stedet.",
+                "The price is in force already. Set another price instead.",
             ),
         }
     }

@@ -295,13 +295,22 @@ fn lines_of_a_paid_order() -> Vec<LicenseCommand> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn license_types() {
-    let events = events(&["LicenseTypeCreated"], &["LicenseTypePriceSet"]);
+    let events = events(
+        &["LicenseTypeCreated"],
+        &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"],
+    );
     let now = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
-    let commands = vec![LicenseTypeCommand::SetPrice {
-        price_ore: 500,
-        valid_from: None,
-        now,
-    }];
+    let commands = vec![
+        LicenseTypeCommand::SetPrice {
+            price_ore: 500,
+            valid_from: None,
+            now,
+        },
+        LicenseTypeCommand::WithdrawPrice {
+            valid_from: chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
+            now: chrono::DateTime::UNIX_EPOCH,
+        },
+    ];
     check::<LicenseType>(Script { events, commands }).await;
 }
 

@@ -15,7 +15,8 @@ mod upcast;
 pub use club::{ClubEvent, ClubRegistered};
 pub use license::{LicenseEvent, LicenseIssued};
 pub use license_type::{
-    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, Role,
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+    LicenseTypePriceWithdrawn, Role,
 };
 pub use order::{
     CancelReason, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderLine, OrderPaid,

@@ -13,6 +13,8 @@ events! {
         LicenseTypeCreated: "1",
         /// The type has a price from a moment on. Orders placed before keep theirs.
         LicenseTypePriceSet: "1",
+        /// A price that was to come does not come.
+        LicenseTypePriceWithdrawn: "1",
     }
 }
 
@@ -85,5 +87,12 @@ pub struct LicenseTypePriceSet {
     /// Price of one license, in øre.
     pub price_ore: i64,
     /// From when on orders get it.
+    pub valid_from: DateTime<Utc>,
+}
+
+/// A price that was not in force yet is withdrawn: before and after that moment the price before it holds.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseTypePriceWithdrawn {
+    /// From when on it would have held. Withdraws every price that was set for this moment.
     pub valid_from: DateTime<Utc>,
 }

@@ -9,10 +9,15 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{postgres, request_id};
+use crate::{
+    postgres,
+    request_id::{self, RequestId},
+};
 
 /// Where a problem's code is explained; the code is appended.
 const TYPE_BASE: &str = "https://bilsportlisens.no/problems/";
+
+const CONTENT_TYPE: &str = "application/problem+json";
 
 type Text = Cow<'static, str>;
 
@@ -181,34 +186,52 @@ struct Body<'a> {
     request_id: Option<String>,
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let Inner {
-            status,
-            code,
-            message_nb,
-            message_en,
-            detail,
-            errors,
-            headers,
-        } = *self.0;
+impl Problem {
+    fn body(&self, request_id: Option<String>) -> Vec<u8> {
+        let inner = &*self.0;
         let body = Body {
-            r#type: format!("{TYPE_BASE}{code}"),
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            code: &code,
-            detail: detail.as_deref(),
-            message_nb: &message_nb,
-            message_en: &message_en,
-            errors: &errors,
-            request_id: request_id::current(),
+            r#type: format!("{TYPE_BASE}{}", inner.code),
+            title: title(inner.status),
+            status: inner.status.as_u16(),
+            code: &inner.code,
+            detail: inner.detail.as_deref(),
+            message_nb: &inner.message_nb,
+            message_en: &inner.message_en,
+            errors: &inner.errors,
+            request_id,
         };
         // Serializing strings and numbers into memory cannot fail; an empty body keeps the status in any case.
-        let bytes = serde_json::to_vec(&body).unwrap_or_default();
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// The answer as it goes over the wire, for a request that was never read and whose connection closes.
+    pub(crate) fn raw_answer(&self) -> Vec<u8> {
+        let id = RequestId::new();
+        let body = self.body(Some(id.to_string()));
+        let status = self.0.status;
+        let (length, title) = (body.len(), title(status));
+        let head = format!(
+            "HTTP/1.1 {} {title}\r\ncontent-type: {CONTENT_TYPE}\r\ncache-control: no-store\r\n\
+             content-length: {length}\r\nconnection: close\r\n{}: {id}\r\n\r\n",
+            status.as_u16(),
+            request_id::HEADER,
+        );
+        [head.into_bytes(), body].concat()
+    }
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let bytes = self.body(request_id::current());
         let fixed = [
-            (header::CONTENT_TYPE, "application/problem+json"),
+            (header::CONTENT_TYPE, CONTENT_TYPE),
             (header::CACHE_CONTROL, "no-store"),
         ];
+        let Inner { status, headers, .. } = *self.0;
         let mut response = (status, fixed, bytes).into_response();
         for (name, value) in headers {
             response.headers_mut().insert(name, value);
@@ -246,10 +269,20 @@ fn general(status: StatusCode) -> (&'static str, &'static str, &'static str) {
             "Forespørselen er for stor.",
             "The request is too large.",
         ),
+        StatusCode::URI_TOO_LONG => (
+            "uri_too_long",
+            "Adressen er for lang.",
+            "The address is too long.",
+        ),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "headers_too_large",
+            "Adressen og hodefeltene er for store til sammen.",
+            "The address and header fields are too large together.",
+        ),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
             "unsupported_media_type",
-            "Innholdet må være JSON (application/json).",
-            "The content must be JSON (application/json).",
+            "Innholdet må være JSON (application/json) i UTF-8.",
+            "The content must be JSON (application/json) in UTF-8.",
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "too_many_requests",

@@ -25,6 +25,14 @@ pub(super) fn apply(
             touch(row, recorded);
             Ok(())
         }
+        LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            row.prices
+                .0
+                .retain(|price| price.valid_from != withdrawn.valid_from);
+            touch(row, recorded);
+            Ok(())
+        }
     }
 }
 
@@ -73,4 +81,71 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         version,
         position,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use envelope::{Metadata, Position, RecordedEvent};
+    use events::{
+        Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+        LicenseTypePriceWithdrawn, Role,
+    };
+    use uuid::Uuid;
+
+    use super::apply;
+
+    fn recorded(number: u64) -> RecordedEvent {
+        RecordedEvent {
+            position: Position::new(number * 10),
+            aggregate_type: "license_type".into(),
+            aggregate_id: Uuid::nil(),
+            sequence: number,
+            event_type: "LicenseType".into(),
+            event_version: "1".into(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: Metadata::default(),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_withdrawn_price_leaves_the_list_and_no_other_does() {
+        let facts = LicenseTypeFacts {
+            code: "test".into(),
+            category: Category::Test,
+            discipline: "bil".into(),
+            role: Role::Driver,
+            name_nb: "Test".into(),
+            name_en: "Test".into(),
+        };
+        let day = |days| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(days);
+        let set = |price_ore, valid_from| LicenseTypePriceSet {
+            price_ore,
+            valid_from,
+        };
+        let history: [LicenseTypeEvent; 6] = [
+            LicenseTypeCreated {
+                facts,
+                min_age: None,
+                max_age: None,
+                max_days: 1,
+            }
+            .into(),
+            set(100, day(1)).into(),
+            set(200, day(2)).into(),
+            set(250, day(2)).into(),
+            set(300, day(3)).into(),
+            LicenseTypePriceWithdrawn { valid_from: day(2) }.into(),
+        ];
+        let mut row = None;
+        for (number, event) in (1..).zip(history) {
+            apply(&mut row, &recorded(number), event).unwrap();
+        }
+        let row = row.unwrap();
+        let prices: Vec<_> = row.prices.0.iter().map(|price| price.price_ore).collect();
+        assert_eq!(prices, [100, 300]);
+        assert_eq!(row.prices_ore, [100, 300]);
+        assert_eq!((row.version, row.position), (6, 60));
+    }
 }

@@ -1,7 +1,10 @@
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
-use events::{Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, Role};
+use events::{
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+    LicenseTypePriceWithdrawn, Role,
+};
 
 use super::{LicenseType, LicenseTypeCommand, NewLicenseType};
 use crate::{Field, Refusal, Rule};
@@ -91,6 +94,13 @@ fn a_type_must_make_sense() {
     refused(|new| new.price_ore = i64::MAX, "/price_ore", Rule::Price);
     refused(|new| new.name_en = String::new(), "/name_en", Rule::Required);
     refused(|new| new.max_age = Some(15), "/min_age", Rule::AgeRange);
+    refused(|new| new.max_age = Some(121), "/max_age", Rule::Age);
+    refused(|new| new.discipline = "★".into(), "/discipline", Rule::TextEmpty);
+    refused(
+        |new| new.name_nb = "\u{3164}".into(),
+        "/name_nb",
+        Rule::TextInvisible,
+    );
     refused(|new| new.max_days = Some(0), "/max_days", Rule::ActivityDays);
     refused(|new| new.max_days = Some(4), "/max_days", Rule::ActivityDays);
     refused(
@@ -155,15 +165,78 @@ fn a_price_is_set_for_now_or_later_on_a_type_that_exists() {
             }
             .into(),
         ]);
+    // A browser's "now" is a little old when it arrives. The price still never holds for the past.
     TestFramework::<LicenseType>::with(())
         .given(created())
-        .when(set(30_000, Some(now() - TimeDelta::seconds(1))))
-        .then_expect_error(Refusal::Invalid(vec![Field {
-            pointer: "/valid_from".into(),
-            rule: Rule::ActivityPast,
-        }]));
+        .when(set(30_000, Some(now() - TimeDelta::seconds(59))))
+        .then_expect_events(vec![
+            LicenseTypePriceSet {
+                price_ore: 30_000,
+                valid_from: now(),
+            }
+            .into(),
+        ]);
+    for (from, rule) in [
+        (now() - TimeDelta::seconds(61), Rule::ValidFromPast),
+        (now() + TimeDelta::days(733), Rule::ValidFromTooFar),
+        (DateTime::<Utc>::MAX_UTC, Rule::ValidFromTooFar),
+        (DateTime::<Utc>::MIN_UTC, Rule::ValidFromPast),
+    ] {
+        TestFramework::<LicenseType>::with(())
+            .given(created())
+            .when(set(30_000, Some(from)))
+            .then_expect_error(Refusal::Invalid(vec![Field {
+                pointer: "/valid_from".into(),
+                rule,
+            }]));
+    }
     TestFramework::<LicenseType>::with(())
         .given_no_previous_events()
         .when(set(30_000, None))
+        .then_expect_error(Refusal::Unknown);
+}
+
+#[test]
+fn a_price_is_withdrawn_until_it_is_in_force() {
+    let coming = now() + TimeDelta::days(10);
+    let mut history = created();
+    for price_ore in [25_000, 26_000] {
+        let valid_from = coming;
+        history.push(
+            LicenseTypePriceSet {
+                price_ore,
+                valid_from,
+            }
+            .into(),
+        );
+    }
+    let withdraw = |valid_from, now| LicenseTypeCommand::WithdrawPrice { valid_from, now };
+    let withdrawn = LicenseTypePriceWithdrawn { valid_from: coming };
+    TestFramework::<LicenseType>::with(())
+        .given(history.clone())
+        .when(withdraw(coming, now()))
+        .then_expect_events(vec![withdrawn.clone().into()]);
+    for (from, at, refusal) in [
+        (coming, coming, Refusal::PriceInForce),
+        (now(), now(), Refusal::PriceInForce),
+        (coming + TimeDelta::seconds(1), now(), Refusal::Unknown),
+    ] {
+        TestFramework::<LicenseType>::with(())
+            .given(history.clone())
+            .when(withdraw(from, at))
+            .then_expect_error(refusal);
+    }
+    // Once withdrawn it is gone: the price before it holds, and it can't be withdrawn again.
+    history.push(withdrawn.into());
+    let mut kind = LicenseType::default();
+    history.iter().cloned().for_each(|event| kind.apply(event));
+    assert_eq!(kind.offer_at(coming).map(|offer| offer.price_ore), Some(22_000));
+    TestFramework::<LicenseType>::with(())
+        .given(history)
+        .when(withdraw(coming, now()))
+        .then_expect_error(Refusal::Unknown);
+    TestFramework::<LicenseType>::with(())
+        .given_no_previous_events()
+        .when(withdraw(coming, now()))
         .then_expect_error(Refusal::Unknown);
 }

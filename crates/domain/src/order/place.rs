@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::day::{age, today};
 use crate::ids::{license_id, order_number};
-use crate::people::{Findings, holder, text, vehicle};
+use crate::people::{Findings, holder, vehicle};
+use crate::typed::{holder_identity, label};
 use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 /// Most lines of one order. Clubs buy tens at a time.
@@ -44,6 +45,7 @@ pub struct AskedLine {
     /// The organizing club.
     pub club_id: Uuid,
     /// First day of the activity.
+    #[serde(deserialize_with = "crate::typed::date")]
     pub activity_date: NaiveDate,
     /// How many consecutive days; 1 if not given.
     pub activity_days: Option<u8>,
@@ -81,7 +83,7 @@ impl PlaceOrder {
             findings.add("/lines".into(), Rule::LineCount);
             return Err(Refusal::Invalid(findings.fields));
         }
-        let terms_version = findings.keep("/accept_terms_version".into(), text(&self.terms_version, 64));
+        let terms_version = findings.keep("/accept_terms_version".into(), label(&self.terms_version, 64));
         let mut lines: Vec<OrderLine> = Vec::with_capacity(self.lines.len());
         for (number, requested) in (1_u16..).zip(&self.lines) {
             let at = format!("/lines/{}", number - 1);
@@ -173,8 +175,9 @@ impl PlaceOrder {
 
 /// One holder needs one license of a type on a day.
 fn same_license(one: &OrderLine, other: &OrderLine) -> bool {
+    let person =
+        |line: &OrderLine| holder_identity(line.holder.name.expose(), *line.holder.birth_date.expose());
     one.license_type.code == other.license_type.code
         && one.activity_date == other.activity_date
-        && one.holder.birth_date == other.holder.birth_date
-        && one.holder.name.expose().to_lowercase() == other.holder.name.expose().to_lowercase()
+        && person(one) == person(other)
 }

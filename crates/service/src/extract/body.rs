@@ -9,7 +9,7 @@ use axum::{
 use http_body_util::LengthLimitError;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::malformed::{Place, mismatch, unreadable};
+use super::malformed::{Place, mismatch, not_utf8, unreadable};
 use crate::problem::Problem;
 
 /// How many bytes of body a request may have. Set for all routes by [`crate::http`]; a route that takes more says so
@@ -80,7 +80,10 @@ impl<T: DeserializeOwned> Json<T> {
 
     /// Parses a body that was read as [`Body`] first, whatever its headers say.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|_| not_utf8())?;
+        // RFC 8259, 8.1: a reader may ignore a byte order mark, which some editors and languages write.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             if error.inner().is_data() {
                 mismatch(Place::Body, error.path(), error.inner())
@@ -112,21 +115,20 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// `application/json` or `application/…+json`, with or without parameters.
+/// `application/json` or `application/…+json`, in UTF-8 if it names a charset.
 fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let essence = content_type
-        .split(';')
-        .next()
         .unwrap_or("")
-        .trim()
         .to_ascii_lowercase();
-    essence
-        .strip_prefix("application/")
-        .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .and_then(|essence| essence.strip_prefix("application/"))
+        .is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"));
+    let utf8 = |charset: &str| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii");
+    json && parts.filter_map(|part| part.strip_prefix("charset=")).all(utf8)
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use axum::http::StatusCode;
 use serde_path_to_error::{Path, Segment};
 
+use super::expected::explain;
 use crate::problem::Problem;
 
 /// The longest part of a serde message that is passed on to the client.
@@ -42,6 +43,16 @@ pub(super) fn unreadable(place: Place, error: &impl std::error::Error) -> Proble
     place.problem().detail(shorten(&error.to_string()))
 }
 
+/// The problem for bytes that are no text.
+pub(super) fn not_utf8() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_body",
+        "Innholdet i forespørselen er ikke gyldig UTF-8.",
+        "The content of the request is not valid UTF-8.",
+    )
+}
+
 /// The problem for well-formed input that does not fit the expected type, with a pointer to what does not fit.
 pub(super) fn mismatch(place: Place, path: &Path, error: &impl std::error::Error) -> Problem {
     let message = error.to_string();
@@ -76,12 +87,16 @@ pub(super) fn mismatch(place: Place, path: &Path, error: &impl std::error::Error
             "The field is given more than once.",
         )
     } else {
-        place.problem().field(
-            pointer,
-            "invalid_value",
-            "Verdien har feil type eller format.",
-            "The value has the wrong type or format.",
-        )
+        let (message_nb, message_en) = explain(&message);
+        let problem = place
+            .problem()
+            .field(pointer, "invalid_value", message_nb, message_en);
+        return if message.starts_with("unknown variant") {
+            // Lists what there is.
+            problem.detail(shorten(&message))
+        } else {
+            problem.detail(message_en)
+        };
     };
     problem.detail(shorten(&message))
 }

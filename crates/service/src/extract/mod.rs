@@ -2,6 +2,7 @@
 //! that points at the field, in both languages, instead of axum's plain English text.
 
 mod body;
+mod expected;
 mod malformed;
 mod path;
 mod query;

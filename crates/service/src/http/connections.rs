@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{HttpOptions, stall::StallGuard};
+use super::{HttpOptions, stall::StallGuard, unreadable::AnswersUnreadable};
 use crate::metrics;
 
 /// The most bytes of request line and headers.
@@ -103,6 +103,7 @@ impl Server {
         // Answers are written whole, so waiting to fill a packet only adds delay. Failing to set it harms nothing.
         let _ = stream.set_nodelay(true);
         let io = StallGuard::new(TokioIo::new(stream), self.write_stall_timeout);
+        let io = AnswersUnreadable::new(io);
         let connection = self.builder.serve_connection(io, self.service.clone());
         let (shutdown, abort) = (self.shutdown.clone(), self.abort.clone());
         ::metrics::gauge!(metrics::HTTP_CONNECTIONS).increment(1.0);

@@ -8,6 +8,7 @@ mod connections;
 mod layers;
 mod record;
 mod stall;
+mod unreadable;
 
 use std::time::Duration;
 

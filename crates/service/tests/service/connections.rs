@@ -79,18 +79,90 @@ async fn a_connection_that_says_nothing_is_closed() {
     );
 }
 
-#[tokio::test]
-async fn headers_have_a_size_limit() {
+/// Sends a request that hyper refuses by itself, and returns the answer's head and its problem.
+async fn refused(request: &str) -> (String, serde_json::Value) {
     let server = start_default(hello()).await;
     let mut client = Raw::connect(server.address).await;
-    let header = format!("X-Long: {}\r\n", "x".repeat(40_000));
-    client
-        .send(&format!("GET / HTTP/1.1\r\nHost: shop\r\n{header}\r\n"))
-        .await;
+    client.send(request).await;
     let answer = client.read_to_end().await;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("{answer:?}"));
+    let problem: serde_json::Value =
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    assert!(head.contains("content-type: application/problem+json"), "{head}");
     assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
-        "{answer}"
+        head.contains(&format!("content-length: {}", body.len())),
+        "{head}"
+    );
+    for text in ["message_nb", "message_en", "request_id", "title"] {
+        assert!(
+            problem[text].as_str().is_some_and(|text| !text.is_empty()),
+            "{problem}"
+        );
+    }
+    let id = problem["request_id"].as_str().unwrap();
+    assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
+    (head.to_owned(), problem)
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_refused_with_a_problem() {
+    let get = |headers: &str| format!("GET / HTTP/1.1\r\nHost: shop\r\n{headers}\r\n");
+    for headers in [
+        format!("Idempotency-Key: {}\r\n", "x".repeat(60_000)),
+        format!("Idempotency-Key: {}\r\n", "x".repeat(900_000)),
+        (0..200).map(|n| format!("X-{n}: 1\r\n")).collect(),
+    ] {
+        let (head, problem) = refused(&get(&headers)).await;
+        assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+        assert_eq!(
+            (&problem["status"], &problem["code"]),
+            (&431.into(), &"headers_too_large".into())
+        );
+    }
+    let path = "x".repeat(60_000);
+    let (head, problem) = refused(&format!("GET /{path} HTTP/1.1\r\nHost: shop\r\n\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+    assert_eq!(problem["code"], "headers_too_large");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_with_a_problem() {
+    for request in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: shop\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost shop\r\n\r\n",
+        "G\u{0}T / HTTP/1.1\r\nHost: shop\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: -1\r\n\r\n",
+    ] {
+        let (head, problem) = refused(request).await;
+        assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+        assert_eq!(
+            (&problem["status"], &problem["code"]),
+            (&400.into(), &"malformed_request".into())
+        );
+    }
+}
+
+/// What a handler writes stays as it is, also when it looks like an answer of hyper's.
+#[tokio::test]
+async fn an_answer_of_a_handler_is_never_exchanged() {
+    let text = "HTTP/1.1 431 x\r\ncontent-length: 0\r\n\r\n";
+    let server = start_default(Router::new().route("/", get(async move || text))).await;
+    let mut client = Raw::connect(server.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    let answer = client.read_until(text).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // The connection is good for another request, and for a refusal after it.
+    client
+        .send("GET / HTTP/1.1\r\nHost: shop\r\n\r\nnonsense\r\n\r\n")
+        .await;
+    let rest = client.read_to_end().await;
+    assert!(
+        rest.starts_with("HTTP/1.1 200 ") && rest.contains("malformed_request"),
+        "{rest}"
     );
 }
 

@@ -74,6 +74,8 @@ async fn good_json_goes_in_and_out() {
     for content_type in [
         "application/json",
         "Application/JSON; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+        "application/json ; profile=x; charset=utf-8",
         "application/merge+json",
     ] {
         let response = post_as(&server, Some(content_type), order.to_string()).await;
@@ -92,6 +94,8 @@ async fn other_content_types_are_refused() {
         Some("application/x-www-form-urlencoded"),
         Some("text/json"),
         Some("json"),
+        Some("application/json; charset=iso-8859-1"),
+        Some("application/json; charset=utf-16"),
     ] {
         let response = post_as(&server, content_type, r#"{"lines":[]}"#).await;
         assert_eq!(
@@ -107,13 +111,14 @@ async fn other_content_types_are_refused() {
 async fn what_is_no_json_is_said_without_a_pointer() {
     let server = server().await;
     let deep = "[".repeat(100_000);
-    let bodies: [&[u8]; 9] = [
+    let bodies: [&[u8]; 10] = [
         b"",
         b"{",
         b"{\"lines\":[]}}",
         b"{\"lines\":[]} x",
         b"{'lines':[]}",
-        b"\xef\xbb\xbf{\"lines\":[]}",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe{\0}\0",
         b"{\"lines\":[],\"note\":\"\xff\"}",
         b"{\"lines\":[],\"note\":NaN}",
         deep.as_bytes(),
@@ -212,6 +217,66 @@ async fn what_does_not_fit_is_named_by_a_pointer() {
         );
         assert!(errors[0]["message_nb"].is_string() && errors[0]["message_en"].is_string());
     }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_fault() {
+    let server = server().await;
+    let response = post_as(&server, Some("application/json"), "\u{feff}{\"lines\":[]}").await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_a_value_should_be_is_said_in_words_and_never_in_types() {
+    let server = server().await;
+    let line = |license_type: Value, count: Value| json!({ "lines": [{ "license_type": license_type, "count": count }] });
+    for (body, words) in [
+        (line(json!(1), json!(1)), "Must be text in quotes."),
+        (line(json!({}), json!(1)), "Must be text in quotes."),
+        (line(json!(null), json!(1)), "Is required and cannot be null."),
+        (
+            line(json!("a"), json!("1")),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(1.5)),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(1e30)),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(-1)),
+            "The number is too large or too small.",
+        ),
+        (json!({ "lines": {} }), "Must be a list: [ … ]."),
+        (json!({ "lines": [5] }), "Must be an object: { … }."),
+        (json!({ "lines": [[]] }), "Must be an object: { … }."),
+        (json!(true), "Must be an object: { … }."),
+    ] {
+        let response = post_as(&server, Some("application/json"), body.to_string()).await;
+        let problem = problem(response).await;
+        assert_eq!(problem["errors"][0]["message_en"], words, "{body}");
+        let text = problem.to_string();
+        for rust in ["struct", "expected", "Order", "u32", "integer `", "visitor"] {
+            assert!(!text.contains(rust), "{rust} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_said_to_be_none() {
+    let server = server().await;
+    let response = post_as(
+        &server,
+        Some("application/json"),
+        b"{\"note\":\"\xc3\x28\"}".to_vec(),
+    )
+    .await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let message = problem(response).await["message_en"].to_string();
+    assert!(message.contains("UTF-8"), "{message}");
 }
 
 #[tokio::test]
