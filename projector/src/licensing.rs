@@ -7,6 +7,7 @@ mod license_types;
 mod licenses;
 mod orders;
 
+mod bounds;
 mod facts;
 
 pub use fold::Fold;
@@ -25,9 +26,15 @@ pub enum Misfit {
     /// An order without lines has no activity days.
     #[error("the order has no lines")]
     NoLines,
-    /// A day beyond the calendar's end.
-    #[error("an activity day is out of range")]
-    DayOutOfRange,
+    /// A day, a moment or a number that no answer can say.
+    #[error("{0} is out of range")]
+    OutOfRange(&'static str),
+    /// A text that no index can hold.
+    #[error("{0} is too long")]
+    TooLong(&'static str),
+    /// A text with U+0000, which the database can't hold.
+    #[error("a text holds U+0000")]
+    Nul,
 }
 
 /// Sequence and position of an event, as the columns `version` and `position` hold them.

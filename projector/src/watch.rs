@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use deadpool_postgres::Pool;
 use envelope::Position;
 use envelope::{LogError, LogReader};
@@ -37,7 +37,7 @@ pub(crate) async fn watch(
         let checkpoint = look(&check_read, look_at_rows(&read)).await;
         if let Some(checkpoint) = checkpoint {
             let published = look_at_stream(&bus, &stream).await;
-            look(&check_events, look_at_log(&log, checkpoint, published)).await;
+            look(&check_events, look_at_log(&log, &read, checkpoint, published)).await;
         } else {
             look(&check_events, async {
                 log.head().await.map(|_| ()).map_err(|error| said(&error))
@@ -95,10 +95,15 @@ async fn look_at_stream(bus: &Connection, stream: &str) -> Option<Position> {
 /// How far the rows are behind the log, and behind the stream: both begin with the same event.
 async fn look_at_log(
     log: &impl LogReader,
+    read: &Pool,
     checkpoint: Position,
     published: Option<Position>,
 ) -> Result<(), String> {
+    let clock = clock(read).await;
     let head = log.head().await.map_err(|error| said(&error))?;
+    if let Some(clock) = clock {
+        tell_head(read, head.position, clock).await;
+    }
     let behind = head.position.since(checkpoint);
     let mut seconds = 0.0;
     if behind > 0
@@ -122,6 +127,20 @@ async fn look_at_log(
         ::metrics::gauge!(metrics::APPLY_LAG_SECONDS).set(if unapplied > 0 { seconds } else { 0.0 });
     }
     Ok(())
+}
+
+/// The read database's clock. Without it readers only learn later how far the log is.
+async fn clock(read: &Pool) -> Option<DateTime<Utc>> {
+    let client = read.get().await.ok()?;
+    write::clock(&client).await.ok()
+}
+
+/// Tells readers how far the log is: they can't see it, and what is beyond is worth no waiting.
+async fn tell_head(read: &Pool, head: Position, clock: DateTime<Utc>) {
+    let Ok(client) = read.get().await else { return };
+    if let Err(error) = write::see_head(&client, head.to_sql(), clock).await {
+        tracing::debug!(error = %describe(&error), "readers were not told how far the log is");
+    }
 }
 
 fn said(error: &LogError) -> String {

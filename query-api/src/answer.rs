@@ -13,7 +13,9 @@ use service::{auth::Principal, problem::Problem};
 use crate::{
     AppState,
     cursor::{self, Binding, Cursor},
-    metrics, projection,
+    metrics,
+    parameters::MinPosition,
+    projection,
     view::{ListView, View},
 };
 
@@ -169,11 +171,18 @@ pub(crate) async fn one(
 }
 
 /// Reads when the rows are new enough.
-async fn read(state: &AppState, query: PageQuery, min_position: u64) -> Result<Page, Problem> {
-    state.projection.reach(min_position).await?;
+async fn read(
+    state: &AppState,
+    query: PageQuery,
+    min_position: Option<MinPosition>,
+) -> Result<Page, Problem> {
+    let Some(awaited) = min_position else {
+        return state.read(query).await;
+    };
+    state.projection.reach(awaited.position, awaited.name).await?;
     let page = state.read(query).await?;
     // What was notified can have been rolled back to before, by a restore, when we read.
-    if page.checkpoint.position < min_position {
+    if page.checkpoint.position < awaited.position {
         return Err(projection::lagging(page.checkpoint.position));
     }
     Ok(page)

@@ -17,6 +17,7 @@ pub(crate) async fn list_licenses(
     principal: Principal,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let (activity_from, activity_to) = parameters.dates(["activity_from", "activity_to"]);
     let filter = LicenseFilter {
         license_id: None,
         order_id: parameters.uuid("order_id"),
@@ -26,8 +27,8 @@ pub(crate) async fn list_licenses(
         category: parameters.text("category"),
         discipline: parameters.text("discipline"),
         role: parameters.choice("role", ROLES),
-        activity_from: parameters.date("activity_from"),
-        activity_to: parameters.date("activity_to"),
+        activity_from,
+        activity_to,
         q: parameters.text("q"),
     };
     let view = view::of_list(parameters, &LICENSES)?;

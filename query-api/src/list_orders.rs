@@ -17,18 +17,22 @@ pub(crate) async fn list_orders(
     principal: Principal,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let (created_from, created_before) = parameters.moments(["created_from", "created_to"]);
+    let (activity_from, activity_to) = parameters.dates(["activity_from", "activity_to"]);
+    let (total_min_ore, total_max_ore) =
+        parameters.integers(["total_min_ore", "total_max_ore"], &(0..=i64::MAX));
     let filter = OrderFilter {
         order_id: None,
         status: parameters.choice("status", ORDER_STATUSES),
         club_id: parameters.uuid("club_id"),
         license_type: parameters.text("license_type"),
         provider: parameters.text("provider"),
-        created_from: parameters.moment_from("created_from"),
-        created_before: parameters.moment_before("created_to"),
-        activity_from: parameters.date("activity_from"),
-        activity_to: parameters.date("activity_to"),
-        total_min_ore: parameters.integer("total_min_ore", 0..=i64::MAX),
-        total_max_ore: parameters.integer("total_max_ore", 0..=i64::MAX),
+        created_from,
+        created_before,
+        activity_from,
+        activity_to,
+        total_min_ore,
+        total_max_ore,
         customer_id: parameters.uuid("customer_id"),
         q: parameters.text("q"),
     };

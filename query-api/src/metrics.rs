@@ -7,7 +7,7 @@ use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
 pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
 /// Reads that gave no answer, by `reason` (`timeout`, `unavailable`, `silence`, `internal`).
 pub const READ_FAILURES: &str = "bilsport_query_read_failures_total";
-/// Time that a `min_position` waited, by `outcome` (`reached`, `lagging`).
+/// Time that a `min_position` waited, by `outcome` (`reached`, `lagging`, `unknown`).
 pub const MIN_POSITION_SECONDS: &str = "bilsport_query_min_position_seconds";
 /// Cursors that were refused.
 pub const CURSORS_REFUSED: &str = "bilsport_query_cursors_refused_total";

@@ -1,19 +1,22 @@
 //! The query string, taken apart by the operation that knows what it may hold.
 //!
-//! Each operation asks for its parameters by name and type. What is left over is unknown and refused, since a
+//! An empty parameter, as a form sends for a field that was left empty, is one that was not given. Each operation asks for its parameters by name and type. What is left over is unknown and refused, since a
 //! mistyped filter that is ignored shows rows that were not asked for. All that is wrong is said at once.
 
 use std::{collections::BTreeMap, convert::Infallible, ops::RangeInclusive};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
 };
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use percent_encoding::percent_decode;
 use service::problem::Problem;
 use uuid::Uuid;
 
-use crate::dates::{date, midnight};
+use crate::dates::{NoMoment, date, midnight, moment};
+
+const MIN_POSITION: HeaderName = HeaderName::from_static("min-position");
 
 /// The longest text that is searched for or compared with.
 const MAX_TEXT_CHARS: usize = 100;
@@ -49,6 +52,13 @@ pub(crate) struct Parameters {
     if_none_match: Option<String>,
 }
 
+/// The position that an answer must have reached, and the name under which it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MinPosition {
+    pub(crate) position: u64,
+    pub(crate) name: &'static str,
+}
+
 /// What is wrong with one parameter.
 #[derive(Debug)]
 struct Refusal {
@@ -68,29 +78,56 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 
 impl Parameters {
     fn new(query: &str, headers: &HeaderMap) -> Self {
-        let text = |name| Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned());
         let mut parameters = Self {
             given: BTreeMap::new(),
             known: Vec::new(),
             refusals: Vec::new(),
-            min_position: text(header::HeaderName::from_static("min-position")),
-            if_none_match: text(header::IF_NONE_MATCH),
+            min_position: None,
+            if_none_match: joined(headers, &header::IF_NONE_MATCH),
         };
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if parameters
-                .given
-                .insert(name.clone().into_owned(), value.into_owned())
-                .is_some()
-            {
-                parameters.refuse(
-                    &name,
-                    "duplicate_parameter",
-                    "Parameteret er gitt flere ganger.",
-                    "The parameter is given more than once.",
-                );
-            }
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            parameters.give(pair);
         }
+        if headers.get_all(MIN_POSITION).iter().count() > 1 {
+            parameters.refuse_duplicate("Min-Position");
+        }
+        parameters.min_position = joined(headers, &MIN_POSITION);
         parameters
+    }
+
+    /// One parameter as it stands in the address.
+    fn give(&mut self, pair: &str) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = match (decoded(name), decoded(value)) {
+            (Ok(name), Ok(value)) => (name, value),
+            // Given all the same, so that it is not given twice.
+            (Ok(name), Err(_)) => {
+                self.refuse_encoding(&name);
+                (name, String::new())
+            }
+            (Err(name), _) => return self.refuse_encoding(&name),
+        };
+        if self.given.insert(name.clone(), value).is_some() {
+            self.refuse_duplicate(&name);
+        }
+    }
+
+    fn refuse_encoding(&mut self, name: &str) {
+        self.refuse(
+            name,
+            "invalid_encoding",
+            "Navn og verdi må være tekst i UTF-8, prosentkodet.",
+            "Name and value must be text in UTF-8, percent-encoded.",
+        );
+    }
+
+    fn refuse_duplicate(&mut self, name: &str) {
+        self.refuse(
+            name,
+            "duplicate_parameter",
+            "Parameteret er gitt flere ganger.",
+            "The parameter is given more than once.",
+        );
     }
 
     /// The `If-None-Match` header.
@@ -98,38 +135,38 @@ impl Parameters {
         self.if_none_match.clone()
     }
 
-    /// `min_position`, or the `Min-Position` header.
-    pub(crate) fn min_position(&mut self) -> Option<u64> {
+    /// `min_position`, or the `Min-Position` header; the later position if both are given.
+    pub(crate) fn min_position(&mut self) -> Option<MinPosition> {
         let header = self.min_position.take();
-        let (name, value) = match self.take("min_position") {
-            Some(value) => ("min_position", value),
-            None => ("Min-Position", header?),
-        };
-        let parsed = value
-            .parse()
-            .ok()
-            .filter(|position| i64::try_from(*position).is_ok());
-        self.parsed(
-            name,
-            parsed,
-            "invalid_number",
-            "et helt tall fra 0",
-            "a whole number from 0",
-        )
+        let header = self.position("Min-Position", header);
+        let parameter = self.take("min_position");
+        let parameter = self.position("min_position", parameter);
+        [header, parameter]
+            .into_iter()
+            .flatten()
+            .max_by_key(|awaited| awaited.position)
     }
 
-    /// A text without control characters, at most 100 characters long; nothing if it is blank.
+    fn position(&mut self, name: &'static str, value: Option<String>) -> Option<MinPosition> {
+        let position = whole(&value?, &(0..=i64::MAX)).and_then(|position| u64::try_from(position).ok());
+        let position = self.number(name, position, 0, i64::MAX)?;
+        Some(MinPosition { position, name })
+    }
+
+    /// A text in its normal form, without control characters, at most 100 characters long.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         let value = self.take(name)?;
-        let fits = value.chars().count() <= MAX_TEXT_CHARS && !value.contains(char::is_control);
-        let text = self.parsed(
+        let pasted = |c: char| matches!(c, '\t' | '\n' | '\r');
+        let controls = value.contains(|c: char| c.is_control() && !pasted(c));
+        let text = text::normalize(&value);
+        let fits = text.chars().count() <= MAX_TEXT_CHARS && !controls;
+        self.parsed(
             name,
-            fits.then_some(value),
+            fits.then_some(text),
             "invalid_text",
-            "en tekst på høyst 100 tegn",
-            "a text of at most 100 characters",
-        )?;
-        (!text.trim().is_empty()).then_some(text)
+            &format!("en tekst på høyst {MAX_TEXT_CHARS} tegn, uten kontrolltegn"),
+            &format!("a text of at most {MAX_TEXT_CHARS} characters, without control characters"),
+        )
     }
 
     /// One of a fixed list.
@@ -158,33 +195,68 @@ impl Parameters {
         )
     }
 
-    /// A date, `YYYY-MM-DD`.
-    pub(crate) fn date(&mut self, name: &'static str) -> Option<NaiveDate> {
+    /// A range of days, both included.
+    pub(crate) fn dates(&mut self, names: [&'static str; 2]) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        let [from, to] = names.map(|name| self.date(name));
+        self.in_order(names, from.zip(to).is_none_or(|(from, to)| from <= to));
+        (from, to)
+    }
+
+    /// A range of moments, the last excluded. A date means all of the day, in Norway.
+    pub(crate) fn moments(
+        &mut self,
+        names: [&'static str; 2],
+    ) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let [from_name, to_name] = names;
+        let ends_with_a_day = self.given.get(to_name).is_some_and(|to| date(to).is_some());
+        let from = self.moment(from_name, midnight);
+        let before = self.moment(to_name, |date| midnight(date.succ_opt()?));
+        let in_order = |(from, before)| from < before || (from == before && !ends_with_a_day);
+        self.in_order(names, from.zip(before).is_none_or(in_order));
+        (from, before)
+    }
+
+    /// A range of whole numbers, both included.
+    pub(crate) fn integers(
+        &mut self,
+        names: [&'static str; 2],
+        range: &RangeInclusive<i64>,
+    ) -> (Option<i64>, Option<i64>) {
+        let [from, to] = names.map(|name| self.integer(name, range));
+        self.in_order(names, from.zip(to).is_none_or(|(from, to)| from <= to));
+        (from, to)
+    }
+
+    fn in_order(&mut self, [from, to]: [&'static str; 2], in_order: bool) {
+        if !in_order {
+            self.refuse(
+                to,
+                "invalid_range",
+                format!("Området slutter før det begynner: verdien er lavere enn {from}."),
+                format!("The range ends before it begins: the value is below {from}."),
+            );
+        }
+    }
+
+    fn date(&mut self, name: &'static str) -> Option<NaiveDate> {
         let value = self.take(name)?;
         self.parsed(
             name,
             date(&value),
             "invalid_date",
-            "en dato (ÅÅÅÅ-MM-DD)",
-            "a date (YYYY-MM-DD)",
+            "en dato (ÅÅÅÅ-MM-DD) i årene 1900 til 2100",
+            "a date (YYYY-MM-DD) in the years 1900 to 2100",
         )
     }
 
-    /// A moment, or the beginning of a date in Norway.
-    pub(crate) fn moment_from(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
-        self.moment(name, midnight)
-    }
-
-    /// A moment, or the end of a date in Norway.
-    pub(crate) fn moment_before(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
-        self.moment(name, |date| midnight(date.checked_add_days(Days::new(1))?))
-    }
-
     /// A whole number within a range.
-    pub(crate) fn integer(&mut self, name: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+    pub(crate) fn integer(&mut self, name: &'static str, range: &RangeInclusive<i64>) -> Option<i64> {
         let value = self.take(name)?;
-        let (least, most) = (*range.start(), *range.end());
-        let parsed = value.parse().ok().filter(|number| range.contains(number));
+        let parsed = whole(&value, range);
+        self.number(name, parsed, *range.start(), *range.end())
+    }
+
+    fn number<T>(&mut self, name: &str, parsed: Option<T>, least: i64, most: i64) -> Option<T> {
         self.parsed(
             name,
             parsed,
@@ -206,10 +278,10 @@ impl Parameters {
         )
     }
 
-    /// A parameter as it stands.
+    /// A parameter as it stands; nothing if it is blank.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
-        self.given.remove(name)
+        self.given.remove(name).filter(|value| !value.trim().is_empty())
     }
 
     /// Notes that a parameter is wrong.
@@ -269,18 +341,25 @@ impl Parameters {
         of_date: fn(NaiveDate) -> Option<DateTime<Utc>>,
     ) -> Option<DateTime<Utc>> {
         let value = self.take(name)?;
-        let exact = || {
-            DateTime::parse_from_rfc3339(&value)
-                .ok()
-                .map(|moment| moment.to_utc())
+        let parsed = match date(&value) {
+            Some(date) => of_date(date).ok_or(NoMoment::Malformed),
+            None => moment(&value),
         };
-        let parsed = date(&value).map_or_else(exact, of_date);
+        if parsed == Err(NoMoment::LostPlus) {
+            self.refuse(
+                name,
+                "invalid_moment",
+                "Et + i adressen er et mellomrom. Skriv %2B, eller bruk UTC med Z.",
+                "A + in an address is a space. Write %2B, or use UTC with Z.",
+            );
+            return None;
+        }
         self.parsed(
             name,
-            parsed,
+            parsed.ok(),
             "invalid_moment",
-            "en dato (ÅÅÅÅ-MM-DD) eller et tidspunkt (RFC 3339)",
-            "a date (YYYY-MM-DD) or a timestamp (RFC 3339)",
+            "en dato (ÅÅÅÅ-MM-DD) eller et tidspunkt (RFC 3339) i årene 1900 til 2100",
+            "a date (YYYY-MM-DD) or a timestamp (RFC 3339) in the years 1900 to 2100",
         )
     }
 
@@ -302,6 +381,30 @@ impl Parameters {
         }
         parsed
     }
+}
+
+/// A name or value of an address as it was meant; an approximation to show if that is no text.
+fn decoded(part: &str) -> Result<String, String> {
+    let spaced = part.replace('+', " ");
+    let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
+    String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// All values of a header as one list; nothing if that is blank.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values = headers.get_all(name).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+        .collect();
+    Some(values.join(", ")).filter(|list| !list.is_empty())
+}
+
+/// A whole number in digits, after a `-` if it is below zero.
+fn whole(value: &str, range: &RangeInclusive<i64>) -> Option<i64> {
+    if value.starts_with('+') {
+        return None;
+    }
+    value.parse().ok().filter(|number| range.contains(number))
 }
 
 #[cfg(test)]

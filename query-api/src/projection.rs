@@ -1,11 +1,16 @@
 //! How far the rows have come, followed live, so that a caller can wait for its own write.
 //!
+//! A position that the log does not hold is worth no waiting. The projector notes now and then how far the log is; a
+//! note that was made after a request came, of a log that ends before the position asked for, proves that no command
+//! was answered with that position before. Only durations are compared, no clocks of two machines.
+//!
 //! The projector notifies when a batch commits; a poll several times a second makes up for a notification that got
 //! lost. Both run on one connection of their own, so that waiting requests hold none, and one statement serves all.
 
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::http::StatusCode;
 use futures_util::future::poll_fn;
 use read_model::checkpoint::{self, CHANNEL};
 use service::{health::Check, postgres, problem::Problem};
@@ -34,7 +39,23 @@ const BACKLOG: usize = 256;
 /// How far the rows have come. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Projection {
-    seen: watch::Receiver<u64>,
+    seen: watch::Receiver<Seen>,
+}
+
+/// What was last seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Seen {
+    /// How far the rows are.
+    position: u64,
+    /// How far the log was, at this moment or later.
+    head: Option<(u64, Instant)>,
+}
+
+impl Seen {
+    /// Whether the log, looked at later than `since`, ended before `position`.
+    fn rules_out(&self, position: u64, since: Instant) -> bool {
+        self.position < position && self.head.is_some_and(|(head, at)| at > since && head < position)
+    }
 }
 
 impl Projection {
@@ -44,7 +65,7 @@ impl Projection {
         config
             .application_name("query-api follow")
             .connect_timeout(PATIENCE);
-        let (sender, seen) = watch::channel(0);
+        let (sender, seen) = watch::channel(Seen::default());
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
@@ -65,21 +86,24 @@ impl Projection {
         Ok(Self { seen })
     }
 
-    /// Waits until the rows hold everything up to `position`, for two seconds at most.
-    pub async fn reach(&self, position: u64) -> Result<(), Problem> {
+    /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
+    /// does not hold it. `name` is the parameter that asked.
+    pub async fn reach(&self, position: u64, name: &'static str) -> Result<(), Problem> {
         let begun = Instant::now();
         let mut seen = self.seen.clone();
-        let reached = matches!(
-            timeout(WAIT, seen.wait_for(|seen| *seen >= position)).await,
-            Ok(Ok(_))
-        );
-        let outcome = if reached { "reached" } else { "lagging" };
-        ::metrics::histogram!(metrics::MIN_POSITION_SECONDS, "outcome" => outcome).record(begun.elapsed());
-        if reached {
-            Ok(())
+        let decided = seen.wait_for(|seen| seen.position >= position || seen.rules_out(position, begun));
+        // Too late, or at the end of the process: as far as it came.
+        let _ = timeout(WAIT, decided).await;
+        let seen = *self.seen.borrow();
+        let (outcome, answer) = if seen.position >= position {
+            ("reached", Ok(()))
+        } else if let Some((head, _)) = seen.head.filter(|_| seen.rules_out(position, begun)) {
+            ("unknown", Err(unknown(name, head, seen.position)))
         } else {
-            Err(lagging(*self.seen.borrow()))
-        }
+            ("lagging", Err(lagging(seen.position)))
+        };
+        ::metrics::histogram!(metrics::MIN_POSITION_SECONDS, "outcome" => outcome).record(begun.elapsed());
+        answer
     }
 }
 
@@ -87,8 +111,27 @@ impl Projection {
 pub(crate) fn lagging(seen: u64) -> Problem {
     Problem::unavailable(
         "projection_lagging",
-        "Endringen er lagret, men vises ikke ennå. Prøv igjen om litt.",
-        "The change is stored but does not show yet. Try again in a moment.",
+        "Den siste endringen vises ikke ennå. Prøv igjen om litt.",
+        "The latest change does not show yet. Try again in a moment.",
+    )
+    .detail(format!("the data is at position {seen}"))
+    .header("event-position", seen)
+}
+
+/// 400: no event has that position.
+fn unknown(name: &str, head: u64, seen: u64) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "position_unknown",
+        "Posisjonen finnes ikke.",
+        "The position does not exist.",
+    )
+    .detail(format!("the last position is {head}"))
+    .field(
+        format!("/{name}"),
+        "position_unknown",
+        format!("Siste posisjon er {head}."),
+        format!("The last position is {head}."),
     )
     .header("event-position", seen)
 }
@@ -99,7 +142,7 @@ type Never = std::convert::Infallible;
 
 async fn follow_once(
     config: &Config,
-    seen: &watch::Sender<u64>,
+    seen: &watch::Sender<Seen>,
     mut answered: impl FnMut(),
 ) -> Result<Never, Failure> {
     let (client, connection) = timeout(PATIENCE, config.connect(NoTls)).await??;
@@ -113,16 +156,25 @@ async fn follow_once(
         tokio::select! {
             position = notified.recv() => {
                 let position = position.ok_or("the connection ended")?;
-                seen.send_if_modified(|seen| position > *seen && { *seen = position; true });
+                seen.send_if_modified(|seen| position > seen.position && { seen.position = position; true });
             }
             _ = poll.tick() => {
-                let checkpoint = timeout(PATIENCE, checkpoint::read(&client)).await??;
+                let looked = look(&client).await?;
                 // Not the larger of the two: a restored log begins again further back.
-                seen.send_if_modified(|seen| std::mem::replace(seen, checkpoint.position) != checkpoint.position);
+                seen.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
                 answered();
             }
         }
     }
+}
+
+async fn look(client: &Client) -> Result<Seen, Failure> {
+    let position = timeout(PATIENCE, checkpoint::read(client)).await??.position;
+    // Before the database is asked for the age, so that what is that old then is at least as old as this makes it.
+    let asked = Instant::now();
+    let head = timeout(PATIENCE, checkpoint::read_head(client)).await??;
+    let head = head.and_then(|head| Some((head.position, asked.checked_sub(head.age)?)));
+    Ok(Seen { position, head })
 }
 
 /// A standby can't listen; the poll is enough there.

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use read_model::{Column, Direction, Resource, Sort};
 use service::problem::Problem;
 
-use crate::parameters::Parameters;
+use crate::parameters::{MinPosition, Parameters};
 
 const DEFAULT_LIMIT: u16 = 50;
 const MAX_LIMIT: u16 = 200;
@@ -14,7 +14,7 @@ const MAX_LIMIT: u16 = 200;
 pub(crate) struct View {
     pub(crate) resource: &'static Resource,
     pub(crate) columns: Vec<&'static Column>,
-    pub(crate) min_position: u64,
+    pub(crate) min_position: Option<MinPosition>,
     pub(crate) if_none_match: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn of_one(mut parameters: Parameters, resource: &'static Resource) ->
 /// The view of a list, if nothing in the parameters was wrong. The operation has taken its filters before.
 pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -> Result<ListView, Problem> {
     let (sort, direction) = sort(&mut parameters, resource);
-    let limit = parameters.integer("limit", 1..=i64::from(MAX_LIMIT));
+    let limit = parameters.integer("limit", &(1..=i64::from(MAX_LIMIT)));
     let list = ListView {
         sort,
         direction,
@@ -74,7 +74,7 @@ fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
     View {
         resource,
         columns: columns(parameters, resource),
-        min_position: parameters.min_position().unwrap_or(0),
+        min_position: parameters.min_position(),
         if_none_match: parameters.if_none_match(),
     }
 }

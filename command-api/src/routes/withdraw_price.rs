@@ -53,9 +53,7 @@ pub(crate) async fn withdraw_price(
         expected_version: expected_version(&headers)?,
         creates: false,
     };
-    let respond = |_: &LicenseType, version| {
-        json!({"license_type_id": id, "code": code, "valid_from": valid_from, "version": version})
-    };
+    let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "valid_from": valid_from, "version": version});
     state
         .executor
         .execute(call, respond)

@@ -159,7 +159,10 @@ fn price_set(
     if from < now - CLOCK_TOLERANCE {
         findings.add("/valid_from".into(), Rule::ValidFromPast);
     }
-    if now.checked_add_days(MAX_PRICE_AHEAD).is_some_and(|latest| from > latest) {
+    if now
+        .checked_add_days(MAX_PRICE_AHEAD)
+        .is_some_and(|latest| from > latest)
+    {
         findings.add("/valid_from".into(), Rule::ValidFromTooFar);
     }
     refuse(findings)?;
@@ -273,7 +276,8 @@ impl Aggregate for LicenseType {
             LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
             LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
             LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
-                self.prices.retain(|price| price.valid_from != withdrawn.valid_from);
+                self.prices
+                    .retain(|price| price.valid_from != withdrawn.valid_from);
             }
         }
     }

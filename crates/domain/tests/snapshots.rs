@@ -319,7 +319,10 @@ fn lines_of_a_paid_order() -> Vec<LicenseCommand> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn license_types() {
-    let events = events(&["LicenseTypeCreated"], &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"]);
+    let events = events(
+        &["LicenseTypeCreated"],
+        &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"],
+    );
     let now = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
     let commands = vec![
         LicenseTypeCommand::SetPrice {

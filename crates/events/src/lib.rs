@@ -15,7 +15,8 @@ mod upcast;
 pub use club::{ClubEvent, ClubRegistered};
 pub use license::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
 pub use license_type::{
-    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn, Role,
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+    LicenseTypePriceWithdrawn, Role,
 };
 pub use order::{
     CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderCancelled, OrderEvent,

@@ -1,4 +1,6 @@
-//! How far the rows have come.
+//! How far the rows have come, and the log.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::GenericClient;
@@ -7,6 +9,7 @@ use uuid::Uuid;
 use crate::Error;
 
 const READ_CHECKPOINT: &str = include_str!("sql/read_checkpoint.sql");
+const READ_HEAD: &str = include_str!("sql/read_head.sql");
 
 /// The projection that all tables of this crate belong to.
 pub const PROJECTION: &str = "licensing";
@@ -44,4 +47,26 @@ pub async fn read(client: &impl GenericClient) -> Result<Checkpoint, Error> {
         )),
         None => Ok(Checkpoint::default()),
     }
+}
+
+/// How far the log had come when the projector last looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Last position of the log.
+    pub position: u64,
+    /// How long ago, at most, by the clock of the database.
+    pub age: Duration,
+}
+
+/// Reads how far the log has come; nothing before a projector has said so.
+pub async fn read_head(client: &impl GenericClient) -> Result<Option<Head>, Error> {
+    let Some(row) = client.query_opt(READ_HEAD, &[&PROJECTION]).await? else {
+        return Ok(None);
+    };
+    let (position, age_s): (i64, f64) = (row.try_get("position")?, row.try_get("age_s")?);
+    // A clock that was set back says nothing.
+    let age = Duration::try_from_secs_f64(age_s).ok();
+    Ok(age
+        .zip(u64::try_from(position).ok())
+        .map(|(age, position)| Head { position, age }))
 }

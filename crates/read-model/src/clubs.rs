@@ -29,7 +29,7 @@ pub static CLUBS: Resource = Resource {
 /// Which clubs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClubFilter {
-    /// Holding each of these words in the name, in any case.
+    /// Found by this in the name.
     pub q: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl ClubFilter {
     /// The conditions of this filter.
     pub fn conditions(&self) -> Conditions {
         let mut all = Conditions::default();
-        all.and_words(r#"lower(name collate "nb-x-icu") like ?"#, self.q.as_deref());
+        all.and_search("search like ?", self.q.as_deref());
         all
     }
 }

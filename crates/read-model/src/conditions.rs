@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::search::lower_case;
+use crate::search::sought;
 
 /// A bound value with its Postgres type.
 #[derive(Clone, Debug)]
@@ -49,6 +49,11 @@ impl Conditions {
     pub(crate) fn and(&mut self, fragment: &'static str, binds: impl IntoIterator<Item = Bind>) {
         self.sql
             .push_str(if self.sql.is_empty() { "(" } else { " and (" });
+        self.push(fragment, binds);
+        self.sql.push(')');
+    }
+
+    fn push(&mut self, fragment: &'static str, binds: impl IntoIterator<Item = Bind>) {
         let mut binds = binds.into_iter();
         for part in fragment.split_inclusive('?') {
             self.sql.push_str(part.trim_end_matches('?'));
@@ -61,7 +66,6 @@ impl Conditions {
             }
         }
         debug_assert!(binds.next().is_none(), "a bind without a ? in {fragment}");
-        self.sql.push(')');
     }
 
     /// Adds a condition on one value, when there is one.
@@ -71,11 +75,15 @@ impl Conditions {
         }
     }
 
-    /// Adds that `fragment`, a `like ?` on a text in lower case, holds for each word of `q`, in any case, wherever the word
-    /// stands.
-    pub(crate) fn and_words(&mut self, fragment: &'static str, q: Option<&str>) {
-        for word in q.unwrap_or_default().split_whitespace() {
-            self.and(fragment, [Bind::Text(contains(word))]);
+    /// Adds that `fragment`, a `like ?` on a column made by [`searched`](crate::searched), holds for what `q` looks for.
+    pub(crate) fn and_search(&mut self, fragment: &'static str, q: Option<&str>) {
+        for spellings in sought(q.unwrap_or_default()) {
+            let open = if self.sql.is_empty() { "(" } else { " and (" };
+            for (index, spelling) in spellings.iter().enumerate() {
+                self.sql.push_str(if index == 0 { open } else { " or " });
+                self.push(fragment, [Bind::Text(contains(spelling))]);
+            }
+            self.sql.push(')');
         }
     }
 
@@ -92,11 +100,11 @@ impl Conditions {
     }
 }
 
-/// A `like` pattern for texts in lower case that hold `word` literally.
-fn contains(word: &str) -> String {
-    let mut pattern = String::with_capacity(word.len() + 2);
+/// A `like` pattern for texts that hold `part` literally.
+fn contains(part: &str) -> String {
+    let mut pattern = String::with_capacity(part.len() + 2);
     pattern.push('%');
-    for character in lower_case(word) {
+    for character in part.chars() {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -127,11 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_literal_and_words_are_separate_binds() {
+    fn a_spelling_is_literal_and_one_of_each_word_must_hold() {
         let mut conditions = Conditions::default();
-        conditions.and_words("name like ?", Some("  100%_ A\\b\u{a0}"));
+        conditions.and_search("name like ?", Some("  100%_ A\\b\u{a0}ek-1"));
         let (sql, binds) = conditions.into_parts();
-        assert_eq!(sql, "(name like $1) and (name like $2)");
+        assert_eq!(
+            sql,
+            "(name like $1) and (name like $2) and (name like $3 or name like $4)"
+        );
         let texts: Vec<_> = binds
             .into_iter()
             .map(|bind| match bind {
@@ -139,6 +150,6 @@ mod tests {
                 _ => String::new(),
             })
             .collect();
-        assert_eq!(texts, ["%100\\%\\_%", "%a\\\\b%"]);
+        assert_eq!(texts, ["%100\\%\\_%", "%a\\\\b%", "%ek-1%", "%ek1%"]);
     }
 }

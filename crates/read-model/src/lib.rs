@@ -39,4 +39,4 @@ pub use record::Record;
 pub use resource::{Column, Direction, Place, Resource, Sort, SortValue};
 pub use schema::{SchemaError, applied_schema, check_schema, hold_migrations, known_schema, migrate};
 pub use scope::Scope;
-pub use search::searched;
+pub use search::{Term, searched};

@@ -21,10 +21,10 @@ pub static LICENSE_TYPES: Resource = Resource {
         // Prices come into force by themselves, so today's is found when it is asked for.
         Column::computed(
             "price_ore",
-            "(select (price->>'price_ore')::int8
-              from jsonb_array_elements(prices) with ordinality as listed(price, place)
-              where (price->>'valid_from')::timestamptz <= now()
-              order by (price->>'valid_from')::timestamptz desc, place desc
+            "(select ore
+              from unnest(prices_ore, prices_valid_from) with ordinality as listed(ore, valid_from, place)
+              where valid_from <= now()
+              order by valid_from desc, place desc
               limit 1)",
         ),
         Column::plain("prices"),
@@ -63,7 +63,7 @@ pub struct LicenseTypeFilter {
     pub role: Option<String>,
     /// In this status.
     pub status: Option<String>,
-    /// Holding each of these words in code or name, in any case.
+    /// Found by this in code or names.
     pub q: Option<String>,
 }
 
@@ -74,10 +74,7 @@ impl LicenseTypeFilter {
         all.and_some("category = ?", self.category.clone().map(Bind::Text));
         all.and_some("role = ?", self.role.clone().map(Bind::Text));
         all.and_some("status = ?", self.status.clone().map(Bind::Text));
-        all.and_words(
-            r#"lower(concat_ws(' ', code, name_nb, name_en) collate "nb-x-icu") like ?"#,
-            self.q.as_deref(),
-        );
+        all.and_search("search like ?", self.q.as_deref());
         all
     }
 }

@@ -86,7 +86,7 @@ pub struct LicenseFilter {
     pub activity_from: Option<NaiveDate>,
     /// Valid on this day or earlier.
     pub activity_to: Option<NaiveDate>,
-    /// Holding each of these words in order number, holder, e-mail, phone or vehicle, in any case.
+    /// Found by this in order number, holder, e-mail, phone or vehicle.
     pub q: Option<String>,
 }
 
@@ -111,7 +111,7 @@ impl LicenseFilter {
             );
         }
         all.and_some("activity_date <= ?", self.activity_to.map(Bind::Date));
-        all.and_words("search like ?", self.q.as_deref());
+        all.and_search("search like ?", self.q.as_deref());
         all
     }
 }

@@ -97,7 +97,7 @@ pub struct OrderFilter {
     pub total_max_ore: Option<i64>,
     /// Placed by this user.
     pub customer_id: Option<Uuid>,
-    /// Holding each of these words in number, holder, e-mail, phone or vehicle, in any case.
+    /// Found by this in number, holder, e-mail, phone or vehicle.
     pub q: Option<String>,
 }
 
@@ -123,13 +123,11 @@ impl OrderFilter {
         if let (Some(from), Some(to)) = (self.activity_from, self.activity_to) {
             // An order for the 1st and the 30th spans the 15th without having a line there.
             all.and(
-                "exists (select from jsonb_array_elements(lines) as line
-                 where (line->>'activity_date')::date <= ?
-                   and (line->>'activity_date')::date + coalesce((line->>'activity_days')::int, 1) > ?)",
-                [Bind::Date(to), Bind::Date(from)],
+                "exists (select from unnest(activity_dates) as day where day between ? and ?)",
+                [Bind::Date(from), Bind::Date(to)],
             );
         }
-        all.and_words("search like ?", self.q.as_deref());
+        all.and_search("search like ?", self.q.as_deref());
         all
     }
 }

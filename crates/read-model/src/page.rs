@@ -157,3 +157,82 @@ fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
     }
     Ok(page)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::{PageQuery, statement};
+    use crate::{
+        CLUBS, ClubFilter, LICENSE_TYPES, LICENSES, LicenseFilter, LicenseTypeFilter, ORDERS, OrderFilter,
+        Scope,
+    };
+
+    /// JSON in a row is only shown: one value in it of another type would fail every answer that looks at the row.
+    #[test]
+    fn no_statement_looks_into_json() {
+        let (text, id, date) = (
+            Some("text".to_owned()),
+            Some(Uuid::nil()),
+            Some(chrono::NaiveDate::MIN),
+        );
+        let orders = OrderFilter {
+            order_id: id,
+            status: text.clone(),
+            club_id: id,
+            license_type: text.clone(),
+            provider: text.clone(),
+            created_from: Some(chrono::DateTime::UNIX_EPOCH),
+            created_before: Some(chrono::DateTime::UNIX_EPOCH),
+            activity_from: date,
+            activity_to: date,
+            total_min_ore: Some(0),
+            total_max_ore: Some(0),
+            customer_id: id,
+            q: text.clone(),
+        };
+        let licenses = LicenseFilter {
+            license_id: id,
+            order_id: id,
+            status: text.clone(),
+            club_id: id,
+            license_type: text.clone(),
+            category: text.clone(),
+            discipline: text.clone(),
+            role: text.clone(),
+            activity_from: date,
+            activity_to: date,
+            q: text.clone(),
+        };
+        let types = LicenseTypeFilter {
+            category: text.clone(),
+            role: text.clone(),
+            status: text.clone(),
+            q: text.clone(),
+        };
+        let all = Scope::Everything;
+        for (resource, conditions) in [
+            (&ORDERS, orders.within(&all)),
+            (&LICENSES, licenses.within(&all)),
+            (&LICENSE_TYPES, types.conditions()),
+            (&CLUBS, ClubFilter { q: text }.conditions()),
+        ] {
+            for sort in resource.sorts {
+                let query = PageQuery {
+                    resource,
+                    columns: resource.columns.iter().collect(),
+                    conditions: conditions.clone(),
+                    sort,
+                    direction: resource.default_direction,
+                    after: None,
+                    limit: 1,
+                    count: true,
+                };
+                let (sql, _) = statement(&query);
+                for looking in ["->", "#>", "jsonb_array", "jsonb_each", "jsonb_path", "jsonb_to_"] {
+                    assert!(!sql.contains(looking), "{looking} in {sql}");
+                }
+            }
+        }
+    }
+}

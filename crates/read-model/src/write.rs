@@ -4,14 +4,16 @@
 //! in the caller's transaction; none commits.
 
 mod checkpoint;
+mod head;
 mod parked;
 mod rows;
 
 pub use checkpoint::{
     lock_checkpoint, move_checkpoint, notify_projected, prepare_to_move, reset, start_checkpoint,
 };
+pub use head::{clock, see_head};
 pub use parked::{
     Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, load_parked,
     notify_retried, park, parked_aggregates, release_parked, summarize_parked,
 };
-pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, copy, load, upsert};
+pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};

@@ -3,8 +3,9 @@
 use envelope::RecordedEvent;
 use events::ClubEvent;
 use read_model::write::ClubRow;
+use read_model::{Term, searched};
 
-use super::{Misfit, create, stamp};
+use super::{Misfit, bounds, create, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<ClubRow>,
@@ -13,16 +14,18 @@ pub(super) fn apply(
 ) -> Result<(), Misfit> {
     let (version, position) = stamp(recorded);
     match event {
-        ClubEvent::ClubRegistered(registered) => create(
-            slot,
-            ClubRow {
+        ClubEvent::ClubRegistered(registered) => {
+            bounds::indexed(&registered.name, "name")?;
+            let row = ClubRow {
                 club_id: recorded.aggregate_id,
+                search: searched([Term::Words(&registered.name)]),
                 name: registered.name,
                 created_at: recorded.recorded_at,
                 updated_at: recorded.recorded_at,
                 version,
                 position,
-            },
-        ),
+            };
+            create(slot, row)
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use envelope::Personal;
 use events::{Category, Guardian, Holder, Role, Vehicle};
+use read_model::Term;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio_postgres::types::Json;
@@ -78,15 +79,17 @@ pub(super) fn column(value: &impl Serialize) -> Json<Box<RawValue>> {
 pub(super) fn search_terms<'a>(
     holder: &'a Holder,
     vehicle: Option<&'a Vehicle>,
-) -> impl Iterator<Item = &'a str> {
+) -> impl Iterator<Item = Term<'a>> {
     let of_vehicle =
         vehicle.map(|vehicle| [&vehicle.registration, &vehicle.vehicle_license, &vehicle.chassis]);
-    let optional = [&holder.email, &holder.phone]
+    let numbers = of_vehicle
         .into_iter()
-        .chain(of_vehicle.into_iter().flatten());
-    std::iter::once(&holder.name)
-        .chain(optional.filter_map(Option::as_ref))
-        .map(|personal| personal.expose().as_str())
+        .flatten()
+        .filter_map(|number| clear(number.as_ref()));
+    std::iter::once(Term::Words(holder.name.expose()))
+        .chain(clear(holder.email.as_ref()).map(Term::Words))
+        .chain(clear(holder.phone.as_ref()).map(Term::Phone))
+        .chain(numbers.map(Term::Number))
 }
 
 #[cfg(test)]

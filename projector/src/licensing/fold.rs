@@ -11,7 +11,7 @@ use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Misfit, clubs, license_types, licenses, orders, stamp};
+use super::{Misfit, bounds, clubs, license_types, licenses, orders, stamp};
 
 /// From so many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -54,6 +54,7 @@ impl Fold {
 
     /// Applies to its row, in memory, what one recorded event is read as. After a misfit the row is as before.
     pub fn apply(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        bounds::without_nul(recorded)?;
         match recorded.aggregate_type.as_str() {
             aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
                 Event::Order(event) => orders::apply(row, recorded, event),

@@ -2,11 +2,11 @@
 
 use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
-use read_model::write::LicenseTypeRow;
-use serde_json::json;
+use read_model::write::{LicenseTypeRow, Price};
+use read_model::{Term, searched};
 use tokio_postgres::types::Json;
 
-use super::{Misfit, create, facts, stamp};
+use super::{Misfit, bounds, create, facts, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseTypeRow>,
@@ -14,31 +14,41 @@ pub(super) fn apply(
     event: LicenseTypeEvent,
 ) -> Result<(), Misfit> {
     match event {
-        LicenseTypeEvent::LicenseTypeCreated(created) => create(slot, row(recorded, created)),
+        LicenseTypeEvent::LicenseTypeCreated(created) => create(slot, row(recorded, created)?),
         LicenseTypeEvent::LicenseTypePriceSet(set) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
-            row.prices
-                .0
-                .push(json!({"price_ore": set.price_ore, "valid_from": set.valid_from}));
+            let price = Price {
+                price_ore: bounds::amount(set.price_ore, "price_ore")?,
+                valid_from: bounds::not_before(set.valid_from, "valid_from")?,
+            };
+            row.prices.0.push(price);
             touch(row, recorded);
             Ok(())
         }
         LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
-            let moment = json!(withdrawn.valid_from);
-            row.prices.0.retain(|price| price["valid_from"] != moment);
+            row.prices
+                .0
+                .retain(|price| price.valid_from != withdrawn.valid_from);
             touch(row, recorded);
             Ok(())
         }
     }
 }
 
+/// The row is as of this event of prices.
 fn touch(row: &mut LicenseTypeRow, recorded: &RecordedEvent) {
+    // A price from a year that no column says is shown, so that it can be withdrawn. It never comes into force.
+    let columns = row.prices.0.iter().filter_map(|price| {
+        let valid_from = bounds::moment(price.valid_from, "valid_from").ok()?;
+        Some((price.price_ore, valid_from))
+    });
+    (row.prices_ore, row.prices_valid_from) = columns.unzip();
     row.updated_at = recorded.recorded_at;
     (row.version, row.position) = stamp(recorded);
 }
 
-fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow {
+fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseTypeRow, Misfit> {
     let LicenseTypeCreated {
         facts,
         min_age,
@@ -46,7 +56,11 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow 
         max_days,
     } = created;
     let (version, position) = stamp(recorded);
-    LicenseTypeRow {
+    bounds::indexed(&facts.code, "code")?;
+    bounds::indexed(&facts.name_nb, "name_nb")?;
+    let names = [&facts.code, &facts.name_nb, &facts.name_en];
+    let search = searched(names.map(|name| Term::Words(name)));
+    Ok(LicenseTypeRow {
         license_type_id: recorded.aggregate_id,
         code: facts.code,
         category: facts::category(facts.category).into(),
@@ -55,13 +69,83 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> LicenseTypeRow 
         name_nb: facts.name_nb,
         name_en: facts.name_en,
         prices: Json(Vec::new()),
+        prices_ore: Vec::new(),
+        prices_valid_from: Vec::new(),
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),
         status: "active".into(),
+        search,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,
         position,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use envelope::{Metadata, Position, RecordedEvent};
+    use events::{
+        Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+        LicenseTypePriceWithdrawn, Role,
+    };
+    use uuid::Uuid;
+
+    use super::apply;
+
+    fn recorded(number: u64) -> RecordedEvent {
+        RecordedEvent {
+            position: Position::new(number * 10),
+            aggregate_type: "license_type".into(),
+            aggregate_id: Uuid::nil(),
+            sequence: number,
+            event_type: "LicenseType".into(),
+            event_version: "1".into(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: Metadata::default(),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_withdrawn_price_leaves_the_list_and_no_other_does() {
+        let facts = LicenseTypeFacts {
+            code: "test".into(),
+            category: Category::Test,
+            discipline: "bil".into(),
+            role: Role::Driver,
+            name_nb: "Test".into(),
+            name_en: "Test".into(),
+        };
+        let day = |days| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(days);
+        let set = |price_ore, valid_from| LicenseTypePriceSet {
+            price_ore,
+            valid_from,
+        };
+        let history: [LicenseTypeEvent; 6] = [
+            LicenseTypeCreated {
+                facts,
+                min_age: None,
+                max_age: None,
+                max_days: 1,
+            }
+            .into(),
+            set(100, day(1)).into(),
+            set(200, day(2)).into(),
+            set(250, day(2)).into(),
+            set(300, day(3)).into(),
+            LicenseTypePriceWithdrawn { valid_from: day(2) }.into(),
+        ];
+        let mut row = None;
+        for (number, event) in (1..).zip(history) {
+            apply(&mut row, &recorded(number), event).unwrap();
+        }
+        let row = row.unwrap();
+        let prices: Vec<_> = row.prices.0.iter().map(|price| price.price_ore).collect();
+        assert_eq!(prices, [100, 300]);
+        assert_eq!(row.prices_ore, [100, 300]);
+        assert_eq!((row.version, row.position), (6, 60));
     }
 }

@@ -2,10 +2,10 @@
 
 use envelope::RecordedEvent;
 use events::{LicenseEvent, LicenseIssued};
-use read_model::searched;
 use read_model::write::LicenseRow;
+use read_model::{Term, searched};
 
-use super::{Misfit, create, facts, stamp};
+use super::{Misfit, bounds, create, facts, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,
@@ -13,7 +13,7 @@ pub(super) fn apply(
     event: LicenseEvent,
 ) -> Result<(), Misfit> {
     match event {
-        LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)),
+        LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)?),
         LicenseEvent::LicenseRevoked(_) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.status = "revoked".into();
@@ -24,12 +24,14 @@ pub(super) fn apply(
     }
 }
 
-fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
+fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Misfit> {
     let (version, position) = stamp(recorded);
     let terms = facts::search_terms(&issued.holder, issued.vehicle.as_ref());
-    let search = searched(std::iter::once(issued.order_number.as_str()).chain(terms));
+    let search = searched(std::iter::once(Term::Number(&issued.order_number)).chain(terms));
     let (kind, holder) = (issued.license_type, issued.holder);
-    LicenseRow {
+    bounds::indexed(&kind.code, "license_type")?;
+    bounds::indexed(&kind.discipline, "discipline")?;
+    Ok(LicenseRow {
         license_id: recorded.aggregate_id,
         order_id: issued.order_id,
         order_number: Some(issued.order_number),
@@ -44,10 +46,10 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
         name_en: kind.name_en,
         club_id: issued.club_id,
         club_name: issued.club_name,
-        activity_date: issued.activity_date,
-        activity_days: issued.activity_days.into(),
+        activity_date: bounds::day(issued.activity_date, "activity_date")?,
+        activity_days: bounds::days(issued.activity_days, "activity_days")?.into(),
         holder_name: holder.name.into_exposed(),
-        holder_birth_date: holder.birth_date.into_exposed(),
+        holder_birth_date: bounds::day(holder.birth_date.into_exposed(), "birth_date")?,
         holder_phone: holder.phone.map(envelope::Personal::into_exposed),
         holder_email: holder.email.map(envelope::Personal::into_exposed),
         guardian: holder
@@ -58,12 +60,12 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> LicenseRow {
             .vehicle
             .as_ref()
             .map(|vehicle| facts::column(&facts::vehicle(vehicle))),
-        price_ore: issued.price_ore,
+        price_ore: bounds::amount(issued.price_ore, "price_ore")?,
         search,
         issued_at: recorded.recorded_at,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,
         position,
-    }
+    })
 }

@@ -1,14 +1,16 @@
 //! `orders`, each with its lines.
 
+use std::collections::BTreeSet;
+
 use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
 use events::{CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced};
-use read_model::searched;
 use read_model::write::OrderRow;
+use read_model::{Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Misfit, create, facts, stamp};
+use super::{Misfit, bounds, create, facts, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,
@@ -22,12 +24,14 @@ pub(super) fn apply(
     match event {
         OrderEvent::OrderPlaced(_) => {}
         OrderEvent::PaymentRequested(requested) => {
+            bounds::indexed(&requested.provider, "provider")?;
             row.status = "payment_pending".into();
             row.payment_provider = requested.provider;
             row.payment_reference = Some(requested.reference);
             row.redirect_url = Some(requested.redirect_url);
         }
         OrderEvent::OrderPaid(paid) => {
+            bounds::indexed(&paid.provider, "provider")?;
             row.status = "paid".into();
             row.payment_provider = paid.provider;
             row.payment_reference = Some(paid.reference);
@@ -87,27 +91,33 @@ fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) {
 fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit> {
     let (version, position) = stamp(recorded);
     let lines = &placed.lines;
-    let days = lines.iter().map(last_day).collect::<Result<Vec<_>, _>>()?;
+    bounds::indexed(&placed.payment_provider, "payment_provider")?;
+    for line in lines {
+        bounds::day(*line.holder.birth_date.expose(), "birth_date")?;
+        bounds::indexed(&line.license_type.code, "license_type")?;
+        bounds::amount(line.price_ore, "price_ore")?;
+    }
+    let activity_dates = activity_dates(lines)?;
+    let (Some(first), Some(last)) = (activity_dates.first(), activity_dates.last()) else {
+        return Err(Misfit::NoLines);
+    };
     let terms = lines
         .iter()
         .flat_map(|line| facts::search_terms(&line.holder, line.vehicle.as_ref()));
-    let search = searched(std::iter::once(placed.order_number.as_str()).chain(terms));
+    let search = searched(std::iter::once(Term::Number(&placed.order_number)).chain(terms));
     Ok(OrderRow {
         order_id: recorded.aggregate_id,
         customer_id: placed.customer_id,
         status: "placed".into(),
-        total_ore: placed.total_ore,
+        total_ore: bounds::amount(placed.total_ore, "total_ore")?,
         payment_reference: None,
         redirect_url: None,
         lines: facts::column(&lines.iter().map(line).collect::<Vec<_>>()),
         club_ids: distinct(lines.iter().map(|line| line.club_id)),
         license_types: distinct(lines.iter().map(|line| line.license_type.code.clone())),
-        activity_from: lines
-            .iter()
-            .map(|line| line.activity_date)
-            .min()
-            .ok_or(Misfit::NoLines)?,
-        activity_to: days.into_iter().max().ok_or(Misfit::NoLines)?,
+        activity_from: *first,
+        activity_to: *last,
+        activity_dates,
         search,
         order_number: placed.order_number,
         currency: placed.currency,
@@ -118,7 +128,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         capture_failure: None,
         paid_at: None,
         fulfilled_at: None,
-        expires_at: Some(placed.expires_at),
+        expires_at: Some(bounds::moment(placed.expires_at, "expires_at")?),
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,
@@ -126,11 +136,17 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
     })
 }
 
-fn last_day(line: &OrderLine) -> Result<NaiveDate, Misfit> {
-    let more = u64::from(line.activity_days.saturating_sub(1));
-    line.activity_date
-        .checked_add_days(Days::new(more))
-        .ok_or(Misfit::DayOutOfRange)
+/// Each day of each line's activity, once, in order.
+fn activity_dates(lines: &[OrderLine]) -> Result<Vec<NaiveDate>, Misfit> {
+    let mut dates = BTreeSet::new();
+    for line in lines {
+        for more in 0..bounds::days(line.activity_days, "activity_days")? {
+            let day = line.activity_date.checked_add_days(Days::new(more.into()));
+            let day = day.ok_or(Misfit::OutOfRange("activity_date"))?;
+            dates.insert(bounds::day(day, "activity_date")?);
+        }
+    }
+    Ok(dates.into_iter().collect())
 }
 
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {

@@ -1,14 +1,14 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use envelope::{Metadata, Personal, Position, RecordedEvent};
 use events::{
-    CancelReason, Category, Holder, LicenseTypeFacts, OrderCancelled, OrderEvent, OrderExpired,
-    OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured, PaymentRequested,
-    RefundReason, RefundRequested, Role,
+    CancelReason, Category, Holder, LicenseTypeCreated, LicenseTypeFacts, LicenseTypePriceSet,
+    OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced,
+    OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested, Role,
 };
-use read_model::write::OrderRow;
+use read_model::write::{LicenseTypeRow, OrderRow};
 use uuid::Uuid;
 
-use super::{Misfit, orders};
+use super::{Misfit, bounds, license_types, orders};
 
 fn recorded(number: u64) -> RecordedEvent {
     RecordedEvent {
@@ -43,7 +43,7 @@ fn line(activity_date: NaiveDate, activity_days: u8) -> OrderLine {
         price_ore: 100,
         holder: Holder {
             name: Personal::new("Kari".into()),
-            birth_date: Personal::new(activity_date),
+            birth_date: Personal::new(june(5)),
             phone: None,
             email: None,
             guardian: None,
@@ -142,6 +142,11 @@ fn the_activity_spans_all_days_of_all_lines() {
     ])])
     .unwrap();
     assert_eq!((row.activity_from, row.activity_to), (june(5), june(9)));
+    assert_eq!(
+        row.activity_dates,
+        [june(5), june(6), june(7), june(8), june(9)],
+        "each day once"
+    );
     assert_eq!(row.license_types, ["test"], "each type once");
 }
 
@@ -151,8 +156,104 @@ fn what_does_not_fit_is_a_misfit() {
     assert_eq!(order(vec![placed(vec![])]).err(), Some(Misfit::NoLines));
     assert_eq!(
         order(vec![placed(vec![line(NaiveDate::MAX, 2)])]).err(),
-        Some(Misfit::DayOutOfRange)
+        Some(Misfit::OutOfRange("activity_date"))
     );
     let twice = vec![placed(vec![line(june(5), 1)]), placed(vec![line(june(5), 1)])];
     assert_eq!(order(twice).err(), Some(Misfit::RowExists));
+}
+
+/// A license type as it is before its first price.
+fn license_type(code: &str) -> Result<LicenseTypeRow, Misfit> {
+    let created = LicenseTypeCreated {
+        facts: LicenseTypeFacts {
+            code: code.into(),
+            ..line(june(5), 1).license_type
+        },
+        min_age: None,
+        max_age: None,
+        max_days: 1,
+    };
+    let mut row = None;
+    license_types::apply(&mut row, &recorded(1), created.into())?;
+    row.ok_or(Misfit::NoRow)
+}
+
+#[test]
+fn a_price_that_no_column_holds_is_a_misfit_and_leaves_the_row_as_it_was() {
+    let before = license_type("a").unwrap();
+    let set = |price_ore, valid_from: &str| {
+        let valid_from = valid_from.parse().unwrap();
+        let set = LicenseTypePriceSet {
+            price_ore,
+            valid_from,
+        };
+        let mut row = Some(before.clone());
+        let outcome = license_types::apply(&mut row, &recorded(2), set.into());
+        (outcome, row.unwrap())
+    };
+    for (price_ore, valid_from, field) in [
+        (1, "1899-12-31T23:59:59Z", "valid_from"),
+        (1, "-0001-01-01T00:00:00Z", "valid_from"),
+        (i64::MAX, "2026-01-01T00:00:00Z", "price_ore"),
+        (1 << 53, "2026-01-01T00:00:00Z", "price_ore"),
+    ] {
+        let (outcome, row) = set(price_ore, valid_from);
+        assert_eq!(
+            outcome,
+            Err(Misfit::OutOfRange(field)),
+            "{price_ore} {valid_from}"
+        );
+        assert!(row == before, "{price_ore} {valid_from}");
+    }
+    let (outcome, row) = set((1 << 53) - 1, "9999-12-31T23:59:59.999999999Z");
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(row.prices_ore, [(1 << 53) - 1]);
+    let kept: DateTime<Utc> = "9999-12-31T23:59:59.999999Z".parse().unwrap();
+    assert_eq!(row.prices_valid_from, [kept], "as the database keeps it");
+    let (outcome, row) = set(1, "+20266-01-01T00:00:00Z");
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(
+        (row.prices.0.len(), row.prices_valid_from.len()),
+        (1, 0),
+        "it never comes into force"
+    );
+}
+
+#[test]
+fn a_text_that_no_index_holds_is_a_misfit() {
+    assert!(license_type(&"\u{10ffff}".repeat(500)).is_ok());
+    assert_eq!(
+        license_type(&"x".repeat(501)).err(),
+        Some(Misfit::TooLong("code"))
+    );
+}
+
+#[test]
+fn days_beyond_what_a_license_may_span_are_a_misfit() {
+    for days in [0, 32, u8::MAX] {
+        assert_eq!(
+            order(vec![placed(vec![line(june(5), days)])]).err(),
+            Some(Misfit::OutOfRange("activity_days"))
+        );
+    }
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap();
+    assert!(order(vec![placed(vec![line(last, 1)])]).is_ok());
+    assert_eq!(
+        order(vec![placed(vec![line(last, 2)])]).err(),
+        Some(Misfit::OutOfRange("activity_date"))
+    );
+}
+
+#[test]
+fn only_the_character_that_no_database_holds_is_found_in_a_payload() {
+    let holds = |payload: &str| {
+        let recorded = RecordedEvent {
+            payload: serde_json::from_str(payload).unwrap(),
+            ..recorded(1)
+        };
+        bounds::without_nul(&recorded).is_err()
+    };
+    assert!(holds(r#"{"name": "a\u0000b"}"#));
+    assert!(holds(r#"{"name": "a\\\u0000b"}"#));
+    assert!(!holds(r#"{"name": "a\\u0000b \u0001"}"#), "an escaped backslash");
 }

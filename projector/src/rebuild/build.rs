@@ -89,10 +89,12 @@ struct Plan {
 
 impl Plan {
     async fn make(read: &Pool, log: &Log) -> Result<Self, Failed> {
-        let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
+        let begun = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
         let client = read.get().await?;
-        write::start_checkpoint(&client, head.epoch).await?;
+        write::start_checkpoint(&client, begun.epoch).await?;
         let live = checkpoint::read(&**client).await?;
+        // After the checkpoint: a head read before is behind rows that move on meanwhile.
+        let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
         // Not beyond the live rows: they could not be compared with later ones.
         let comparable = live.epoch == head.epoch && live.position > 0;
         let to = if comparable {

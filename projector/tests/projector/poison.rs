@@ -171,3 +171,64 @@ async fn an_event_that_no_jsonb_could_hold_is_parked_like_any_other() {
     assert_eq!(world.count(event).await, 1, "as it was recorded");
     running.stop().await;
 }
+
+/// Each of these once made an answer fail that looked at its row, or a rebuild that had made its index.
+#[tokio::test]
+async fn what_no_row_or_answer_can_hold_is_parked_alike_live_and_in_a_replay() {
+    let world = World::shared().await;
+    let (early, far) = (Uuid::now_v7(), Uuid::now_v7());
+    let price = |id, sequence, valid_from| vec![shop::price_from(id, sequence, 45_000, valid_from)];
+    world
+        .append([
+            shop::license_type(early, "early"),
+            price(early, 3, "1899-12-31T23:59:59Z"),
+            shop::license_type(far, "far"),
+            price(far, 3, "+20266-01-01T00:00:00Z"),
+            price(far, 4, "2026-06-01T00:00:00.123456789Z"),
+            // Repeated so that it is small where it is compressed, and large where an index entry is made of it.
+            shop::club(&"NMK ".repeat(2_000)),
+            shop::club("NMK Bodø"),
+        ])
+        .await;
+    // Ours writes no such text.
+    let foreign = format!(
+        r#"select append_batch(array['foreign'], array['nul'], array['x'::bytea], array['{{}}'], array[1], array['club'],
+               array['{}'::uuid], array[1::bigint], array['ClubRegistered'], array['1'],
+               array['{{"name": "NMK\u0000Bodø"}}'], array['{{}}'])"#,
+        Uuid::now_v7()
+    );
+    world.as_events_owner(&foreign).await;
+    // Enough for rows to be copied, which takes what an upsert refuses.
+    let last = world.append((0..40).flat_map(shop::purchase)).await;
+    let running = world.projector().await;
+    world.projected_to(last).await;
+    let reasons: Vec<String> = parked(&world)
+        .await
+        .into_iter()
+        .map(|(.., reason)| reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "valid_from is out of range",
+            "name is too long",
+            "a text holds U+0000"
+        ]
+    );
+    let far = "select count(*) from license_types where code = 'far' and version = 4 and jsonb_array_length(prices) = 3
+               and prices_ore = '{42000,45000}' and prices_valid_from[2] = '2026-06-01T00:00:00.123456Z'";
+    assert_eq!(
+        world.count(far).await,
+        1,
+        "what never comes into force stops nothing"
+    );
+    assert_eq!(world.count("select count(*) from clubs").await, 1);
+    assert_eq!(
+        world
+            .count("select count(*) from orders where status = 'fulfilled'")
+            .await,
+        40
+    );
+    running.stop().await;
+    world.assert_equals_replay().await;
+}

@@ -66,7 +66,11 @@ pub(crate) fn license_type(id: Uuid, code: &str) -> Vec<NewEvent> {
 }
 
 pub(crate) fn price(id: Uuid, sequence: u64, price_ore: i64) -> NewEvent {
-    let valid_from = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
+    price_from(id, sequence, price_ore, "2026-01-01T00:00:00Z")
+}
+
+pub(crate) fn price_from(id: Uuid, sequence: u64, price_ore: i64, valid_from: &str) -> NewEvent {
+    let valid_from = valid_from.parse().unwrap();
     let set = LicenseTypeEvent::from(LicenseTypePriceSet {
         price_ore,
         valid_from,

@@ -8,17 +8,14 @@ fn parameters(query: &str) -> Parameters {
 fn a_date_is_a_whole_day_in_norway() {
     let mut parameters =
         parameters("from=2026-03-29&to=2026-03-29&exact=2026-01-01T00%3A00%3A00.5%2B01%3A00");
+    let (from, to) = parameters.moments(["from", "to"]);
+    assert_eq!(from.unwrap().to_rfc3339(), "2026-03-28T23:00:00+00:00");
     assert_eq!(
-        parameters.moment_from("from").unwrap().to_rfc3339(),
-        "2026-03-28T23:00:00+00:00"
-    );
-    let to = parameters.moment_before("to").unwrap();
-    assert_eq!(
-        to.to_rfc3339(),
+        to.unwrap().to_rfc3339(),
         "2026-03-29T22:00:00+00:00",
         "an hour was skipped that day"
     );
-    let exact = parameters.moment_before("exact").unwrap();
+    let exact = parameters.moments(["none", "exact"]).1.unwrap();
     assert_eq!(exact.to_rfc3339(), "2025-12-31T23:00:00.500+00:00");
     parameters.finish().unwrap();
 }
@@ -26,7 +23,7 @@ fn a_date_is_a_whole_day_in_norway() {
 #[test]
 fn everything_wrong_is_said_at_once() {
     let mut parameters = parameters("limit=x&limit=2&sta~tus=a&id=7&text=a%00b");
-    assert_eq!(parameters.integer("limit", 1..=9), Some(2));
+    assert_eq!(parameters.integer("limit", &(1..=9)), Some(2));
     assert_eq!((parameters.uuid("id"), parameters.text("text")), (None, None));
     let problem = parameters.finish().unwrap_err();
     assert_eq!(problem.code(), "unknown_parameter");
@@ -47,4 +44,69 @@ fn the_worst_refusal_names_the_problem() {
     let mut parameters = parameters("a=x");
     assert_eq!(parameters.boolean("a"), None);
     assert_eq!(parameters.finish().unwrap_err().code(), "invalid_parameter");
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins_is_refused_at_its_end() {
+    let refused = |query: &str, ask: fn(&mut Parameters)| {
+        let mut parameters = parameters(query);
+        ask(&mut parameters);
+        format!("{:?}", parameters.finish()).contains("invalid_range")
+    };
+    let moments = |parameters: &mut Parameters| {
+        parameters.moments(["from", "to"]);
+    };
+    for (query, expected) in [
+        ("from=2026-01-02&to=2026-01-01", true),
+        ("from=2026-01-01&to=2026-01-01", false),
+        ("from=2026-01-01T12:00:00Z&to=2026-01-01", false),
+        ("from=2026-01-01T12:00:00Z&to=2026-01-01T12:00:00Z", false),
+        ("from=2026-01-01T12:00:01Z&to=2026-01-01T12:00:00Z", true),
+        ("from=2026-01-01T23:00:00Z&to=2026-01-01", true),
+        ("from=&to=2026-01-01", false),
+    ] {
+        assert_eq!(refused(query, moments), expected, "{query}");
+    }
+    let dates = |parameters: &mut Parameters| {
+        parameters.dates(["from", "to"]);
+    };
+    assert!(refused("from=2026-01-02&to=2026-01-01", dates));
+    assert!(!refused("from=2026-01-01&to=2026-01-01", dates));
+    let integers = |parameters: &mut Parameters| {
+        parameters.integers(["from", "to"], &(0..=9));
+    };
+    assert!(refused("from=2&to=1", integers));
+    assert!(!refused("from=1&to=1", integers));
+}
+
+#[test]
+fn the_header_and_the_parameter_mean_the_later_position() {
+    let asked = |query: &str, headers: &[&str]| {
+        let mut map = HeaderMap::new();
+        for value in headers {
+            map.append(MIN_POSITION, value.parse().unwrap());
+        }
+        let mut parameters = Parameters::new(query, &map);
+        let awaited = parameters.min_position();
+        parameters
+            .finish()
+            .map(|()| awaited.map(|awaited| (awaited.name, awaited.position)))
+            .map_err(|problem| format!("{problem:?}"))
+    };
+    assert_eq!(asked("", &[]), Ok(None));
+    assert_eq!(asked("min_position=", &[""]), Ok(None));
+    assert_eq!(asked("min_position=7", &["5"]), Ok(Some(("min_position", 7))));
+    assert_eq!(asked("min_position=", &[" 5 "]), Ok(Some(("Min-Position", 5))));
+    assert_eq!(asked("min_position=3", &["5"]), Ok(Some(("Min-Position", 5))));
+    for (query, headers, code) in [
+        ("", &["5", "5"][..], "duplicate_parameter"),
+        ("", &["five"], "invalid_number"),
+        ("min_position=1", &["-5"], "invalid_number"),
+        ("min_position=+5", &[], "invalid_number"),
+        ("min_position=%2B5", &[], "invalid_number"),
+        ("min_position=9223372036854775808", &[], "invalid_number"),
+    ] {
+        let refused = asked(query, headers).unwrap_err();
+        assert!(refused.contains(code), "{query} {headers:?}: {refused}");
+    }
 }

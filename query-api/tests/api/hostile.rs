@@ -47,7 +47,7 @@ async fn texts_that_postgres_cannot_hold_or_nobody_types_are_refused() -> Result
         "a%00b",
         "%07",
         "%1B%5B31m",
-        "%C2%85",
+        "a%C2%85b",
         &long,
         &"%C3%B8".repeat(101),
     ] {
@@ -55,12 +55,10 @@ async fn texts_that_postgres_cannot_hold_or_nobody_types_are_refused() -> Result
         assert!(answer.is(400, "invalid_parameter"), "{q}: {answer:?}");
         assert_eq!(answer.body["errors"][0]["pointer"], "/q");
     }
-    // Bytes that are no text, half a character, and a hundred characters of three bytes.
     for q in [
-        "%FF%FE",
-        "%C3",
         "",
         "%20%20",
+        "%E2%80%8B",
         &"%E2%82%AC".repeat(100),
         &"%C3%B8%20".repeat(50),
     ] {
@@ -121,7 +119,6 @@ async fn fields_choose_columns_and_only_columns() -> Result<()> {
         "search",
         "payment_reference",
         "order_id,position",
-        "",
         "order_id,",
         "*",
         "order_id%3B",

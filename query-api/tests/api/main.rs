@@ -15,6 +15,8 @@ mod outage;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod position;
 #[cfg(test)]
 mod refusals;

@@ -72,7 +72,7 @@ async fn a_notification_alone_wakes_those_who_wait() -> Result<()> {
     };
     tokio::select! {
         failed = notify => failed,
-        reached = app.state.projection.reach(7) => {
+        reached = app.state.projection.reach(7, "min_position") => {
             assert!(reached.is_ok(), "{reached:?}");
             Ok(())
         }
@@ -120,7 +120,13 @@ async fn a_projection_that_lags_is_a_503_that_says_so() -> Result<()> {
         "/api/v1/clubs?min_position=6",
         "/api/v1/orders?min_position=9223372036854775807",
     ] {
+        // What the projector saw before says nothing: the log may have grown since.
+        app.see_head(5).await?;
         let answer = tokio::time::timeout(DEADLINE, app.get(path, &app.staff())).await?;
+        assert!(
+            answer.body["detail"].as_str().unwrap().contains("position 5"),
+            "{answer:?}"
+        );
         assert!(answer.is(503, "projection_lagging"), "{answer:?}");
         assert_eq!(
             (answer.header("retry-after"), answer.header("event-position")),
@@ -128,6 +134,54 @@ async fn a_projection_that_lags_is_a_503_that_says_so() -> Result<()> {
             "{answer:?}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_position_that_the_log_does_not_hold_is_a_400_once_the_log_was_looked_at() -> Result<()> {
+    let app = App::start().await?;
+    app.project_to(5).await?;
+    for (path, headers, pointer) in [
+        ("clubs?min_position=9", &[][..], "/min_position"),
+        ("orders?min_position=9223372036854775807", &[], "/min_position"),
+        ("licenses", &[("min-position", "9")], "/Min-Position"),
+    ] {
+        let (path, staff) = (format!("/api/v1/{path}"), app.staff());
+        let asked = app.get_with(&path, &staff, headers);
+        let looking = async {
+            loop {
+                app.see_head(8).await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let answer = tokio::select! {
+            failed = looking => return failed,
+            answer = asked => answer,
+        };
+        assert!(answer.is(400, "position_unknown"), "{path}: {answer:?}");
+        assert_eq!(answer.header("event-position"), "5");
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["pointer"], pointer);
+        assert_eq!(error["message_en"], "The last position is 8.");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_position_that_the_log_holds_is_waited_for_although_the_rows_lag() -> Result<()> {
+    let app = App::start().await?;
+    app.project_to(5).await?;
+    let looking = async {
+        loop {
+            app.see_head(8).await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let answer = tokio::select! {
+        failed = looking => return failed,
+        answer = app.get_anonymously("/api/v1/clubs?min_position=8") => answer,
+    };
+    assert!(answer.is(503, "projection_lagging"), "{answer:?}");
     Ok(())
 }
 

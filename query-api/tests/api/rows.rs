@@ -1,6 +1,7 @@
 //! Rows as the projector writes them. Each builder starts from a plain row; what matters to a test is set by name.
 
 use anyhow::Result;
+use read_model::{Term, searched};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ pub(crate) async fn order(client: &Client, changes: Value) -> Result<Uuid> {
         "order_id": Uuid::now_v7(), "order_number": "BL-00000-00001", "customer_id": Uuid::nil(), "status": "fulfilled",
         "total_ore": 42_000, "currency": "NOK", "payment_provider": "vipps", "lines": [], "club_ids": [Uuid::nil()],
         "license_types": ["konkurranse-bilcross"], "activity_from": "2026-06-05", "activity_to": "2026-06-05",
-        "search": "", "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1,
+        "activity_dates": ["2026-06-05"], "expires_at": null, "search": "", "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1,
         "position": 1,
     });
     insert(client, "orders", "order_id", row, changes).await
@@ -36,7 +37,8 @@ pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid
     let row = json!({
         "license_type_id": Uuid::now_v7(), "code": "konkurranse-bilcross", "category": "competition",
         "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross", "name_en": "Bilcross", "max_days": 1,
-        "prices": [{"price_ore": 42_000, "valid_from": "2020-01-01T00:00:00Z"}], "status": "active",
+        "prices": [{"price_ore": 42_000, "valid_from": "2020-01-01T00:00:00Z"}], "prices_ore": [42_000],
+        "prices_valid_from": ["2020-01-01T00:00:00Z"], "status": "active", "search": "",
         "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "license_types", "license_type_id", row, changes).await
@@ -45,7 +47,7 @@ pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid
 /// Inserts a club and returns its id.
 pub(crate) async fn club(client: &Client, name: &str) -> Result<Uuid> {
     let row = json!({
-        "club_id": Uuid::now_v7(), "name": name, "created_at": "2026-05-01T10:00:00Z",
+        "club_id": Uuid::now_v7(), "name": name, "search": searched([Term::Words(name)]), "created_at": "2026-05-01T10:00:00Z",
         "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "clubs", "club_id", row, json!({})).await

@@ -173,6 +173,20 @@ impl App {
     }
 }
 
+impl App {
+    /// Notes how far the log is, as the projector does.
+    pub(crate) async fn see_head(&self, position: i64) -> Result<()> {
+        self.projector
+            .execute(
+                "insert into log_heads (projection, position, seen_at) values ('licensing', $1, clock_timestamp())
+                 on conflict (projection) do update set position = excluded.position, seen_at = excluded.seen_at",
+                &[&position],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers

@@ -1,8 +1,10 @@
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
-use events::{Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-    LicenseTypePriceWithdrawn, Role};
+use events::{
+    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
+    LicenseTypePriceWithdrawn, Role,
+};
 
 use super::{LicenseType, LicenseTypeCommand, NewLicenseType};
 use crate::{Field, Refusal, Rule};
@@ -94,7 +96,11 @@ fn a_type_must_make_sense() {
     refused(|new| new.max_age = Some(15), "/min_age", Rule::AgeRange);
     refused(|new| new.max_age = Some(121), "/max_age", Rule::Age);
     refused(|new| new.discipline = "★".into(), "/discipline", Rule::TextEmpty);
-    refused(|new| new.name_nb = "\u{3164}".into(), "/name_nb", Rule::TextInvisible);
+    refused(
+        |new| new.name_nb = "\u{3164}".into(),
+        "/name_nb",
+        Rule::TextInvisible,
+    );
     refused(|new| new.max_days = Some(0), "/max_days", Rule::ActivityDays);
     refused(|new| new.max_days = Some(4), "/max_days", Rule::ActivityDays);
     refused(
@@ -196,7 +202,13 @@ fn a_price_is_withdrawn_until_it_is_in_force() {
     let mut history = created();
     for price_ore in [25_000, 26_000] {
         let valid_from = coming;
-        history.push(LicenseTypePriceSet { price_ore, valid_from }.into());
+        history.push(
+            LicenseTypePriceSet {
+                price_ore,
+                valid_from,
+            }
+            .into(),
+        );
     }
     let withdraw = |valid_from, now| LicenseTypeCommand::WithdrawPrice { valid_from, now };
     let withdrawn = LicenseTypePriceWithdrawn { valid_from: coming };

@@ -1,6 +1,8 @@
 //! What a character is and where it may stand, by Unicode's properties.
 
-use icu_properties::props::{CanonicalCombiningClass, GeneralCategory, GeneralCategoryGroup, JoiningType, Script};
+use icu_properties::props::{
+    CanonicalCombiningClass, GeneralCategory, GeneralCategoryGroup, JoiningType, Script,
+};
 use icu_properties::{CodePointMapData, CodePointMapDataBorrowed};
 
 use crate::Rule;
@@ -17,7 +19,8 @@ const MAX_MARKS_ON_COMPOSED: usize = 2;
 
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-static CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::<GeneralCategory>::new();
+static CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> =
+    CodePointMapData::<GeneralCategory>::new();
 static SCRIPTS: CodePointMapDataBorrowed<'static, Script> = CodePointMapData::<Script>::new();
 static JOINING: CodePointMapDataBorrowed<'static, JoiningType> = CodePointMapData::<JoiningType>::new();
 static COMBINING: CodePointMapDataBorrowed<'static, CanonicalCombiningClass> =
@@ -75,7 +78,8 @@ pub(super) fn visible(given: &str, most: usize) -> Result<String, Rule> {
 fn is_character(c: char) -> bool {
     // White space is single spaces by now; other separators show as a space and are none.
     c == ' '
-        || !(GeneralCategoryGroup::Other.contains(category(c)) || GeneralCategoryGroup::Separator.contains(category(c)))
+        || !(GeneralCategoryGroup::Other.contains(category(c))
+            || GeneralCategoryGroup::Separator.contains(category(c)))
 }
 
 /// Whether the joiner at `at` does what joiners are for: RFC 5892, A.1 and A.2, between letters.
@@ -91,13 +95,23 @@ fn joins(chars: &[char], at: usize) -> bool {
         return false;
     };
     if COMBINING.get(last) == CanonicalCombiningClass::Virama {
-        return before.iter().rev().find(|&&c| !is_mark(c)).is_some_and(|&c| is_letter(c));
+        return before
+            .iter()
+            .rev()
+            .find(|&&c| !is_mark(c))
+            .is_some_and(|&c| is_letter(c));
     }
     let joining = |c: char| JOINING.get(c);
-    let base = before.iter().rev().find(|&&c| joining(c) != JoiningType::Transparent);
+    let base = before
+        .iter()
+        .rev()
+        .find(|&&c| joining(c) != JoiningType::Transparent);
     chars[at] == JOINERS[0]
         && base.is_some_and(|&c| matches!(joining(c), JoiningType::LeftJoining | JoiningType::DualJoining))
-        && matches!(joining(next), JoiningType::RightJoining | JoiningType::DualJoining)
+        && matches!(
+            joining(next),
+            JoiningType::RightJoining | JoiningType::DualJoining
+        )
 }
 
 /// Marks belong to a letter or digit, and no letter carries a heap of them (UTS #39, 5.4).
@@ -124,7 +138,13 @@ fn marks(chars: &[char]) -> Result<(), Rule> {
             return Err(Rule::TextMarks);
         }
         heap.push(c);
-        if heap.len() > most + usize::from(most == MAX_MARKS) * 2 || heap.iter().filter(|&&c| category(c) == GeneralCategory::NonspacingMark).count() > most {
+        if heap.len() > most + usize::from(most == MAX_MARKS) * 2
+            || heap
+                .iter()
+                .filter(|&&c| category(c) == GeneralCategory::NonspacingMark)
+                .count()
+                > most
+        {
             return Err(Rule::TextMarks);
         }
     }

@@ -26,7 +26,9 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D
 }
 
 /// Reads a moment, or nothing from `null`. With `#[serde(default)]` the field may be absent.
-pub fn optional_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+pub fn optional_moment<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
     deserializer.deserialize_option(Optional)
 }
 

@@ -43,9 +43,9 @@ pub(crate) fn email(given: &str) -> Result<String, Rule> {
 fn is_atom(text: &str) -> bool {
     let special = |c: char| "!#$%&'*+-/=?^_`{|}~".contains(c);
     !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || special(c) || (!c.is_ascii() && (is_letter(c) || is_mark(c))))
+        && text.chars().all(|c| {
+            c.is_ascii_alphanumeric() || special(c) || (!c.is_ascii() && (is_letter(c) || is_mark(c)))
+        })
 }
 
 /// The domain for people and for mail servers.
@@ -54,7 +54,11 @@ fn internet_domain(typed: &str) -> Option<(String, String)> {
     let labels: Vec<&str> = ascii.split('.').collect();
     let top = labels.last()?;
     let is_label = |label: &&str| !label.is_empty() && label.len() <= 63;
-    if labels.len() < 2 || !labels.iter().all(is_label) || top.len() < 2 || top.bytes().all(|b| b.is_ascii_digit()) {
+    if labels.len() < 2
+        || !labels.iter().all(is_label)
+        || top.len() < 2
+        || top.bytes().all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let (unicode, valid) = idna::domain_to_unicode(&ascii);

@@ -30,6 +30,12 @@ fn begins_with_one(groups: &[Vec<u32>]) -> bool {
 }
 
 fn checks(digits: &[u32]) -> bool {
-    let sum = |weights: &[u32]| -> u32 { weights.iter().zip(digits).map(|(weight, digit)| weight * digit).sum() };
+    let sum = |weights: &[u32]| -> u32 {
+        weights
+            .iter()
+            .zip(digits)
+            .map(|(weight, digit)| weight * digit)
+            .sum()
+    };
     sum(&[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 == 0 && sum(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
 }

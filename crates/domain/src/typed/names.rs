@@ -12,7 +12,9 @@ const MAX_CHARS: usize = 120;
 const MAX_BYTES: usize = 360;
 
 /// What names have beside letters, in all scripts.
-const COMMON_PUNCTUATION: &[char] = &[' ', '.', ',', '(', ')', '/', '"', '\u{b7}', '\u{30fb}', '\u{201c}', '\u{201d}'];
+const COMMON_PUNCTUATION: &[char] = &[
+    ' ', '.', ',', '(', ')', '/', '"', '\u{b7}', '\u{30fb}', '\u{201c}', '\u{201d}',
+];
 
 /// A person's name: at least one letter, and what names have beside letters.
 pub(crate) fn person_name(given: &str) -> Result<String, Rule> {

@@ -21,7 +21,11 @@ pub(crate) fn phone(given: &str) -> Result<String, Rule> {
     }
     let Some(dialled) = dialled(given) else {
         let number = has_identity_number(given);
-        return Err(if number { Rule::NationalIdentityNumber } else { Rule::Phone });
+        return Err(if number {
+            Rule::NationalIdentityNumber
+        } else {
+            Rule::Phone
+        });
     };
     if !dialled.starts_with('+') && has_identity_number(&dialled) {
         return Err(Rule::NationalIdentityNumber);

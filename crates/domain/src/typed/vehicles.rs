@@ -52,11 +52,17 @@ fn number(given: &str) -> Result<String, Rule> {
     let packed: String = text::fold(given)
         .chars()
         .filter(|c| !matches!(c, ' ' | '-' | '.'))
-        .map(|c| text::digit(c).and_then(|digit| char::from_digit(digit, 10)).unwrap_or(c))
+        .map(|c| {
+            text::digit(c)
+                .and_then(|digit| char::from_digit(digit, 10))
+                .unwrap_or(c)
+        })
         .collect();
     let number = text::normalize(&packed.to_uppercase());
     let is_latin = |c: char| is_letter(c) && script(c) == Script::Latin;
-    let shaped = number.chars().all(|c| c.is_ascii_digit() || is_latin(c) || c == '/');
+    let shaped = number
+        .chars()
+        .all(|c| c.is_ascii_digit() || is_latin(c) || c == '/');
     let means_something = number.chars().any(|c| c != '/');
     if shaped && means_something && number.chars().count() <= MAX_NUMBER {
         Ok(number)

@@ -7,7 +7,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{Json, ToSql, Type};
@@ -130,6 +129,7 @@ row!(OrderRow, order_id, "load_orders.sql", "upsert_orders.sql", "copy_orders.sq
     license_types: TEXT_ARRAY,
     activity_from: DATE,
     activity_to: DATE,
+    activity_dates: DATE_ARRAY,
     search: TEXT,
     captured_ore: INT8,
     refunded_ore: INT8,
@@ -185,10 +185,13 @@ row!(LicenseTypeRow, license_type_id, "load_license_types.sql", "upsert_license_
     name_nb: TEXT,
     name_en: TEXT,
     prices: JSONB,
+    prices_ore: INT8_ARRAY,
+    prices_valid_from: TIMESTAMPTZ_ARRAY,
     min_age: INT4,
     max_age: INT4,
     max_days: INT4,
     status: TEXT,
+    search: TEXT,
     created_at: TIMESTAMPTZ,
     updated_at: TIMESTAMPTZ,
     version: INT8,
@@ -198,6 +201,7 @@ row!(LicenseTypeRow, license_type_id, "load_license_types.sql", "upsert_license_
 row!(ClubRow, club_id, "load_clubs.sql", "upsert_clubs.sql", "copy_clubs.sql", {
     club_id: UUID,
     name: TEXT,
+    search: TEXT,
     created_at: TIMESTAMPTZ,
     updated_at: TIMESTAMPTZ,
     version: INT8,
@@ -222,6 +226,7 @@ pub struct OrderRow {
     pub license_types: Vec<String>,
     pub activity_from: NaiveDate,
     pub activity_to: NaiveDate,
+    pub activity_dates: Vec<NaiveDate>,
     pub search: String,
     pub captured_ore: i64,
     pub refunded_ore: i64,
@@ -282,15 +287,27 @@ pub struct LicenseTypeRow {
     pub role: String,
     pub name_nb: String,
     pub name_en: String,
-    pub prices: Json<Vec<Value>>,
+    pub prices: Json<Vec<Price>>,
+    pub prices_ore: Vec<i64>,
+    pub prices_valid_from: Vec<DateTime<Utc>>,
     pub min_age: Option<i32>,
     pub max_age: Option<i32>,
     pub max_days: i32,
     pub status: String,
+    pub search: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,
     pub position: i64,
+}
+
+/// A price as `license_types` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// In øre.
+    pub price_ore: i64,
+    /// From when on.
+    pub valid_from: DateTime<Utc>,
 }
 
 /// A row of `clubs`. What the columns mean stands in the migration.
@@ -299,6 +316,7 @@ pub struct LicenseTypeRow {
 pub struct ClubRow {
     pub club_id: Uuid,
     pub name: String,
+    pub search: String,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Database;
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use read_model::{
     CLUBS, ClubFilter, Direction, LICENSE_TYPES, LICENSES, LicenseFilter, LicenseTypeFilter, ORDERS,
     OrderFilter, Page, PageQuery, Resource, Scope, page,
@@ -239,7 +240,8 @@ async fn names_sort_as_norwegians_do() -> Result<()> {
         database
             .client
             .execute(
-                "insert into clubs values (gen_random_uuid(), $1, now(), now(), 1, 1)",
+                "insert into clubs (club_id, name, created_at, updated_at, version, position)
+                 values (gen_random_uuid(), $1, now(), now(), 1, 1)",
                 &[&name],
             )
             .await?;
@@ -267,21 +269,25 @@ async fn names_sort_as_norwegians_do() -> Result<()> {
 #[tokio::test]
 async fn the_price_is_the_one_in_force_now() -> Result<()> {
     let database = Database::migrated().await?;
-    let prices = json!([
-        {"price_ore": 100, "valid_from": "2020-01-01T00:00:00Z"},
-        {"price_ore": 300, "valid_from": "2022-06-01T00:00:00+02:00"},
-        {"price_ore": 200, "valid_from": "2021-01-01T00:00:00Z"},
-        {"price_ore": 301, "valid_from": "2022-05-31T22:00:00Z"},
-        {"price_ore": 900, "valid_from": "2999-01-01T00:00:00Z"},
-    ]);
-    for (code, prices) in [("a", prices), ("b", json!([]))] {
+    let prices = [
+        (100, "2020-01-01T00:00:00Z"),
+        (300, "2022-06-01T00:00:00+02:00"),
+        (200, "2021-01-01T00:00:00Z"),
+        (301, "2022-05-31T22:00:00Z"),
+        (900, "2999-01-01T00:00:00Z"),
+    ];
+    for (code, prices) in [("a", &prices[..]), ("b", &[])] {
+        let (ore, valid_from): (Vec<i64>, Vec<DateTime<Utc>>) = prices
+            .iter()
+            .map(|(ore, from)| (ore, from.parse::<DateTime<Utc>>().unwrap()))
+            .unzip();
         database
             .client
             .execute(
-                "insert into license_types (license_type_id, code, category, discipline, role, name_nb, name_en, prices,
-                                            created_at, updated_at, version, position)
-                 values (gen_random_uuid(), $1, 'test', 'x', 'driver', 'n', 'n', $2, now(), now(), 1, 1)",
-                &[&code, &prices],
+                "insert into license_types (license_type_id, code, category, discipline, role, name_nb, name_en,
+                                            prices_ore, prices_valid_from, created_at, updated_at, version, position)
+                 values (gen_random_uuid(), $1, 'test', 'x', 'driver', 'n', 'n', $2, $3, now(), now(), 1, 1)",
+                &[&code, &ore, &valid_from],
             )
             .await?;
     }

@@ -76,6 +76,18 @@ impl Asked {
             case("rare word", created, "orders_by_search", all, &|f| {
                 f.q = Some("EK22345".into());
             }),
+            case("plate", created, "orders_by_search", all, &|f| {
+                f.q = Some("ek-22345".into());
+            }),
+            case("phone", created, "orders_by_search", all, &|f| {
+                f.q = Some("+47 900 22 345".into());
+            }),
+            case("order number", created, "orders_by_search", all, &|f| {
+                f.q = Some("BL-12345".into());
+            }),
+            case("number in long parts", created, "orders_by_search", all, &|f| {
+                f.q = Some("9002 2345".into());
+            }),
         ]
     }
 

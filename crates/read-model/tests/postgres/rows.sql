@@ -9,7 +9,7 @@ with orders_made as (
            jsonb_build_array(jsonb_build_object('line', 1, 'activity_date', date '2026-01-01' + n % 300)),
            array[md5('club' || n % 50)::uuid], array['type-' || n % 20],
            date '2026-01-01' + n % 300, date '2026-01-01' + n % 300,
-           'bl-' || n || ' kari nordmann' || md5('name' || n) || ' kari' || n || '@example.no ek' || 10000 + n,
+           'bl' || n || ' kari nordmann' || md5('name' || n) || ' kari' || n || '@example.no 47900' || 10000 + n || ' ek' || 10000 + n,
            timestamptz '2026-01-01' + n / 10 * interval '1 minute', now(), 1, n
     from generate_series(1, $1::int4) as n
     returning order_id, customer_id, order_number, activity_from, club_ids, position, created_at
@@ -20,6 +20,6 @@ insert into licenses (license_id, order_id, line, customer_id, status, license_t
 select md5('license' || order_number || line)::uuid, order_id, line, customer_id, 'issued', 'type-' || position % 20,
        case when position % 400 = 0 then 'test' else 'competition' end, 'bilcross',
        case when position % 300 = 0 then 'codriver' else 'driver' end, 'Bilcross', 'Bilcross',
-       club_ids[1], 'NMK', activity_from, 'Kari', date '1990-01-01', 1000, lower(order_number) || ' kari ' || md5(order_number),
+       club_ids[1], 'NMK', activity_from, 'Kari', date '1990-01-01', 1000, lower(replace(order_number, '-', '')) || ' kari ' || md5(order_number),
        created_at, created_at, now(), 1, position
 from orders_made, generate_series(1, 2) as line

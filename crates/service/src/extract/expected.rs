@@ -4,21 +4,31 @@
 /// What a value should be, in bokmål and English.
 type Texts = (&'static str, &'static str);
 
-const INTEGERS: [&str; 10] = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize"];
+const INTEGERS: [&str; 10] = [
+    "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "isize",
+];
 
 /// The texts for serde's message about one value.
 pub(super) fn explain(message: &str) -> Texts {
-    let expected = message.split_once(", expected ").map_or("", |(_, expected)| expected);
+    let expected = message
+        .split_once(", expected ")
+        .map_or("", |(_, expected)| expected);
     // serde_json appends where it was.
     let expected = expected.split(" at line ").next().unwrap_or("");
     if message.starts_with("invalid type: null") {
-        return ("Må fylles ut, og kan ikke være null.", "Is required and cannot be null.");
+        return (
+            "Må fylles ut, og kan ikke være null.",
+            "Is required and cannot be null.",
+        );
     }
     if INTEGERS.contains(&expected) {
         return integer(message);
     }
     if message.starts_with("UUID parsing failed") || expected.contains("UUID") {
-        return ("Må være en id (UUID) i anførselstegn.", "Must be an id (UUID) in quotes.");
+        return (
+            "Må være en id (UUID) i anførselstegn.",
+            "Must be an id (UUID) in quotes.",
+        );
     }
     if message.starts_with("unknown variant") {
         return (
@@ -41,7 +51,10 @@ pub(super) fn explain(message: &str) -> Texts {
         "a string" | "a borrowed string" => ("Må være tekst i anførselstegn.", "Must be text in quotes."),
         "a boolean" => ("Må være true eller false.", "Must be true or false."),
         "a sequence" => ("Må være en liste: [ … ].", "Must be a list: [ … ]."),
-        "f32" | "f64" => ("Må være et tall uten anførselstegn.", "Must be a number without quotes."),
+        "f32" | "f64" => (
+            "Må være et tall uten anførselstegn.",
+            "Must be a number without quotes.",
+        ),
         _ => (
             "Verdien har feil type eller format.",
             "The value has the wrong type or format.",

@@ -88,7 +88,9 @@ pub(super) fn mismatch(place: Place, path: &Path, error: &impl std::error::Error
         )
     } else {
         let (message_nb, message_en) = explain(&message);
-        let problem = place.problem().field(pointer, "invalid_value", message_nb, message_en);
+        let problem = place
+            .problem()
+            .field(pointer, "invalid_value", message_nb, message_en);
         return if message.starts_with("unknown variant") {
             // Lists what there is.
             problem.detail(shorten(&message))

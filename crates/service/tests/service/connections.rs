@@ -113,12 +113,21 @@ async fn refused(request: &str) -> (String, serde_json::Value) {
     let mut client = Raw::connect(server.address).await;
     client.send(request).await;
     let answer = client.read_to_end().await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
-    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("{answer:?}"));
+    let problem: serde_json::Value =
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
     assert!(head.contains("content-type: application/problem+json"), "{head}");
-    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    assert!(
+        head.contains(&format!("content-length: {}", body.len())),
+        "{head}"
+    );
     for text in ["message_nb", "message_en", "request_id", "title"] {
-        assert!(problem[text].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        assert!(
+            problem[text].as_str().is_some_and(|text| !text.is_empty()),
+            "{problem}"
+        );
     }
     let id = problem["request_id"].as_str().unwrap();
     assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
@@ -135,7 +144,10 @@ async fn headers_that_are_too_large_are_refused_with_a_problem() {
     ] {
         let (head, problem) = refused(&get(&headers)).await;
         assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
-        assert_eq!((&problem["status"], &problem["code"]), (&431.into(), &"headers_too_large".into()));
+        assert_eq!(
+            (&problem["status"], &problem["code"]),
+            (&431.into(), &"headers_too_large".into())
+        );
     }
     let path = "x".repeat(60_000);
     let (head, problem) = refused(&format!("GET /{path} HTTP/1.1\r\nHost: shop\r\n\r\n")).await;
@@ -155,7 +167,10 @@ async fn what_is_no_http_is_refused_with_a_problem() {
     ] {
         let (head, problem) = refused(request).await;
         assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
-        assert_eq!((&problem["status"], &problem["code"]), (&400.into(), &"malformed_request".into()));
+        assert_eq!(
+            (&problem["status"], &problem["code"]),
+            (&400.into(), &"malformed_request".into())
+        );
     }
 }
 
@@ -169,9 +184,14 @@ async fn an_answer_of_a_handler_is_never_exchanged() {
     let answer = client.read_until(text).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     // The connection is good for another request, and for a refusal after it.
-    client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\nnonsense\r\n\r\n").await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: shop\r\n\r\nnonsense\r\n\r\n")
+        .await;
     let rest = client.read_to_end().await;
-    assert!(rest.starts_with("HTTP/1.1 200 ") && rest.contains("malformed_request"), "{rest}");
+    assert!(
+        rest.starts_with("HTTP/1.1 200 ") && rest.contains("malformed_request"),
+        "{rest}"
+    );
 }
 
 #[tokio::test]

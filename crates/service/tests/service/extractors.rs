@@ -234,10 +234,22 @@ async fn what_a_value_should_be_is_said_in_words_and_never_in_types() {
         (line(json!(1), json!(1)), "Must be text in quotes."),
         (line(json!({}), json!(1)), "Must be text in quotes."),
         (line(json!(null), json!(1)), "Is required and cannot be null."),
-        (line(json!("a"), json!("1")), "Must be a whole number without quotes."),
-        (line(json!("a"), json!(1.5)), "Must be a whole number without quotes."),
-        (line(json!("a"), json!(1e30)), "Must be a whole number without quotes."),
-        (line(json!("a"), json!(-1)), "The number is too large or too small."),
+        (
+            line(json!("a"), json!("1")),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(1.5)),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(1e30)),
+            "Must be a whole number without quotes.",
+        ),
+        (
+            line(json!("a"), json!(-1)),
+            "The number is too large or too small.",
+        ),
         (json!({ "lines": {} }), "Must be a list: [ … ]."),
         (json!({ "lines": [5] }), "Must be an object: { … }."),
         (json!({ "lines": [[]] }), "Must be an object: { … }."),
@@ -256,7 +268,12 @@ async fn what_a_value_should_be_is_said_in_words_and_never_in_types() {
 #[tokio::test]
 async fn bytes_that_are_no_text_are_said_to_be_none() {
     let server = server().await;
-    let response = post_as(&server, Some("application/json"), b"{\"note\":\"\xc3\x28\"}".to_vec()).await;
+    let response = post_as(
+        &server,
+        Some("application/json"),
+        b"{\"note\":\"\xc3\x28\"}".to_vec(),
+    )
+    .await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let message = problem(response).await["message_en"].to_string();
     assert!(message.contains("UTF-8"), "{message}");

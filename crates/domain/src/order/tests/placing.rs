@@ -223,7 +223,12 @@ fn the_same_license_twice_is_refused_and_all_findings_come_at_once() {
             rule: Rule::Duplicate
         }]))
     );
-    for spelling in ["KARI  NORDMANN", "Kari\u{a0}Nordmann", " kari\u{202f}nordmann", "Ｋari Nordmann"] {
+    for spelling in [
+        "KARI  NORDMANN",
+        "Kari\u{a0}Nordmann",
+        " kari\u{202f}nordmann",
+        "Ｋari Nordmann",
+    ] {
         let mut again = line();
         again.asked.holder.name = spelling.into();
         assert_eq!(place(vec![line(), again]).check(), twice, "{spelling}");

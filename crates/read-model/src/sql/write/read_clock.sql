@@ -1,0 +1,2 @@
+-- write::clock: the time of this database. No binds.
+select clock_timestamp() as now

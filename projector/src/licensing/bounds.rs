@@ -1,0 +1,78 @@
+//! What a row can hold and an answer can say. An event beyond is parked: in a row it would make every answer fail that
+//! looks at the row, or the next rebuild.
+
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use envelope::RecordedEvent;
+
+use super::Misfit;
+
+/// From before anyone alive was born to the last year that RFC 3339 and PostgreSQL write with four digits.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
+/// The longest text that an index holds whole: four bytes a character are less than its limit of 2,704.
+const MAX_INDEXED_CHARS: usize = 500;
+/// The most days of one activity, as `licenses` has it too.
+const MAX_DAYS: u8 = 31;
+/// The largest whole number that every reader of JSON can hold (RFC 8259, section 6).
+const MAX_EXACT: i64 = (1 << 53) - 1;
+/// Microseconds, as the database keeps them. Neither of the two ways to write a row rounds then.
+const SUBSECOND_DIGITS: u16 = 6;
+
+pub(super) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfit> {
+    if YEARS.contains(&day.year()) {
+        Ok(day)
+    } else {
+        Err(Misfit::OutOfRange(what))
+    }
+}
+
+pub(super) fn days(days: u8, what: &'static str) -> Result<u8, Misfit> {
+    if (1..=MAX_DAYS).contains(&days) {
+        Ok(days)
+    } else {
+        Err(Misfit::OutOfRange(what))
+    }
+}
+
+pub(super) fn moment(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
+    day(moment.date_naive(), what).map(|_| moment.trunc_subsecs(SUBSECOND_DIGITS))
+}
+
+pub(super) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
+    if (-MAX_EXACT..=MAX_EXACT).contains(&ore) {
+        Ok(ore)
+    } else {
+        Err(Misfit::OutOfRange(what))
+    }
+}
+
+/// A moment that is not before all that columns can say.
+pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
+    if moment.year() >= *YEARS.start() {
+        Ok(moment)
+    } else {
+        Err(Misfit::OutOfRange(what))
+    }
+}
+
+/// A text that rows are sorted or found by, as a whole.
+pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
+    if text.chars().nth(MAX_INDEXED_CHARS).is_none() {
+        Ok(())
+    } else {
+        Err(Misfit::TooLong(what))
+    }
+}
+
+/// No text of the event holds the character that no text of a database can hold.
+pub(super) fn without_nul(recorded: &RecordedEvent) -> Result<(), Misfit> {
+    let payload = recorded.payload.get();
+    let is_escape = |at: usize| {
+        let before = payload[..at].bytes().rev();
+        before.take_while(|byte| *byte == b'\\').count() % 2 == 0
+    };
+    if payload.match_indices("\\u0000").any(|(at, _)| is_escape(at)) {
+        Err(Misfit::Nul)
+    } else {
+        Ok(())
+    }
+}
