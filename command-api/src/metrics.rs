@@ -15,6 +15,8 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
 /// Webhooks by `provider` and `outcome`: applied, foreign, malformed, refused, failed.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
+/// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
+pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
 pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 /// Seconds that the oldest due task has waited, by `kind`.
@@ -46,6 +48,10 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_gauge!(
+        PROCESS_CONTRADICTED,
+        "1 while the log does not hold the event that was planned for last."
+    );
     describe_gauge!(
         PROCESS_TASKS,
         "Tasks of the process managers not done yet, by kind."

@@ -60,6 +60,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
     let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
+    let check_process = booted.health.check("process");
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
@@ -92,13 +93,14 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         provider: Arc::new(provider),
         tasks: Tasks::new(tasks, process::PROCESS),
         planned: Arc::new(Notify::new()),
+        planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(pool.clone(), check, shutdown.clone()));
     for kinds in [process::LOG_KINDS, process::PROVIDER_KINDS] {
         background.spawn(process::work(shop.clone(), kinds, shutdown.clone()));
     }
-    background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    background.spawn(process::observe(shop.clone(), check_process, shutdown.clone()));
     let bus = relay::Bus {
         connection: bus,
         stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),

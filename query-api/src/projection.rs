@@ -1,4 +1,5 @@
-//! How far the rows have come, followed live, so that a caller can wait for its own write.
+//! How far the rows have come, and whether they are of the log that there is now, followed live, so that a caller can
+//! wait for its own write.
 //!
 //! The projector notifies when a batch commits; a poll several times a second makes up for a notification that got
 //! lost. Both run on one connection of their own, so that waiting requests hold none, and one statement serves all.
@@ -34,23 +35,38 @@ const BACKLOG: usize = 256;
 /// How far the rows have come. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Projection {
-    seen: watch::Receiver<u64>,
+    seen: watch::Receiver<Seen>,
+}
+
+/// What was last seen of the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    position: u64,
+    /// They are of another log, so their position says nothing about this one.
+    stale: bool,
+}
+
+impl Seen {
+    fn holds(self, position: u64) -> bool {
+        position == 0 || (!self.stale && self.position >= position)
+    }
 }
 
 impl Projection {
-    /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers.
+    /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers. It is
+    /// degraded while the rows are of another log than there is now.
     pub fn follow(url: &str, check: Check, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let mut config: Config = url.parse().context("bad database URL")?;
         config
             .application_name("query-api follow")
             .connect_timeout(PATIENCE);
-        let (sender, seen) = watch::channel(0);
+        let (sender, seen) = watch::channel(Seen::default());
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
             loop {
-                let Err(error) = follow_once(&config, &sender, || {
-                    check.ok();
+                let Err(error) = follow_once(&config, &sender, |seen| {
+                    answers(&check, seen);
                     outage_logged = false;
                 })
                 .await;
@@ -70,7 +86,7 @@ impl Projection {
         let begun = Instant::now();
         let mut seen = self.seen.clone();
         let reached = matches!(
-            timeout(WAIT, seen.wait_for(|seen| *seen >= position)).await,
+            timeout(WAIT, seen.wait_for(|seen| seen.holds(position))).await,
             Ok(Ok(_))
         );
         let outcome = if reached { "reached" } else { "lagging" };
@@ -78,8 +94,18 @@ impl Projection {
         if reached {
             Ok(())
         } else {
-            Err(lagging(*self.seen.borrow()))
+            Err(lagging(self.seen.borrow().position))
         }
+    }
+}
+
+/// Postgres answers. Stale rows are read on, and each answer says what they are.
+fn answers(check: &Check, seen: Seen) {
+    ::metrics::gauge!(metrics::STALE).set(f64::from(u8::from(seen.stale)));
+    if seen.stale {
+        check.degraded("the rows are of another log than there is now: answers are marked as stale until they are built again");
+    } else {
+        check.ok();
     }
 }
 
@@ -99,8 +125,8 @@ type Never = std::convert::Infallible;
 
 async fn follow_once(
     config: &Config,
-    seen: &watch::Sender<u64>,
-    mut answered: impl FnMut(),
+    seen: &watch::Sender<Seen>,
+    mut answered: impl FnMut(Seen),
 ) -> Result<Never, Failure> {
     let (client, connection) = timeout(PATIENCE, config.connect(NoTls)).await??;
     let (notify, mut notified) = mpsc::channel(BACKLOG);
@@ -113,13 +139,17 @@ async fn follow_once(
         tokio::select! {
             position = notified.recv() => {
                 let position = position.ok_or("the connection ended")?;
-                seen.send_if_modified(|seen| position > *seen && { *seen = position; true });
+                seen.send_if_modified(|seen| position > seen.position && { seen.position = position; true });
             }
             _ = poll.tick() => {
-                let checkpoint = timeout(PATIENCE, checkpoint::read(&client)).await??;
+                let standing = timeout(PATIENCE, checkpoint::read_standing(&client)).await??;
+                let now = Seen {
+                    position: standing.checkpoint.position,
+                    stale: standing.stale,
+                };
                 // Not the larger of the two: a restored log begins again further back.
-                seen.send_if_modified(|seen| std::mem::replace(seen, checkpoint.position) != checkpoint.position);
-                answered();
+                seen.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+                answered(now);
             }
         }
     }

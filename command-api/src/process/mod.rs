@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use event_store::{Executor, Tasks};
 use payments::PaymentProvider;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub(crate) use planner::plan;
 pub(crate) use worker::{observe, work};
@@ -68,4 +68,6 @@ pub(crate) struct Shop {
     pub(crate) tasks: Tasks,
     /// Told when tasks were planned.
     pub(crate) planned: Arc<Notify>,
+    /// Why the planner does not plan although this instance leads, if somebody has to do something about it.
+    pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }

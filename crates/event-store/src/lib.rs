@@ -44,7 +44,7 @@ pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};
 pub use share::{Share, ShareRun};
 pub use snapshots::SnapshotOptions;
-pub use tasks::{Backlog, NewTask, Task, Tasks};
+pub use tasks::{Backlog, NewTask, Reached, Task, Tasks};
 pub use writer::{Appender, AppenderOptions};
 
 /// Compiles the example in the README.
