@@ -160,6 +160,7 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
     let name = Uuid::new_v4().simple().to_string();
     let parts = Parts {
         read: read.clone(),
+        read_url: read_url.to_owned(),
         log: Log::new(pool(events_url)?),
         hint: event_store::listen(events_url, end.clone()),
         context: event_bus::connect(servers.nats().url(), "bench").await?,

@@ -23,6 +23,8 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
     ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
+pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
 pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 /// Seconds that the oldest due task has waited, by `kind`.
@@ -57,6 +59,10 @@ pub fn describe() {
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
+    );
+    describe_gauge!(
+        PROCESS_CONTRADICTED,
+        "1 while the log does not hold the event that was planned for last."
     );
     describe_gauge!(
         PROCESS_TASKS,

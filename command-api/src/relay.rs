@@ -143,11 +143,11 @@ async fn publish_life(
 ) -> Result<(), Interrupted> {
     let mut tail = publisher.tail(epoch).await?;
     tail.check(log).await?;
-    let mut last = publisher.resume(log).await?;
+    publisher.resume(log).await?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
         hint.mark_unchanged();
-        let LogPage { head, events } = tail.read_on(log, last, BATCH).await?;
+        let LogPage { head, events } = tail.read_on(log, publisher.before(), BATCH).await?;
         publisher.check_epoch(head.epoch)?;
         if events.is_empty() {
             lag(0, None);
@@ -160,7 +160,7 @@ async fn publish_life(
             continue;
         }
         lag(events.len() as u64, events.first());
-        last = publisher.publish_batch(&events).await?;
+        publisher.publish_batch(&events).await?;
         tail = tail.then(&events);
         problem.send_replace(None);
         idle_since = tokio::time::Instant::now();
@@ -175,7 +175,7 @@ impl Interrupted {
         match self {
             Self::Resume(ResumeError::Declare(_)) | Self::Tail(TailError::Nats(_)) => "stream",
             Self::Resume(ResumeError::Log(_)) | Self::Tail(TailError::Log(_)) | Self::Log(_) => "log",
-            Self::Tail(TailError::Contradicted(_)) => "restored",
+            Self::Tail(TailError::Contradicted(_) | TailError::Moved(_)) => "restored",
             Self::Publish(error) => error.kind,
         }
     }

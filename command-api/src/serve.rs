@@ -64,6 +64,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
     let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
+    let check_process = booted.health.check("process");
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
@@ -115,6 +116,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tasks: Tasks::new(tasks, process::PROCESS),
         reconcile_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
+        planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(bulkheads.health.clone(), check, shutdown.clone()));
@@ -122,7 +124,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
     }
     background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
-    background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    background.spawn(process::observe(shop.clone(), check_process, shutdown.clone()));
     let bus = relay::Bus {
         connection: bus,
         stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
@@ -149,7 +151,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Requests are answered; what workers have under way ends with the last of them, and then the last batch.
     let ended = async {
         background.wait().await;
-        drop((shop.executor, shop.tasks, shop.planned));
+        drop((shop.tasks, shop.planned));
         writing.await
     };
     if let Ok(written) = tokio::time::timeout_at(told_at + LAST_MOMENT, ended).await {

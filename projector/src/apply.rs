@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use deadpool_postgres::{Client, Pool, PoolError, Transaction};
-use envelope::{Position, RecordedEvent};
+use envelope::{Fingerprint, Position, RecordedEvent};
 use futures_util::try_join;
 use read_model::{Checkpoint, write};
 
-use crate::licensing::Fold;
+use crate::licensing::{self, Fold};
 use crate::metrics;
 use crate::poison::{self, Reason, Waiting};
 
@@ -104,7 +104,10 @@ async fn apply_and_tell(
     let (count, set_aside) = (events.len() as u64, parked.len() as u64);
     ::metrics::histogram!(metrics::APPLY_SECONDS).record(started.elapsed());
     ::metrics::histogram!(metrics::BATCH_SIZE).record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
-    ::metrics::counter!(metrics::EVENTS, "outcome" => "applied").increment(count - set_aside);
+    let foreign = |event: &&RecordedEvent| !licensing::reads(&event.aggregate_type);
+    let skipped = events.iter().filter(foreign).count() as u64;
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "applied").increment(count - set_aside - skipped);
+    ::metrics::counter!(metrics::EVENTS, "outcome" => "skipped").increment(skipped);
     ::metrics::counter!(metrics::EVENTS, "outcome" => "parked").increment(set_aside);
     log_applied(events, &parked, started);
     Ok(to)
@@ -133,12 +136,14 @@ async fn transact(
 ) -> Result<BTreeSet<Position>, ApplyError> {
     let mut transaction = client.transaction().await?;
     let (from_position, to_position) = (position(from), position(to));
+    let fingerprint = events.last().map(Fingerprint::of);
+    let fingerprint = fingerprint.as_ref().map(Fingerprint::bytes);
     write::prepare_to_move(&transaction).await?;
     // One round trip. The move is sent first: its row lock keeps a second projector out, and anybody who retries, before
     // anything is read, until this one commits; and then it tells that one to stop.
     // Word goes out with the commit, whenever it is given.
     let (moved, (), rows) = try_join!(
-        write::move_checkpoint(&transaction, from_position, to_position, to.epoch),
+        write::move_checkpoint(&transaction, from_position, to_position, to.epoch, fingerprint),
         async {
             match tell {
                 Tell::Everybody => write::notify_projected(&transaction, to_position).await,

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
-use envelope::{LogError, LogReader, Position, RecordedEvent};
+use envelope::{Contradiction, Mark, Position, RecordedEvent};
 use event_bus::{Connection, Feed, FeedError, FeedOptions, FeedStatus, StreamConfig};
+use event_store::Log;
+use read_model::checkpoint::Standing;
 use read_model::{Checkpoint, checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;
@@ -15,9 +17,10 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
 use crate::apply::{self, ApplyError};
-use crate::metrics;
+use crate::{mark, metrics, rebuild};
 
 /// The least time from one transaction to the next, unless there is more than one can hold: each costs the same, however
 /// little is in it. What comes alone waits for nobody.
@@ -28,11 +31,13 @@ const MAX_BATCH: usize = 4_000;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// What a [`Follower`] needs.
-pub struct Parts<L> {
+pub struct Parts {
     /// The read database, as its owner.
     pub read: Pool,
+    /// Where that is, for sessions that build rows beside the live ones.
+    pub read_url: String,
     /// The log.
-    pub log: L,
+    pub log: Log,
     /// How far the log has come, as far as somebody heard.
     pub hint: watch::Receiver<Position>,
     /// JetStream.
@@ -46,7 +51,7 @@ pub struct Parts<L> {
 }
 
 /// Keeps the rows up to date with the log.
-pub struct Follower<L>(Parts<L>);
+pub struct Follower(Parts);
 
 /// Why following stopped.
 #[derive(Debug, thiserror::Error)]
@@ -57,23 +62,25 @@ enum Interrupted {
     NotOwner,
     #[error("the log began a new life")]
     EpochChanged,
-    #[error(
-        "the log ends at {head}, before the checkpoint {checkpoint}: was it restored without a new epoch?"
-    )]
-    LogBehind { head: Position, checkpoint: Position },
+    #[error("{0}; nothing is applied until `command-api log new-epoch` is run")]
+    Contradicted(Contradiction),
+    #[error("another rebuild is under way, and the rows of the log's new life have to wait for it")]
+    Rebuilding,
+    #[error("the rows of the log's new life could not be built: {0}")]
+    Rebuild(String),
     #[error("{0}")]
     LogBroken(FeedError),
     #[error("{0}")]
     Schema(String),
     #[error("the event database can't be read: {0}")]
-    Log(LogError),
+    Log(event_store::Error),
     #[error("the read database failed: {0}")]
     Read(String),
 }
 
-impl<L: LogReader + Clone> Follower<L> {
+impl Follower {
     /// A follower that has not begun.
-    pub fn new(parts: Parts<L>) -> Self {
+    pub fn new(parts: Parts) -> Self {
         Self(parts)
     }
 
@@ -93,6 +100,16 @@ impl<L: LogReader + Clone> Follower<L> {
                 Interrupted::NotOwner => {
                     tracing::info!(reason = %why, "standing by");
                     self.0.check.ok();
+                }
+                // The old rows are answered meanwhile.
+                Interrupted::EpochChanged | Interrupted::Rebuilding => {
+                    tracing::info!(reason = %why, "following the log was interrupted");
+                    self.0.check.degraded(why.to_string());
+                }
+                Interrupted::Contradicted(_) => {
+                    ::metrics::gauge!(metrics::CONTRADICTED).set(1.0);
+                    tracing::error!(reason = %why, "the rows contradict the log");
+                    self.0.check.fail(why.to_string());
                 }
                 _ => {
                     tracing::warn!(reason = %why, "following the log was interrupted");
@@ -131,13 +148,18 @@ impl<L: LogReader + Clone> Follower<L> {
             stream,
             check,
             check_stream,
+            ..
         } = &self.0;
-        let (mut checkpoint, head) = self.resume().await?;
-        if checkpoint.position == head.get() {
+        let (mut checkpoint, after, head) = self.resume(shutdown).await?;
+        ::metrics::gauge!(metrics::CONTRADICTED).set(0.0);
+        if after.position == head {
             check.ok();
         }
-        let after = Position::new(checkpoint.position);
-        tracing::info!(position = after.get(), head = head.get(), "following the log");
+        tracing::info!(
+            position = after.position.get(),
+            head = head.get(),
+            "following the log"
+        );
         let options = FeedOptions {
             name: "projector",
             ..FeedOptions::default()
@@ -187,50 +209,106 @@ impl<L: LogReader + Clone> Follower<L> {
         }
     }
 
-    /// Where to go on, after starting over if the log began a new life.
-    async fn resume(&self) -> Result<(Checkpoint, Position), Interrupted> {
-        // Each time: a rebuild by another build may have put other tables in the place of those known at the start.
-        read_model::check_schema(&self.0.read).await.map_err(|error| {
-            if error.is_transient() {
-                read_failed(error)
-            } else {
-                Interrupted::Schema(error.to_string())
+    /// Where to go on, and where the log ends. Before that the rows are built again if the log began a new life.
+    async fn resume(
+        &self,
+        shutdown: &CancellationToken,
+    ) -> Result<(Checkpoint, Mark, Position), Interrupted> {
+        let Parts { read, log, .. } = &self.0;
+        loop {
+            // Each time: a rebuild by another build may have put other tables in the place of those known at the start.
+            read_model::check_schema(read).await.map_err(|error| {
+                if error.is_transient() {
+                    read_failed(error)
+                } else {
+                    Interrupted::Schema(error.to_string())
+                }
+            })?;
+            let begun = log.head().await.map_err(Interrupted::Log)?;
+            let client = read.get().await.map_err(read_failed)?;
+            write::start_checkpoint(&client, begun.epoch)
+                .await
+                .map_err(read_failed)?;
+            let found = checkpoint::read_standing(&**client).await.map_err(read_failed)?;
+            drop(client);
+            // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began, and
+            // this would start over backwards.
+            let (page, proof) = mark::look(log, mark::of(&found))
+                .await
+                .map_err(Interrupted::Log)?;
+            if found.checkpoint.epoch == page.head.epoch {
+                let mark = self.judge(&found, proof).await?;
+                return Ok((found.checkpoint, mark, page.head.position));
             }
-        })?;
-        let begun = self.0.log.head().await.map_err(Interrupted::Log)?;
-        let mut client = self.0.read.get().await.map_err(read_failed)?;
-        write::start_checkpoint(&client, begun.epoch)
+            self.renew(&found, page.head.epoch, shutdown).await?;
+        }
+    }
+
+    /// Whether the rows can go on from where they stand in this life of the log. Says of them whether they are stale.
+    async fn judge(&self, found: &Standing, proof: Result<(), Contradiction>) -> Result<Mark, Interrupted> {
+        let Checkpoint { position, epoch } = found.checkpoint;
+        let at = Position::new(position);
+        let client = self.0.read.get().await.map_err(read_failed)?;
+        write::mark_stale(&client, at.to_sql(), epoch, proof.is_err())
             .await
             .map_err(read_failed)?;
-        let mut found = checkpoint::read(&**client).await.map_err(read_failed)?;
-        // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began, and this
-        // would start over backwards.
-        let head = self.0.log.head().await.map_err(Interrupted::Log)?;
-        if found.epoch != head.epoch {
-            tracing::warn!(position = found.position, checkpoint_epoch = %found.epoch, log_epoch = %head.epoch,
-                "the log began a new life since these rows were written: forgetting them and starting over");
-            let transaction = client.transaction().await.map_err(read_failed)?;
-            if !write::reset(&transaction, found.epoch, head.epoch)
+        proof.map_err(Interrupted::Contradicted)?;
+        let known = mark::of(found);
+        if known.fingerprint.is_some() || at == Position::START {
+            return Ok(known);
+        }
+        // Left by a build that kept no fingerprint: from here on a log that loses this event is noticed.
+        let noted = mark::at(&self.0.log, at).await.map_err(Interrupted::Log)?;
+        if let Some(fingerprint) = &noted.fingerprint {
+            write::note_fingerprint(&client, at.to_sql(), epoch, fingerprint.bytes())
                 .await
-                .map_err(read_failed)?
-            {
-                return Err(Interrupted::NotOwner);
-            }
-            transaction.commit().await.map_err(read_failed)?;
-            ::metrics::counter!(metrics::RESETS).increment(1);
-            found = Checkpoint {
-                position: 0,
-                epoch: head.epoch,
-            };
+                .map_err(read_failed)?;
+            tracing::info!(position, %fingerprint, "noted which event the checkpoint is at");
         }
-        if found.position > head.position.get() {
-            let checkpoint = Position::new(found.position);
-            return Err(Interrupted::LogBehind {
-                head: head.position,
-                checkpoint,
-            });
+        Ok(noted)
+    }
+
+    /// Builds the rows again for the life that the log has begun, while the old ones are read and marked as stale.
+    async fn renew(
+        &self,
+        found: &Standing,
+        epoch: Uuid,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Interrupted> {
+        let Parts {
+            read,
+            read_url,
+            log,
+            check,
+            ..
+        } = &self.0;
+        let old = found.checkpoint;
+        let client = read.get().await.map_err(read_failed)?;
+        if old.position == 0 {
+            write::adopt_epoch(&client, old.epoch, epoch)
+                .await
+                .map_err(read_failed)?;
+            return Ok(());
         }
-        Ok((found, head.position))
+        write::mark_stale(&client, Position::new(old.position).to_sql(), old.epoch, true)
+            .await
+            .map_err(read_failed)?;
+        drop(client);
+        tracing::warn!(position = old.position, checkpoint_epoch = %old.epoch, log_epoch = %epoch,
+            "the log began a new life: building the rows again beside those of the life before");
+        check.degraded(
+            "the log began a new life: the rows are built again, and those of the life before are answered as stale",
+        );
+        let renewed = rebuild::renew(read_url, log, shutdown).await;
+        if shutdown.is_cancelled() {
+            return Err(Interrupted::Stopped);
+        }
+        if !renewed.map_err(Interrupted::Rebuild)? {
+            return Err(Interrupted::Rebuilding);
+        }
+        ::metrics::counter!(metrics::RESETS).increment(1);
+        tracing::info!(log_epoch = %epoch, "the rows of the log's new life are live");
+        Ok(())
     }
 }
 
@@ -280,7 +358,9 @@ impl Interrupted {
             Self::Stopped => "stopped",
             Self::NotOwner => "not_owner",
             Self::EpochChanged => "epoch_changed",
-            Self::LogBehind { .. } => "log_behind",
+            Self::Contradicted(_) => "contradicted",
+            Self::Rebuilding => "rebuilding",
+            Self::Rebuild(_) => "rebuild",
             Self::LogBroken(_) => "log_broken",
             Self::Schema(_) => "schema",
             Self::Log(_) => "log",
@@ -294,6 +374,7 @@ impl From<FeedError> for Interrupted {
         match error {
             FeedError::Stopped => Self::Stopped,
             FeedError::EpochChanged { .. } => Self::EpochChanged,
+            FeedError::Contradicted(contradiction) => Self::Contradicted(contradiction),
             FeedError::LogBroken { .. } => Self::LogBroken(error),
         }
     }

@@ -15,6 +15,7 @@ pub mod config;
 mod serve;
 
 mod follow;
+mod mark;
 mod watch;
 
 pub mod apply;
@@ -36,6 +37,10 @@ mod report;
 mod runner;
 
 pub mod metrics;
+
+/// What the rows are made by: a hash of the source text of the projection and of what it builds on. Another build may be
+/// able to apply what this one can't.
+pub const BUILD: &str = env!("PROJECTION_BUILD");
 
 pub use follow::{Follower, Parts};
 pub use rebuild::{rebuild, rebuild_and_report};

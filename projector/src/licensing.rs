@@ -13,6 +13,20 @@ mod facts;
 pub use fold::Fold;
 
 use envelope::{Position, RecordedEvent};
+use events::aggregate_type;
+
+/// Whether the projection reads the events of this kind of aggregate. Those of another kind change no row, whatever they
+/// are; one of these that a build does not know might.
+pub fn reads(aggregate_type: &str) -> bool {
+    READ.contains(&aggregate_type)
+}
+
+const READ: [&str; 4] = [
+    aggregate_type::ORDER,
+    aggregate_type::LICENSE,
+    aggregate_type::LICENSE_TYPE,
+    aggregate_type::CLUB,
+];
 
 /// Why an event does not fit the row it is for. Without row data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

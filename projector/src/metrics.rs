@@ -12,7 +12,7 @@ pub const APPLY_LAG_SECONDS: &str = "bilsport_projector_apply_lag_seconds";
 pub const APPLY_LAG_POSITIONS: &str = "bilsport_projector_apply_lag_positions";
 /// The checkpoint: position of the last event in the rows.
 pub const POSITION: &str = "bilsport_projector_position";
-/// Events taken from the log, by `outcome` (`applied` or `parked`).
+/// Events taken from the log, by `outcome` (`applied`, `parked`, or `skipped`: of aggregates that it does not read).
 pub const EVENTS: &str = "bilsport_projector_events_total";
 /// Events in one transaction.
 pub const BATCH_SIZE: &str = "bilsport_projector_batch_size";
@@ -20,12 +20,18 @@ pub const BATCH_SIZE: &str = "bilsport_projector_batch_size";
 pub const APPLY_SECONDS: &str = "bilsport_projector_apply_seconds";
 /// Events that wait because one of their aggregate could not be applied.
 pub const PARKED: &str = "bilsport_projector_parked";
+/// Aggregates that wait at an event which this build has not tried to apply, as far as they were listed.
+pub const PARKED_UNTRIED: &str = "bilsport_projector_parked_untried";
 /// Times that a parked aggregate was tried again, by `outcome` (`released` or `stuck`).
 pub const RETRIES: &str = "bilsport_projector_parked_retries_total";
 /// Times that following the log was interrupted and begun again, by `reason`.
 pub const INTERRUPTIONS: &str = "bilsport_projector_interruptions_total";
-/// Times that the rows were forgotten because the log began a new life.
+/// Times that the rows were built again because the log began a new life.
 pub const RESETS: &str = "bilsport_projector_resets_total";
+/// 1 while the log does not hold the event that the checkpoint is at, although its epoch is the same.
+pub const CONTRADICTED: &str = "bilsport_projector_contradicted";
+/// 1 while the rows are of another log than there is now, and answers say so.
+pub const STALE: &str = "bilsport_projector_stale";
 /// 1 while a rebuild is under way.
 pub const REBUILDING: &str = "bilsport_projector_rebuild_running";
 /// 1 while the rows that were live before the last rebuild are kept: they take their space.
@@ -75,8 +81,17 @@ pub fn describe() {
     describe_counter!(INTERRUPTIONS, "Interruptions of following the log");
     describe_counter!(
         RESETS,
-        "Times the rows were forgotten because the log began a new life"
+        "Times the rows were built again because the log began a new life"
     );
+    describe_gauge!(
+        PARKED_UNTRIED,
+        "Aggregates that wait at an event which this build has not tried to apply"
+    );
+    describe_gauge!(
+        CONTRADICTED,
+        "Whether the log does not hold the event that the checkpoint is at"
+    );
+    describe_gauge!(STALE, "Whether the rows are of another log than there is now");
     describe_gauge!(REBUILDING, "Whether a rebuild is under way");
     describe_gauge!(
         ROWS_KEPT,

@@ -2,6 +2,7 @@
 
 mod count;
 mod retry;
+mod upgrade;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use crate::config::{ListParkedOptions, ParkedCommand, RetryParkedOptions};
 
 pub(crate) use count::count_retries;
 pub use retry::{Retried, retry};
+pub(crate) use upgrade::retry_untried;
 
 /// Runs one of the `parked` commands. Exit status 0 when nothing is parked (any more), 1 when something is, 2 when it
 /// could not be told.
@@ -100,6 +102,7 @@ fn as_json(parked: &ParkedSummary) -> Value {
         "last_position": parked.last_position,
         "reason": parked.reason,
         "parked_at": parked.parked_at,
+        "builds": parked.builds,
     })
 }
 
@@ -112,6 +115,7 @@ fn as_text(parked: &ParkedSummary) -> String {
         last_position,
         reason,
         parked_at,
+        ..
     } = parked;
     let since = parked_at.format("%F %T UTC");
     format!(

@@ -3,19 +3,22 @@
 use std::collections::{BTreeSet, HashMap};
 
 use deadpool_postgres::GenericClient;
-use envelope::{Position, RecordedEvent};
+use envelope::{DecodeError, Position, RecordedEvent};
 use events::Event;
 use read_model::write::{self, Parked};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use crate::licensing::{Fold, Misfit};
+use crate::BUILD;
+use crate::licensing::{self, Fold, Misfit};
 
 /// Why an event can't be applied now. Says nothing of what it holds.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Reason {
+    #[error("{0}: this build does not know it")]
+    Unknown(DecodeError),
     #[error("{0}")]
-    Undecodable(#[from] envelope::DecodeError),
+    Malformed(DecodeError),
     #[error("{0}")]
     Misfit(#[from] Misfit),
     #[error("the database refused its row: {0}")]
@@ -24,8 +27,20 @@ pub(crate) enum Reason {
     WaitsBehind(Position),
 }
 
-/// Applies one event to the rows in memory.
+impl From<DecodeError> for Reason {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Unknown { .. } => Self::Unknown(error),
+            DecodeError::Malformed { .. } => Self::Malformed(error),
+        }
+    }
+}
+
+/// Applies one event to the rows in memory. One of an aggregate that the projection does not read changes none.
 pub(crate) fn apply(fold: &mut Fold, recorded: &RecordedEvent) -> Result<(), Reason> {
+    if !licensing::reads(&recorded.aggregate_type) {
+        return Ok(());
+    }
     let events = Event::read(recorded)?;
     Ok(fold.apply(recorded, events)?)
 }
@@ -76,10 +91,10 @@ impl Waiting {
         })
     }
 
-    /// Why an event must wait for an earlier one of its aggregate, if it must.
+    /// Why an event must wait for an earlier one of its aggregate, if it must. Nothing waits of what is not read.
     pub(crate) fn reason(&self, event: &RecordedEvent) -> Option<Reason> {
         // Nearly always empty: nothing is cloned on the way of a healthy event.
-        if self.first.is_empty() {
+        if self.first.is_empty() || !licensing::reads(&event.aggregate_type) {
             return None;
         }
         let first = self
@@ -115,7 +130,7 @@ impl Waiting {
     /// Writes what was set aside, and gives the positions of those events.
     pub(crate) async fn store(self, client: &impl GenericClient) -> Result<BTreeSet<Position>, Error> {
         if !self.parked.is_empty() {
-            write::park(client, &self.parked).await?;
+            write::park(client, &self.parked, BUILD).await?;
         }
         Ok(self
             .parked

@@ -64,6 +64,58 @@ pub async fn rebuild_and_report(options: &RebuildOptions) -> Value {
     report(options).await.value()
 }
 
+/// The rows again in the life that the log has begun, beside those of the life before, and then in their place; those are
+/// dropped, because there is no way back to them. False, and nothing done, if another rebuild is under way.
+pub(crate) async fn renew(
+    read_url: &str,
+    log: &event_store::Log,
+    end: &CancellationToken,
+) -> Result<bool, String> {
+    let (read_url, log, end) = (read_url.to_owned(), log.clone(), end.clone());
+    let runtime = tokio::runtime::Handle::current();
+    // On a thread of its own: what the swap repeats borrows what it changes, and can't move between threads.
+    let renewing = move || runtime.block_on(renew_alone(&read_url, &log, &end));
+    match tokio::task::spawn_blocking(renewing).await {
+        Ok(renewed) => renewed.map_err(|failed| describe(&failed)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn renew_alone(
+    read_url: &str,
+    log: &event_store::Log,
+    end: &CancellationToken,
+) -> Result<bool, Failed> {
+    let read = pool(read_url, 4)?;
+    let mut keeper = read.get().await?;
+    if !beside::begin_alone(&keeper, LOCK).await? {
+        return Ok(false);
+    }
+    let order = build::Order {
+        read_url,
+        window: crate::load::WINDOW,
+        accept_differences: true,
+    };
+    let mut report = Report::of_a_change("rebuild");
+    let outcome = build::build(&order, &mut keeper, &read, log, end, &mut report).await;
+    let left = if outcome.is_ok() { KEPT } else { BUILDING };
+    let dropped = beside::drop_schema(&keeper, left).await;
+    beside::end_alone(&keeper, LOCK).await;
+    outcome?;
+    dropped?;
+    Ok(true)
+}
+
+/// A pool whose statements may take as long as they need.
+fn pool(url: &str, size: usize) -> Result<Pool, Failed> {
+    let limits = PoolOptions {
+        db_pool_size: size,
+        db_statement_timeout_s: 0,
+    };
+    service::postgres::pool(url, &limits, "projector rebuild")
+        .map_err(|error| Failed::Refused(format!("{error:#}")))
+}
+
 async fn report(options: &RebuildOptions) -> Report {
     let mut report = Report::of_a_change("rebuild");
     let end = CancellationToken::new();
@@ -92,16 +144,8 @@ fn end_on_signals(end: &CancellationToken) -> std::io::Result<()> {
 }
 
 async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Report) -> Result<(), Failed> {
-    let pool = |url: &service::secret::Secret, size| {
-        let limits = PoolOptions {
-            db_pool_size: size,
-            db_statement_timeout_s: 0,
-        };
-        service::postgres::pool(url.expose(), &limits, "projector rebuild")
-            .map_err(|error| Failed::Refused(format!("{error:#}")))
-    };
-    let read = pool(&options.read_database_url, 4)?;
-    let events = pool(&options.events_database_url, crate::load::shares() + 1)?;
+    let read = pool(options.read_database_url.expose(), 4)?;
+    let events = pool(options.events_database_url.expose(), crate::load::shares() + 1)?;
     let log = event_store::Log::new(events);
     // The lock is the session's, and the swap is made by that session: who lost the lock can't swap.
     let mut keeper = read.get().await?;
@@ -115,7 +159,12 @@ async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Rep
     } else if options.instead.rollback {
         roll_back(&mut keeper, &log, end, report).await
     } else {
-        let outcome = build::build(options, &mut keeper, &read, &log, end, report).await;
+        let order = build::Order {
+            read_url: options.read_database_url.expose(),
+            window: options.window,
+            accept_differences: options.accept_differences,
+        };
+        let outcome = build::build(&order, &mut keeper, &read, &log, end, report).await;
         // Gone already after a swap.
         let dropped = beside::drop_schema(&keeper, BUILDING).await;
         outcome.and(dropped.map_err(Failed::from))

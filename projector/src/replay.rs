@@ -1,14 +1,14 @@
 //! The same rows elsewhere, straight from the log: to compare with, and to put in the place of the live ones.
 
 use deadpool_postgres::{Pool, PoolError};
-use envelope::{LogError, Position};
+use envelope::{Contradiction, Fingerprint, LogError, Mark, Position};
 use event_store::Log;
 use read_model::{Checkpoint, SchemaError, checkpoint, write};
 use service::postgres::PoolOptions;
 use uuid::Uuid;
 
 use crate::apply::{self, ApplyError};
-use crate::load;
+use crate::{load, mark};
 
 /// Events read and applied at once, on the last stretch.
 const BATCH: u32 = 1_000;
@@ -35,6 +35,9 @@ pub enum ReplayError {
         /// Now.
         found: Uuid,
     },
+    /// The log lost events that this replay had read of it.
+    #[error("{0}")]
+    Contradicted(#[from] Contradiction),
     /// The rows could not be written.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -80,6 +83,8 @@ pub(crate) struct Replay {
     log: Log,
     window: u64,
     reached: Checkpoint,
+    /// Of the event reached.
+    fingerprint: Option<Fingerprint>,
 }
 
 impl Replay {
@@ -98,6 +103,7 @@ impl Replay {
             log,
             window,
             reached,
+            fingerprint: None,
         })
     }
 
@@ -112,6 +118,14 @@ impl Replay {
         Position::new(self.reached.position)
     }
 
+    /// The event that it has come to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            position: self.reached(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
     /// The life of the log that it is of.
     pub(crate) fn epoch(&self) -> Uuid {
         self.reached.epoch
@@ -124,44 +138,50 @@ impl Replay {
         mut done: impl FnMut(u64),
     ) -> Result<(), ReplayError> {
         let from = self.reached();
-        self.same_epoch().await?;
+        self.same_log().await?;
         if to.since(from) > LONG {
+            // If the log holds this event before and after, all that was read between is of one log, whoever read it.
+            let end = mark::at(&self.log, to).await.map_err(log_failed)?;
             load::load(&self.pool, &self.log, from, to, self.window, &mut done).await?;
-            self.move_to(to).await?;
+            self.move_to(end).await?;
         }
         while self.reached() < to {
             let at = self.reached();
             let limit = u32::try_from(to.since(at)).unwrap_or(BATCH).min(BATCH);
-            let events = self.log.read_after(at, limit).await.map_err(log_failed)?;
-            if events.is_empty() {
+            let mark = self.mark();
+            let (after, limit) = mark.reading(limit);
+            let mut page = self.log.read_page(after, limit).await.map_err(log_failed)?;
+            mark.prove(&mut page)?;
+            let Some(last) = page.events.last() else {
                 return Err(ReplayError::Log("the log ended before its head".into()));
-            }
-            self.reached = apply::apply_quietly(&self.pool, self.reached, &events).await?;
+            };
+            self.fingerprint = Some(Fingerprint::of(last));
+            self.reached = apply::apply_quietly(&self.pool, self.reached, &page.events).await?;
             done(self.reached().since(from));
         }
         // What was read between the two looks is of one life of the log.
-        self.same_epoch().await
+        self.same_log().await
     }
 
-    /// Refuses a log that began another life since this replay began.
-    pub(crate) async fn same_epoch(&self) -> Result<(), ReplayError> {
-        let (began, found) = (
-            self.reached.epoch,
-            self.log.head().await.map_err(log_failed)?.epoch,
-        );
-        if began == found {
-            return Ok(());
+    /// Refuses a log that began another life since this replay began, or lost what was read of it.
+    pub(crate) async fn same_log(&self) -> Result<(), ReplayError> {
+        let (page, proof) = mark::look(&self.log, self.mark()).await.map_err(log_failed)?;
+        let (began, found) = (self.reached.epoch, page.head.epoch);
+        if began != found {
+            return Err(ReplayError::EpochChanged { began, found });
         }
-        Err(ReplayError::EpochChanged { began, found })
+        Ok(proof?)
     }
 
-    async fn move_to(&mut self, to: Position) -> Result<(), ReplayError> {
+    async fn move_to(&mut self, to: Mark) -> Result<(), ReplayError> {
         let client = self.pool.get().await?;
         let (from, epoch) = (self.reached().to_sql(), self.reached.epoch);
-        if !write::move_checkpoint(&client, from, to.to_sql(), epoch).await? {
+        let fingerprint = to.fingerprint.as_ref().map(Fingerprint::bytes);
+        if !write::move_checkpoint(&client, from, to.position.to_sql(), epoch, fingerprint).await? {
             return Err(ReplayError::NotEmpty);
         }
-        self.reached.position = to.get();
+        self.reached.position = to.position.get();
+        self.fingerprint = to.fingerprint;
         Ok(())
     }
 }

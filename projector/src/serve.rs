@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{MigrateOptions, ServeOptions};
 use crate::follow::{Follower, Parts};
 use crate::metrics;
-use crate::parked::count_retries;
+use crate::parked::{count_retries, retry_untried};
 use crate::watch::watch;
 
 /// How long the transaction under way may take once the process was told to end.
@@ -68,8 +68,10 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
     let hint = event_store::listen(events_url, shutdown.clone());
+    tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {
         read,
+        read_url: read_url.to_owned(),
         log,
         hint,
         context,

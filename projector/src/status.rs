@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use envelope::{LogHead, Position};
 use event_store::{Error as LogError, Log};
+use read_model::checkpoint::Standing;
 use read_model::{Checkpoint, checkpoint, write};
 use serde_json::json;
 use service::postgres::describe;
@@ -14,6 +15,7 @@ use crate::reach::{Reach, StreamState};
 use crate::rebuild;
 use crate::report::Report;
 use crate::runner;
+use crate::{BUILD, mark};
 
 /// Longest that one SQL statement of a look may run.
 const STATEMENT_TIMEOUT_S: u32 = 10;
@@ -60,8 +62,10 @@ pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) ->
         format!("head {log}, epoch {epoch}"),
     );
     let stream = judge_stream(stream, head, report);
-    let (checkpoint, parked) = rows?;
-    judge_rows(checkpoint, parked, head, report);
+    let rows = rows?;
+    judge_rows(&rows, head, report);
+    judge_event(reach, &rows.standing, head, report).await;
+    let checkpoint = rows.standing.checkpoint;
     match rebuild::State::look(&reach.read).await {
         Ok(state) => state.tell(report),
         Err(reason) => report.unknown(reason),
@@ -95,15 +99,31 @@ fn log_failed(error: &LogError, report: &mut Report) {
     }
 }
 
-async fn rows(reach: &Reach) -> Result<(Checkpoint, u64), String> {
+/// What the rows say of themselves.
+struct Rows {
+    standing: Standing,
+    /// Events that wait.
+    parked: u64,
+    /// Aggregates among them that this build has not tried.
+    untried: usize,
+}
+
+async fn rows(reach: &Reach) -> Result<Rows, String> {
     let client = reach.read.get().await.map_err(|error| describe(&error))?;
-    let checkpoint = checkpoint::read(&**client)
+    let standing = checkpoint::read_standing(&**client)
         .await
         .map_err(|error| describe(&error))?;
     let parked = write::count_parked(&client)
         .await
         .map_err(|error| describe(&error))?;
-    Ok((checkpoint, Position::from_sql(parked).get()))
+    let untried = write::list_untried(&client, BUILD, i64::MAX)
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok(Rows {
+        standing,
+        parked: Position::from_sql(parked).get(),
+        untried: untried.len(),
+    })
 }
 
 fn judge_stream(
@@ -146,14 +166,31 @@ fn judge_stream(
     Some(stream)
 }
 
-fn judge_rows(checkpoint: Checkpoint, parked: u64, head: LogHead, report: &mut Report) {
-    let Checkpoint { position, epoch } = checkpoint;
+fn judge_rows(rows: &Rows, head: LogHead, report: &mut Report) {
+    let Rows {
+        standing,
+        parked,
+        untried,
+    } = rows;
+    let Checkpoint { position, epoch } = standing.checkpoint;
+    let fingerprint = mark::of(standing).fingerprint.map(|event| event.to_string());
+    let event = fingerprint.as_deref().unwrap_or("not known");
     report.fact(
         "checkpoint",
-        json!({"position": position, "epoch": epoch}),
-        format!("{position}, epoch {epoch}"),
+        json!({"position": position, "epoch": epoch, "fingerprint": fingerprint}),
+        format!("{position}, epoch {epoch}, event {event}"),
     );
     report.fact("parked", json!(parked), format!("{parked} events"));
+    if *untried > 0 {
+        report.fact(
+            "parked_untried",
+            json!(untried),
+            format!("{untried} aggregates that another build parked; a projector of this build tries them by itself"),
+        );
+    }
+    if standing.stale {
+        report.problem("the rows are of another log than there is now: answers are marked as stale");
+    }
     if epoch.is_nil() {
         report.problem("no projector has begun: there is no checkpoint");
     } else if epoch != head.epoch {
@@ -167,8 +204,24 @@ fn judge_rows(checkpoint: Checkpoint, parked: u64, head: LogHead, report: &mut R
             "the checkpoint {position} is beyond the log's head {head}: was the log restored without a new epoch?"
         ));
     }
-    if parked > 0 {
+    if *parked > 0 {
         report.problem(format!("{parked} events are parked: see `projector parked list`"));
+    }
+}
+
+/// Whether the log holds the event that the rows are at.
+async fn judge_event(reach: &Reach, standing: &Standing, head: LogHead, report: &mut Report) {
+    let Checkpoint { position, epoch } = standing.checkpoint;
+    // Of what has been said already nothing more is said.
+    if epoch != head.epoch || position > head.position.get() {
+        return;
+    }
+    match mark::look(&reach.log, mark::of(standing)).await {
+        Ok((page, Err(contradiction))) if page.head.epoch == epoch => report.problem(format!(
+            "the rows contradict the log: {contradiction}; nothing is applied until `command-api log new-epoch` is run"
+        )),
+        Ok(_) => {}
+        Err(error) => log_failed(&error, report),
     }
 }
 

@@ -65,9 +65,10 @@ async fn look<T>(check: &Check, looking: impl Future<Output = Result<T, String>>
 
 async fn look_at_rows(read: &Pool) -> Result<Position, String> {
     let client = read.get().await.map_err(|error| describe(&error))?;
-    let checkpoint = checkpoint::read(&**client)
+    let standing = checkpoint::read_standing(&**client)
         .await
         .map_err(|error| describe(&error))?;
+    let checkpoint = standing.checkpoint;
     let parked = write::count_parked(&client)
         .await
         .map_err(|error| describe(&error))?;
@@ -76,6 +77,7 @@ async fn look_at_rows(read: &Pool) -> Result<Position, String> {
     ::metrics::gauge!(metrics::REBUILDING).set(f64::from(u8::from(rebuild.running)));
     ::metrics::gauge!(metrics::ROWS_KEPT).set(f64::from(u8::from(rebuild.kept.is_some())));
     ::metrics::gauge!(metrics::PARKED).set(float(Position::from_sql(parked).get()));
+    ::metrics::gauge!(metrics::STALE).set(f64::from(u8::from(standing.stale)));
     ::metrics::gauge!(metrics::POSITION).set(float(checkpoint.position));
     Ok(Position::new(checkpoint.position))
 }

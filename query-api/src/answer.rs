@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use read_model::{Conditions, Page, PageQuery, Place, Record};
+use read_model::{Conditions, Page, PageQuery, Record};
 use serde::Serialize;
 use service::{auth::Principal, problem::Problem};
 
@@ -21,6 +21,9 @@ use crate::{
 
 /// Bytes of the digest that make an entity tag: enough that two bodies never share one.
 const TAG_BYTES: usize = 18;
+
+/// The header of an answer whose rows are of an earlier life of the log than there is now.
+const STALE: &str = "event-stale";
 
 /// Who an answer is for.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,30 @@ struct ListBody<'a> {
     next_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
+}
+
+/// Where in the log an answer is true, and of which log.
+#[derive(Clone, Copy)]
+struct Place {
+    position: u64,
+    stale: bool,
+}
+
+impl Place {
+    fn of(page: &Page) -> Self {
+        Self {
+            position: page.checkpoint.position,
+            stale: page.stale,
+        }
+    }
+
+    fn not_found(self) -> Problem {
+        let problem = Problem::not_found().header("event-position", self.position);
+        if self.stale {
+            return problem.header(STALE, "true");
+        }
+        problem
+    }
 }
 
 /// Answers with a page of the rows that satisfy `conditions`, which are those of `filter`.
@@ -94,7 +121,7 @@ pub(crate) async fn list<F: Serialize>(
     if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
         return Err(cursor::invalid());
     }
-    let seal = |place: &Place| {
+    let seal = |place: &read_model::Place| {
         state.cursors.seal(
             &Cursor {
                 place: place.clone(),
@@ -124,7 +151,7 @@ pub(crate) async fn list<F: Serialize>(
         bytes,
         &tag,
         if_none_match.as_deref(),
-        page.checkpoint.position,
+        Place::of(&page),
         audience,
     ))
 }
@@ -153,11 +180,8 @@ pub(crate) async fn one(
         count: false,
     };
     let page = read(state, query, min_position).await?;
-    let position = page.checkpoint.position;
-    let row = page
-        .rows
-        .first()
-        .ok_or_else(|| Problem::not_found().header("event-position", position))?;
+    let place = Place::of(&page);
+    let row = page.rows.first().ok_or_else(|| place.not_found())?;
     let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&bytes);
     Ok(respond(
@@ -165,7 +189,7 @@ pub(crate) async fn one(
         bytes,
         &tag,
         if_none_match.as_deref(),
-        position,
+        place,
         audience,
     ))
 }
@@ -182,7 +206,8 @@ async fn read(
     state.projection.reach(awaited.position, awaited.name).await?;
     let page = state.read(query).await?;
     // What was notified can have been rolled back to before, by a restore, when we read.
-    if page.checkpoint.position < awaited.position {
+    // And a position of another log says nothing about the caller's write.
+    if page.checkpoint.position < awaited.position || (page.stale && awaited.position > 0) {
         return Err(projection::lagging(page.checkpoint.position));
     }
     Ok(page)
@@ -193,7 +218,7 @@ fn respond(
     body: Vec<u8>,
     tag: &str,
     if_none_match: Option<&str>,
-    position: u64,
+    place: Place,
     audience: Audience<'_>,
 ) -> Response {
     let unchanged = if_none_match.is_some_and(|known| matches(known, tag));
@@ -205,7 +230,12 @@ fn respond(
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, audience.cache_control());
-    headers.insert("event-position", HeaderValue::from(position));
+    headers.insert("event-position", HeaderValue::from(place.position));
+    if place.stale {
+        headers.insert(STALE, HeaderValue::from_static("true"));
+        // Nobody keeps it longer than the rows are kept.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
     response

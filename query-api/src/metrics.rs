@@ -1,6 +1,6 @@
 //! The names of every metric this process adds to those of `service`.
 
-use metrics::{Unit, counter, describe_counter, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
 
 /// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
@@ -15,6 +15,8 @@ pub const CURSORS_REFUSED: &str = "bilsport_query_cursors_refused_total";
 pub const NOT_MODIFIED: &str = "bilsport_query_not_modified_total";
 /// Lost connections of the task that follows the projection.
 pub const FOLLOW_FAILURES: &str = "bilsport_query_follow_failures_total";
+/// 1 while the rows are of another log than there is now, and answers say so.
+pub const STALE: &str = "bilsport_query_stale";
 
 /// Describes them to the recorder.
 pub fn describe() {
@@ -30,6 +32,7 @@ pub fn describe() {
         NOT_MODIFIED,
         "Answers without a body because the caller has it already"
     );
+    describe_gauge!(STALE, "Whether the rows are of another log than there is now");
     describe_counter!(
         FOLLOW_FAILURES,
         "Lost connections of the task that follows the projection"

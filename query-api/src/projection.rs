@@ -1,4 +1,5 @@
-//! How far the rows have come, followed live, so that a caller can wait for its own write.
+//! How far the rows have come, and whether they are of the log that there is now, followed live, so that a caller can
+//! wait for its own write.
 //!
 //! A position that the log does not hold is worth no waiting. The projector notes now and then how far the log is; a
 //! note that was made after a request came, of a log that ends before the position asked for, proves that no command
@@ -47,19 +48,26 @@ pub struct Projection {
 struct Seen {
     /// How far the rows are.
     position: u64,
+    /// They are of another log, so their position says nothing about this one.
+    stale: bool,
     /// How far the log was, at this moment or later.
     head: Option<(u64, Instant)>,
 }
 
 impl Seen {
+    fn holds(&self, position: u64) -> bool {
+        position == 0 || (!self.stale && self.position >= position)
+    }
+
     /// Whether the log, looked at later than `since`, ended before `position`.
     fn rules_out(&self, position: u64, since: Instant) -> bool {
-        self.position < position && self.head.is_some_and(|(head, at)| at > since && head < position)
+        !self.holds(position) && self.head.is_some_and(|(head, at)| at > since && head < position)
     }
 }
 
 impl Projection {
-    /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers.
+    /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers. It is
+    /// degraded while the rows are of another log than there is now.
     pub fn follow(url: &str, check: Check, shutdown: CancellationToken) -> anyhow::Result<Self> {
         let mut config: Config = url.parse().context("bad database URL")?;
         config
@@ -70,8 +78,8 @@ impl Projection {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
             loop {
-                let Err(error) = follow_once(&config, &sender, || {
-                    check.ok();
+                let Err(error) = follow_once(&config, &sender, |seen| {
+                    answers(&check, seen);
                     outage_logged = false;
                 })
                 .await;
@@ -91,11 +99,11 @@ impl Projection {
     pub async fn reach(&self, position: u64, name: &'static str) -> Result<(), Problem> {
         let begun = Instant::now();
         let mut seen = self.seen.clone();
-        let decided = seen.wait_for(|seen| seen.position >= position || seen.rules_out(position, begun));
+        let decided = seen.wait_for(|seen| seen.holds(position) || seen.rules_out(position, begun));
         // Too late, or at the end of the process: as far as it came.
         let _ = timeout(WAIT, decided).await;
         let seen = *self.seen.borrow();
-        let (outcome, answer) = if seen.position >= position {
+        let (outcome, answer) = if seen.holds(position) {
             ("reached", Ok(()))
         } else if let Some((head, _)) = seen.head.filter(|_| seen.rules_out(position, begun)) {
             ("unknown", Err(unknown(name, head, seen.position)))
@@ -104,6 +112,16 @@ impl Projection {
         };
         ::metrics::histogram!(metrics::MIN_POSITION_SECONDS, "outcome" => outcome).record(begun.elapsed());
         answer
+    }
+}
+
+/// Postgres answers. Stale rows are read on, and each answer says what they are.
+fn answers(check: &Check, seen: Seen) {
+    ::metrics::gauge!(metrics::STALE).set(f64::from(u8::from(seen.stale)));
+    if seen.stale {
+        check.degraded("the rows are of another log than there is now: answers are marked as stale until they are built again");
+    } else {
+        check.ok();
     }
 }
 
@@ -143,7 +161,7 @@ type Never = std::convert::Infallible;
 async fn follow_once(
     config: &Config,
     seen: &watch::Sender<Seen>,
-    mut answered: impl FnMut(),
+    mut answered: impl FnMut(Seen),
 ) -> Result<Never, Failure> {
     let (client, connection) = timeout(PATIENCE, config.connect(NoTls)).await??;
     let (notify, mut notified) = mpsc::channel(BACKLOG);
@@ -162,19 +180,23 @@ async fn follow_once(
                 let looked = look(&client).await?;
                 // Not the larger of the two: a restored log begins again further back.
                 seen.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
-                answered();
+                answered(looked);
             }
         }
     }
 }
 
 async fn look(client: &Client) -> Result<Seen, Failure> {
-    let position = timeout(PATIENCE, checkpoint::read(client)).await??.position;
+    let standing = timeout(PATIENCE, checkpoint::read_standing(client)).await??;
     // Before the database is asked for the age, so that what is that old then is at least as old as this makes it.
     let asked = Instant::now();
     let head = timeout(PATIENCE, checkpoint::read_head(client)).await??;
     let head = head.and_then(|head| Some((head.position, asked.checked_sub(head.age)?)));
-    Ok(Seen { position, head })
+    Ok(Seen {
+        position: standing.checkpoint.position,
+        stale: standing.stale,
+        head,
+    })
 }
 
 /// A standby can't listen; the poll is enough there.

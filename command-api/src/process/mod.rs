@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use event_store::Tasks;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub(crate) use planner::plan;
 pub(crate) use settle::Cashier;
@@ -105,6 +105,8 @@ pub(crate) struct Shop {
     pub(crate) reconcile_after: TimeDelta,
     /// Told when tasks were planned.
     pub(crate) planned: Arc<Notify>,
+    /// Why the planner does not plan although this instance leads, if somebody has to do something about it.
+    pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use envelope::{Position, RecordedEvent};
-use event_bus::{Connection, Feed, FeedOptions, StreamConfig};
-use event_store::{Log, NewTask};
+use envelope::{Contradiction, Mark, Position, RecordedEvent};
+use event_bus::{Connection, Feed, FeedError, FeedOptions, StreamConfig};
+use event_store::{Log, NewTask, Reached};
 use events::{CaptureAction, Event, OrderEvent, aggregate_type};
+use metrics::gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{CAPTURE, FULFILL, RECONCILE, REFUND, RESOLVE, REVOKE, SETTLE, Shop};
+use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
 const BATCH: usize = 500;
@@ -19,8 +22,32 @@ const BATCH: usize = 500;
 const PACE: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
+/// Pause after the log was found to be another one: somebody has to say what it is.
+const LONG_PAUSE: Duration = Duration::from_secs(5);
 /// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
+
+/// Why planning stopped.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("the log can't be read, or the tasks can't be written: {0}")]
+    Log(#[from] event_store::Error),
+    #[error("{0}")]
+    Feed(FeedError),
+    #[error("{0}; nothing is planned until `command-api log new-epoch` is run")]
+    Contradicted(Contradiction),
+    #[error("another instance plans too")]
+    NotOwner,
+}
+
+impl From<FeedError> for Interrupted {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Contradicted(contradiction) => Self::Contradicted(contradiction),
+            _ => Self::Feed(error),
+        }
+    }
+}
 
 /// Plans until `term` ends.
 pub(crate) async fn plan(
@@ -35,13 +62,23 @@ pub(crate) async fn plan(
         if let Err(error) = plan_from_checkpoint(&shop, &log, &bus, &stream, hint.clone(), &term).await
             && !term.is_cancelled()
         {
-            tracing::warn!(error = %error, "planning was interrupted");
+            let pause = if let Interrupted::Contradicted(_) = error {
+                gauge!(PROCESS_CONTRADICTED).set(1.0);
+                shop.planner_problem.send_replace(Some(error.to_string()));
+                tracing::error!(error = %error, "the process managers contradict the log");
+                LONG_PAUSE
+            } else {
+                tracing::warn!(error = %error, "planning was interrupted");
+                PAUSE
+            };
             tokio::select! {
-                () = term.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
+                () = term.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
+    // Another instance may lead now: whether it plans is its to say.
+    shop.planner_problem.send_replace(None);
 }
 
 async fn plan_from_checkpoint(
@@ -51,33 +88,71 @@ async fn plan_from_checkpoint(
     stream: &StreamConfig,
     hint: watch::Receiver<Position>,
     term: &CancellationToken,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // Checkpoint and log are one database: a restored log brings its own checkpoint, so the epoch is simply today's.
-    let epoch = log.head().await?.epoch;
-    let mut done = shop.tasks.checkpoint().await?;
+) -> Result<(), Interrupted> {
+    let (begin, epoch) = resume(shop, log).await?;
+    gauge!(PROCESS_CONTRADICTED).set(0.0);
+    shop.planner_problem.send_replace(None);
+    let mut done = begin.position;
     let options = FeedOptions {
         name: "planner",
         ..FeedOptions::default()
     };
-    let mut feed = Feed::new(bus.clone(), stream, done, epoch, log.clone(), hint, options);
+    let mut feed = Feed::new(bus.clone(), stream, begin, epoch, log.clone(), hint, options);
     loop {
         let events = feed.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
-        let last = feed.last();
+        let (mark, epoch) = (feed.mark(), Some(epoch));
         let of_one = |event| tasks(event, shop.reconcile_after);
         let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
         // What is due later is found by those who look now and then. By the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
-        if !shop.tasks.plan(done, last, tasks).await? {
-            return Err("another instance plans too".into());
+        if !shop.tasks.plan(done, Reached { mark, epoch }, tasks).await? {
+            return Err(Interrupted::NotOwner);
         }
-        done = last;
+        done = mark.position;
         if due {
             shop.planned.notify_waiters();
         }
         if events.len() < BATCH {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
+        }
+    }
+}
+
+/// Where to go on, in which life of the log.
+///
+/// Checkpoint and log are one database, so a restored log brings its own checkpoint, and the epoch is simply today's. If
+/// the log does not hold the event there nevertheless, somebody took events out of it. A new epoch says that this is
+/// known; which of the events now there were planned for is not, so all of them are, once more.
+async fn resume(shop: &Shop, log: &Log) -> Result<(Mark, Uuid), Interrupted> {
+    let found = shop.tasks.reached().await?;
+    let (after, limit) = found.mark.reading(0);
+    let mut page = log.read_page(after, limit).await?;
+    let (proof, epoch) = (found.mark.prove(&mut page), page.head.epoch);
+    match (proof, found.epoch) {
+        (Ok(()), Some(_)) => Ok((found.mark, epoch)),
+        // Left by a build that kept neither: from here on a log that loses this event is noticed.
+        (proof, None) => {
+            let before = Position::new(found.mark.position.get().saturating_sub(1));
+            let there = log.read_after(before, 1).await?;
+            let mark = there
+                .first()
+                .filter(|event| event.position == found.mark.position)
+                .map_or(found.mark, Mark::of);
+            let today = Some(epoch);
+            shop.tasks.note(Reached { mark, epoch: today }).await?;
+            proof.map_err(Interrupted::Contradicted)?;
+            Ok((mark, epoch))
+        }
+        (Err(contradiction), Some(then)) if then == epoch => Err(Interrupted::Contradicted(contradiction)),
+        (Err(contradiction), Some(_)) => {
+            if !shop.tasks.start_over(found, epoch).await? {
+                return Err(Interrupted::NotOwner);
+            }
+            tracing::warn!(position = found.mark.position.get(), reason = %contradiction, %epoch,
+                "the log began a new life without the events that were planned for: planning for all of it once more");
+            Ok((Mark::START, epoch))
         }
     }
 }

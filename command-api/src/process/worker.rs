@@ -7,6 +7,7 @@ use backon::{ExponentialBuilder, Retryable as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::Task;
 use metrics::{gauge, histogram};
+use service::health::Check;
 use service::request_id::{self, RequestId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -60,8 +61,13 @@ pub(crate) async fn work(shop: Shop, lane: Lane, shutdown: CancellationToken) {
 }
 
 /// Publishes how much is waiting, until `shutdown`.
-pub(crate) async fn observe(shop: Shop, shutdown: CancellationToken) {
+pub(crate) async fn observe(shop: Shop, check: Check, shutdown: CancellationToken) {
     loop {
+        // Never fails for that: customers can order and pay, and what is not planned is planned later.
+        match shop.planner_problem.borrow().clone() {
+            Some(problem) => check.degraded(problem),
+            None => check.ok(),
+        }
         if let Ok(backlog) = shop.tasks.backlog().await {
             for kind in KINDS {
                 let of_kind = backlog.iter().find(|backlog| backlog.kind == kind);

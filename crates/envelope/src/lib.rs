@@ -4,6 +4,7 @@
 //! [`LogReader`] is the one seam between who keeps the log and who carries it on. No I/O and nothing about licenses: the log, the bus and every consumer agree on these shapes alone.
 
 mod log;
+mod mark;
 mod partition;
 mod payload;
 mod personal;
@@ -12,6 +13,7 @@ mod recorded;
 mod upcast;
 
 pub use log::{LogError, LogHead, LogPage, LogReader};
+pub use mark::{BadFingerprint, Contradiction, Fingerprint, Mark};
 pub use partition::{PARTITIONS, partition, subject};
 pub use payload::{DecodeError, EventPayload};
 pub use personal::Personal;

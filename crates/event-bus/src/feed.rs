@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use envelope::{LogPage, LogReader, Position, RecordedEvent};
+use envelope::{LogPage, LogReader, Mark, Position, RecordedEvent};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -34,12 +34,13 @@ pub struct Feed<L> {
 }
 
 impl<L: LogReader> Feed<L> {
-    /// A feed of everything after `after` in the life `epoch` of the log. `hint` says how far the log has come, when
+    /// A feed of everything after `after` in the life `epoch` of the log, as long as the log holds the event there, if that
+    /// is known. `hint` says how far the log has come, when
     /// somebody knows; it may lag, repeat or fall silent.
     pub fn new(
         bus: Connection,
         stream: &StreamConfig,
-        after: Position,
+        after: impl Into<Mark>,
         epoch: Uuid,
         log: L,
         hint: watch::Receiver<Position>,
@@ -58,6 +59,7 @@ impl<L: LogReader> Feed<L> {
             metrics::FEED_DROPPED,
             metrics::FEED_UNTRUSTED,
             metrics::FEED_CONSUMERS,
+            metrics::FEED_UNLINKED,
         ] {
             ::metrics::counter!(counter, "feed" => options.name).increment(0);
         }
@@ -70,7 +72,7 @@ impl<L: LogReader> Feed<L> {
             subscription,
             log,
             hint: Some(hint),
-            core: FeedCore::new(after, epoch, grace, poll, Instant::now()),
+            core: FeedCore::new(after.into(), epoch, grace, poll, Instant::now()),
             told: FeedCounts::default(),
             status: watch::Sender::new(status),
             options,
@@ -80,6 +82,11 @@ impl<L: LogReader> Feed<L> {
     /// The last position handed out.
     pub fn last(&self) -> Position {
         self.core.last()
+    }
+
+    /// The last event handed out.
+    pub fn mark(&self) -> Mark {
+        self.core.mark()
     }
 
     /// What it has done so far.
@@ -144,7 +151,7 @@ impl<L: LogReader> Feed<L> {
             let Some(message) = self.subscription.ready(self.core.last()) else {
                 break;
             };
-            let arrived = decode(&message, self.core.epoch()).map(|arrived| arrived.event);
+            let arrived = decode(&message, self.core.epoch());
             if let Err(reason) = &arrived {
                 tracing::warn!(feed = self.options.name, %reason, "message is not from the log, reading the log instead");
             }
@@ -244,6 +251,7 @@ impl<L: LogReader> Feed<L> {
             (metrics::FEED_GAPS, counts.gaps_refilled - told.gaps_refilled),
             (metrics::FEED_DROPPED, counts.dropped_old - told.dropped_old),
             (metrics::FEED_UNTRUSTED, counts.untrusted - told.untrusted),
+            (metrics::FEED_UNLINKED, counts.unlinked - told.unlinked),
         ];
         for (name, more) in others.into_iter().filter(|(_, more)| *more > 0) {
             ::metrics::counter!(name, "feed" => feed).increment(more);

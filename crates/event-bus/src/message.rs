@@ -3,21 +3,24 @@
 use async_nats::HeaderMap;
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
-use envelope::{Position, RecordedEvent, subject};
+use envelope::{Fingerprint, Position, RecordedEvent, subject};
 use uuid::Uuid;
 
 use crate::decide::Outgoing;
 
 /// The position of the event before this one in the same partition, 0 if there is none.
 pub(crate) const PREV_POSITION: &str = "prev-position";
+/// Which event is before this one in the log, as a [`Fingerprint`]; absent where the publisher does not know it.
+pub(crate) const PREV_FINGERPRINT: &str = "prev-fingerprint";
 /// The life of the log: a header of every message, for the event in it, and metadata of the stream that carries them.
 pub const LOG_EPOCH: &str = "log-epoch";
 /// What happened, for people who look at the stream.
 const EVENT_TYPE: &str = "event-type";
-/// The headers of every message: the position before this one (the server takes a message only as its successor), the
-/// position before it in its partition, the life of the log, and what happened.
-pub const HEADERS: [&str; 4] = [
+/// The headers of a message: the position before this one (the server takes a message only as its successor), which event
+/// is there, the position before it in its partition, the life of the log, and what happened.
+pub const HEADERS: [&str; 5] = [
     "Nats-Expected-Last-Sequence",
+    PREV_FINGERPRINT,
     PREV_POSITION,
     LOG_EPOCH,
     EVENT_TYPE,
@@ -30,6 +33,8 @@ pub struct Arrived {
     pub event: RecordedEvent,
     /// The position before it in its partition.
     pub previous_in_partition: Position,
+    /// Which event it says is before it in the log, if it says so.
+    pub previous: Option<Fingerprint>,
 }
 
 /// A message that is not what the log would have sent. Its place in the log is read from the log instead.
@@ -69,6 +74,9 @@ pub(crate) fn encode(
     );
     let mut headers = HeaderMap::new();
     headers.insert(PREV_POSITION, outgoing.previous_in_partition.get().to_string());
+    if let Some(previous) = outgoing.previous {
+        headers.insert(PREV_FINGERPRINT, previous.to_string());
+    }
     headers.insert(LOG_EPOCH, outgoing.epoch.to_string());
     headers.insert(EVENT_TYPE, event.event_type.as_str());
     let message = PublishMessage::build()
@@ -87,6 +95,8 @@ pub struct Claim {
     pub epoch: Option<Uuid>,
     /// The position it says is before it in its partition.
     pub previous_in_partition: Option<Position>,
+    /// Which event it says is before it in the log.
+    pub previous: Option<Fingerprint>,
     /// Its body, if that is a recorded event.
     pub event: Option<RecordedEvent>,
 }
@@ -110,6 +120,7 @@ impl Claim {
         Ok(Arrived {
             event,
             previous_in_partition,
+            previous: self.previous,
         })
     }
 }
@@ -133,6 +144,7 @@ pub fn decode(message: &jetstream::Message, epoch: Uuid) -> Result<Arrived, Untr
         previous_in_partition: header(PREV_POSITION)
             .and_then(|value: &str| value.parse().ok())
             .map(Position::new),
+        previous: header(PREV_FINGERPRINT).and_then(|value: &str| value.parse().ok()),
         event: serde_json::from_slice(&message.payload).ok(),
     };
     claim.believe(epoch)
@@ -143,7 +155,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use chrono::{DateTime, Utc};
-    use envelope::{Metadata, Position, RecordedEvent};
+    use envelope::{Fingerprint, Metadata, Position, RecordedEvent};
     use uuid::Uuid;
 
     use super::{HEADERS, encode};
@@ -165,8 +177,10 @@ mod tests {
         let outgoing = Outgoing {
             expected_last: Position::new(6),
             previous_in_partition: Position::new(4),
+            previous: Some(Fingerprint::of(&event)),
             epoch: Uuid::nil(),
         };
+        let previous = Fingerprint::of(&event).to_string();
         let (subject, message) = encode("things.v1", &event, Vec::new(), outgoing);
         let headers = message.outbound_message(subject).headers.unwrap();
         let found: BTreeMap<String, String> = headers
@@ -174,7 +188,7 @@ mod tests {
             .map(|(name, values)| (name.to_string(), values[0].to_string()))
             .collect();
         let nil = Uuid::nil().to_string();
-        let values = ["6", "4", nil.as_str(), "ThingMade"];
+        let values = ["6", previous.as_str(), "4", nil.as_str(), "ThingMade"];
         let expected = HEADERS
             .map(str::to_owned)
             .into_iter()

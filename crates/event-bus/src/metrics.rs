@@ -20,6 +20,8 @@ pub const FEED_GAPS: &str = "bilsport_bus_feed_gaps_refilled_total";
 pub const FEED_DROPPED: &str = "bilsport_bus_feed_dropped_old_total";
 /// Messages that were not what the log would have sent, by `feed`.
 pub const FEED_UNTRUSTED: &str = "bilsport_bus_feed_untrusted_total";
+/// Messages that did not name the last event taken as their predecessor, so that the log was read, by `feed`.
+pub const FEED_UNLINKED: &str = "bilsport_bus_feed_unlinked_total";
 /// Consumers opened on the stream, the first one included, by `feed`.
 pub const FEED_CONSUMERS: &str = "bilsport_bus_feed_consumers_opened_total";
 
@@ -52,6 +54,10 @@ pub fn describe() {
     describe_counter!(
         FEED_UNTRUSTED,
         "Messages that are not what the log would have sent"
+    );
+    describe_counter!(
+        FEED_UNLINKED,
+        "Messages that did not name the last event taken as their predecessor"
     );
     describe_counter!(FEED_CONSUMERS, "Consumers opened on the stream");
     // From the start at 0, so that a rate has a beginning. Those of a feed begin with the feed.

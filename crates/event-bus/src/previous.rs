@@ -1,6 +1,6 @@
 //! Which position came last in each partition.
 
-use envelope::{PARTITIONS, Position, RecordedEvent, partition};
+use envelope::{Mark, PARTITIONS, Position, RecordedEvent, partition};
 
 use envelope::{LogError, LogReader};
 
@@ -12,8 +12,10 @@ const WINDOW: u32 = 1_000;
 pub struct PreviousPositions([Position; PARTITIONS as usize]);
 
 impl PreviousPositions {
-    /// Finds them for everything up to and including `through`, walking backwards through the log.
-    pub async fn load(log: &impl LogReader, through: Position) -> Result<Self, LogError> {
+    /// Finds them for everything up to and including `through`, walking backwards through the log; and which event is at
+    /// `through`, if the log holds one.
+    pub async fn load(log: &impl LogReader, through: Position) -> Result<(Self, Mark), LogError> {
+        let mut mark = Mark::from(through);
         let mut last = [None; PARTITIONS as usize];
         let mut end = through.get();
         while end > 0 && last.contains(&None) {
@@ -21,12 +23,15 @@ impl PreviousPositions {
             // At most `WINDOW`, so it fits.
             let limit = u32::try_from(end - start).unwrap_or(WINDOW);
             let events = log.read_after(Position::new(start), limit).await?;
+            if let Some(event) = events.last().filter(|event| event.position == through) {
+                mark = Mark::of(event);
+            }
             for event in events.iter().rev() {
                 last[usize::from(partition(event.aggregate_id))].get_or_insert(event.position);
             }
             end = start;
         }
-        Ok(Self(last.map(Option::unwrap_or_default)))
+        Ok((Self(last.map(Option::unwrap_or_default)), mark))
     }
 
     /// The last position in the partition of this event, which becomes its last from now on.

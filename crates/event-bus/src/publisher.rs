@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{self, PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
-use envelope::{Position, RecordedEvent};
+use envelope::{Mark, Position, RecordedEvent};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
@@ -89,10 +89,10 @@ impl Publisher {
     pub async fn resume(&mut self, log: &impl LogReader) -> Result<Position, ResumeError> {
         self.core.interrupted();
         let declared = self.stream.declare(&self.bus, log, self.options.backlog).await?;
-        let previous = PreviousPositions::load(log, declared.last)
+        let (previous, last) = PreviousPositions::load(log, declared.last)
             .await
             .map_err(ResumeError::Log)?;
-        self.core.resumed(declared.last, declared.epoch, previous);
+        self.core.resumed(last, declared.epoch, previous);
         Ok(declared.last)
     }
 
@@ -104,6 +104,11 @@ impl Publisher {
     /// The last position known to be in the stream.
     pub fn last(&self) -> Position {
         self.core.last()
+    }
+
+    /// The last event sent: what the log is read on from, see [`Tail::read_on`].
+    pub fn before(&self) -> Mark {
+        self.core.before()
     }
 
     /// Whether events read from the log in this life may be published as they are: otherwise the log was restored

@@ -3,7 +3,7 @@
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::RawMessageErrorKind;
-use envelope::{LogError, LogPage, LogReader, Position, RecordedEvent};
+use envelope::{Contradiction, LogError, LogPage, LogReader, Mark, Position, RecordedEvent};
 use uuid::Uuid;
 
 use crate::StreamConfig;
@@ -19,6 +19,9 @@ pub enum TailError {
     /// The log does not hold what was published of this life of it.
     #[error("position {0} was published as another event than the log holds, or it holds none")]
     Contradicted(Position),
+    /// The log changed since the publisher resumed, at a place that is not known to be published.
+    #[error("{0}")]
+    Moved(#[from] Contradiction),
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[source] LogError),
@@ -48,32 +51,55 @@ impl Tail {
         ))
     }
 
+    /// With this as the last event that was published, if it is known.
+    pub const fn of(event: Option<RecordedEvent>) -> Self {
+        Self(event)
+    }
+
     /// After publishing `events`.
     #[must_use]
     pub fn then(self, events: &[RecordedEvent]) -> Self {
         Self(events.last().cloned().or(self.0))
     }
 
-    /// At most `limit` events of the log after `last`, once it is sure that the log still holds the tail.
+    /// At most `limit` events of the log after `last`, once it is sure that the log still holds the tail, and whatever else
+    /// is known to be at `last`.
     pub async fn read_on(
         &self,
         log: &impl LogReader,
-        last: Position,
+        last: impl Into<Mark>,
         limit: u32,
     ) -> Result<LogPage, TailError> {
-        let Some(tail) = self.0.as_ref().filter(|tail| tail.position == last) else {
-            return log.read_page(last, limit).await.map_err(TailError::Log);
+        let last = last.into();
+        let (after, limit) = self.asks(last, limit);
+        let page = log.read_page(after, limit).await.map_err(TailError::Log)?;
+        self.answered(last, page)
+    }
+
+    /// What [`Tail::read_on`] asks the log for: after which position, and how many.
+    pub fn asks(&self, last: Mark, limit: u32) -> (Position, u32) {
+        if self.at(last.position).is_none() {
+            return last.reading(limit);
+        }
+        let before = Position::new(last.position.get().saturating_sub(1));
+        (before, limit.saturating_add(1))
+    }
+
+    /// What [`Tail::read_on`] makes of the answer.
+    pub fn answered(&self, last: Mark, mut page: LogPage) -> Result<LogPage, TailError> {
+        let Some(tail) = self.at(last.position) else {
+            last.prove(&mut page)?;
+            return Ok(page);
         };
-        let before = Position::new(last.get().saturating_sub(1));
-        let mut page = log
-            .read_page(before, limit.saturating_add(1))
-            .await
-            .map_err(TailError::Log)?;
         if page.events.first().is_none_or(|first| !is_same(first, tail)) {
-            return Err(TailError::Contradicted(last));
+            return Err(TailError::Contradicted(last.position));
         }
         page.events.remove(0);
         Ok(page)
+    }
+
+    fn at(&self, position: Position) -> Option<&RecordedEvent> {
+        self.0.as_ref().filter(|tail| tail.position == position)
     }
 
     /// Whether the log still holds the tail.

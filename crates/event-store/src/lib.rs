@@ -52,7 +52,7 @@ pub use log::{Log, Outcome};
 pub use schema::{check_schema, migrate};
 pub use share::{Share, ShareRun};
 pub use snapshots::SnapshotOptions;
-pub use tasks::{Backlog, NewTask, Task, Tasks};
+pub use tasks::{Backlog, NewTask, Reached, Task, Tasks};
 pub use unit::{Member, Unit};
 pub use writer::{Appender, AppenderOptions};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Pool;
-use envelope::Position;
+use envelope::{Fingerprint, Mark, Position};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -22,6 +22,25 @@ use crate::Error;
 pub struct Tasks {
     pool: Pool,
     process: &'static str,
+}
+
+/// How far a process manager has read the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The last event that it has planned for.
+    pub mark: Mark,
+    /// The life of the log in which it did; none where no build that keeps it has planned yet.
+    pub epoch: Option<Uuid>,
+}
+
+impl From<Position> for Reached {
+    /// A place of which nothing else is known.
+    fn from(position: Position) -> Self {
+        Self {
+            mark: position.into(),
+            epoch: None,
+        }
+    }
 }
 
 /// Something to do because of an event.
@@ -77,16 +96,61 @@ impl Tasks {
 
     /// Position of the last event that was planned for.
     pub async fn checkpoint(&self) -> Result<Position, Error> {
+        Ok(self.reached().await?.mark.position)
+    }
+
+    /// The last event that was planned for, and in which life of the log.
+    pub async fn reached(&self) -> Result<Reached, Error> {
         let rows = self
             .query(include_str!("sql/read_checkpoint.sql"), &[&self.process])
             .await?;
-        rows.first()
-            .map_or(Ok(Position::START), |row| Ok(Position::from_sql(row.try_get(0)?)))
+        let Some(row) = rows.first() else {
+            return Ok(Position::START.into());
+        };
+        let fingerprint: Option<&[u8]> = row.try_get(1)?;
+        let mark = Mark {
+            position: Position::from_sql(row.try_get(0)?),
+            fingerprint: fingerprint.and_then(Fingerprint::from_bytes),
+        };
+        Ok(Reached {
+            mark,
+            epoch: row.try_get(2)?,
+        })
+    }
+
+    /// Says at which event, and in which life of the log, a checkpoint is that an older build left.
+    pub async fn note(&self, reached: Reached) -> Result<(), Error> {
+        let position = reached.mark.position.to_sql();
+        let fingerprint = reached.mark.fingerprint.as_ref().map(Fingerprint::bytes);
+        let binds: [&(dyn ToSql + Sync); 4] = [&self.process, &position, &fingerprint, &reached.epoch];
+        self.query(include_str!("sql/note_checkpoint.sql"), &binds)
+            .await
+            .map(drop)
+    }
+
+    /// Begins again before the first event, in the life `epoch` of the log, if the checkpoint is still where `reached`
+    /// says and the log still lives that life. Every event is then planned for once more, and every task is safe to repeat.
+    pub async fn start_over(&self, reached: Reached, epoch: Uuid) -> Result<bool, Error> {
+        let position = reached.mark.position.to_sql();
+        let fingerprint = reached.mark.fingerprint.as_ref().map(Fingerprint::bytes);
+        let binds: [&(dyn ToSql + Sync); 4] = [&self.process, &position, &fingerprint, &epoch];
+        Ok(!self
+            .query(include_str!("sql/reset_checkpoint.sql"), &binds)
+            .await?
+            .is_empty())
     }
 
     /// Adds what follows from the events after `old` up to `new`. False, and nothing done, if the checkpoint is not at
-    /// `old` (any more): another reader was there first. Of two tasks of one kind for one aggregate the later counts.
-    pub async fn plan(&self, old: Position, new: Position, tasks: Vec<NewTask>) -> Result<bool, Error> {
+    /// `old` (any more): another reader was there first; or if the log does not live the life of `new`. Of two tasks of
+    /// one kind for one aggregate the later counts.
+    pub async fn plan(
+        &self,
+        old: Position,
+        new: impl Into<Reached>,
+        tasks: Vec<NewTask>,
+    ) -> Result<bool, Error> {
+        let new = new.into();
+        let fingerprint = new.mark.fingerprint.as_ref().map(Fingerprint::bytes);
         let tasks = latest_of_each(tasks);
         let ids: Vec<Uuid> = tasks.iter().map(|task| task.aggregate_id).collect();
         let kinds: Vec<&str> = tasks.iter().map(|task| task.kind).collect();
@@ -95,16 +159,18 @@ impl Tasks {
         let requests: Vec<Option<&str>> = tasks.iter().map(|task| task.request_id.as_deref()).collect();
         let correlations: Vec<Option<&str>> =
             tasks.iter().map(|task| task.correlation_id.as_deref()).collect();
-        let binds: [&(dyn ToSql + Sync); 9] = [
+        let binds: [&(dyn ToSql + Sync); 11] = [
             &self.process,
             &old.to_sql(),
-            &new.to_sql(),
+            &new.mark.position.to_sql(),
             &ids,
             &kinds,
             &due,
             &positions,
             &requests,
             &correlations,
+            &fingerprint,
+            &new.epoch,
         ];
         Ok(!self
             .query(include_str!("sql/plan_tasks.sql"), &binds)

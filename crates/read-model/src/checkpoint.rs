@@ -26,6 +26,17 @@ pub struct Checkpoint {
     pub epoch: Uuid,
 }
 
+/// A checkpoint, and what else is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How far the rows have come.
+    pub checkpoint: Checkpoint,
+    /// Which event is at the position; none at 0, and where no build that keeps it has started yet.
+    pub fingerprint: Option<Vec<u8>>,
+    /// Whether the rows are known to be of another log than there is now.
+    pub stale: bool,
+}
+
 impl Checkpoint {
     /// From the columns, which are null before the projector has run.
     pub(crate) fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
@@ -39,14 +50,20 @@ impl Checkpoint {
 
 /// Reads the checkpoint; the zero one before the projector has run.
 pub async fn read(client: &impl GenericClient) -> Result<Checkpoint, Error> {
+    Ok(read_standing(client).await?.checkpoint)
+}
+
+/// Reads the checkpoint and what else is known of it.
+pub async fn read_standing(client: &impl GenericClient) -> Result<Standing, Error> {
     let row = client.query_opt(READ_CHECKPOINT, &[&PROJECTION]).await?;
-    match row {
-        Some(row) => Ok(Checkpoint::from_columns(
-            row.try_get("position")?,
-            row.try_get("epoch")?,
-        )),
-        None => Ok(Checkpoint::default()),
-    }
+    let Some(row) = row else {
+        return Ok(Standing::default());
+    };
+    Ok(Standing {
+        checkpoint: Checkpoint::from_columns(row.try_get("position")?, row.try_get("epoch")?),
+        fingerprint: row.try_get("fingerprint")?,
+        stale: row.try_get("stale")?,
+    })
 }
 
 /// How far the log had come when the projector last looked.

@@ -46,10 +46,12 @@ pub struct Page {
     pub total: Option<i64>,
     /// Where in the log all of this is true.
     pub checkpoint: Checkpoint,
+    /// Whether it is known to be of another log than there is now.
+    pub stale: bool,
 }
 
-/// Columns of the statement that are not the resource's: position, epoch, total, key, sort key.
-const OWN_COLUMNS: usize = 5;
+/// Columns of the statement that are not the resource's: position, epoch, total, staleness, key, sort key.
+const OWN_COLUMNS: usize = 6;
 
 /// Reads one page.
 pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page, Error> {
@@ -116,7 +118,7 @@ fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
     }
     // The left joins give one row even if there is no checkpoint and no row: the position is always answered.
     let sql = format!(
-        "select head.position, head.epoch, {total} as total, page.*
+        "select head.position, head.epoch, {total} as total, head.stale_since is not null as stale, page.*
 from (select 1) as one
 left join checkpoints head on head.projection = ${projection}
 left join (
@@ -137,20 +139,22 @@ fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
         next: None,
         total: None,
         checkpoint: Checkpoint::default(),
+        stale: false,
     };
     let mut last = None;
     for (index, row) in rows.iter().enumerate() {
         if index == 0 {
             page.checkpoint = Checkpoint::from_columns(row.try_get(0)?, row.try_get(1)?);
             page.total = row.try_get(2)?;
+            page.stale = row.try_get(3)?;
         }
-        let Some(id) = row.try_get(3)? else { break };
+        let Some(id) = row.try_get(4)? else { break };
         if index == usize::from(query.limit) {
             page.next = last;
             break;
         }
         last = Some(Place {
-            sort: SortValue::read(row, 4, query.sort)?,
+            sort: SortValue::read(row, 5, query.sort)?,
             id,
         });
         page.rows.push(Record::read(row, &query.columns, OWN_COLUMNS)?);

@@ -9,11 +9,12 @@ mod parked;
 mod rows;
 
 pub use checkpoint::{
-    lock_checkpoint, move_checkpoint, notify_projected, prepare_to_move, reset, start_checkpoint,
+    adopt_epoch, lock_checkpoint, mark_stale, move_checkpoint, note_fingerprint, notify_projected,
+    prepare_to_move, start_checkpoint,
 };
 pub use head::{clock, see_head};
 pub use parked::{
-    Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, load_parked,
+    Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, list_untried, load_parked,
     notify_retried, park, parked_aggregates, release_parked, summarize_parked,
 };
 pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};

@@ -5,6 +5,7 @@ use envelope::{Position, RecordedEvent};
 use read_model::write;
 use uuid::Uuid;
 
+use crate::BUILD;
 use crate::apply::{self, ApplyError};
 use crate::poison::Reason;
 
@@ -51,7 +52,16 @@ pub async fn retry(pool: &Pool, aggregate_type: &str, aggregate_id: Uuid) -> Res
         Retried::Stuck { at, reason, .. } => {
             let (at, behind) = (at.to_sql(), Reason::WaitsBehind(*at).to_string());
             write::release_parked(&transaction, aggregate_type, aggregate_id, at - 1).await?;
-            write::explain_parked(&transaction, aggregate_type, aggregate_id, at, reason, &behind).await?;
+            write::explain_parked(
+                &transaction,
+                aggregate_type,
+                aggregate_id,
+                at,
+                reason,
+                &behind,
+                BUILD,
+            )
+            .await?;
             write::notify_retried(&transaction, "stuck").await?;
         }
     }

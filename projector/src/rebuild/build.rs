@@ -5,13 +5,14 @@ use std::time::Instant;
 use deadpool_postgres::{Client, Pool};
 use envelope::Position;
 use event_store::Log;
+use read_model::checkpoint::Standing;
 use read_model::{Checkpoint, SchemaError, applied_schema, checkpoint, known_schema, write};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{BUILDING, Failed, compare, swap};
 use crate::beside::Beside;
-use crate::config::RebuildOptions;
+use crate::mark;
 use crate::progress::Progress;
 use crate::replay::{Replay, ReplayError};
 use crate::report::Report;
@@ -21,9 +22,19 @@ const NEAR: u64 = 2_000;
 /// How often the live rows are run after before indexes are made, and again before the swap.
 const CHASES: usize = 10;
 
+/// What is asked for.
+pub(super) struct Order<'a> {
+    /// The read database, as its owner.
+    pub(super) read_url: &'a str,
+    /// Positions of the log that each worker reads at once.
+    pub(super) window: u64,
+    /// Swap also if the rebuilt rows are not the live ones.
+    pub(super) accept_differences: bool,
+}
+
 /// Builds, compares and swaps, or refuses and leaves everything as it was but for the schema it built in.
 pub(super) async fn build(
-    options: &RebuildOptions,
+    order: &Order<'_>,
     keeper: &mut Client,
     read: &Pool,
     log: &Log,
@@ -34,7 +45,7 @@ pub(super) async fn build(
     let schema = live_schema(read).await?;
     let plan = Plan::make(read, log).await?;
     let building = end
-        .run_until_cancelled(fill(options, keeper, read, log, plan, &mut times))
+        .run_until_cancelled(fill(order, keeper, read, log, plan, &mut times))
         .await;
     let mut replay = building.ok_or(Failed::Interrupted)??;
     if plan.comparable {
@@ -45,12 +56,12 @@ pub(super) async fn build(
             .await
             .ok_or(Failed::Interrupted)??;
         times.add("compare", begun);
-        judge(&tables, options.accept_differences, report)?;
+        judge(&tables, order.accept_differences, report)?;
     }
 
     let begun = Instant::now();
     let (from, to) = swap::until_free(keeper, end, async |transaction| {
-        chase(read, &mut replay).await?;
+        chase(read, log, &mut replay).await?;
         let arriving = swap::prepare(transaction, BUILDING).await?;
         let live = swap::fence(transaction).await?;
         if applied_schema(&**transaction).await? != Some(schema) {
@@ -59,8 +70,9 @@ pub(super) async fn build(
         }
         if live.epoch == plan.epoch {
             replay.advance(Position::new(live.position), |_| {}).await?;
+            same_event(&checkpoint::read_standing(&**transaction).await?, &replay)?;
         }
-        replay.same_epoch().await?;
+        replay.same_log().await?;
         swap::exchange(transaction, &arriving).await?;
         Ok((live.position, replay.reached()))
     })
@@ -92,7 +104,8 @@ impl Plan {
         let begun = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
         let client = read.get().await?;
         write::start_checkpoint(&client, begun.epoch).await?;
-        let live = checkpoint::read(&**client).await?;
+        let standing = checkpoint::read_standing(&**client).await?;
+        let live = standing.checkpoint;
         // After the checkpoint: a head read before is behind rows that move on meanwhile.
         let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
         // Not beyond the live rows: they could not be compared with later ones.
@@ -108,6 +121,12 @@ impl Plan {
                 head.position
             );
             return Err(Failed::Refused(reason));
+        }
+        if comparable {
+            let (_, proof) = mark::look(log, mark::of(&standing))
+                .await
+                .map_err(|error| ReplayError::Log(error.into()))?;
+            proof.map_err(|contradiction| Failed::Refused(format!("the live rows: {contradiction}")))?;
         }
         Ok(Self {
             epoch: head.epoch,
@@ -132,7 +151,7 @@ async fn live_schema(read: &Pool) -> Result<i32, Failed> {
 
 /// Tables with everything up to about where the live rows are, and their indexes.
 async fn fill(
-    options: &RebuildOptions,
+    order: &Order<'_>,
     keeper: &Client,
     read: &Pool,
     log: &Log,
@@ -140,35 +159,50 @@ async fn fill(
     times: &mut Times,
 ) -> Result<Replay, Failed> {
     let begun = Instant::now();
-    let url = options.read_database_url.expose();
-    let mut beside = Beside::create(keeper, url, BUILDING).await?;
+    let mut beside = Beside::create(keeper, order.read_url, BUILDING).await?;
     let replay = Replay::begin(beside.pool.clone(), log.clone(), plan.epoch).await?;
-    let mut replay = replay.with_window(options.window);
+    let mut replay = replay.with_window(order.window);
     let mut progress = Progress::new("loading events", plan.to.get());
     replay.advance(plan.to, |done| progress.at(done)).await?;
-    chase(read, &mut replay).await?;
+    chase(read, log, &mut replay).await?;
     drop(progress);
     times.add("load", begun);
     let begun = Instant::now();
     let mut progress = Progress::new("making indexes", beside.indexes());
     beside.build_indexes(|built| progress.at(built)).await?;
     times.add("indexes", begun);
-    chase(read, &mut replay).await?;
+    chase(read, log, &mut replay).await?;
     Ok(replay)
 }
 
-/// Runs after the live rows until they are near.
-async fn chase(read: &Pool, replay: &mut Replay) -> Result<(), Failed> {
+/// Runs after the live rows until they are near; after the log itself, where those are of another life of it.
+async fn chase(read: &Pool, log: &Log, replay: &mut Replay) -> Result<(), Failed> {
     for _ in 0..CHASES {
         let Checkpoint { position, epoch } = checkpoint::read(&**read.get().await?).await?;
-        let live = Position::new(position);
-        // The live rows of another life of the log are not run after.
-        if epoch != replay.epoch() || live.since(replay.reached()) <= NEAR {
+        let to = if epoch == replay.epoch() {
+            Position::new(position)
+        } else {
+            let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
+            head.position
+        };
+        if to.since(replay.reached()) <= NEAR {
             break;
         }
-        replay.advance(live, |_| {}).await?;
+        replay.advance(to, |_| {}).await?;
     }
     Ok(())
+}
+
+/// Refuses rows that are at the position of the live ones and not at their event: the log lost events and has others now.
+fn same_event(live: &Standing, replay: &Replay) -> Result<(), Failed> {
+    let (live, rebuilt) = (mark::of(live), replay.mark());
+    if live.fingerprint.is_none() || live.position != rebuilt.position || live == rebuilt {
+        return Ok(());
+    }
+    let position = live.position;
+    Err(Failed::Refused(format!(
+        "the live rows are at another event of position {position} than the rebuilt ones: the log was restored without a new epoch"
+    )))
 }
 
 /// Says what was compared; refused if something differs, unless that is accepted.

@@ -8,8 +8,8 @@ use tokio_postgres::{IsolationLevel, Row};
 use super::{BUILDING, Failed, swap};
 use crate::replay::Replay;
 
-/// Columns that say when this database did something.
-const CLOCKS: &[&str] = &["parked_at"];
+/// Columns that say when this database did something, or by which build.
+const CLOCKS: &[&str] = &["parked_at", "builds"];
 
 /// What was found in one table.
 pub(super) struct Table {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{EXAMPLES, Unfinished, unknown};
 use crate::beside::{self, Beside};
+use crate::mark;
 use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::replay::{Replay, ReplayError};
@@ -79,9 +80,18 @@ async fn replay_and_compare(
         .batch_execute(include_str!("../sql/hold_tables.sql"))
         .await
         .map_err(unknown)?;
-    let at = checkpoint::read(&*snapshot).await.map_err(unknown)?;
+    let standing = checkpoint::read_standing(&*snapshot).await.map_err(unknown)?;
+    let at = standing.checkpoint;
     same_epoch(at, epoch)?;
     advance(&mut replay, at.position).await?;
+    let live = mark::of(&standing);
+    if live.fingerprint.is_some() && live != replay.mark() {
+        let reason = format!(
+            "the rows are at another event of position {} than the log: there is no replay to compare them with",
+            at.position
+        );
+        return Err(Unfinished::Wrong(reason));
+    }
 
     let replayed = scratch.pool.get().await.map_err(unknown)?;
     compare(&snapshot, &replayed, at.position, report).await
@@ -112,6 +122,9 @@ async fn advance(replay: &mut Replay, to: u64) -> Result<(), Unfinished> {
 /// A replay that stopped because of what the log holds, or because something did not answer.
 fn replay_failed(error: ReplayError) -> Unfinished {
     match &error {
+        ReplayError::Contradicted(_) => Unfinished::Wrong(format!(
+            "the log can't be replayed, so the rows can't be compared: {error}"
+        )),
         ReplayError::Log(cause) => match cause.downcast_ref::<LogError>() {
             Some(LogError::Unavailable(_)) => unknown(error),
             _ => Unfinished::Wrong(format!(

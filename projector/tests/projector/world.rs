@@ -156,6 +156,7 @@ impl World {
         let health = Health::new(stop.clone());
         let parts = Parts {
             read: pool(&self.databases.read_owner),
+            read_url: self.databases.read_owner.clone(),
             log: self.log.clone(),
             hint: event_store::listen(&self.databases.events_reader, stop.clone()),
             context: event_bus::connect(self.servers.nats().url(), "projector test")
@@ -242,14 +243,17 @@ async fn publish(
     };
     let mut tail = publisher.tail(epoch).await.map_err(noticed)?;
     tail.check(log).await.map_err(noticed)?;
-    let mut last = publisher.resume(log).await.map_err(|_| None)?;
+    publisher.resume(log).await.map_err(|_| None)?;
     loop {
-        let LogPage { events, .. } = tail.read_on(log, last, 1_000).await.map_err(noticed)?;
+        let LogPage { events, .. } = tail
+            .read_on(log, publisher.before(), 1_000)
+            .await
+            .map_err(noticed)?;
         if events.is_empty() {
             let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
             continue;
         }
-        last = publisher.publish_batch(&events).await.map_err(|_| None)?;
+        publisher.publish_batch(&events).await.map_err(|_| None)?;
         tail = tail.then(&events);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use envelope::{LogHead, LogPage, Position, RecordedEvent};
+use envelope::{Fingerprint, LogHead, LogPage, Mark, Position, RecordedEvent};
 use uuid::Uuid;
 
 use super::continuity::{Continuity, Verdict};
 use super::patience::{Patience, Situation};
 use crate::feed::{FeedCounts, FeedError};
-use crate::message::Untrusted;
+use crate::message::{Arrived, Untrusted};
 
 /// How an arriving event is judged: [`Continuity::check`], and nothing else outside the simulation's mutants.
 pub type Judge = fn(&mut Continuity, Position) -> Verdict;
@@ -21,10 +21,12 @@ pub type Judge = fn(&mut Continuity, Position) -> Verdict;
 pub struct FeedCore {
     epoch: Uuid,
     seen: Continuity,
+    /// Which event the last one taken is; none if that is not known.
+    fingerprint: Option<Fingerprint>,
     judge: Judge,
     run: Vec<RecordedEvent>,
-    /// An event that came before its predecessors.
-    early: Option<RecordedEvent>,
+    /// An event that came before its predecessors, or does not name the last one taken as its predecessor.
+    early: Option<Arrived>,
     /// A message was not what the log would have sent, so the log is asked.
     mistrust: bool,
     head: Position,
@@ -38,9 +40,9 @@ pub struct FeedCore {
 pub enum Next {
     /// Read the log.
     ReadLog {
-        /// After this position.
+        /// After this position: the one before the last event taken, so that the page shows whether the log still holds it.
         after: Position,
-        /// At most so many events.
+        /// At most so many events, that one included.
         limit: u32,
     },
     /// Wait for a message or a hint, but not longer than this.
@@ -50,15 +52,16 @@ pub enum Next {
 impl FeedCore {
     /// A feed of everything after `after` in the life `epoch` of the log. The stream gets `grace` to deliver what the
     /// log is known to hold; the log is asked every `poll` in any case.
-    pub fn new(after: Position, epoch: Uuid, grace: Duration, poll: Duration, now: Instant) -> Self {
+    pub fn new(after: Mark, epoch: Uuid, grace: Duration, poll: Duration, now: Instant) -> Self {
         Self {
             epoch,
-            seen: Continuity::after(after),
+            seen: Continuity::after(after.position),
+            fingerprint: after.fingerprint,
             judge: Continuity::check,
             run: Vec::new(),
             early: None,
             mistrust: false,
-            head: after,
+            head: after.position,
             patience: Patience::new(grace, poll, now),
             log_problem: None,
             counts: FeedCounts::default(),
@@ -89,6 +92,14 @@ impl FeedCore {
         self.seen.last()
     }
 
+    /// The last event taken.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            position: self.seen.last(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
     /// The furthest position known to exist.
     pub fn head(&self) -> Position {
         self.head
@@ -106,8 +117,8 @@ impl FeedCore {
 
     /// Begins a run, with the event that came too early if its time has come. Gives how many messages that was.
     pub fn begin_run(&mut self) -> usize {
-        if let Some(event) = self.early.take() {
-            self.admit(event);
+        if let Some(arrived) = self.early.take() {
+            self.admit(arrived);
         }
         self.run.len()
     }
@@ -118,12 +129,14 @@ impl FeedCore {
     }
 
     /// A message arrived.
-    pub fn message(&mut self, message: Result<RecordedEvent, Untrusted>) {
-        if let Ok(event) = message {
-            self.admit(event);
+    pub fn message(&mut self, message: Result<Arrived, Untrusted>) {
+        if let Ok(arrived) = message {
+            self.admit(arrived);
             // Nothing was early before: a message is only taken then.
-            if self.early.is_some() {
-                self.counts.gaps_found += 1;
+            match &self.early {
+                Some(early) if early.event.position == self.last().next() => self.counts.unlinked += 1,
+                Some(_) => self.counts.gaps_found += 1,
+                None => {}
             }
         } else {
             self.counts.untrusted += 1;
@@ -157,17 +170,17 @@ impl FeedCore {
         };
         match self.patience.due_at(situation) {
             Some(due) if due > now => Next::WaitUntil(due),
-            _ => Next::ReadLog {
-                after: self.last(),
-                limit: self.limit(max),
-            },
+            _ => {
+                let (after, limit) = self.mark().reading(self.limit(max));
+                Next::ReadLog { after, limit }
+            }
         }
     }
 
     /// The log answered. Gives its events if there are any, or why the feed can't go on.
     pub fn log_answered(
         &mut self,
-        page: LogPage,
+        mut page: LogPage,
         stream_is_promising: bool,
         now: Instant,
     ) -> Result<Option<Vec<RecordedEvent>>, FeedError> {
@@ -178,14 +191,7 @@ impl FeedCore {
                 found: head.epoch,
             });
         }
-        if head.position < last {
-            // A lagging replica, or a log restored without a new epoch: wait, and say so.
-            self.log_failed(
-                format!("log head {} is behind position {last}", head.position),
-                now,
-            );
-            return Ok(None);
-        }
+        self.mark().prove(&mut page)?;
         for event in &page.events {
             let missing = self.last().next();
             if self.seen.check(event.position) != Verdict::Next {
@@ -197,9 +203,10 @@ impl FeedCore {
             }
         }
         self.log_gave(head, page.events.len(), stream_is_promising, now);
-        if page.events.is_empty() {
+        let Some(newest) = page.events.last() else {
             return Ok(None);
-        }
+        };
+        self.fingerprint = Some(Fingerprint::of(newest));
         self.counts.from_log += page.events.len() as u64;
         self.handed_out(now);
         Ok(Some(page.events))
@@ -215,26 +222,34 @@ impl FeedCore {
         self.early.is_some() || self.mistrust
     }
 
-    /// No further than the early event: that one is here.
+    /// No further than the early event: that one is here. If it is the next one, the log has to give it, too.
     fn limit(&self, max: usize) -> u32 {
         let through_early = self
             .early
             .as_ref()
-            .map(|event| event.position.since(self.last()) - 1);
+            .map(|early| (early.event.position.since(self.last()) - 1).max(1));
         let limit = through_early.map_or(max, |count| {
             usize::try_from(count).map_or(max, |count| count.min(max))
         });
         u32::try_from(limit).unwrap_or(u32::MAX)
     }
 
-    fn admit(&mut self, event: RecordedEvent) {
-        match (self.judge)(&mut self.seen, event.position) {
-            Verdict::Next => self.run.push(event),
+    fn admit(&mut self, arrived: Arrived) {
+        let position = arrived.event.position;
+        if position == self.last().next() && !self.mark().precedes(position, arrived.previous) {
+            self.early = Some(arrived);
+            return;
+        }
+        match (self.judge)(&mut self.seen, position) {
+            Verdict::Next => {
+                self.fingerprint = Some(Fingerprint::of(&arrived.event));
+                self.run.push(arrived.event);
+            }
             Verdict::Old => {
                 self.patience.stream_delivered();
                 self.counts.dropped_old += 1;
             }
-            Verdict::Gap => self.early = Some(event),
+            Verdict::Gap => self.early = Some(arrived),
         }
     }
 
@@ -248,11 +263,16 @@ impl FeedCore {
         } else {
             self.patience.log_gave(stream_is_promising && !needed);
         }
-        if let Some(early) = &self.early
-            && count > 0
-            && early.position <= self.last().next()
-        {
-            self.counts.gaps_refilled += 1;
+        match self.early.as_ref().map(|early| early.event.position) {
+            Some(early) if count > 0 && early == self.last().next() => self.counts.gaps_refilled += 1,
+            // The log gave this one itself.
+            Some(early) if count > 0 && early <= self.last() => self.early = None,
+            // The log was read after it came, and does not hold it: it is not from there.
+            Some(early) if count == 0 && early == self.last().next() => {
+                self.early = None;
+                self.counts.untrusted += 1;
+            }
+            _ => {}
         }
         self.mistrust = false;
     }

@@ -1,6 +1,6 @@
 //! What a publisher may send, and what it knows to be in the stream.
 
-use envelope::{Position, RecordedEvent};
+use envelope::{Fingerprint, Mark, Position, RecordedEvent};
 use uuid::Uuid;
 
 use crate::previous::PreviousPositions;
@@ -17,6 +17,8 @@ pub struct PublisherCore {
     sent: Position,
     epoch: Uuid,
     previous: PreviousPositions,
+    /// The last event sent.
+    before: Mark,
     resumed: bool,
 }
 
@@ -27,6 +29,8 @@ pub struct Outgoing {
     pub expected_last: Position,
     /// The position before it in its partition.
     pub previous_in_partition: Position,
+    /// The event before it in the log, if it is known.
+    pub previous: Option<Fingerprint>,
     /// The life of the log it belongs to.
     pub epoch: Uuid,
 }
@@ -49,14 +53,16 @@ impl PublisherCore {
             sent: Position::START,
             epoch: Uuid::nil(),
             previous: PreviousPositions::default(),
+            before: Mark::START,
             resumed: false,
         }
     }
 
     /// The stream carries this life of the log and stands at `last`; `previous` is what came last in each partition
     /// up to there.
-    pub fn resumed(&mut self, last: Position, epoch: Uuid, previous: PreviousPositions) {
-        (self.last, self.sent, self.epoch, self.previous) = (last, last, epoch, previous);
+    pub fn resumed(&mut self, last: Mark, epoch: Uuid, previous: PreviousPositions) {
+        (self.last, self.sent) = (last.position, last.position);
+        (self.before, self.epoch, self.previous) = (last, epoch, previous);
         self.resumed = true;
     }
 
@@ -68,6 +74,11 @@ impl PublisherCore {
     /// The last position known to be in the stream.
     pub fn last(&self) -> Position {
         self.last
+    }
+
+    /// The last event sent: what is sent next follows it.
+    pub fn before(&self) -> Mark {
+        self.before
     }
 
     /// How many messages wait for their acknowledgement.
@@ -118,9 +129,11 @@ impl PublisherCore {
         let outgoing = Outgoing {
             expected_last: self.sent,
             previous_in_partition: self.previous.replace(event),
+            previous: self.before.fingerprint,
             epoch: self.epoch,
         };
         self.sent = expected;
+        self.before = Mark::of(event);
         Ok(outgoing)
     }
 

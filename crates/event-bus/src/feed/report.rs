@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envelope::Position;
+use envelope::{Contradiction, Position};
 use uuid::Uuid;
 
 /// Who reads, and how patiently.
@@ -46,6 +46,10 @@ pub enum FeedError {
         /// The life the log is in.
         found: Uuid,
     },
+    /// The log does not hold the last event that was taken, although its epoch is the same: what was taken may never have
+    /// happened, and what stands there now was not seen.
+    #[error("{0}")]
+    Contradicted(#[from] Contradiction),
     /// The log itself has a hole, which it promises never to have.
     #[error("the log has no position {missing} but has {found}")]
     LogBroken {
@@ -71,6 +75,8 @@ pub struct FeedCounts {
     pub dropped_old: u64,
     /// Messages that were not what the log would have sent.
     pub untrusted: u64,
+    /// Messages that did not name the last event taken as their predecessor, so that the log was read for them.
+    pub unlinked: u64,
     /// Consumers opened on the stream.
     pub consumers_opened: u64,
 }

@@ -56,6 +56,12 @@ impl Broker {
         })
     }
 
+    /// The last message, if there is one.
+    pub(crate) fn last(&self) -> Option<Claim> {
+        let stream = self.stream.as_ref()?;
+        stream.messages.get(&stream.last).cloned()
+    }
+
     pub(crate) fn furthest(&self) -> u64 {
         self.furthest
     }

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use envelope::Position;
+use envelope::{Fingerprint, Position};
 use event_bus::decide::Claim;
 
 use crate::log::event;
 use crate::rng::Rng;
-use crate::run::Processes;
+use crate::run::{Processes, grow};
 use crate::schedule::{MS, SECOND, Time};
 use crate::world::{NATURE, PROJECTORS, RELAYS, Server, World};
 
@@ -40,6 +40,7 @@ enum Kind {
     CrashRelay,
     CrashProjector,
     RestoreTheLog,
+    PromoteAStandby,
     LogDown,
     ReadDown,
     BrokerDown,
@@ -55,12 +56,13 @@ enum Kind {
     RollBack,
 }
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     Kind::PauseRelay,
     Kind::PauseProjector,
     Kind::CrashRelay,
     Kind::CrashProjector,
     Kind::RestoreTheLog,
+    Kind::PromoteAStandby,
     Kind::LogDown,
     Kind::ReadDown,
     Kind::BrokerDown,
@@ -135,6 +137,7 @@ fn strike(world: &Rc<World>, processes: &Rc<Processes>, kind: Kind) {
         Kind::CrashRelay => processes.crash(world, *rng.pick(&RELAYS)),
         Kind::CrashProjector => processes.crash(world, *rng.pick(&PROJECTORS)),
         Kind::RestoreTheLog => restore(world),
+        Kind::PromoteAStandby => promote_a_standby(world),
         Kind::LogDown => world.take_down(Server::Log, a_while()),
         Kind::ReadDown => world.take_down(Server::Read, a_while()),
         Kind::BrokerDown => {
@@ -171,6 +174,25 @@ fn restore(world: &World) {
     }
 }
 
+/// To a standby that lacks the last events, in the same epoch; often other events come before anybody has looked.
+fn promote_a_standby(world: &World) {
+    let head = world.log.borrow().now().head().position.get();
+    let most = if world.rng.chance(700) { 4 } else { 20 };
+    let to = head.saturating_sub(world.rng.between(1..=most));
+    world.log.borrow_mut().step_back(to);
+    world.note(NATURE, || {
+        format!("a standby is promoted that ends at {to}, not {head}")
+    });
+    if world.rng.chance(500) {
+        let lost = head - to;
+        let least = if world.rng.chance(500) { 1 } else { lost.max(1) };
+        grow(world, world.rng.between(least..=lost + 3));
+    }
+    if world.rng.chance(300) {
+        world.take_down(Server::Log, world.now() + world.rng.between(MS..=2 * SECOND));
+    }
+}
+
 /// By hand: somewhere else, and perhaps without saying whose it is.
 fn recreate(world: &Rc<World>) {
     let head = world.log.borrow().now().head();
@@ -187,10 +209,13 @@ fn foreign_message(world: &Rc<World>) {
     let Some(live) = broker.live() else { return };
     let place = live.last.get() + 1 + world.rng.between(1..=3);
     let never_was = event(place, world.rng.between(0..=20), u64::MAX);
+    // Made to fit there, by somebody who can read the log.
+    let previous = world.log.borrow().now().at(place - 1).map(Fingerprint::of);
     let claim = Claim {
         sequence: 0,
         epoch: Some(world.log.borrow().now().epoch),
         previous_in_partition: Some(Position::START),
+        previous,
         event: world.rng.chance(700).then_some(never_was),
     };
     // Nothing has to come of it.

@@ -1,4 +1,5 @@
-//! The simulated log: one life after another, each a prefix of the one before and what came after.
+//! The simulated log: one life after another, each a prefix of the one before and what came after. A life that begins
+//! without a new epoch is a branch of the life before: a standby that was promoted with fewer events.
 
 use chrono::{DateTime, Utc};
 use envelope::{
@@ -11,9 +12,11 @@ pub(crate) struct Log {
     lives: Vec<Life>,
     /// How many events were ever recorded: each gets a number of its own, by which it is told from any other.
     recorded: u64,
+    /// How often it was cut back without a new epoch.
+    silent: u64,
 }
 
-/// What was in the log while it had one epoch.
+/// What was in the log from one restore, or one new epoch, to the next.
 #[derive(Clone)]
 pub(crate) struct Life {
     pub(crate) epoch: Uuid,
@@ -34,6 +37,7 @@ impl Log {
         Self {
             lives: vec![life],
             recorded: 0,
+            silent: 0,
         }
     }
 
@@ -49,9 +53,33 @@ impl Log {
 
     /// As a restore from a backup: cut back, in a new life.
     pub(crate) fn restore(&mut self, to: u64) {
+        self.cut_back(to, epoch(self.lives.len()));
+    }
+
+    /// As a standby that is promoted and lacks the last events: cut back, and nobody says so.
+    pub(crate) fn step_back(&mut self, to: u64) {
+        self.silent += u64::from(to < self.now().head().position.get());
+        self.cut_back(to, self.now().epoch);
+    }
+
+    /// Whether events were ever lost without a new epoch.
+    pub(crate) fn stepped_back(&self) -> bool {
+        self.silent > 0
+    }
+
+    /// A new epoch where the log stands, unless `ends` has ended already.
+    pub(crate) fn begin_epoch(&mut self, ends: Uuid) -> bool {
+        let ended = self.now().epoch != ends;
+        if !ended {
+            self.restore(self.now().head().position.get());
+        }
+        !ended
+    }
+
+    fn cut_back(&mut self, to: u64, epoch: Uuid) {
         let old = self.now();
         let mut life = Life {
-            epoch: epoch(self.lives.len()),
+            epoch,
             events: Vec::new(),
             previous: Vec::new(),
             last_in_partition: Default::default(),
@@ -65,14 +93,15 @@ impl Log {
         self.lives.last().unwrap()
     }
 
-    /// Which life has this epoch, counted from 0.
+    /// Which life has this epoch first, counted from 0.
     pub(crate) fn number(&self, epoch: Uuid) -> usize {
         let found = self.lives.iter().position(|life| life.epoch == epoch);
         found.expect("every epoch is of some life")
     }
 
-    pub(crate) fn life(&self, epoch: Uuid) -> &Life {
-        &self.lives[self.number(epoch)]
+    /// Everything that the log was while it had this epoch.
+    pub(crate) fn branches(&self, epoch: Uuid) -> impl Iterator<Item = &Life> {
+        self.lives.iter().filter(move |life| life.epoch == epoch)
     }
 }
 

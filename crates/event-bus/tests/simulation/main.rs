@@ -70,6 +70,8 @@ fn assert_met_everything(tally: &Tally) {
         ("starts over", counts.starts_over),
         ("swaps", counts.swaps),
         ("rollbacks", counts.rollbacks),
+        ("silent steps back found", counts.contradictions),
+        ("new epochs by a relay", counts.epochs_by_relay),
     ];
     for (what, count) in met {
         assert!(count > 0, "no {what} in {} seeds: {counts:?}", tally.seeds);

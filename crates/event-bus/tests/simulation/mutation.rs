@@ -44,10 +44,18 @@ pub(crate) enum Mutation {
     SwapUnfenced,
     /// A rebuild does not look whether the log began a new life.
     CopyAcrossLives,
+    /// Whoever reads the log on does not look whether it still holds the last event that was taken.
+    SkipTheComparison,
+    /// A feed takes what comes next, whatever it names as its predecessor.
+    TrustAnyPredecessor,
+    /// A checkpoint does not say which event it is at.
+    ForgetTheFingerprint,
+    /// A rebuild does not look whether the log was the same from its first read to its last.
+    CopyAcrossBranches,
 }
 
 impl Mutation {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::SkipTheGapCheck,
         Self::TakeOldEvents,
         Self::TrustAnotherEpoch,
@@ -67,6 +75,10 @@ impl Mutation {
         Self::CompareWithAnOldHead,
         Self::SwapUnfenced,
         Self::CopyAcrossLives,
+        Self::SkipTheComparison,
+        Self::TrustAnyPredecessor,
+        Self::ForgetTheFingerprint,
+        Self::CopyAcrossBranches,
     ];
 }
 

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use envelope::{Position, RecordedEvent};
+use envelope::{Contradiction, Mark, RecordedEvent};
 use event_bus::FeedError;
 use uuid::Uuid;
 
@@ -20,8 +20,8 @@ const WAIT: Time = 5 * SECOND;
 enum Interrupted {
     #[error("the checkpoint moved")]
     NotOwner,
-    #[error("the log ends before the checkpoint")]
-    LogBehind,
+    #[error("{0}")]
+    Contradicted(Contradiction),
     #[error("{0}")]
     Lost(Lost),
     #[error("{0}")]
@@ -40,8 +40,11 @@ pub(crate) async fn run(world: Rc<World>, me: Process) {
             Interrupted::Feed(FeedError::EpochChanged { .. }) => {
                 world.count(|counts| counts.epochs_noticed += 1);
             }
+            Interrupted::Contradicted(why) | Interrupted::Feed(FeedError::Contradicted(why)) => {
+                world.contradicted(why);
+            }
             Interrupted::Feed(error) => world.violated(|| error.to_string()),
-            Interrupted::Lost(_) | Interrupted::LogBehind => {}
+            Interrupted::Lost(_) => {}
         }
         failures = if progressed { 0 } else { failures };
         let pause = ((100 * MS) << failures.min(6)).min(5 * SECOND);
@@ -55,19 +58,19 @@ async fn follow(
     me: Process,
     progressed: &mut bool,
 ) -> Result<std::convert::Infallible, Interrupted> {
-    let (mut position, epoch) = resume(world, me).await?;
-    world.note(me, || format!("follows from {position}"));
+    let (mut mark, epoch) = resume(world, me).await?;
+    world.note(me, || format!("follows from {}", mark.position));
     let max = usize::try_from(world.rng.between(1..=40)).unwrap();
-    let mut reader = Reader::new(world, me, position, epoch);
+    let mut reader = Reader::new(world, me, mark, epoch);
     loop {
         let run = reader.next_batch(max).await.map_err(Interrupted::Feed)?;
-        position = apply(world, me, position, epoch, &run).await?;
+        mark = apply(world, me, mark, epoch, &run).await?;
         *progressed = true;
     }
 }
 
 /// Where to go on, after starting over if the log began a new life.
-async fn resume(world: &Rc<World>, me: Process) -> Result<(Position, Uuid), Interrupted> {
+async fn resume(world: &Rc<World>, me: Process) -> Result<(Mark, Uuid), Interrupted> {
     let mut head = world.head(WAIT).await?;
     let begin = |world: &World| {
         world
@@ -79,13 +82,15 @@ async fn resume(world: &Rc<World>, me: Process) -> Result<(Position, Uuid), Inte
     world.ask(Server::Read, WAIT, begin).await?;
     let checkpoint = |world: &World| {
         let read = world.read.borrow();
-        read.live.as_ref().map(|live| (live.position, live.epoch))
+        read.live.as_ref().map(|live| (live.mark(), live.epoch))
     };
     let found = world.ask(Server::Read, WAIT, checkpoint).await?;
-    let (position, epoch) = found.expect("there is one since it was begun");
+    let (mark, epoch) = found.expect("there is one since it was begun");
+    // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began.
+    let (after, limit) = mark.reading(0);
+    let mut page = world.read_page(after, limit).await?;
     if !world.has(Mutation::CompareWithAnOldHead) {
-        // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began.
-        head = world.head(WAIT).await?;
+        head = page.head;
     }
     if epoch != head.epoch {
         let start_over = |world: &World| world.read.borrow_mut().start_over(world, epoch, head.epoch);
@@ -94,23 +99,23 @@ async fn resume(world: &Rc<World>, me: Process) -> Result<(Position, Uuid), Inte
         }
         world.note(me, || "starts over in the log's new life".into());
         world.count(|counts| counts.starts_over += 1);
-        return Ok((Position::START, head.epoch));
+        return Ok((Mark::START, head.epoch));
     }
-    if position > head.position {
-        return Err(Interrupted::LogBehind);
+    if page.head.epoch == epoch && !world.has(Mutation::SkipTheComparison) {
+        mark.prove(&mut page).map_err(Interrupted::Contradicted)?;
     }
-    Ok((position, epoch))
+    Ok((mark, epoch))
 }
 
 /// One transaction: checkpoint and rows.
 async fn apply(
     world: &Rc<World>,
     me: Process,
-    from: Position,
+    from: Mark,
     epoch: Uuid,
     run: &[RecordedEvent],
-) -> Result<Position, Interrupted> {
-    let to = run.last().expect("a run is not empty").position;
+) -> Result<Mark, Interrupted> {
+    let to = Mark::of(run.last().expect("a run is not empty"));
     let with_rows = !world.has(Mutation::MoveTheCheckpointLater);
     if !with_rows {
         let rows = |world: &World| {
@@ -129,12 +134,14 @@ async fn apply(
     let transaction = |world: &World| {
         let read = &mut *world.read.borrow_mut();
         let live = read.live.as_mut().expect("there is one since it was begun");
-        let moved = live.move_checkpoint(world, from, to, epoch);
+        let moved = live.move_checkpoint(world, from.position, to, epoch);
         if moved && with_rows {
             live.apply(world, run);
         }
         read.check_live(world);
-        world.note(me, || format!("commits {from} to {to}: {moved}"));
+        world.note(me, || {
+            format!("commits {} to {}: {moved}", from.position, to.position)
+        });
         moved
     };
     if world.change(WAIT, transaction).await? {

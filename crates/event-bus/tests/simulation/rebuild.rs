@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use envelope::Position;
+use envelope::{Mark, Position};
 use uuid::Uuid;
 
 use crate::mutation::Mutation;
@@ -25,6 +25,7 @@ pub(crate) async fn run(world: Rc<World>) {
 
 async fn rebuild(world: &Rc<World>) -> Result<(), Failed> {
     let head = world.head(WAIT).await?;
+    let end = mark_at(world, head.position, head.epoch).await?;
     let ranges = world.rng.between(1..=3);
     let begin = |world: &World| {
         world.read.borrow_mut().beside = Some(Beside {
@@ -41,11 +42,41 @@ async fn rebuild(world: &Rc<World>) -> Result<(), Failed> {
         for part in &parts {
             beside.tables.apply_unseen(part);
         }
-        beside.tables.position = head.position;
+        beside.tables.position = end.position;
+        beside.tables.fingerprint = end.fingerprint;
         Ok(())
     };
     world.ask(Server::Read, WAIT, join).await??;
-    swap(world, head.epoch, head.position).await
+    still_holds(world, end, head.epoch).await?;
+    swap(world, head.epoch, end).await
+}
+
+/// Which event the log holds at a place.
+async fn mark_at(world: &World, position: Position, epoch: Uuid) -> Result<Mark, Failed> {
+    if position == Position::START {
+        return Ok(Mark::START);
+    }
+    let page = world.read_page(Position::new(position.get() - 1), 1).await?;
+    match page.events.first() {
+        Some(event) if page.head.epoch == epoch => Ok(Mark::of(event)),
+        _ => Err("the log stepped back"),
+    }
+}
+
+/// What was read before and since is of one branch of the log, if the log holds the same event at its end.
+async fn still_holds(world: &World, mark: Mark, epoch: Uuid) -> Result<(), Failed> {
+    let (after, limit) = mark.reading(0);
+    let mut page = world.read_page(after, limit).await?;
+    if page.head.epoch != epoch && !world.has(Mutation::CopyAcrossLives) {
+        return Err("the log began a new life");
+    }
+    if mark.prove(&mut page).is_err()
+        && !world.has(Mutation::CopyAcrossBranches)
+        && !world.has(Mutation::CopyAcrossLives)
+    {
+        return Err("the log stepped back meanwhile");
+    }
+    Ok(())
 }
 
 /// Copies everything up to a position, each range by a task of its own.
@@ -96,7 +127,7 @@ async fn copy(world: &World, from: Position, to: Position, range: u64) -> Result
 }
 
 /// With the live checkpoint held where it is: runs after it, looks whether the log is still the same, and swaps.
-async fn swap(world: &Rc<World>, epoch: Uuid, at: Position) -> Result<(), Failed> {
+async fn swap(world: &Rc<World>, epoch: Uuid, mut at: Mark) -> Result<(), Failed> {
     let _fence = Fence(Rc::clone(world));
     let hold = |world: &World| {
         world.fenced.set(!world.has(Mutation::SwapUnfenced));
@@ -105,18 +136,21 @@ async fn swap(world: &Rc<World>, epoch: Uuid, at: Position) -> Result<(), Failed
             .borrow()
             .live
             .as_ref()
-            .map(|live| (live.epoch, live.position))
+            .map(|live| (live.epoch, live.mark()))
     };
     let live = world.ask(Server::Read, WAIT, hold).await?;
-    let (live_epoch, live_position) = live.ok_or("there are no live tables")?;
+    let (live_epoch, live_mark) = live.ok_or("there are no live tables")?;
     // Those of a life that is over are not run after.
     if live_epoch == epoch {
-        run_after(world, epoch, at, live_position).await?;
+        at = run_after(world, epoch, at, live_mark.position).await?;
+        if at.position < live_mark.position
+            || (at.position == live_mark.position && differ(world, at, live_mark))
+        {
+            return Err("the live tables are of other events");
+        }
     }
     // After the last event was read: the events are of the life that the log is still in.
-    if world.head(WAIT).await?.epoch != epoch && !world.has(Mutation::CopyAcrossLives) {
-        return Err("the log began a new life");
-    }
+    still_holds(world, at, epoch).await?;
     let exchange = |world: &World| world.read.borrow_mut().swap(world);
     if world.ask(Server::Read, WAIT, exchange).await? {
         Ok(())
@@ -126,19 +160,23 @@ async fn swap(world: &Rc<World>, epoch: Uuid, at: Position) -> Result<(), Failed
 }
 
 /// Applies what lies between, in order.
-async fn run_after(world: &World, epoch: Uuid, mut at: Position, to: Position) -> Result<(), Failed> {
-    while at < to {
-        let most = u32::try_from(to.since(at).min(30)).unwrap();
-        let page = world.read_page(at, most).await?;
-        let reached = page
-            .events
-            .last()
-            .ok_or("the log ended before its head")?
-            .position;
+async fn run_after(world: &World, epoch: Uuid, mut at: Mark, to: Position) -> Result<Mark, Failed> {
+    while at.position < to {
+        let most = u32::try_from(to.since(at.position).min(30)).unwrap();
+        let (after, limit) = at.reading(most);
+        let mut page = world.read_page(after, limit).await?;
+        if at.prove(&mut page).is_err()
+            && !world.has(Mutation::CopyAcrossBranches)
+            && !world.has(Mutation::CopyAcrossLives)
+        {
+            return Err("the log stepped back meanwhile");
+        }
+        page.events.retain(|event| event.position > at.position);
+        let reached = Mark::of(page.events.last().ok_or("the log ended before its head")?);
         let apply = |world: &World| -> Result<(), Failed> {
             let mut read = world.read.borrow_mut();
             let beside = read.beside.as_mut().ok_or("no tables beside")?;
-            if !beside.tables.move_checkpoint(world, at, reached, epoch) {
+            if !beside.tables.move_checkpoint(world, at.position, reached, epoch) {
                 return Err("somebody else moved the checkpoint beside");
             }
             beside.tables.apply_unseen(&page.events);
@@ -147,7 +185,14 @@ async fn run_after(world: &World, epoch: Uuid, mut at: Position, to: Position) -
         world.ask(Server::Read, WAIT, apply).await??;
         at = reached;
     }
-    Ok(())
+    Ok(at)
+}
+
+fn differ(world: &World, one: Mark, other: Mark) -> bool {
+    !world.has(Mutation::CopyAcrossBranches)
+        && one.fingerprint.is_some()
+        && other.fingerprint.is_some()
+        && one.fingerprint != other.fingerprint
 }
 
 /// Holds the live checkpoint where it is, until the session ends, however it does.

@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use envelope::{LogHead, Position, RecordedEvent};
-use event_bus::PreviousPositions;
+use envelope::{LogHead, LogPage, Position, RecordedEvent};
 use event_bus::decide::{Claim, LiveStream, PublisherCore, Stop, first_of_new_stream};
+use event_bus::{PreviousPositions, Tail, TailError};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
+use crate::log::Life;
 use crate::mutation::Mutation;
 use crate::schedule::{MS, Process, SECOND, Task, Time};
 use crate::world::{Server, World};
@@ -78,6 +80,31 @@ struct Relay {
 }
 
 type Failed = String;
+
+/// Why publishing stopped.
+enum Stopped {
+    Tail(TailError),
+    Failed(Failed),
+}
+
+impl From<TailError> for Stopped {
+    fn from(error: TailError) -> Self {
+        Self::Tail(error)
+    }
+}
+
+impl From<Failed> for Stopped {
+    fn from(why: Failed) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<&'static str> for Stopped {
+    fn from(why: &'static str) -> Self {
+        Self::Failed(why.into())
+    }
+}
+
 /// The sequence at which the broker stored a message, or why not.
 type Taken = Result<u64, &'static str>;
 /// Answers that came, by the number of the message.
@@ -108,10 +135,40 @@ impl Relay {
     }
 
     async fn publish(&mut self) -> Result<(), Failed> {
+        let epoch = self.world.head(LOG_WAIT).await?.epoch;
+        match self.publish_life(epoch).await {
+            Err(Stopped::Tail(error @ TailError::Contradicted(_))) => {
+                let begin = |world: &World| world.log.borrow_mut().begin_epoch(epoch);
+                if self.world.ask(Server::Log, LOG_WAIT, begin).await? {
+                    self.world.count(|counts| counts.epochs_by_relay += 1);
+                    self.world.note(self.me, || "begins a new epoch".into());
+                }
+                Err(error.to_string())
+            }
+            Err(Stopped::Tail(error)) => Err(error.to_string()),
+            Err(Stopped::Failed(why)) => Err(why),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn publish_life(&mut self, epoch: Uuid) -> Result<(), Stopped> {
+        let mut tail = self.tail(epoch).await?;
+        tail.check(&self.life(epoch).await?)
+            .now_or_never()
+            .expect("it never waits")?;
         let mut last = self.resume().await?;
         let mut idle_since = self.world.now();
         loop {
-            let page = self.world.read_page(last, self.batch).await?;
+            let before = self.core.before();
+            // A mutant that resumed elsewhere has nothing to compare there.
+            let before = if before.position == last {
+                before
+            } else {
+                last.into()
+            };
+            let (after, limit) = tail.asks(before, self.batch);
+            let page: LogPage = self.world.read_page(after, limit).await?;
+            let page = tail.answered(before, page)?;
             if !self.world.has(Mutation::PublishAcrossLives) {
                 self.core
                     .check_epoch(page.head.epoch)
@@ -125,8 +182,29 @@ impl Relay {
                 continue;
             }
             last = self.publish_batch(&page.events).await?;
+            tail = tail.then(&page.events);
             idle_since = self.world.now();
         }
+    }
+
+    /// The last event in the stream, if it is of this epoch.
+    async fn tail(&self, epoch: Uuid) -> Result<Tail, Failed> {
+        let last = |world: &World| world.broker.borrow().last();
+        let claim = self.world.ask(Server::Broker, NATS_WAIT, last).await?;
+        let claim = claim.filter(|claim| claim.epoch == Some(epoch));
+        Ok(Tail::of(claim.and_then(|claim| {
+            claim.event.filter(|event| event.position.get() == claim.sequence)
+        })))
+    }
+
+    /// The log as it is now, if it is still in this epoch.
+    async fn life(&self, epoch: Uuid) -> Result<Life, Failed> {
+        let now = |world: &World| world.log.borrow().now().clone();
+        let life = self.world.ask(Server::Log, LOG_WAIT, now).await?;
+        if life.epoch == epoch {
+            return Ok(life);
+        }
+        Err("the log began a new life".into())
     }
 
     /// Declares the stream and learns where it stands, one question after the other.
@@ -146,8 +224,8 @@ impl Relay {
             Some(Mutation::NeverAskTheStream) if self.knows_where_it_is => self.core.last(),
             _ => last,
         };
-        let previous = if world.has(Mutation::ForgetThePredecessors) {
-            PreviousPositions::default()
+        let (previous, mark) = if world.has(Mutation::ForgetThePredecessors) {
+            (PreviousPositions::default(), last.into())
         } else {
             let log = world.log.borrow();
             let found = PreviousPositions::load(log.now(), last).now_or_never();
@@ -155,7 +233,7 @@ impl Relay {
                 .expect("the simulated log never waits")
                 .map_err(|error| error.to_string())?
         };
-        self.core.resumed(last, head.epoch, previous);
+        self.core.resumed(mark, head.epoch, previous);
         self.knows_where_it_is = true;
         world.note(self.me, || format!("resumes after {last} of {}", head.position));
         Ok(last)
@@ -224,6 +302,7 @@ impl Relay {
                 sequence: 0,
                 epoch: Some(outgoing.epoch),
                 previous_in_partition: Some(outgoing.previous_in_partition),
+                previous: outgoing.previous,
                 event: (!too_large).then(|| event.clone()),
             },
         };
@@ -324,19 +403,18 @@ impl Message {
 fn check(world: &World, sequence: u64, claim: &Claim) {
     let log = world.log.borrow();
     let epoch = claim.epoch.expect("the relay always says");
-    let life = log.life(epoch);
     world.count(|counts| {
         counts.published += 1;
         counts.alien_messages += u64::from(epoch != log.now().epoch);
     });
     let Some(event) = &claim.event else { return };
     let number = log.number(epoch);
-    if life.at(sequence) != Some(event) {
+    let Some(life) = log.branches(epoch).find(|life| life.at(sequence) == Some(event)) else {
         let position = event.position;
         world
             .violated(|| format!("stored at {sequence} what is not its event in epoch {number}: {position}"));
         return;
-    }
+    };
     let previous = life.previous[usize::try_from(sequence - 1).unwrap()];
     if claim.previous_in_partition != Some(previous) {
         let claimed = claim.previous_in_partition;

@@ -72,6 +72,9 @@ fn unrest(world: &World) -> Option<&'static str> {
     if (live.epoch, live.position) != (head.epoch, head.position) {
         return Some("the rows are not at the head of the log");
     }
+    if !live.is_replay_of(log.now()) {
+        return Some("the rows are of events that the log does not hold any more");
+    }
     match world.broker.borrow().live() {
         _ if world.profile.broker_is_lost => None,
         None => Some("there is no stream"),
@@ -110,7 +113,7 @@ async fn append(world: Rc<World>) {
     grow(&world, 2);
 }
 
-fn grow(world: &World, count: u64) {
+pub(crate) fn grow(world: &World, count: u64) {
     for _ in 0..count {
         let aggregate = world.rng.between(0..=20);
         world.log.borrow_mut().append(aggregate);

@@ -1,8 +1,9 @@
 //! The simulated read database: a checkpoint and rows that move together, and the same beside it for a rebuild.
 
-use envelope::{Position, RecordedEvent};
+use envelope::{Fingerprint, Mark, Position, RecordedEvent};
 use uuid::Uuid;
 
+use crate::log::Life;
 use crate::mutation::Mutation;
 use crate::world::World;
 
@@ -20,6 +21,8 @@ pub(crate) struct ReadDatabase {
 pub(crate) struct Tables {
     pub(crate) epoch: Uuid,
     pub(crate) position: Position,
+    /// Of the event at the checkpoint.
+    pub(crate) fingerprint: Option<Fingerprint>,
     rows: Vec<u64>,
 }
 
@@ -32,37 +35,47 @@ pub(crate) struct Beside {
 
 impl Tables {
     pub(crate) fn new(epoch: Uuid) -> Self {
-        let (position, rows) = (Position::START, Vec::new());
+        let (position, fingerprint, rows) = (Position::START, None, Vec::new());
         Self {
             epoch,
             position,
+            fingerprint,
             rows,
         }
     }
 
+    /// Where they stand.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            position: self.position,
+            fingerprint: self.fingerprint,
+        }
+    }
+
     /// Moves the checkpoint from where the caller believes it is; false if it is not.
-    pub(crate) fn move_checkpoint(
-        &mut self,
-        world: &World,
-        from: Position,
-        to: Position,
-        epoch: Uuid,
-    ) -> bool {
+    pub(crate) fn move_checkpoint(&mut self, world: &World, from: Position, to: Mark, epoch: Uuid) -> bool {
         let stands_there = self.position == from && self.epoch == epoch;
         if stands_there || world.has(Mutation::IgnoreTheCheckpoint) {
-            self.position = to;
+            self.position = to.position;
+            let known = !world.has(Mutation::ForgetTheFingerprint);
+            self.fingerprint = to.fingerprint.filter(|_| known);
             return true;
         }
         false
     }
 
-    /// Applies events, and watches that each is the next one of the log in this life.
+    /// Applies events, and watches that each followed the one before in the log while it had this epoch. Events that did
+    /// were in one branch of the log from the beginning: branches part once and never meet again.
     pub(crate) fn apply(&mut self, world: &World, events: &[RecordedEvent]) {
         let log = world.log.borrow();
-        let life = log.life(self.epoch);
         for event in events {
             let due = self.rows.len() as u64 + 1;
-            if life.at(due).map(|due| due.sequence) != Some(event.sequence) {
+            let last = self.rows.last().copied();
+            let follows = log.branches(self.epoch).any(|branch| {
+                let number = |place| branch.at(place).map(|event| event.sequence);
+                number(due) == Some(event.sequence) && number(due - 1) == last
+            });
+            if !follows {
                 world.violated(|| {
                     let (position, epoch) = (event.position, log.number(self.epoch));
                     format!("applied an event of position {position} where {due} of epoch {epoch} was due")
@@ -77,18 +90,22 @@ impl Tables {
         self.rows.extend(events.iter().map(|event| event.sequence));
     }
 
-    /// Whether they are what a replay of the log in their life would give.
+    /// Whether they are what a replay of the log in their epoch gave at some time.
     pub(crate) fn check(&self, world: &World, which: &str) {
         let log = world.log.borrow();
-        let replay = log.life(self.epoch).after(Position::START, u32::MAX);
-        let replay = replay.iter().map(|event| event.sequence);
-        let count = usize::try_from(self.position.get()).unwrap();
-        if self.rows.len() != count || !replay.take(count).eq(self.rows.iter().copied()) {
+        if !log.branches(self.epoch).any(|branch| self.is_replay_of(branch)) {
             world.violated(|| {
                 let (rows, position) = (self.rows.len(), self.position);
                 format!("the {which} tables have {rows} rows at checkpoint {position}, not those of a replay")
             });
         }
+    }
+
+    /// Whether they are what a replay of this life gives.
+    pub(crate) fn is_replay_of(&self, life: &Life) -> bool {
+        let count = usize::try_from(self.position.get()).unwrap();
+        let replay = life.events.iter().map(|event| event.sequence);
+        self.rows.len() == count && replay.take(count).eq(self.rows.iter().copied())
     }
 }
 
@@ -117,6 +134,7 @@ impl ReadDatabase {
         if world.has(Mutation::KeepTheRows) {
             live.epoch = new;
             live.position = Position::START;
+            live.fingerprint = None;
         } else {
             *live = Tables::new(new);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use envelope::{LogPage, Position};
+use envelope::{Contradiction, LogPage, Position};
 
 use crate::broker::Broker;
 use crate::faults::Profile;
@@ -60,6 +60,8 @@ pub(crate) struct Counts {
     pub(crate) starts_over: u64,
     pub(crate) swaps: u64,
     pub(crate) rollbacks: u64,
+    pub(crate) contradictions: u64,
+    pub(crate) epochs_by_relay: u64,
     /// How long it took to heal.
     pub(crate) calm_ms: u64,
 }
@@ -83,6 +85,8 @@ impl Counts {
         self.starts_over += other.starts_over;
         self.swaps += other.swaps;
         self.rollbacks += other.rollbacks;
+        self.contradictions += other.contradictions;
+        self.epochs_by_relay += other.epochs_by_relay;
         self.calm_ms += other.calm_ms;
     }
 }
@@ -263,6 +267,20 @@ impl World {
     pub(crate) async fn head(&self, wait: Time) -> Result<envelope::LogHead, Lost> {
         self.ask(Server::Log, wait, |world| world.log.borrow().now().head())
             .await
+    }
+
+    /// A reader found that the log does not hold what was read from it. Nothing heals that by itself: somebody begins a
+    /// new epoch a little later.
+    pub(crate) fn contradicted(self: &Rc<Self>, why: Contradiction) {
+        if !self.log.borrow().stepped_back() {
+            self.violated(|| format!("the log never stepped back in silence, and yet: {why}"));
+        }
+        self.count(|counts| counts.contradictions += 1);
+        let (world, ends) = (Rc::clone(self), self.log.borrow().now().epoch);
+        let noticed = self.now() + self.rng.between(SECOND..=5 * SECOND);
+        self.schedule.at(noticed, move || {
+            world.log.borrow_mut().begin_epoch(ends);
+        });
     }
 
     /// A rule was broken. Only the first one counts: the others follow from it.

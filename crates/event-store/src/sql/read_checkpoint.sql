@@ -1,2 +1,2 @@
--- Tasks::checkpoint. $1 process.
-select position from process_checkpoints where process = $1
+-- Tasks::reached. $1 process.
+select position, fingerprint, epoch from process_checkpoints where process = $1

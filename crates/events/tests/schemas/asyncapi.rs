@@ -17,7 +17,7 @@ use crate::{read, schemas};
 /// versions that are no longer written.
 pub(crate) fn document() -> Value {
     let (stream, prefix) = declared();
-    let [_, _, log_epoch, _] = HEADERS;
+    let [_, _, _, log_epoch, _] = HEADERS;
     let mut by_aggregate: BTreeMap<String, Vec<Published>> = BTreeMap::new();
     for published in Published::list() {
         by_aggregate
@@ -130,15 +130,29 @@ fn message(published: &Published) -> Value {
 }
 
 fn headers() -> Value {
-    let [expected_last_sequence, prev_position, log_epoch, event_type] = HEADERS;
+    let [
+        expected_last_sequence,
+        prev_fingerprint,
+        prev_position,
+        log_epoch,
+        event_type,
+    ] = HEADERS;
+    let required = [expected_last_sequence, prev_position, log_epoch, event_type];
     let number =
         |description: &str| json!({"type": "string", "pattern": "^[0-9]+$", "description": description});
     json!({
         "type": "object",
-        "required": HEADERS,
+        "required": required,
         "properties": {
             expected_last_sequence: number("The position before this one. The server refuses anything else."),
             prev_position: number("The position of the event before this one in the same partition; 0 if there is none."),
+            prev_fingerprint: {
+                "type": "string",
+                "pattern": "^[0-9a-f]{32}$",
+                "description": "Which event is before this one in the log: the first 16 bytes of a SHA-256 of it. A reader \
+                                that read another event there reads on from the log. Absent where the publisher does \
+                                not know it.",
+            },
             log_epoch: {
                 "type": "string",
                 "format": "uuid",

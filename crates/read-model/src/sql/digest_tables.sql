@@ -11,5 +11,5 @@ union all
 select 'clubs', count(*), coalesce(sum(hashtextextended(to_jsonb(t)::text, 0)), 0)::text
 from clubs t
 union all
-select 'parked_events', count(*), coalesce(sum(hashtextextended((to_jsonb(t) - 'parked_at')::text, 0)), 0)::text
+select 'parked_events', count(*), coalesce(sum(hashtextextended((to_jsonb(t) - 'parked_at' - 'builds')::text, 0)), 0)::text
 from parked_events t

@@ -15,6 +15,6 @@ select club_id::text, hashtextextended(to_jsonb(t)::text, 0)
 from clubs t
 where $1 = 'clubs'
 union all
-select 'position ' || position, hashtextextended((to_jsonb(t) - 'parked_at')::text, 0)
+select 'position ' || position, hashtextextended((to_jsonb(t) - 'parked_at' - 'builds')::text, 0)
 from parked_events t
 where $1 = 'parked_events'

@@ -1,4 +1,4 @@
-//! The checkpoint: who may move it, and how it starts over.
+//! The checkpoint: who may move it, and what is said of the rows at it.
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Error;
@@ -26,17 +26,22 @@ pub async fn prepare_to_move(client: &impl GenericClient) -> Result<(), Error> {
     client.prepare_cached(MOVE).await.map(|_| ())
 }
 
-/// Moves the checkpoint from one position to another; false if it does not stand there, because another owner moved
-/// it or the log began a new life, or if the tables are of another schema than this build knows.
+/// Moves the checkpoint from one position to another, where the event with this fingerprint is; false if it does not
+/// stand there, because another owner moved it or the log began a new life, or if the tables are of another schema than
+/// this build knows.
 pub async fn move_checkpoint(
     client: &impl GenericClient,
     from: i64,
     to: i64,
     epoch: Uuid,
+    fingerprint: Option<&[u8]>,
 ) -> Result<bool, Error> {
     let statement = client.prepare_cached(MOVE).await?;
     client
-        .execute(&statement, &[&PROJECTION, &from, &to, &epoch, &known_schema()])
+        .execute(
+            &statement,
+            &[&PROJECTION, &from, &to, &epoch, &known_schema(), &fingerprint],
+        )
         .await
         .map(|moved| moved == 1)
 }
@@ -49,25 +54,40 @@ pub async fn lock_checkpoint(client: &impl GenericClient) -> Result<bool, Error>
     Ok(locked.is_some())
 }
 
-/// Forgets all rows and starts over in another life of the log; false, with nothing changed, if the checkpoint is not
-/// in `old` any more.
-pub async fn reset(client: &impl GenericClient, old: Uuid, new: Uuid) -> Result<bool, Error> {
-    let moved = client
-        .execute(
-            include_str!("../sql/write/reset_checkpoint.sql"),
-            &[&PROJECTION, &old, &new],
-        )
-        .await?;
-    if moved == 0 {
-        return Ok(false);
-    }
+/// Goes on in another life of the log, where there are no rows yet; false, with nothing changed, if there are, or if the
+/// checkpoint is not in `old` any more.
+pub async fn adopt_epoch(client: &impl GenericClient, old: Uuid, new: Uuid) -> Result<bool, Error> {
+    let statement = include_str!("../sql/write/adopt_epoch.sql");
+    let moved = client.execute(statement, &[&PROJECTION, &old, &new]).await?;
+    Ok(moved == 1)
+}
+
+/// Says which event a checkpoint is at that does not say so yet.
+pub async fn note_fingerprint(
+    client: &impl GenericClient,
+    position: i64,
+    epoch: Uuid,
+    fingerprint: &[u8],
+) -> Result<(), Error> {
+    let statement = include_str!("../sql/write/note_fingerprint.sql");
     client
-        .execute(include_str!("../sql/write/empty_tables.sql"), &[])
-        .await?;
+        .execute(statement, &[&PROJECTION, &position, &epoch, &fingerprint])
+        .await
+        .map(|_| ())
+}
+
+/// Says whether the rows at this checkpoint are of another log than there is now, so that answers can say it.
+pub async fn mark_stale(
+    client: &impl GenericClient,
+    position: i64,
+    epoch: Uuid,
+    stale: bool,
+) -> Result<(), Error> {
+    let statement = include_str!("../sql/write/mark_stale.sql");
     client
-        .execute(include_str!("../sql/write/forget_parked.sql"), &[&PROJECTION])
-        .await?;
-    Ok(true)
+        .execute(statement, &[&PROJECTION, &position, &epoch, &stale])
+        .await
+        .map(|_| ())
 }
 
 /// Tells those who wait for a position that it is there, when the transaction commits.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use tokio_postgres::Error;
+use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use crate::checkpoint::PROJECTION;
@@ -38,6 +38,8 @@ pub struct ParkedSummary {
     pub reason: String,
     /// Since when.
     pub parked_at: DateTime<Utc>,
+    /// The builds that could not apply the first of them.
+    pub builds: Vec<String>,
 }
 
 /// An event to set aside.
@@ -64,19 +66,30 @@ pub async fn parked_aggregates(
         .prepare_cached(include_str!("../sql/write/list_parked_aggregates.sql"))
         .await?;
     let rows = client.query(&statement, &[&PROJECTION, &aggregate_ids]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ParkedAggregate {
-                aggregate_type: row.try_get("aggregate_type")?,
-                aggregate_id: row.try_get("aggregate_id")?,
-                position: row.try_get("position")?,
-            })
-        })
-        .collect()
+    rows.iter().map(aggregate).collect()
 }
 
-/// Sets events aside.
-pub async fn park(client: &impl GenericClient, parked: &[Parked]) -> Result<(), Error> {
+fn aggregate(row: &Row) -> Result<ParkedAggregate, Error> {
+    Ok(ParkedAggregate {
+        aggregate_type: row.try_get("aggregate_type")?,
+        aggregate_id: row.try_get("aggregate_id")?,
+        position: row.try_get("position")?,
+    })
+}
+
+/// At most `limit` aggregates that wait at an event which `build` has not tried to apply, in order of the log.
+pub async fn list_untried(
+    client: &impl GenericClient,
+    build: &str,
+    limit: i64,
+) -> Result<Vec<ParkedAggregate>, Error> {
+    let statement = include_str!("../sql/write/list_untried.sql");
+    let rows = client.query(statement, &[&PROJECTION, &build, &limit]).await?;
+    rows.iter().map(aggregate).collect()
+}
+
+/// Sets events aside that `build` can't apply.
+pub async fn park(client: &impl GenericClient, parked: &[Parked], build: &str) -> Result<(), Error> {
     let statement = client
         .prepare_cached(include_str!("../sql/write/park_events.sql"))
         .await?;
@@ -91,7 +104,7 @@ pub async fn park(client: &impl GenericClient, parked: &[Parked]) -> Result<(), 
     client
         .execute(
             &statement,
-            &[&PROJECTION, &types, &ids, &positions, &events, &reasons],
+            &[&PROJECTION, &types, &ids, &positions, &events, &reasons, &build],
         )
         .await
         .map(|_| ())
@@ -118,6 +131,7 @@ pub async fn summarize_parked(client: &impl GenericClient) -> Result<Vec<ParkedS
             last_position: row.try_get("last_position")?,
             reason: row.try_get("reason")?,
             parked_at: row.try_get("parked_at")?,
+            builds: row.try_get("builds")?,
         })
     });
     let mut summaries = summaries.collect::<Result<Vec<_>, Error>>()?;
@@ -156,7 +170,8 @@ pub async fn release_parked(
         .await
 }
 
-/// Says anew why an aggregate waits: the event at `position` for a `reason` of its own, the others behind it.
+/// Says anew why an aggregate waits: the event at `position` for a `reason` of its own that `build` found, the others
+/// behind it.
 pub async fn explain_parked(
     client: &impl GenericClient,
     aggregate_type: &str,
@@ -164,6 +179,7 @@ pub async fn explain_parked(
     position: i64,
     reason: &str,
     reason_of_others: &str,
+    build: &str,
 ) -> Result<(), Error> {
     let statement = include_str!("../sql/write/explain_parked.sql");
     client
@@ -176,6 +192,7 @@ pub async fn explain_parked(
                 &position,
                 &reason,
                 &reason_of_others,
+                &build,
             ],
         )
         .await

@@ -1,2 +1,0 @@
--- write::reset: forgets every row of the projection. No binds.
-truncate orders, licenses, license_types, clubs
