@@ -161,7 +161,7 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
     let parts = Parts {
         read: read.clone(),
         log: Log::new(pool(events_url)?),
-        hint: event_store::listen(events_url, end.clone()),
+        hint: event_store::listen(events_url, end.clone())?,
         context: event_bus::connect(servers.nats().url(), "bench").await?,
         // Nobody publishes: what is behind comes from the log.
         stream: StreamConfig::declared(&format!("BENCH_{name}"), &format!("bench-{name}.v1")),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use event_bus::{Access, ConnectError, Login};
+use event_bus::{Access, ConnectError, Login, TlsFiles};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
@@ -119,6 +119,11 @@ impl BusOptions {
             url: nats.nats_url.expose().to_owned(),
             login,
             api_prefix: nats.nats_api_prefix.clone(),
+            tls: TlsFiles {
+                authorities: nats.nats_ca_file.clone(),
+                certificate: nats.nats_cert_file.clone(),
+                key: nats.nats_key_file.clone(),
+            },
         })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
+use envelope::Position;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
@@ -17,7 +18,7 @@ use service::auth::Authenticator;
 use service::health::Check;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -105,8 +106,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
+    let hint = event_store::listen(url, shutdown.clone())?;
     background.spawn(lead(
-        url,
+        hint,
         pool.clone(),
         shop.clone(),
         bus,
@@ -155,7 +157,7 @@ fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> 
 
 /// Relay, planner and sealer, whenever this instance leads.
 fn lead(
-    url: &str,
+    hint: watch::Receiver<Position>,
     pool: Pool,
     shop: Shop,
     bus: relay::Bus,
@@ -163,7 +165,6 @@ fn lead(
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let log = shop.executor.log().clone();
-    let hint = event_store::listen(url, shutdown.clone());
     let lease = Lease::new(pool, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use event_bus::{Access, ConnectError, Login};
+use event_bus::{Access, ConnectError, Login, TlsFiles};
 use service::{nats::NatsOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
 use uuid::Uuid;
 
@@ -78,6 +78,11 @@ impl Sources {
             url: nats.nats_url.expose().to_owned(),
             login,
             api_prefix: nats.nats_api_prefix.clone(),
+            tls: TlsFiles {
+                authorities: nats.nats_ca_file.clone(),
+                certificate: nats.nats_cert_file.clone(),
+                key: nats.nats_key_file.clone(),
+            },
         })
     }
 }

@@ -64,10 +64,10 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         return Ok(());
     };
     known?;
-    let counting = count_retries(read_url.to_owned());
+    let counting = count_retries(read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
-    let hint = event_store::listen(events_url, shutdown.clone());
+    let hint = event_store::listen(events_url, shutdown.clone())?;
     let follower = Follower::new(Parts {
         read,
         log,

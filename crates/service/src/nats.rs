@@ -21,6 +21,16 @@ pub struct NatsOptions {
     /// File that holds that password instead; read again whenever it connects, so a new password needs no restart
     #[arg(long, env = "NATS_PASSWORD_FILE", value_name = "FILE")]
     pub nats_password_file: Option<PathBuf>,
+    /// File with the authorities that may have signed NATS's certificate, in PEM form; without one, those that the system
+    /// trusts. It demands TLS, as a URL with tls:// does
+    #[arg(long, env = "NATS_CA_FILE", value_name = "FILE")]
+    pub nats_ca_file: Option<PathBuf>,
+    /// File with a certificate of our own, for a NATS that asks for one
+    #[arg(long, env = "NATS_CERT_FILE", value_name = "FILE")]
+    pub nats_cert_file: Option<PathBuf>,
+    /// File with the key of that certificate
+    #[arg(long, env = "NATS_KEY_FILE", value_name = "FILE")]
+    pub nats_key_file: Option<PathBuf>,
     /// What the subjects of the JetStream API begin with, as seen by that user (see nats/accounts.conf)
     #[arg(
         long,

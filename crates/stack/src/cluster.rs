@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use connect::Database;
 use tokio::process::Command;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::binaries::Found;
 use crate::checkout::{create_dir, write_private};
@@ -221,7 +222,8 @@ impl Postgres {
 }
 
 impl Cluster {
-    fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
+    /// Gives a file or directory to who runs the server.
+    pub(crate) fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
         let Some(run_as) = self.run_as else {
             return Ok(());
         };
@@ -236,7 +238,7 @@ fn owned<'a>(settings: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = Box::pin(tokio_postgres::connect(url, NoTls)).await?;
+    let (client, connection) = Box::pin(Database::parse(url)?.connect()).await?;
     tokio::spawn(connection);
     Ok(client)
 }

@@ -6,6 +6,7 @@
 //! [`Servers::temporary`] or [`System::on_private_servers`].
 
 pub use binaries::prometheus;
+pub use certificates::{Authority, Certified, ClientFiles};
 pub use checkout::Checkout;
 pub use cluster::Postgres;
 pub use databases::Databases;
@@ -38,6 +39,7 @@ mod system;
 
 // Servers, and databases in them.
 mod binaries;
+mod certificates;
 mod cluster;
 mod databases;
 mod disk;

@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "projector",
         &[
+            "connect",
             "envelope",
             "event-bus",
             "event-store",
@@ -31,17 +32,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "service",
         ],
     ),
-    ("query-api", &["read-model", "service"]),
+    ("query-api", &["connect", "read-model", "service"]),
+    ("connect", &[]),
     ("envelope", &[]),
     ("events", &["envelope"]),
     ("domain", &["envelope", "events"]),
-    ("event-store", &["envelope"]),
+    ("event-store", &["connect", "envelope"]),
     ("event-bus", &["envelope"]),
-    ("read-model", &[]),
+    ("read-model", &["connect"]),
     ("payments", &[]),
-    ("service", &[]),
-    ("stack", &[]),
-    ("system-tests", &["envelope", "event-bus", "stack"]),
+    ("service", &["connect"]),
+    ("stack", &["connect"]),
+    ("system-tests", &["connect", "envelope", "event-bus", "stack"]),
     (
         "bench",
         &[

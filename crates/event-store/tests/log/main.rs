@@ -14,6 +14,7 @@ mod outages;
 mod page;
 mod read;
 mod restore;
+mod schema;
 mod seals;
 mod snapshots;
 mod support;
