@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use event_bus::{Access, ConnectError, Login, TlsFiles};
+use event_bus::{Access, Login, TlsFiles};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::NatsOptions;
-use service::postgres::PoolOptions;
-use service::secret::Secret;
+use service::postgres::{EventsDatabase, PoolOptions};
+use service::secret::{BadSecret, Secret};
 use service::telemetry::LogOptions;
 
 use crate::sealing::{LogCommand, SealArgs};
@@ -40,13 +39,6 @@ pub(crate) enum Command {
     /// Look after the log's seals: verify the log, prove an event, make the key.
     #[command(subcommand)]
     Log(LogCommand),
-}
-
-#[derive(Args)]
-pub(crate) struct EventsDatabase {
-    /// The database of the log, as its owner: postgres://user:password@host:port/name
-    #[arg(long, env = "EVENTS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) events_database_url: String,
 }
 
 #[derive(Args)]
@@ -107,7 +99,7 @@ pub(crate) struct BusOptions {
 
 impl BusOptions {
     /// Where NATS is, and who asks there.
-    pub(crate) fn access(&self) -> Result<Access, ConnectError> {
+    pub(crate) fn access(&self) -> anyhow::Result<Access> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
         let login = Login::from_settings(
@@ -116,7 +108,7 @@ impl BusOptions {
             nats.nats_password_file.as_deref(),
         )?;
         Ok(Access {
-            url: nats.nats_url.expose().to_owned(),
+            url: nats.url()?.expose().to_owned(),
             login,
             api_prefix: nats.nats_api_prefix.clone(),
             tls: TlsFiles {
@@ -181,16 +173,16 @@ pub(crate) struct VippsArgs {
 }
 
 impl VippsArgs {
-    pub(crate) fn options(&self) -> anyhow::Result<VippsOptions> {
-        let client_secret = secret(
+    pub(crate) fn options(&self) -> Result<VippsOptions, BadSecret> {
+        let client_secret = Secret::required(
             "vipps-client-secret",
             self.vipps_client_secret.as_ref(),
-            self.vipps_client_secret_file.as_ref(),
+            self.vipps_client_secret_file.as_deref(),
         )?;
-        let subscription_key = secret(
+        let subscription_key = Secret::required(
             "vipps-subscription-key",
             self.vipps_subscription_key.as_ref(),
-            self.vipps_subscription_key_file.as_ref(),
+            self.vipps_subscription_key_file.as_deref(),
         )?;
         Ok(VippsOptions {
             base_url: self.vipps_base_url.clone(),
@@ -204,19 +196,13 @@ impl VippsArgs {
         })
     }
 
-    pub(crate) fn webhook_secret(&self) -> anyhow::Result<Secret> {
-        secret(
+    pub(crate) fn webhook_secret(&self) -> Result<Secret, BadSecret> {
+        Secret::required(
             "vipps-webhook-secret",
             self.vipps_webhook_secret.as_ref(),
-            self.vipps_webhook_secret_file.as_ref(),
+            self.vipps_webhook_secret_file.as_deref(),
         )
     }
-}
-
-fn secret(flag: &str, given: Option<&Secret>, file: Option<&PathBuf>) -> anyhow::Result<Secret> {
-    Secret::from_flag_or_file(given.cloned(), file.cloned())
-        .with_context(|| format!("--{flag}"))?
-        .with_context(|| format!("--{flag} or --{flag}-file is required"))
 }
 
 #[derive(Args)]

@@ -41,7 +41,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Migrate(database) => {
             service::telemetry::init(&cli.log)?;
-            let applied = event_store::migrate(&database.events_database_url).await?;
+            let applied = event_store::migrate(database.url()?.expose()).await?;
             tracing::info!(applied, "the event database is migrated");
             Ok(())
         }
@@ -63,7 +63,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
-    let url = &options.database.events_database_url;
+    let url = options.database.url()?;
+    let url = url.expose();
     let pool = postgres::pool(url, &options.pool, "command-api")?;
     postgres::observe_pool(&pool, "events", shutdown.clone());
     // What a crash makes the process managers forget is planned, or done, once more: both are safe to repeat.
@@ -80,7 +81,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
-    match shutdown.run_until_cancelled(await_schema(&pool, &check)).await {
+    match shutdown
+        .run_until_cancelled(await_schema(url, &pool, &check))
+        .await
+    {
         Some(known) => known?,
         None => return Ok(()),
     }
@@ -197,9 +201,11 @@ async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Waits for the database, and refuses one with a schema that this build does not know.
-async fn await_schema(pool: &Pool, check: &Check) -> anyhow::Result<()> {
+async fn await_schema(url: &str, pool: &Pool, check: &Check) -> anyhow::Result<()> {
     loop {
-        match event_store::check_schema(pool).await {
+        let known = event_store::check_schema(pool).await;
+        postgres::refuse_pooler(url).await?;
+        match known {
             Ok(()) => return Ok(()),
             Err(error @ Error::Schema(_)) => bail!(error),
             Err(error) => {

@@ -11,6 +11,7 @@ use deadpool_postgres::{Client, Pool, PoolError};
 use read_model::{Checkpoint, checkpoint};
 use serde_json::{Value, json};
 use service::postgres::{PoolOptions, describe};
+use service::secret::{BadSecret, Secret};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
@@ -92,16 +93,17 @@ fn end_on_signals(end: &CancellationToken) -> std::io::Result<()> {
 }
 
 async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Report) -> Result<(), Failed> {
-    let pool = |url: &service::secret::Secret, size| {
+    let pool = |url: Result<Secret, BadSecret>, size| {
         let limits = PoolOptions {
             db_pool_size: size,
             db_statement_timeout_s: 0,
         };
-        service::postgres::pool(url.expose(), &limits, "projector rebuild")
+        url.map_err(anyhow::Error::from)
+            .and_then(|url| service::postgres::pool(url.expose(), &limits, "projector rebuild"))
             .map_err(|error| Failed::Refused(format!("{error:#}")))
     };
-    let read = pool(&options.read_database_url, 4)?;
-    let events = pool(&options.events_database_url, crate::load::shares() + 1)?;
+    let read = pool(options.read.url(), 4)?;
+    let events = pool(options.events.url(), crate::load::shares() + 1)?;
     let log = event_store::Log::new(events);
     // The lock is the session's, and the swap is made by that session: who lost the lock can't swap.
     let mut keeper = read.get().await?;

@@ -9,8 +9,10 @@ mod database;
 mod listen;
 pub mod metrics;
 mod parameters;
+mod sessions;
 mod tls;
 
 pub use database::{BadUrl, Connected, Database};
 pub use listen::{Interrupted, listen};
+pub use sessions::NoSession;
 pub use tls::{Protection, TlsError, client_config};

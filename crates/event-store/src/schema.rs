@@ -1,6 +1,6 @@
 //! The log's schema: forward-only numbered files, applied by a `migrate` subcommand, checked by every server.
 
-use connect::Database;
+use connect::{Database, NoSession};
 use deadpool_postgres::Pool;
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
@@ -18,6 +18,11 @@ mod embedded {
 /// Brings the log at `url` to this build's schema. Returns how many migrations it applied; 0 when it was there already.
 pub async fn migrate(url: &str) -> Result<usize, Error> {
     let database = Database::parse(url)?.named("event-store migrate");
+    // A lock of the session is worth nothing through a pooler.
+    database.check_sessions().await.map_err(|error| match error {
+        NoSession::Unavailable(error) => Error::from(error),
+        pooled @ NoSession::Pooled(_) => Error::Schema(pooled.to_string()),
+    })?;
     let (mut client, connection) = database.connect().await?;
     let driver = tokio::spawn(connection);
     client

@@ -1,15 +1,16 @@
 //! The one way a process gets its Postgres pool, with every wait bounded, and what may be said of a Postgres error.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use connect::Database;
+use connect::{Database, NoSession};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::error::DbError;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
+use crate::secret::{BadSecret, Secret};
 
 /// How long to wait for a free connection before the request is refused.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,6 +18,74 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often [`observe_pool`] looks at the pool.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where the log is.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct EventsDatabase {
+    /// The event database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
+    #[arg(
+        long,
+        env = "EVENTS_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required_unless_present = "events_database_url_file"
+    )]
+    events_database_url: Option<Secret>,
+    /// File that holds that URL instead
+    #[arg(long, env = "EVENTS_DATABASE_URL_FILE", value_name = "FILE")]
+    events_database_url_file: Option<PathBuf>,
+}
+
+impl EventsDatabase {
+    /// At this URL, whatever the settings are.
+    pub fn at(url: &str) -> Self {
+        Self {
+            events_database_url: Some(Secret::new(url)),
+            events_database_url_file: None,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> Result<Secret, BadSecret> {
+        let file = self.events_database_url_file.as_deref();
+        Secret::required("events-database-url", self.events_database_url.as_ref(), file)
+    }
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct ReadDatabase {
+    /// The read database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
+    #[arg(
+        long,
+        env = "READ_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required_unless_present = "read_database_url_file"
+    )]
+    read_database_url: Option<Secret>,
+    /// File that holds that URL instead
+    #[arg(long, env = "READ_DATABASE_URL_FILE", value_name = "FILE")]
+    read_database_url_file: Option<PathBuf>,
+}
+
+impl ReadDatabase {
+    /// At this URL, whatever the settings are.
+    pub fn at(url: &str) -> Self {
+        Self {
+            read_database_url: Some(Secret::new(url)),
+            read_database_url_file: None,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> Result<Secret, BadSecret> {
+        let file = self.read_database_url_file.as_deref();
+        Secret::required("read-database-url", self.read_database_url.as_ref(), file)
+    }
+}
 
 /// Size and limits of a pool.
 #[derive(Debug, Clone, Args)]
@@ -85,6 +154,16 @@ pub fn database(url: &str, options: &PoolOptions, application_name: &str) -> any
         ("idle_in_transaction_session_timeout", "60s"),
     ];
     Ok(Database::parse(url)?.named(application_name).set(&settings))
+}
+
+/// Refuses a database whose connections are not sessions of their own, as those of a pooler are not. One that does not
+/// answer in time is not refused: who uses it waits for it anyway.
+pub async fn refuse_pooler(url: &str) -> anyhow::Result<()> {
+    let database = Database::parse(url)?.named("service start");
+    match tokio::time::timeout(CREATE_TIMEOUT, database.check_sessions()).await {
+        Ok(Err(pooled @ NoSession::Pooled(_))) => Err(pooled.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Publishes the pool's size, idle connections and waiting tasks under the given name, until shutdown.

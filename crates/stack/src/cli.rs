@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Starts real PostgreSQL, NATS and Redis privately, and the services on top of them.
 ///
 /// Servers named by the environment variables `DATABASE_URL` (an administrator's), `NATS_URL` and
-/// `REDIS_URL` are used instead of private ones.
+/// `REDIS_URL`, or by the files that these with `_FILE` name, are used instead of private ones.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) struct Cli {

@@ -27,7 +27,8 @@ pub(crate) fn needed(found: Option<PathBuf>, what: &str) -> anyhow::Result<PathB
 /// Installs whatever is missing, except servers that are given by URL. Needs root or sudo for Debian packages.
 pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     let found = Found::search();
-    let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set = |name: String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let given = |name: &str| set(name.to_owned()) || set(format!("{name}_FILE"));
     let mut packages = Vec::new();
     if found.postgres.is_none() && !given("DATABASE_URL") {
         packages.push("postgresql");

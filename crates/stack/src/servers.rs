@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use nix::sys::signal::Signal;
+use secret::Secret;
 use tokio::sync::OnceCell;
 
 use crate::binaries::Found;
@@ -110,17 +111,17 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false, None, false).await
+        Self::in_scratch(|_| Ok(None), false, None, false).await
     }
 
     /// Like [`Servers::temporary`], by TLS only.
     pub async fn temporary_with_tls() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false, None, true).await
+        Self::in_scratch(|_| Ok(None), false, None, true).await
     }
 
     /// Like [`Servers::temporary`], with PostgreSQL and NATS each on a disk that can be filled.
     pub async fn temporary_on_small_disks(sizes: DiskSizes) -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false, Some(sizes), false).await
+        Self::in_scratch(|_| Ok(None), false, Some(sizes), false).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names, and NATS's users may work with
@@ -130,7 +131,7 @@ impl Servers {
     }
 
     async fn in_scratch(
-        given: impl Fn(&str) -> Option<String>,
+        given: impl Fn(&'static str) -> anyhow::Result<Option<String>>,
         any_stream: bool,
         sizes: Option<DiskSizes>,
         tls: bool,
@@ -161,7 +162,7 @@ impl Servers {
     /// prepares first, and starts when it holds the servers.
     pub(crate) async fn prepare(
         config: &ServersConfig,
-        given: impl Fn(&str) -> Option<String>,
+        given: impl Fn(&'static str) -> anyhow::Result<Option<String>>,
     ) -> anyhow::Result<Self> {
         create_dir(&config.data, 0o711)?;
         create_dir(&config.logs, 0o755)?;
@@ -172,23 +173,23 @@ impl Servers {
             None
         };
         let tls = files.as_ref();
-        let external = |name, variable| {
-            given(variable).map(|url| Server {
+        let external = |name, setting| {
+            anyhow::Ok(given(setting)?.map(|url| Server {
                 name,
                 url,
                 private: None,
-            })
+            }))
         };
-        let postgres = match external("postgres", "DATABASE_URL") {
+        let postgres = match external("postgres", "database-url")? {
             Some(postgres) => postgres,
             None => postgres::prepare(config, found.postgres, tls).await?,
         };
-        let (nats, nats_logins) = match external("nats", "NATS_URL") {
+        let (nats, nats_logins) = match external("nats", "nats-url")? {
             Some(nats) => (nats, NatsLogins::given()),
             None => nats::prepare(config, found.nats, tls).map(|(nats, logins)| (nats, Some(logins)))?,
         };
         let redis =
-            external("redis", "REDIS_URL").map_or_else(|| redis::prepare(config, found.redis, tls), Ok)?;
+            external("redis", "redis-url")?.map_or_else(|| redis::prepare(config, found.redis, tls), Ok)?;
         Ok(Self {
             postgres,
             nats,
@@ -360,7 +361,11 @@ pub async fn shared() -> anyhow::Result<Arc<Servers>> {
     SHARED.get_or_try_init(start).await.cloned()
 }
 
-/// A server's URL from the environment.
-pub(crate) fn given(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().filter(|url| !url.is_empty())
+/// A server's URL from the environment: `DATABASE_URL` for `database-url`, or the file that `DATABASE_URL_FILE` names.
+pub(crate) fn given(name: &'static str) -> anyhow::Result<Option<String>> {
+    let variable = name.to_uppercase().replace('-', "_");
+    let of = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let (direct, file) = (of(&variable).map(Secret::new), of(&format!("{variable}_FILE")));
+    let given = Secret::given(name, direct.as_ref(), file.as_deref().map(Path::new))?;
+    Ok(given.map(|url| url.expose().to_owned()))
 }

@@ -197,7 +197,7 @@ pub async fn clean_data(progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;
     leftovers::end(&checkout, progress).await?;
-    if let Some(url) = given("DATABASE_URL") {
+    if let Some(url) = given("database-url")? {
         Databases::named(&url, &checkout.id())?.drop().await?;
     }
     remove_if_there(&checkout.stack_env())?;

@@ -138,8 +138,11 @@ async fn fill(
     times: &mut Times,
 ) -> Result<Replay, Failed> {
     let begun = Instant::now();
-    let url = options.read_database_url.expose();
-    let mut beside = Beside::create(keeper, url, BUILDING).await?;
+    let url = options
+        .read
+        .url()
+        .map_err(|error| Failed::Refused(error.to_string()))?;
+    let mut beside = Beside::create(keeper, url.expose(), BUILDING).await?;
     let replay = Replay::begin(beside.pool.clone(), log.clone(), plan.epoch).await?;
     let mut replay = replay.with_window(options.window);
     let mut progress = Progress::new("loading events", plan.to.get());

@@ -40,9 +40,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("event-store", &["connect", "envelope"]),
     ("event-bus", &["envelope"]),
     ("read-model", &["connect"]),
-    ("payments", &[]),
-    ("service", &["connect"]),
-    ("stack", &["connect"]),
+    ("payments", &["secret"]),
+    ("secret", &[]),
+    ("service", &["connect", "secret"]),
+    ("stack", &["connect", "secret"]),
     ("system-tests", &["connect", "envelope", "event-bus", "stack"]),
     (
         "bench",
