@@ -96,7 +96,7 @@ async fn know_schemas(
     [(read, read_url), (events, events_url)]: [(&Pool, &str); 2],
     check: Check,
 ) -> anyhow::Result<()> {
-    // Before, since nothing may work through a pooler; and after, if nobody answered before.
+    // Before, since little works through a pooler; and after, since a database that was down could not be asked.
     refuse_poolers([read_url, events_url]).await?;
     let patience = || {
         ExponentialBuilder::new()

@@ -184,7 +184,7 @@ fn protection(parameters: &Parameters) -> Result<(SslMode, Protection), BadUrl> 
         Some("verify-full") => (SslMode::Require, Proof::Host),
         Some("verify-ca") if system => {
             return Err(BadUrl::Contradiction(
-                "sslrootcert=system needs sslmode=verify-full, or anybody with a certificate is let in",
+                "sslrootcert=system needs sslmode=verify-full, since every site on the web has a certificate of such an authority",
             ));
         }
         Some("verify-ca") => (SslMode::Require, Proof::Chain),

@@ -46,8 +46,8 @@ fn told(error: &Error) -> String {
 }
 
 /// Runs `statements`, which begin to listen, on a connection of its own, and hands every payload to `hear`; for ever,
-/// again on a new connection whenever one is lost or silent. Whoever needs to know what was said meanwhile lets
-/// `statements` tell it.
+/// again on a new connection whenever one is lost or silent. What was said meanwhile is lost, unless `statements` ask for
+/// it.
 pub async fn listen(
     database: Database,
     channel: &'static str,

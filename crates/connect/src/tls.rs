@@ -29,7 +29,7 @@ pub struct Protection {
 /// What a server has to prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Nothing: whoever is in the way can pose as the server.
+    /// Nothing: an attacker on the way can pose as the server.
     Nothing,
     /// That an authority signed its certificate, for whatever host.
     Chain,
@@ -50,7 +50,7 @@ pub enum TlsError {
         /// What is wrong.
         why: String,
     },
-    /// The system trusts nobody.
+    /// The system has no authorities.
     #[error(
         "this system has no certificate authorities of its own: name a file that holds one with sslrootcert"
     )]
@@ -175,7 +175,7 @@ impl MakeTlsConnect<Socket> for Protection {
 }
 
 /// Asks a server for less than its name: for `sslmode=verify-ca`, and for `require` and `prefer`, which are no protection
-/// from whoever can change what is sent.
+/// from an attacker who can change what is sent.
 #[derive(Debug)]
 struct Lenient {
     provider: Arc<CryptoProvider>,

@@ -1,7 +1,6 @@
 //! A certificate authority of the local stack's own, and what it signs. Made again at every start; its key is never on
 //! disk.
 
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,7 +11,7 @@ use rcgen::{
 };
 
 use crate::checkout::{create_own_dir, write_private};
-use crate::servers::postgres::run_as;
+use crate::servers::postgres::{hand_over, run_as};
 
 /// How long before and after today a certificate is valid.
 const VALID: Days = Days::new(400);
@@ -104,10 +103,7 @@ impl Authority {
     fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
         let path = self.dir.join(name);
         write_private(&path, text.as_bytes())?;
-        if let Some(run_as) = run_as()? {
-            chown(&path, Some(run_as.uid), Some(run_as.gid))
-                .with_context(|| format!("cannot hand {} to PostgreSQL's user", path.display()))?;
-        }
+        hand_over(&path, run_as()?)?;
         Ok(path)
     }
 }

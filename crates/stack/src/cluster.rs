@@ -1,7 +1,6 @@
 //! A PostgreSQL by itself, for tests that take it away: restarted, its disk full, replaced by its standby, restored to an
 //! earlier point from a base backup and archived WAL.
 
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::install::needed;
 use crate::scratch::Scratch;
 use crate::secrets::random_hex;
 use crate::servers::Server;
-use crate::servers::postgres::{ADMIN, Cluster, initialise, run_as};
+use crate::servers::postgres::{ADMIN, Cluster, hand_over, initialise, run_as};
 
 /// How long a server may take to finish its recovery.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -224,11 +223,7 @@ impl Postgres {
 impl Cluster {
     /// Gives a file or directory to who runs the server.
     pub(crate) fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
-        let Some(run_as) = self.run_as else {
-            return Ok(());
-        };
-        chown(path, Some(run_as.uid), Some(run_as.gid))
-            .with_context(|| format!("cannot hand {} to the server's user", path.display()))
+        hand_over(path, self.run_as)
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use crate::binaries::{Found, in_path, prometheus};
+use crate::binaries::{Found, in_path, pgbouncer, prometheus};
 use crate::checkout::{Checkout, create_dir};
 use crate::progress::Progress;
 
@@ -82,6 +82,20 @@ pub async fn ensure_prometheus(progress: Progress) {
     if let Err(error) = installed {
         progress.line(&format!(
             "no Prometheus: expressions are not evaluated ({error:#})"
+        ));
+    }
+}
+
+/// Installs PgBouncer, which one test puts before PostgreSQL. A system without it is told that this is not tested.
+pub async fn ensure_pgbouncer(progress: Progress) {
+    if pgbouncer().is_some() {
+        return;
+    }
+    let package = "install the Debian package pgbouncer, for the test of poolers";
+    let installed = progress.step(package, install_packages(&["pgbouncer"])).await;
+    if let Err(error) = installed {
+        progress.line(&format!(
+            "no PgBouncer: what programs say of it is NOT TESTED ({error:#})"
         ));
     }
 }

@@ -13,6 +13,7 @@ pub use databases::Databases;
 pub use disk::{DiskSizes, SmallDisk};
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use nats_logins::NatsLogins;
+pub use pgbouncer::PgBouncer;
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
@@ -44,6 +45,7 @@ mod cluster;
 mod databases;
 mod disk;
 mod nats_logins;
+mod pgbouncer;
 mod proxy;
 mod servers;
 

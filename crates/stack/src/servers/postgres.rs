@@ -176,6 +176,15 @@ pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
     bail!("Postgres does not run as root, and there is neither a user `postgres` nor `nobody`");
 }
 
+/// Gives a file or directory to who runs a server.
+pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
+    let Some(run_as) = run_as else {
+        return Ok(());
+    };
+    chown(path, Some(run_as.uid), Some(run_as.gid))
+        .with_context(|| format!("cannot hand {} to the server's user", path.display()))
+}
+
 /// In a directory beside it, renamed when complete: an interrupted start leaves no half cluster.
 pub(crate) async fn initialise(
     bin: &Path,
