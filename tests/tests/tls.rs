@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 use connect::Database;
-use serde_json::Value;
 use stack::{Authority, Options, Process};
 use system_tests::purchase::{Purchase, Sales, order_of};
 use system_tests::{Shop, books, eventually};
@@ -19,7 +18,7 @@ async fn a_license_is_bought_by_tls_everywhere_and_nothing_else_is_let_in() {
     })
     .await;
     let order = order_of(&shop, 1);
-    let placed = shop.place("tls", &order).await.expect(201);
+    let placed = shop.place("purchase-1", &order).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
         .await;
@@ -43,7 +42,7 @@ async fn a_license_is_bought_by_tls_everywhere_and_nothing_else_is_let_in() {
     no_plain_redis(&shop).await;
 
     let sales = Sales {
-        purchases: vec![Purchase::acknowledged("tls", &order, &placed)],
+        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
         abandoned: Vec::new(),
     };
     books::close(&shop, &sales).await;
@@ -98,59 +97,55 @@ async fn no_plain_redis(shop: &Shop) {
 }
 
 #[tokio::test]
-async fn a_program_that_trusts_another_authority_says_so_and_goes_on_when_that_is_mended() {
-    let dir = std::env::temp_dir().join(format!("authority-{}", uuid::Uuid::now_v7().simple()));
-    Authority::create(&dir, "other").unwrap();
-    let other = dir.join("other.pem");
+async fn programs_say_whom_they_do_not_trust_and_go_on_when_a_file_is_renewed() {
     let shop = Shop::open_private(Options {
         tls: true,
-        env: vec![(
-            Process::Projector,
-            "NATS_CA_FILE".to_owned(),
-            other.display().to_string(),
-        )],
         ..Options::default()
     })
     .await;
-    let ready = format!("{}/health/ready", shop.system.projector_ops_url());
-    let said = async || -> Option<Value> {
-        let answer = shop.http().get(&ready).send().await.ok()?;
-        answer.json().await.ok()
-    };
-    eventually("the projector says why it has no NATS", async || {
-        let text = said().await?.to_string();
-        text.contains("UnknownIssuer").then_some(())
-    })
-    .await;
-    let log = std::fs::read_to_string(shop.system.logs().join("projector.log")).unwrap();
-    assert!(log.contains("no TLS connection to nats"), "{log}");
+    let ours = shop.system.servers().certificates().unwrap().authority.clone();
+    let dir = ours.parent().unwrap().join("elsewhere");
+    Authority::create(&dir, "other").unwrap();
+    let (kept, other) = (std::fs::read(&ours).unwrap(), dir.join("other.pem"));
 
-    // PostgreSQL's certificate, judged by the same authority.
-    let database = &shop.system.databases().events_owner;
-    let files = shop.system.servers().certificates().unwrap();
-    let trusted = files.authority.display().to_string();
+    // PostgreSQL, at start.
     for (authority, said) in [
         (other.display().to_string(), "UnknownIssuer"),
         ("/nowhere/ca.pem".to_owned(), "/nowhere/ca.pem"),
     ] {
         let mut command = shop.system.command(Process::CommandApi, &["migrate"]).unwrap();
-        let url = database.replace(&trusted, &authority);
+        let database = &shop.system.databases().events_owner;
+        let url = database.replace(&ours.display().to_string(), &authority);
         let output = command.env("EVENTS_DATABASE_URL", url).output().await.unwrap();
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!output.status.success() && text.contains(said), "{text}");
     }
 
-    // The file is mended in place; nothing is restarted.
-    std::fs::copy(&files.authority, &other).unwrap();
-    eventually("the projector follows NATS", async || {
-        let text = said().await?.to_string();
-        (!text.contains("TLS")).then_some(())
-    })
-    .await;
-    assert_eq!(shop.system.restarts(Process::Projector).unwrap(), 0);
-    let placed = shop.place("mended", &shop.order()).await.expect(201);
-    shop.order_with_status(placed.text_at("/order_id"), "payment_pending")
+    // NATS, while running: the file that all programs trust changes, and then the connection breaks.
+    shop.system.stop_one(Process::Nats).await.unwrap();
+    std::fs::write(&ours, std::fs::read(&other).unwrap()).unwrap();
+    shop.system.start_one(Process::Nats).await.unwrap();
+    for process in [Process::CommandApi, Process::Projector] {
+        eventually(&format!("{process} says why it has no NATS"), async || {
+            let log = std::fs::read_to_string(shop.system.logs().join(format!("{process}.log"))).ok()?;
+            (log.contains("no TLS connection to nats") && log.contains("UnknownIssuer")).then_some(())
+        })
         .await;
+    }
+    std::fs::write(&ours, kept).unwrap();
+    shop.system.stop_one(Process::Nats).await.unwrap();
+    shop.system.start_one(Process::Nats).await.unwrap();
+
+    let order = order_of(&shop, 1);
+    let placed = shop.place("purchase-1", &order).await.expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    let sales = Sales {
+        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
+        abandoned: Vec::new(),
+    };
+    books::close(&shop, &sales).await;
+    for process in [Process::CommandApi, Process::Projector] {
+        assert_eq!(shop.system.restarts(process).unwrap(), 0, "{process}");
+    }
     shop.close().await;
-    std::fs::remove_dir_all(dir).unwrap();
 }

@@ -21,10 +21,11 @@ pub enum BadSecret {
     Missing(&'static str),
     /// Both are given.
     #[error(
-        "--{0} and --{0}-file are both given ({variable} and {variable}_FILE): take one away",
-        variable = variable(.0)
+        "--{0} and --{0}-file {path} are both given ({variable} and {variable}_FILE): take one away",
+        variable = variable(.0),
+        path = .1.display()
     )]
-    Both(&'static str),
+    Both(&'static str, PathBuf),
     /// The value is empty.
     #[error("--{0} ({variable}) is empty", variable = variable(.0))]
     Empty(&'static str),
@@ -61,7 +62,7 @@ impl Secret {
     ) -> Result<Option<Self>, BadSecret> {
         match (direct, file) {
             (None, None) => Ok(None),
-            (Some(_), Some(_)) => Err(BadSecret::Both(flag)),
+            (Some(_), Some(path)) => Err(BadSecret::Both(flag, path.to_owned())),
             (Some(secret), None) if secret.0.is_empty() => Err(BadSecret::Empty(flag)),
             (Some(secret), None) => Ok(Some(secret.clone())),
             (None, Some(path)) => {

@@ -49,7 +49,7 @@ fn it_comes_from_a_flag_or_a_file_and_not_from_both() {
     assert_eq!(read(None, None).unwrap(), None);
     let both = read(Some(&direct), path).unwrap_err().to_string();
     assert!(
-        both.contains("--a-url and --a-url-file") && both.contains("A_URL_FILE"),
+        both.contains("--a-url and --a-url-file /") && both.contains("A_URL_FILE"),
         "{both}"
     );
     let missing = Secret::required("a-url", None, None).unwrap_err().to_string();

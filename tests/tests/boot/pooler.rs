@@ -17,7 +17,7 @@ const POOLERS: [(&str, &str, &str); 3] = [
     // As if it knew `options`: sessions are shared all the same.
     (
         "pool_mode = transaction\nignore_startup_parameters = options",
-        "connect_query='set bilsport.session = \\'\\'own\\'\\''",
+        "connect_query='set bilsport.session = ''own'''",
         "share a server process",
     ),
 ];
