@@ -11,7 +11,7 @@ use projector::{Follower, Parts};
 use serde_json::Value;
 use service::health::Health;
 use service::postgres::PoolOptions;
-use service::secret::Secret;
+use service::postgres::{EventsDatabase, ReadDatabase};
 use stack::{Databases, Servers};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -162,7 +162,7 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
         read: read.clone(),
         read_url: read_url.to_owned(),
         log: Log::new(pool(events_url)?),
-        hint: event_store::listen(events_url, end.clone()),
+        hint: event_store::listen(events_url, end.clone())?,
         context: event_bus::connect(servers.nats().url(), "bench").await?,
         // Nobody publishes: what is behind comes from the log.
         stream: StreamConfig::declared(&format!("BENCH_{name}"), &format!("bench-{name}.v1")),
@@ -192,11 +192,10 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
 }
 
 async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value)> {
-    let secret = |url: &str| Secret::new(url);
     let options = RebuildOptions {
         name: read_model::checkpoint::PROJECTION.into(),
-        events_database_url: secret(events_url),
-        read_database_url: secret(read_url),
+        events: EventsDatabase::at(events_url),
+        read: ReadDatabase::at(read_url),
         accept_differences: false,
         window: 50_000,
         instead: Instead {

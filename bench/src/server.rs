@@ -26,6 +26,7 @@ impl Bench {
             pids: None,
             durable: true,
             any_stream: true,
+            tls: false,
         })
         .await?;
         Ok(Self {

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
-use event_bus::{Access, ConnectError, Login};
+use event_bus::{Access, Login, TlsFiles};
 use payments::vipps::{Credentials, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::NatsOptions;
-use service::postgres::PoolOptions;
-use service::secret::Secret;
+use service::postgres::{EventsDatabase, PoolOptions};
+use service::secret::{BadSecret, Secret};
 use service::telemetry::LogOptions;
 
 use crate::sealing::{LogCommand, SealArgs};
@@ -45,13 +45,6 @@ pub(crate) enum Command {
     /// Look after the money: which licenses lack it
     #[command(subcommand)]
     Payments(PaymentsCommand),
-}
-
-#[derive(Args)]
-pub(crate) struct EventsDatabase {
-    /// The database of the log, as its owner: postgres://user:password@host:port/name
-    #[arg(long, env = "EVENTS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) events_database_url: String,
 }
 
 #[derive(Args)]
@@ -112,7 +105,7 @@ pub(crate) struct BusOptions {
 
 impl BusOptions {
     /// Where NATS is, and who asks there.
-    pub(crate) fn access(&self) -> Result<Access, ConnectError> {
+    pub(crate) fn access(&self) -> anyhow::Result<Access> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
         let login = Login::from_settings(
@@ -121,9 +114,14 @@ impl BusOptions {
             nats.nats_password_file.as_deref(),
         )?;
         Ok(Access {
-            url: nats.nats_url.expose().to_owned(),
+            url: nats.url()?.expose().to_owned(),
             login,
             api_prefix: nats.nats_api_prefix.clone(),
+            tls: TlsFiles {
+                authorities: nats.nats_ca_file.clone(),
+                certificate: nats.nats_cert_file.clone(),
+                key: nats.nats_key_file.clone(),
+            },
         })
     }
 }
@@ -181,16 +179,16 @@ pub(crate) struct VippsArgs {
 }
 
 impl VippsArgs {
-    pub(crate) fn options(&self) -> anyhow::Result<VippsOptions> {
-        let client_secret = secret(
+    pub(crate) fn options(&self) -> Result<VippsOptions, BadSecret> {
+        let client_secret = Secret::required(
             "vipps-client-secret",
             self.vipps_client_secret.as_ref(),
-            self.vipps_client_secret_file.as_ref(),
+            self.vipps_client_secret_file.as_deref(),
         )?;
-        let subscription_key = secret(
+        let subscription_key = Secret::required(
             "vipps-subscription-key",
             self.vipps_subscription_key.as_ref(),
-            self.vipps_subscription_key_file.as_ref(),
+            self.vipps_subscription_key_file.as_deref(),
         )?;
         Ok(VippsOptions {
             base_url: self.vipps_base_url.clone(),
@@ -204,19 +202,13 @@ impl VippsArgs {
         })
     }
 
-    pub(crate) fn webhook_secret(&self) -> anyhow::Result<Secret> {
-        secret(
+    pub(crate) fn webhook_secret(&self) -> Result<Secret, BadSecret> {
+        Secret::required(
             "vipps-webhook-secret",
             self.vipps_webhook_secret.as_ref(),
-            self.vipps_webhook_secret_file.as_ref(),
+            self.vipps_webhook_secret_file.as_deref(),
         )
     }
-}
-
-fn secret(flag: &str, given: Option<&Secret>, file: Option<&PathBuf>) -> anyhow::Result<Secret> {
-    Secret::from_flag_or_file(given.cloned(), file.cloned())
-        .with_context(|| format!("--{flag}"))?
-        .with_context(|| format!("--{flag} or --{flag}-file is required"))
 }
 
 #[derive(Args)]
@@ -259,7 +251,8 @@ pub(crate) struct ShopArgs {
 
 impl ShopArgs {
     pub(crate) fn holder_key(&self) -> anyhow::Result<HolderKey> {
-        let key = secret("holder-key", self.holder_key.as_ref(), self.holder_key_file.as_ref())?;
+        let file = self.holder_key_file.as_deref();
+        let key = Secret::required("holder-key", self.holder_key.as_ref(), file)?;
         HolderKey::new(key.expose().as_bytes())
             .with_context(|| format!("--holder-key has less than {HOLDER_KEY_MIN_BYTES} bytes"))
     }

@@ -11,9 +11,7 @@ use clap::{Args, Subcommand};
 use event_store::Log;
 use event_store::seal::{Proof, PublicKey, SealKey, SealerOptions, prove, verify};
 use service::Untold;
-use service::postgres::{self, PoolOptions};
-
-use crate::config::EventsDatabase;
+use service::postgres::{self, EventsDatabase, PoolOptions};
 
 #[derive(Args)]
 #[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
@@ -204,7 +202,7 @@ async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
 
 fn pool(database: &EventsDatabase) -> anyhow::Result<deadpool_postgres::Pool> {
     postgres::pool(
-        &database.events_database_url,
+        database.url()?.expose(),
         &PoolOptions::default(),
         "command-api log",
     )

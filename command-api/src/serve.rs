@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
+use envelope::Position;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
@@ -18,7 +19,7 @@ use service::health::Check;
 use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,7 +44,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Migrate(database) => {
             service::telemetry::init(&cli.log)?;
-            let applied = event_store::migrate(&database.events_database_url).await?;
+            let applied = event_store::migrate(database.url()?.expose()).await?;
             tracing::info!(applied, "the event database is migrated");
             Ok(())
         }
@@ -67,7 +68,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let check_process = booted.health.check("process");
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
-    let url = &options.database.events_database_url;
+    let url = options.database.url()?;
+    let url = url.expose();
     let pool = postgres::pool(url, &options.pool, "command-api")?;
     postgres::observe_pool(&pool, "events", shutdown.clone());
     let bulkheads = Bulkheads::new(url, &options.pool, &shutdown)?;
@@ -88,7 +90,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown
-        .run_until_cancelled(await_schema(&bulkheads.health, &check))
+        .run_until_cancelled(await_schema(url, &bulkheads.health, &check))
         .await
     {
         Some(known) => known?,
@@ -131,7 +133,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
-    background.spawn(lead(url, bulkheads, shop.clone(), bus, seal, shutdown.clone()));
+    let hint = event_store::listen(url, shutdown.clone())?;
+    background.spawn(lead(hint, bulkheads, shop.clone(), bus, seal, shutdown.clone()));
     background.close();
 
     let state = AppState {
@@ -205,7 +208,7 @@ impl Bulkheads {
 
 /// Relay, planner and sealer, whenever this instance leads.
 fn lead(
-    url: &str,
+    hint: watch::Receiver<Position>,
     bulkheads: Bulkheads,
     shop: Shop,
     bus: relay::Bus,
@@ -214,7 +217,6 @@ fn lead(
 ) -> impl Future<Output = ()> + use<> {
     let Bulkheads { lease, leading, .. } = bulkheads;
     let log = Log::new(leading.clone());
-    let hint = event_store::listen(url, shutdown.clone());
     let lease = Lease::new(lease, leader::NAME, leader::LASTS);
     async move {
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
@@ -247,9 +249,11 @@ async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Waits for the database, and refuses one with a schema that this build does not know.
-async fn await_schema(pool: &Pool, check: &Check) -> anyhow::Result<()> {
+async fn await_schema(url: &str, pool: &Pool, check: &Check) -> anyhow::Result<()> {
     loop {
-        match event_store::check_schema(pool).await {
+        let known = event_store::check_schema(pool).await;
+        postgres::refuse_pooler(url).await?;
+        match known {
             Ok(()) => return Ok(()),
             Err(error @ Error::Schema(_)) => bail!(error),
             Err(error) => {

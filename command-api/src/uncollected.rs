@@ -15,10 +15,8 @@ use events::{CaptureFailure, OrderEvent, aggregate_type};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use service::Untold;
-use service::postgres::{self, PoolOptions};
+use service::postgres::{self, EventsDatabase, PoolOptions};
 use uuid::Uuid;
-
-use crate::config::EventsDatabase;
 
 #[derive(Subcommand)]
 pub(crate) enum PaymentsCommand {
@@ -53,8 +51,9 @@ struct Uncollected {
 /// Does one of them. The list goes to standard output, everything else to standard error.
 pub(crate) async fn run(command: PaymentsCommand) -> anyhow::Result<()> {
     let PaymentsCommand::Uncollected(options) = command;
-    let url = &options.database.events_database_url;
-    let pool = postgres::pool(url, &PoolOptions::default(), "command-api payments").context(Untold)?;
+    let url = options.database.url().context(Untold)?;
+    let limits = PoolOptions::default();
+    let pool = postgres::pool(url.expose(), &limits, "command-api payments").context(Untold)?;
     let found = list(&Log::new(pool)).await.context(Untold)?;
     let text = match options.json {
         true => serde_json::to_string_pretty(&found)?,

@@ -5,18 +5,21 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Client, GenericClient, Pool};
-use service::postgres::PoolOptions;
+use service::postgres::{self, PoolOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_postgres::Config;
 
 use crate::load;
 use crate::replay::ReplayError;
 
 /// Settings of the sessions that write there. What they lose in a crash is built again, or is flushed with the commit
 /// that makes it live; and a build whose client is gone ends within a second.
-const SESSION: &str = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0 \
-     -c client_connection_check_interval=1s";
+const SESSION: [(&str, &str); 4] = [
+    ("synchronous_commit", "off"),
+    ("maintenance_work_mem", "256MB"),
+    ("max_parallel_maintenance_workers", "0"),
+    ("client_connection_check_interval", "1s"),
+];
 
 /// A schema with empty tables, and a pool that sees nothing else.
 pub(crate) struct Beside {
@@ -35,17 +38,18 @@ impl Beside {
         drop_schema(keeper, schema).await?;
         keeper.batch_execute(&format!("create schema {schema}")).await?;
         // The extension's operators, which the indexes are made with, are in `public`.
-        let migrating = with_options(read_url, &format!("-c search_path={schema},public"))?;
-        read_model::migrate(&migrating).await?;
-        // And from here on `public` is out of reach: whatever goes wrong, the live rows are not written to.
-        let url = with_options(read_url, &format!("{SESSION} -c search_path={schema}"))?;
         let options = PoolOptions {
             // Each share loads on one connection, and somebody looks at the checkpoint.
             db_pool_size: load::shares() + 1,
             db_statement_timeout_s: 0,
         };
-        let pool = service::postgres::pool(&url, &options, "projector beside")
-            .map_err(|error| ReplayError::Url(error.to_string()))?;
+        let unusable = |error: anyhow::Error| ReplayError::Url(format!("{error:#}"));
+        let database = postgres::database(read_url, &options, "projector beside").map_err(unusable)?;
+        let migrating = format!("{schema},public");
+        read_model::migrate_database(&database.clone().set(&[("search_path", &migrating)])).await?;
+        // And from here on `public` is out of reach: whatever goes wrong, the live rows are not written to.
+        let database = database.set(&SESSION).set(&[("search_path", schema)]);
+        let pool = postgres::built(&database, &options).map_err(unusable)?;
         let indexes = take_indexes(&*pool.get().await?, schema).await?;
         Ok(Self {
             pool,
@@ -153,62 +157,4 @@ pub(crate) async fn drop_schema(keeper: &Client, schema: &'static str) -> Result
     keeper
         .batch_execute(&format!("drop schema if exists {schema} cascade"))
         .await
-}
-
-/// The same database with more options for its sessions, whichever of the two forms the URL has.
-fn with_options(url: &str, more: &str) -> Result<String, ReplayError> {
-    let config: Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| ReplayError::Url(error.to_string()))?;
-    let options = format!("{} {more}", config.get_options().unwrap_or_default());
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        let quoted = options.replace('\\', r"\\").replace('\'', r"\'");
-        return Ok(format!("{url} options='{quoted}'"));
-    }
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let escaped: String = options
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect();
-    Ok(format!("{url}{separator}options={escaped}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_options;
-    use tokio_postgres::Config;
-
-    #[test]
-    fn options_are_added_to_either_form_of_url_and_to_those_that_are_there() {
-        for (url, options) in [
-            ("postgres://a:b@c:1/d", " -c search_path=x,public"),
-            (
-                "postgres://a:b@c:1/d?connect_timeout=3",
-                " -c search_path=x,public",
-            ),
-            (
-                "postgresql://c/d?options=-c%20jit%3Doff",
-                "-c jit=off -c search_path=x,public",
-            ),
-            (
-                "host=c dbname=d options='-c jit=off'",
-                "-c jit=off -c search_path=x,public",
-            ),
-        ] {
-            let Ok(changed) = with_options(url, "-c search_path=x,public") else {
-                panic!("{url} is refused")
-            };
-            let config: Config = changed
-                .parse()
-                .unwrap_or_else(|error| panic!("{changed}: {error}"));
-            assert_eq!(config.get_options(), Some(options), "{changed}");
-            assert_eq!(config.get_dbname(), Some("d"));
-        }
-    }
 }

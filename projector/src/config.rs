@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use event_bus::{Access, ConnectError, Login};
-use service::{nats::NatsOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions};
+use event_bus::{Access, Login, TlsFiles};
+use service::nats::NatsOptions;
+use service::postgres::{EventsDatabase, PoolOptions, ReadDatabase};
+use service::secret::Secret;
+use service::telemetry::LogOptions;
 use uuid::Uuid;
 
 /// Turns the event log of the license shop into the tables that query-api reads.
@@ -50,12 +53,12 @@ pub enum ParkedCommand {
 /// Where the log, the stream and the rows are.
 #[derive(Debug, Args)]
 pub struct Sources {
-    /// The event database, as a role that can only select
-    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub events_database_url: Secret,
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The event database, as a role that can only select.
+    #[command(flatten)]
+    pub events: EventsDatabase,
+    /// The read database, as its owner.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// NATS, and who asks there.
     #[command(flatten)]
     pub nats: NatsOptions,
@@ -66,7 +69,7 @@ pub struct Sources {
 
 impl Sources {
     /// Where NATS is, and who asks there.
-    pub(crate) fn bus(&self) -> Result<Access, ConnectError> {
+    pub(crate) fn bus(&self) -> anyhow::Result<Access> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
         let login = Login::from_settings(
@@ -75,9 +78,14 @@ impl Sources {
             nats.nats_password_file.as_deref(),
         )?;
         Ok(Access {
-            url: nats.nats_url.expose().to_owned(),
+            url: nats.url()?.expose().to_owned(),
             login,
             api_prefix: nats.nats_api_prefix.clone(),
+            tls: TlsFiles {
+                authorities: nats.nats_ca_file.clone(),
+                certificate: nats.nats_cert_file.clone(),
+                key: nats.nats_key_file.clone(),
+            },
         })
     }
 }
@@ -115,9 +123,9 @@ pub struct ServeOptions {
 /// Options of `migrate`.
 #[derive(Debug, Args)]
 pub struct MigrateOptions {
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The read database, as its owner.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// How and what to log.
     #[command(flatten)]
     pub log: LogOptions,
@@ -198,12 +206,12 @@ pub struct RebuildOptions {
     /// Which projection to rebuild
     #[arg(env = "PROJECTION", value_parser = [read_model::checkpoint::PROJECTION])]
     pub name: String,
-    /// The event database, as a role that can only select
-    #[arg(long, env = "EVENTS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub events_database_url: Secret,
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The event database, as a role that can only select.
+    #[command(flatten)]
+    pub events: EventsDatabase,
+    /// The read database, as its owner.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// Swap also if the rebuilt rows are not the live ones, as those of a changed read model are
     #[arg(long, env = "ACCEPT_DIFFERENCES")]
     pub accept_differences: bool,
@@ -232,9 +240,9 @@ pub struct Instead {
 /// Options of `parked list`.
 #[derive(Debug, Args)]
 pub struct ListParkedOptions {
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The read database, as its owner.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
@@ -244,9 +252,9 @@ pub struct ListParkedOptions {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["aggregate_type", "all"]).required(true))]
 pub struct RetryParkedOptions {
-    /// The read database, as its owner
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The read database, as its owner.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// Kind of the aggregate to retry, for example order
     #[arg(long, env = "AGGREGATE_TYPE", value_name = "TYPE", requires = "aggregate_id")]
     pub aggregate_type: Option<String>,

@@ -10,8 +10,7 @@ use std::process::ExitCode;
 use deadpool_postgres::Pool;
 use read_model::write::{self, ParkedSummary};
 use serde_json::{Value, json};
-use service::postgres::{PoolOptions, describe};
-use service::secret::Secret;
+use service::postgres::{PoolOptions, ReadDatabase, describe};
 
 use crate::config::{ListParkedOptions, ParkedCommand, RetryParkedOptions};
 
@@ -34,7 +33,7 @@ pub async fn parked(command: ParkedCommand) -> ExitCode {
 }
 
 async fn list(options: ListParkedOptions) -> anyhow::Result<ExitCode> {
-    let parked = summaries(&open(&options.read_database_url).await?).await?;
+    let parked = summaries(&open(&options.read).await?).await?;
     let told = if options.json {
         parked.iter().map(as_json).collect::<Value>().to_string()
     } else if parked.is_empty() {
@@ -49,7 +48,7 @@ async fn list(options: ListParkedOptions) -> anyhow::Result<ExitCode> {
 
 async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
     service::telemetry::init(&options.log)?;
-    let pool = open(&options.read_database_url).await?;
+    let pool = open(&options.read).await?;
     let chosen: Vec<ParkedSummary> = summaries(&pool)
         .await?
         .into_iter()
@@ -73,12 +72,12 @@ async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The read database, if this build knows its schema.
-async fn open(url: &Secret) -> anyhow::Result<Pool> {
+async fn open(read: &ReadDatabase) -> anyhow::Result<Pool> {
     let options = PoolOptions {
         db_pool_size: 1,
         ..PoolOptions::default()
     };
-    let pool = service::postgres::pool(url.expose(), &options, "projector parked")?;
+    let pool = service::postgres::pool(read.url()?.expose(), &options, "projector parked")?;
     read_model::check_schema(&pool).await.map_err(said)?;
     Ok(pool)
 }

@@ -38,9 +38,9 @@ impl Reach {
         let pool = |url: &service::secret::Secret| {
             service::postgres::pool(url.expose(), &options, "projector command")
         };
-        let events = pool(&sources.events_database_url)?;
+        let events = pool(&sources.events.url()?)?;
         Ok(Self {
-            read: pool(&sources.read_database_url)?,
+            read: pool(&sources.read.url()?)?,
             log: Log::new(events.clone()),
             events,
             context: event_bus::connect_as(&sources.bus()?, "projector command").await?,

@@ -11,6 +11,7 @@ use deadpool_postgres::{Client, Pool, PoolError};
 use read_model::{Checkpoint, checkpoint};
 use serde_json::{Value, json};
 use service::postgres::{PoolOptions, describe};
+use service::secret::BadSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
@@ -144,8 +145,13 @@ fn end_on_signals(end: &CancellationToken) -> std::io::Result<()> {
 }
 
 async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Report) -> Result<(), Failed> {
-    let read = pool(options.read_database_url.expose(), 4)?;
-    let events = pool(options.events_database_url.expose(), crate::load::shares() + 1)?;
+    let refused = |error: BadSecret| Failed::Refused(error.to_string());
+    let (read_url, events_url) = (
+        options.read.url().map_err(refused)?,
+        options.events.url().map_err(refused)?,
+    );
+    let read = pool(read_url.expose(), 4)?;
+    let events = pool(events_url.expose(), crate::load::shares() + 1)?;
     let log = event_store::Log::new(events);
     // The lock is the session's, and the swap is made by that session: who lost the lock can't swap.
     let mut keeper = read.get().await?;
@@ -160,7 +166,7 @@ async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Rep
         roll_back(&mut keeper, &log, end, report).await
     } else {
         let order = build::Order {
-            read_url: options.read_database_url.expose(),
+            read_url: read_url.expose(),
             window: options.window,
             accept_differences: options.accept_differences,
         };

@@ -36,10 +36,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let check_schema = health.check("schema");
     service::ops::serve(listener, &booted);
 
-    let (read_url, events_url) = (
-        options.sources.read_database_url.expose(),
-        options.sources.events_database_url.expose(),
-    );
+    let (read_url, events_url) = (options.sources.read.url()?, options.sources.events.url()?);
+    let (read_url, events_url) = (read_url.expose(), events_url.expose());
     // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
     let read = service::postgres::unhurried_pool(read_url, &options.pool, "projector")?;
     let events = service::postgres::pool(events_url, &options.pool, "projector")?;
@@ -59,15 +57,15 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         shutdown.clone(),
     ));
 
-    let schemas = know_schemas(&read, &events, check_schema);
+    let schemas = know_schemas([(&read, read_url), (&events, events_url)], check_schema);
     let Some(known) = shutdown.run_until_cancelled(schemas).await else {
         return Ok(());
     };
     known?;
-    let counting = count_retries(read_url.to_owned());
+    let counting = count_retries(read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
-    let hint = event_store::listen(events_url, shutdown.clone());
+    let hint = event_store::listen(events_url, shutdown.clone())?;
     tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {
         read,
@@ -90,13 +88,18 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 /// Brings the read database to this build's schema.
 pub async fn migrate(options: MigrateOptions) -> anyhow::Result<()> {
     service::telemetry::init(&options.log)?;
-    let applied = read_model::migrate(options.read_database_url.expose()).await?;
+    let applied = read_model::migrate(options.read.url()?.expose()).await?;
     tracing::info!(applied, "the read database is at this build's schema");
     Ok(())
 }
 
 /// Waits about a minute for both databases to answer; a schema that this build does not know is refused at once.
-async fn know_schemas(read: &Pool, events: &Pool, check: Check) -> anyhow::Result<()> {
+async fn know_schemas(
+    [(read, read_url), (events, events_url)]: [(&Pool, &str); 2],
+    check: Check,
+) -> anyhow::Result<()> {
+    // Before, since little works through a pooler; and after, since a database that was down could not be asked.
+    refuse_poolers([read_url, events_url]).await?;
     let patience = || {
         ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(200))
@@ -118,7 +121,17 @@ async fn know_schemas(read: &Pool, events: &Pool, check: Check) -> anyhow::Resul
         .when(|error| matches!(error, event_store::Error::Unavailable(_)))
         .notify(|error, pause| waiting(error, pause))
         .await?;
+    refuse_poolers([read_url, events_url]).await?;
     check.ok();
+    Ok(())
+}
+
+async fn refuse_poolers(urls: [&str; 2]) -> anyhow::Result<()> {
+    for (url, name) in urls.into_iter().zip(["read", "event"]) {
+        service::postgres::refuse_pooler(url)
+            .await
+            .with_context(|| format!("the {name} database"))?;
+    }
     Ok(())
 }
 

@@ -43,8 +43,11 @@ async fn prove(reach: &Reach, options: &VerifyOptions, report: &mut Report) {
             report,
         );
     }
-    let url = options.sources.read_database_url.expose();
-    settle(rows::prove(reach, url, seen.head.epoch, report).await, report);
+    let proved = match options.sources.read.url() {
+        Ok(url) => rows::prove(reach, url.expose(), seen.head.epoch, report).await,
+        Err(error) => Err(Unfinished::Unknown(error.to_string())),
+    };
+    settle(proved, report);
 }
 
 /// Why a proof was not finished.

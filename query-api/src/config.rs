@@ -2,10 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use service::{
-    auth::AuthOptions, http::HttpOptions, postgres::PoolOptions, secret::Secret, telemetry::LogOptions,
+    auth::AuthOptions,
+    http::HttpOptions,
+    postgres::{PoolOptions, ReadDatabase},
+    secret::Secret,
+    telemetry::LogOptions,
 };
 
 use crate::Cursors;
@@ -47,9 +50,9 @@ pub struct ServeOptions {
         value_name = "ADDRESS"
     )]
     pub ops_listen: SocketAddr,
-    /// The read database, as a role that can only select
-    #[arg(long, env = "READ_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub read_database_url: Secret,
+    /// The read database, as a role that can only select.
+    #[command(flatten)]
+    pub read: ReadDatabase,
     /// Signs page cursors: at least 32 bytes, the same for all instances
     #[arg(long, env = "CURSOR_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub cursor_secret: Option<Secret>,
@@ -73,8 +76,8 @@ pub struct ServeOptions {
 impl ServeOptions {
     /// The cursors, with the secret that was given; there is no default, since a known secret signs anything.
     pub fn cursors(&self) -> anyhow::Result<Cursors> {
-        Secret::from_flag_or_file(self.cursor_secret.clone(), self.cursor_secret_file.clone())?
-            .context("a cursor secret is required: --cursor-secret, CURSOR_SECRET or CURSOR_SECRET_FILE")
-            .and_then(|secret| Cursors::new(secret.expose().as_bytes()))
+        let file = self.cursor_secret_file.as_deref();
+        let secret = Secret::required("cursor-secret", self.cursor_secret.as_ref(), file)?;
+        Cursors::new(secret.expose().as_bytes())
     }
 }

@@ -10,8 +10,8 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::http::StatusCode;
+use connect::Database;
 use futures_util::future::poll_fn;
 use read_model::checkpoint::{self, CHANNEL};
 use service::{health::Check, postgres, problem::Problem};
@@ -19,9 +19,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection, NoTls, Socket, error::SqlState, tls::NoTlsStream,
-};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket, error::SqlState, tls::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -69,16 +67,15 @@ impl Projection {
     /// Follows the checkpoint in the background, reconnecting for ever, and says on `check` whether Postgres answers. It is
     /// degraded while the rows are of another log than there is now.
     pub fn follow(url: &str, check: Check, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let mut config: Config = url.parse().context("bad database URL")?;
-        config
-            .application_name("query-api follow")
-            .connect_timeout(PATIENCE);
+        let database = Database::parse(url)?
+            .named("query-api follow")
+            .within(PATIENCE, PATIENCE);
         let (sender, seen) = watch::channel(Seen::default());
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
             loop {
-                let Err(error) = follow_once(&config, &sender, |seen| {
+                let Err(error) = follow_once(&database, &sender, |seen| {
                     answers(&check, seen);
                     outage_logged = false;
                 })
@@ -159,11 +156,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Never = std::convert::Infallible;
 
 async fn follow_once(
-    config: &Config,
+    database: &Database,
     seen: &watch::Sender<Seen>,
     mut answered: impl FnMut(Seen),
 ) -> Result<Never, Failure> {
-    let (client, connection) = timeout(PATIENCE, config.connect(NoTls)).await??;
+    let (client, connection) = timeout(PATIENCE, database.connect()).await??;
     let (notify, mut notified) = mpsc::channel(BACKLOG);
     // Ends when the client is dropped; closes the channel when the connection ends.
     tokio::spawn(drive(connection, notify));
@@ -211,7 +208,7 @@ async fn listen(client: &Client) -> Result<(), tokio_postgres::Error> {
 }
 
 /// Moves the bytes of the connection and hands on the positions that it is notified of.
-async fn drive(mut connection: Connection<Socket, NoTlsStream>, notify: mpsc::Sender<u64>) {
+async fn drive(mut connection: Connection<Socket, impl TlsStream + Unpin>, notify: mpsc::Sender<u64>) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(notification) = message
             && let Ok(position) = notification.payload().parse()

@@ -47,9 +47,11 @@ async fn state(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
-    let url = options.read_database_url.expose();
+    let url = options.read.url()?;
+    let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
     service::postgres::observe_pool(&pool, "read", shutdown.clone());
+    service::postgres::refuse_pooler(url).await?;
     let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone()).await?;
     let projection = Projection::follow(url, postgres, shutdown.clone())?;
     Ok(AppState {

@@ -13,8 +13,9 @@ pub(crate) mod stream;
 
 use std::time::Duration;
 
+use connect::Database;
 use serde_json::Value;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::purchase::Sales;
 use crate::{Shop, eventually_within};
@@ -114,7 +115,7 @@ pub async fn close(shop: &Shop, sales: &Sales) {
 
 /// A session of its own on a database.
 pub async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let (client, connection) = Database::parse(url).unwrap().connect().await.unwrap();
     tokio::spawn(connection);
     client
 }

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate, Utc};
+use event_bus::{Access, ConnectError, Connection, TlsFiles};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -126,6 +127,24 @@ impl Shop {
         }
         shop.tokens = shop.system.tokens(&shop.clubs[..1]).expect("tokens");
         shop
+    }
+
+    /// The bus, by the URL of the server, which is the administrator's if the server is ours.
+    pub async fn bus(&self, name: &str) -> Result<Connection, ConnectError> {
+        let servers = self.system.servers();
+        let tls = servers
+            .certificates()
+            .map_or_else(TlsFiles::default, |files| TlsFiles {
+                authorities: Some(files.authority.clone()),
+                certificate: Some(files.client.certificate.clone()),
+                key: Some(files.client.key.clone()),
+            });
+        let access = Access {
+            url: servers.nats().url().to_owned(),
+            tls,
+            ..Access::default()
+        };
+        event_bus::connect_as(&access, name).await
     }
 
     /// An order of one bilcross license, thirty days ahead. Change what the test is about.

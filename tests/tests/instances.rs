@@ -86,9 +86,7 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
         placed["order_id"].as_str().unwrap(),
         placed["position"].as_u64().unwrap(),
     );
-    let context = event_bus::connect(shop.system.servers().nats().url(), "test")
-        .await
-        .unwrap();
+    let context = shop.bus("test").await.unwrap();
     let stream_last = async || {
         Some(
             context

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
+use async_nats::rustls::pki_types::pem::PemObject as _;
+use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use async_nats::{AuthError, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
 
@@ -30,6 +32,20 @@ pub struct Access {
     pub login: Option<Login>,
     /// What the subjects of the JetStream API begin with: `$JS.API`, or what an account imports it as.
     pub api_prefix: String,
+    /// With which certificates. TLS is demanded by a URL with `tls://`, and by each of these files.
+    pub tls: TlsFiles,
+}
+
+/// Certificates for a connection by TLS, in PEM form. Read again for each attempt to connect: a renewed file needs no
+/// restart.
+#[derive(Clone, Debug, Default)]
+pub struct TlsFiles {
+    /// The authorities that may have signed the server's certificate; without, those that the system trusts.
+    pub authorities: Option<PathBuf>,
+    /// Our own certificate, for a server that asks who we are.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
 }
 
 /// A user of the server, and where the password is.
@@ -59,6 +75,16 @@ pub enum ConnectError {
     /// User and password don't go together.
     #[error("{0}")]
     Login(&'static str),
+    /// A file for TLS can't be used.
+    #[error("the NATS {what} {path}: {why}", path = path.display())]
+    TlsFile {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The password's file can't be read.
     #[error("cannot read the NATS password file {path}", path = path.display())]
     PasswordFile {
@@ -95,7 +121,7 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
         None => login_in(&address)?,
     };
     let refused = Arc::new(watch::Sender::new(None));
-    let (heard, known) = (Arc::clone(&refused), Arc::clone(&refused));
+    let [heard, known, told] = std::array::from_fn(|_| Arc::clone(&refused));
     let options = match login {
         None => ConnectOptions::new(),
         Some(login) => {
@@ -106,7 +132,9 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
                 .custom_inbox_prefix(inbox)
         }
     };
-    let options = options
+    let options = access
+        .tls
+        .protect(options, address.scheme() == "tls")?
         .name(name)
         .retry_on_initial_connect()
         .request_timeout(Some(REQUEST_WAIT))
@@ -118,6 +146,11 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
                 MAX_RECONNECT_DELAY
             };
             (Duration::from_millis(25) * 2_u32.pow(doublings)).min(longest)
+        })
+        .reconnect_to_server_callback(move |servers, _| {
+            hear_of_tls(&told, &servers);
+            // Whichever it would take anyway.
+            std::future::ready(None)
         })
         .event_callback(move |event| {
             hear(&heard, event);
@@ -162,9 +195,28 @@ fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
             return;
         }
     };
+    keep(refused, problem);
+}
+
+fn keep(refused: &watch::Sender<Option<String>>, problem: String) {
     let changed = refused.send_replace(Some(problem.clone())).as_ref() != Some(&problem);
     if changed {
         tracing::error!(problem, "nats refuses");
+    }
+}
+
+/// Keeps why there is no TLS: a certificate that is not accepted, on either side. It stays wrong until somebody mends it.
+/// Asked before each attempt, since the event of a failed one does not say why.
+fn hear_of_tls(refused: &watch::Sender<Option<String>>, servers: &[async_nats::Server]) {
+    for told in servers.iter().filter_map(|server| server.last_error.as_deref()) {
+        // async-nats gives a failed handshake no kind of its own.
+        let text = told.to_lowercase();
+        if ["certificate", "tls", "fatal alert"]
+            .iter()
+            .any(|word| text.contains(word))
+        {
+            keep(refused, format!("no TLS connection to nats: {told}"));
+        }
     }
 }
 
@@ -199,7 +251,49 @@ impl Default for Access {
             url: String::new(),
             login: None,
             api_prefix: API_PREFIX.to_owned(),
+            tls: TlsFiles::default(),
         }
+    }
+}
+
+impl TlsFiles {
+    /// Looks at the files once, so that a wrong one is told at once, and has them read for each connection.
+    fn protect(&self, options: ConnectOptions, demanded: bool) -> Result<ConnectOptions, ConnectError> {
+        let mut options = options.require_tls(demanded || self.authorities.is_some() || self.key.is_some());
+        if let Some(path) = &self.authorities {
+            certificates("certificate authority", path)?;
+            options = options.add_root_certificates(path.clone());
+        }
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                certificates("client certificate", certificate)?;
+                if let Err(error) = PrivateKeyDer::from_pem_file(key) {
+                    return Err(unusable("client key", key, &error));
+                }
+                Ok(options.add_client_certificate(certificate.clone(), key.clone()))
+            }
+            (None, None) => Ok(options),
+            _ => Err(ConnectError::Login(
+                "a NATS client certificate and its key go together",
+            )),
+        }
+    }
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<(), ConnectError> {
+    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match found {
+        Ok(found) if found.is_empty() => Err(unusable(what, path, &"holds no certificate in PEM form")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(unusable(what, path, &error)),
+    }
+}
+
+fn unusable(what: &'static str, path: &Path, why: &dyn fmt::Display) -> ConnectError {
+    ConnectError::TlsFile {
+        what,
+        path: path.to_owned(),
+        why: why.to_string(),
     }
 }
 

@@ -22,7 +22,7 @@ mod stream;
 mod subscription;
 mod tail;
 
-pub use connect::{Access, ConnectError, Connection, Login, Password, connect, connect_as};
+pub use connect::{Access, ConnectError, Connection, Login, Password, TlsFiles, connect, connect_as};
 pub use decide::{Continuity, Verdict};
 pub use feed::{Feed, FeedCounts, FeedError, FeedOptions, FeedStatus};
 pub use message::{Arrived, HEADERS, LOG_EPOCH, Untrusted, decode};

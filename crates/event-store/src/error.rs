@@ -13,6 +13,9 @@ pub enum Error {
     /// The database can't be reached, is restarting, or answered too late. Try again.
     #[error("the event database is unavailable: {0}")]
     Unavailable(String),
+    /// The database's URL, or a file that it names, can't be used.
+    #[error(transparent)]
+    Url(#[from] connect::BadUrl),
     /// The database's schema is not the one that this build knows.
     #[error("schema: {0}")]
     Schema(String),
@@ -201,20 +204,14 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::Error;
-    use tokio_postgres::NoTls;
-
     #[tokio::test]
     async fn a_database_that_is_not_there_is_unavailable_and_why_is_said() {
         let free = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap();
-        let url = format!("postgres://{free}/events");
-        let error = tokio_postgres::connect(&url, NoTls)
-            .await
-            .err()
-            .map(Error::from)
-            .unwrap();
+        let database = connect::Database::parse(&format!("postgres://{free}/events")).unwrap();
+        let error = database.connect().await.err().map(Error::from).unwrap();
         assert!(
             error.to_string().contains("error connecting to server: "),
             "{error}"

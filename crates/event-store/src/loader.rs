@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use connect::Database;
 use envelope::Position;
 use futures_util::TryStreamExt as _;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use crate::error::{Error, Failure, describe};
@@ -71,24 +72,26 @@ impl Loader {
     /// Starts the loading tasks on connections of their own to the log at `url`. They connect when the first load
     /// comes, and again whenever the connection is lost.
     pub fn start(url: &str, options: LoaderOptions) -> Result<Self, Error> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| Error::from(error))?;
-        config
-            .application_name("event-store load")
-            .connect_timeout(options.give_up_after.min(Duration::from_secs(3)))
-            .keepalives_idle(Duration::from_secs(10))
-            .tcp_user_timeout(options.give_up_after)
-            // One plan for every batch, and always by the indexes: a plan made while the log was small would stay.
-            .options(format!(
-                "-c statement_timeout={} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
-                options.statement_timeout.as_millis()
-            ));
+        let database = Database::parse(url)?
+            .named("event-store load")
+            .within(
+                options.give_up_after.min(Duration::from_secs(3)),
+                options.give_up_after,
+            )
+            .set(&[
+                (
+                    "statement_timeout",
+                    &options.statement_timeout.as_millis().to_string(),
+                ),
+                // One plan for every batch, and always by the indexes: a plan made while the log was small would stay.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+            ]);
         let (queue, waiting) = mpsc::channel(options.queue);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..options.connections.max(1) {
             let task = LoadingTask {
-                config: config.clone(),
+                database: database.clone(),
                 options,
                 connected: None,
             };
@@ -124,7 +127,7 @@ impl Loader {
 }
 
 struct LoadingTask {
-    config: Config,
+    database: Database,
     options: LoaderOptions,
     connected: Option<(Client, Statement)>,
 }
@@ -240,7 +243,7 @@ impl LoadingTask {
         if let Some(usable) = self.connected.take().filter(|(client, _)| !client.is_closed()) {
             return Ok(self.connected.insert(usable));
         }
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.database.connect().await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = describe(&error), "a loading connection ended");

@@ -37,6 +37,9 @@ pub const SEAL_SECONDS: &str = "bilsport_log_seal_seconds";
 /// Failures to seal, by `reason`: unavailable, log, file, contradiction, other.
 pub const SEAL_ERRORS_TOTAL: &str = "bilsport_log_seal_errors_total";
 
+/// The channel that positions are announced on; the label of the metrics of [`connect::metrics`].
+pub(crate) const CHANNEL: &str = "log_appended";
+
 /// Describes them to the recorder in use, and begins the counters.
 pub fn describe() {
     describe_histogram!(APPEND_BATCH_SIZE, Unit::Count, "Commands in one batch.");
@@ -93,4 +96,5 @@ pub fn describe() {
     counter!(APPEND_CHECKED_TOTAL).increment(0);
     counter!(APPEND_RECENT_TOTAL).increment(0);
     counter!(EXECUTE_CONFLICTS_TOTAL).increment(0);
+    connect::metrics::describe(CHANNEL);
 }

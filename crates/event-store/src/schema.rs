@@ -1,8 +1,9 @@
 //! The log's schema: forward-only numbered files, applied by a `migrate` subcommand, checked by every server.
 
+use connect::{Database, NoSession};
 use deadpool_postgres::Pool;
 use refinery::{Migration, Runner};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::Error;
 use crate::error::describe;
@@ -16,7 +17,13 @@ mod embedded {
 
 /// Brings the log at `url` to this build's schema. Returns how many migrations it applied; 0 when it was there already.
 pub async fn migrate(url: &str) -> Result<usize, Error> {
-    let (mut client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let database = Database::parse(url)?.named("event-store migrate");
+    // A lock of the session is worth nothing through a pooler.
+    database.check_sessions().await.map_err(|error| match error {
+        NoSession::Unavailable(error) => Error::from(error),
+        pooled @ NoSession::Pooled(_) => Error::Schema(pooled.to_string()),
+    })?;
+    let (mut client, connection) = database.connect().await?;
     let driver = tokio::spawn(connection);
     client
         .execute("select pg_advisory_lock(hashtext($1))", &[&TABLE])

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use connect::Database;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Row};
 
 use self::batch::{gather, how_many};
 use self::recent::Recent;
@@ -87,27 +88,29 @@ impl Appender {
     /// Starts the writing task on a connection of its own to the log at `url`. It connects when the first command
     /// comes, and again whenever the connection is lost.
     pub fn start(url: &str, options: AppenderOptions) -> Result<(Self, JoinHandle<()>), Error> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| Error::from(error))?;
-        config
-            .application_name("event-store append")
-            .connect_timeout(options.give_up_after.min(Duration::from_secs(3)))
-            .keepalives_idle(Duration::from_secs(10))
-            .tcp_user_timeout(options.give_up_after)
-            .options(format!(
+        let database = Database::parse(url)?
+            .named("event-store append")
+            .within(
+                options.give_up_after.min(Duration::from_secs(3)),
+                options.give_up_after,
+            )
+            .set(&[
+                ("lock_timeout", &options.lock_timeout.as_millis().to_string()),
+                (
+                    "statement_timeout",
+                    &options.statement_timeout.as_millis().to_string(),
+                ),
+                ("idle_in_transaction_session_timeout", "5000"),
                 // Always by the indexes: a plan made while the log was small would stay.
-                "-c lock_timeout={} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off",
-                options.lock_timeout.as_millis(),
-                options.statement_timeout.as_millis()
-            ));
+                ("enable_seqscan", "off"),
+            ]);
         let (queue, waiting) = mpsc::channel(options.queue);
         let appender = Self {
             queue,
             max_payload_bytes: options.max_payload_bytes,
         };
         let writer = Writer {
-            config,
+            database,
             recent: Recent::new(options.recent_outcomes),
             options,
             connected: Mutex::new(None),
@@ -145,7 +148,7 @@ impl Appender {
 }
 
 struct Writer {
-    config: Config,
+    database: Database,
     options: AppenderOptions,
     recent: Recent,
     connected: Mutex<Option<Arc<(Client, AppendBatch)>>>,
@@ -310,7 +313,7 @@ impl Writer {
         if let Some(usable) = connected.as_ref().filter(|usable| !usable.0.is_closed()) {
             return Ok(Arc::clone(usable));
         }
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.database.connect().await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = describe(&error), "the writing connection ended");

@@ -37,6 +37,8 @@ pub use orders::{ORDER_STATUSES, ORDERS, OrderFilter};
 pub use page::{Page, PageQuery};
 pub use record::Record;
 pub use resource::{Column, Direction, Place, Resource, Sort, SortValue};
-pub use schema::{SchemaError, applied_schema, check_schema, hold_migrations, known_schema, migrate};
+pub use schema::{
+    SchemaError, applied_schema, check_schema, hold_migrations, known_schema, migrate, migrate_database,
+};
 pub use scope::Scope;
 pub use search::{Term, searched};

@@ -6,9 +6,10 @@
 
 use std::sync::LazyLock;
 
+use connect::{Database, NoSession};
 use deadpool_postgres::Pool;
 use refinery::Migration;
-use tokio_postgres::{GenericClient, NoTls, error::SqlState};
+use tokio_postgres::{GenericClient, error::SqlState};
 use tracing::{info, warn};
 
 use crate::error::lost;
@@ -47,6 +48,12 @@ pub enum SchemaError {
         /// The migration that differs.
         version: i32,
     },
+    /// The database's URL, or a file that it names, can't be used.
+    #[error(transparent)]
+    Url(#[from] connect::BadUrl),
+    /// A connection pooler is in the way.
+    #[error(transparent)]
+    Pooled(NoSession),
     /// No connection could be had.
     #[error("no connection to the read database")]
     Pool(#[from] deadpool_postgres::PoolError),
@@ -73,7 +80,17 @@ impl SchemaError {
 ///
 /// Safe to run from several processes at once: they wait for each other.
 pub async fn migrate(url: &str) -> Result<usize, SchemaError> {
-    let (mut client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    migrate_database(&Database::parse(url)?.named("read-model migrate")).await
+}
+
+/// As [`migrate`], in sessions that may be set to another schema than the usual one.
+pub async fn migrate_database(database: &Database) -> Result<usize, SchemaError> {
+    // A lock of the session is worth nothing through a pooler.
+    database.check_sessions().await.map_err(|error| match error {
+        NoSession::Unavailable(error) => SchemaError::from(error),
+        pooled @ NoSession::Pooled(_) => SchemaError::Pooled(pooled),
+    })?;
+    let (mut client, connection) = database.connect().await?;
     // Ends with the client; the lock below belongs to this session and goes with it, however we leave.
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {

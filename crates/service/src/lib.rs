@@ -28,7 +28,8 @@ pub mod ops;
 
 pub mod nats;
 pub mod postgres;
-pub mod secret;
+/// Secrets of settings.
+pub use ::secret;
 
 pub use boot::{Booted, boot};
 pub use exit::{Untold, exit};

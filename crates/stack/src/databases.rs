@@ -1,11 +1,9 @@
 //! The two databases and who may do what in them: command-api owns the events, the projector reads them and
 //! owns the read model, and query-api can only read the read model.
 
-use std::str::FromStr as _;
-
 use anyhow::{Context as _, bail};
 use aws_lc_rs::hmac;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 use crate::secrets::hex;
 
@@ -147,8 +145,10 @@ fn role_password(admin_url: &str, role: &str) -> String {
 }
 
 fn admin_url_secret(admin_url: &str) -> String {
-    let config = Config::from_str(admin_url).unwrap_or_default();
-    String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned()
+    parse(admin_url)
+        .ok()
+        .and_then(|url| url.password().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// The administrator's URL with another user, password and database.
@@ -175,7 +175,7 @@ fn parse(url: &str) -> anyhow::Result<reqwest::Url> {
 }
 
 async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = Box::pin(tokio_postgres::connect(url, NoTls))
+    let (client, connection) = Box::pin(connect::Database::parse(url)?.connect())
         .await
         .context("cannot connect to Postgres")?;
     tokio::spawn(connection);

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use crate::binaries::{Found, in_path, prometheus};
+use crate::binaries::{Found, in_path, pgbouncer, prometheus};
 use crate::checkout::{Checkout, create_dir};
 use crate::progress::Progress;
 
@@ -27,7 +27,8 @@ pub(crate) fn needed(found: Option<PathBuf>, what: &str) -> anyhow::Result<PathB
 /// Installs whatever is missing, except servers that are given by URL. Needs root or sudo for Debian packages.
 pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     let found = Found::search();
-    let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set = |name: String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let given = |name: &str| set(name.to_owned()) || set(format!("{name}_FILE"));
     let mut packages = Vec::new();
     if found.postgres.is_none() && !given("DATABASE_URL") {
         packages.push("postgresql");
@@ -81,6 +82,20 @@ pub async fn ensure_prometheus(progress: Progress) {
     if let Err(error) = installed {
         progress.line(&format!(
             "no Prometheus: expressions are not evaluated ({error:#})"
+        ));
+    }
+}
+
+/// Installs PgBouncer, which one test puts before PostgreSQL. A system without it is told that this is not tested.
+pub async fn ensure_pgbouncer(progress: Progress) {
+    if pgbouncer().is_some() {
+        return;
+    }
+    let package = "install the Debian package pgbouncer, for the test of poolers";
+    let installed = progress.step(package, install_packages(&["pgbouncer"])).await;
+    if let Err(error) = installed {
+        progress.line(&format!(
+            "no PgBouncer: what programs say of it is NOT TESTED ({error:#})"
         ));
     }
 }

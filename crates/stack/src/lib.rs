@@ -6,12 +6,14 @@
 //! [`Servers::temporary`] or [`System::on_private_servers`].
 
 pub use binaries::prometheus;
+pub use certificates::{Authority, Certified, ClientFiles};
 pub use checkout::Checkout;
 pub use cluster::Postgres;
 pub use databases::Databases;
 pub use disk::{DiskSizes, SmallDisk};
 pub use issuer::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 pub use nats_logins::NatsLogins;
+pub use pgbouncer::PgBouncer;
 pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
@@ -38,10 +40,12 @@ mod system;
 
 // Servers, and databases in them.
 mod binaries;
+mod certificates;
 mod cluster;
 mod databases;
 mod disk;
 mod nats_logins;
+mod pgbouncer;
 mod proxy;
 mod servers;
 

@@ -1,11 +1,16 @@
 //! Waiting until a process answers, with a deadline. A server that accepts a connection may still be
 //! recovering, so each kind is asked in its own language.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use connect::Database;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::certificates::ClientFiles;
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(25);
@@ -15,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub(crate) enum Question {
     /// A connection to this URL that answers a query.
     Postgres(String),
-    /// `PING` to this address.
-    Redis(String),
+    /// `PING` to this address, by TLS with these files if there are any.
+    Redis(String, Option<ClientFiles>),
     /// Status 200 at this URL.
     Http(String),
 }
@@ -45,21 +50,24 @@ impl Question {
     async fn ask(&self, client: &reqwest::Client) -> anyhow::Result<()> {
         match self {
             Self::Postgres(url) => {
-                let (client, connection) =
-                    Box::pin(tokio_postgres::connect(url, tokio_postgres::NoTls)).await?;
+                let (client, connection) = Box::pin(Database::parse(url)?.connect()).await?;
                 let connection = tokio::spawn(connection);
                 let answer = client.simple_query("select 1").await;
                 drop(client);
                 connection.await??;
                 answer?;
             }
-            Self::Redis(address) => {
-                let mut stream = TcpStream::connect(address).await?;
-                stream.write_all(b"PING\r\n").await?;
-                let mut answer = [0; 64];
-                let length = stream.read(&mut answer).await?;
-                if !answer[..length].starts_with(b"+PONG") {
-                    bail!("answered {}", String::from_utf8_lossy(&answer[..length]).trim());
+            Self::Redis(address, tls) => {
+                let stream = TcpStream::connect(address).await?;
+                match tls {
+                    None => ping(stream).await?,
+                    Some(files) => {
+                        let identity = (files.client.certificate.as_path(), files.client.key.as_path());
+                        let config = connect::client_config(&files.authority, Some(identity))?;
+                        let host = address.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
+                        let connector = TlsConnector::from(Arc::new(config));
+                        ping(Box::pin(connector.connect(host.try_into()?, stream)).await?).await?;
+                    }
                 }
             }
             Self::Http(url) => {
@@ -75,6 +83,16 @@ impl Question {
         }
         Ok(())
     }
+}
+
+async fn ping(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> anyhow::Result<()> {
+    stream.write_all(b"PING\r\n").await?;
+    let mut answer = [0; 64];
+    let length = stream.read(&mut answer).await?;
+    if !answer[..length].starts_with(b"+PONG") {
+        bail!("answered {}", String::from_utf8_lossy(&answer[..length]).trim());
+    }
+    Ok(())
 }
 
 /// A client for servers on this machine: never through a proxy, never for longer than a request may take.

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use nix::sys::signal::Signal;
+use secret::Secret;
 use tokio::sync::OnceCell;
 
 use crate::binaries::Found;
-use crate::checkout::create_dir;
+use crate::certificates::{ClientFiles, ServerFiles};
+use crate::checkout::{create_dir, create_own_dir, reachable_by_others};
 use crate::daemon::Daemon;
 use crate::disk::{DiskSizes, SmallDisk};
 use crate::nats_logins::NatsLogins;
@@ -42,6 +44,8 @@ pub struct ServersConfig {
     /// Whether NATS's users may work with streams of any name, as several systems on one server need, and not only with
     /// the shop's.
     pub any_stream: bool,
+    /// Whether servers talk by TLS only, and only with who has a certificate of the stack's own authority.
+    pub tls: bool,
 }
 
 /// Postgres, NATS and Redis.
@@ -52,6 +56,8 @@ pub struct Servers {
     /// Who may log in there; unknown if it was given by URL.
     nats_logins: Option<NatsLogins>,
     redis: Server,
+    /// What clients need, if the private ones talk by TLS.
+    certificates: Option<ClientFiles>,
     /// After the servers, which are gone then.
     disks: Option<SmallDisks>,
     /// Last, so that it is removed after the servers are gone.
@@ -82,6 +88,19 @@ struct Private {
     _ports: Vec<Port>,
 }
 
+impl ServersConfig {
+    /// Where also PostgreSQL's user can enter.
+    fn reachable_data(&self) -> anyhow::Result<&Path> {
+        let home = if postgres::run_as()?.is_none() || reachable_by_others(&self.data) {
+            &self.data
+        } else {
+            &self.data_outside
+        };
+        create_own_dir(home, 0o711)?;
+        Ok(home)
+    }
+}
+
 impl Servers {
     /// The servers that `DATABASE_URL`, `NATS_URL` and `REDIS_URL` name; private ones for those not named.
     pub async fn given_or_private(config: &ServersConfig) -> anyhow::Result<Self> {
@@ -92,24 +111,30 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that disappears with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false, None).await
+        Self::in_scratch(|_| Ok(None), false, None, false).await
+    }
+
+    /// Like [`Servers::temporary`], by TLS only.
+    pub async fn temporary_with_tls() -> anyhow::Result<Self> {
+        Self::in_scratch(|_| Ok(None), false, None, true).await
     }
 
     /// Like [`Servers::temporary`], with PostgreSQL and NATS each on a disk that can be filled.
     pub async fn temporary_on_small_disks(sizes: DiskSizes) -> anyhow::Result<Self> {
-        Self::in_scratch(|_| None, false, Some(sizes)).await
+        Self::in_scratch(|_| Ok(None), false, Some(sizes), false).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names, and NATS's users may work with
     /// streams of any name.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(given, true, None).await
+        Self::in_scratch(given, true, None, false).await
     }
 
     async fn in_scratch(
-        given: impl Fn(&str) -> Option<String>,
+        given: impl Fn(&'static str) -> anyhow::Result<Option<String>>,
         any_stream: bool,
         sizes: Option<DiskSizes>,
+        tls: bool,
     ) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
@@ -119,6 +144,7 @@ impl Servers {
             pids: None,
             durable: false,
             any_stream,
+            tls,
         };
         let disks = sizes
             .map(|sizes| SmallDisks::mount(&config.data, sizes))
@@ -136,32 +162,40 @@ impl Servers {
     /// prepares first, and starts when it holds the servers.
     pub(crate) async fn prepare(
         config: &ServersConfig,
-        given: impl Fn(&str) -> Option<String>,
+        given: impl Fn(&'static str) -> anyhow::Result<Option<String>>,
     ) -> anyhow::Result<Self> {
         create_dir(&config.data, 0o711)?;
         create_dir(&config.logs, 0o755)?;
         let found = Found::search();
-        let external = |name, variable| {
-            given(variable).map(|url| Server {
+        let files = if config.tls {
+            Some(ServerFiles::create(&config.reachable_data()?.join("tls"))?)
+        } else {
+            None
+        };
+        let tls = files.as_ref();
+        let external = |name, setting| {
+            anyhow::Ok(given(setting)?.map(|url| Server {
                 name,
                 url,
                 private: None,
-            })
+            }))
         };
-        let postgres = match external("postgres", "DATABASE_URL") {
+        let postgres = match external("postgres", "database-url")? {
             Some(postgres) => postgres,
-            None => postgres::prepare(config, found.postgres).await?,
+            None => postgres::prepare(config, found.postgres, tls).await?,
         };
-        let (nats, nats_logins) = match external("nats", "NATS_URL") {
+        let (nats, nats_logins) = match external("nats", "nats-url")? {
             Some(nats) => (nats, NatsLogins::given()),
-            None => nats::prepare(config, found.nats).map(|(nats, logins)| (nats, Some(logins)))?,
+            None => nats::prepare(config, found.nats, tls).map(|(nats, logins)| (nats, Some(logins)))?,
         };
-        let redis = external("redis", "REDIS_URL").map_or_else(|| redis::prepare(config, found.redis), Ok)?;
+        let redis =
+            external("redis", "redis-url")?.map_or_else(|| redis::prepare(config, found.redis, tls), Ok)?;
         Ok(Self {
             postgres,
             nats,
             nats_logins,
             redis,
+            certificates: files.map(|files| files.clients),
             disks: None,
             _scratch: None,
         })
@@ -186,6 +220,11 @@ impl Servers {
     /// Who may log in at NATS; `None` if it was given by URL, and everybody uses that.
     pub fn nats_logins(&self) -> Option<&NatsLogins> {
         self.nats_logins.as_ref()
+    }
+
+    /// What clients need, if our own servers talk by TLS.
+    pub fn certificates(&self) -> Option<&ClientFiles> {
+        self.certificates.as_ref()
     }
 
     /// Redis.
@@ -322,7 +361,11 @@ pub async fn shared() -> anyhow::Result<Arc<Servers>> {
     SHARED.get_or_try_init(start).await.cloned()
 }
 
-/// A server's URL from the environment.
-pub(crate) fn given(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().filter(|url| !url.is_empty())
+/// A server's URL from the environment: `DATABASE_URL` for `database-url`, or the file that `DATABASE_URL_FILE` names.
+pub(crate) fn given(name: &'static str) -> anyhow::Result<Option<String>> {
+    let variable = name.to_uppercase().replace('-', "_");
+    let of = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let (direct, file) = (of(&variable).map(Secret::new), of(&format!("{variable}_FILE")));
+    let given = Secret::given(name, direct.as_ref(), file.as_deref().map(Path::new))?;
+    Ok(given.map(|url| url.expose().to_owned()))
 }

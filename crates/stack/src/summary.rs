@@ -19,7 +19,7 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ),
     };
     let databases = system.databases();
-    let values = [
+    let mut values = vec![
         ("COMMAND_API_URL", system.command_api_url()),
         ("QUERY_API_URL", system.query_api_url()),
         ("COMMAND_OPS_URL", system.command_ops_url()),
@@ -39,6 +39,13 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ("STAFF_TOKEN", tokens.staff.clone()),
         ("ADMIN_TOKEN", tokens.admin.clone()),
     ];
+    if let Some(files) = system.servers().certificates() {
+        values.extend([
+            ("NATS_CA_FILE", files.authority.display().to_string()),
+            ("NATS_CERT_FILE", files.client.certificate.display().to_string()),
+            ("NATS_KEY_FILE", files.client.key.display().to_string()),
+        ]);
+    }
     // Single quotes hold everything but a single quote, and no URL or token has one; a path is expected to have none.
     Ok(values.iter().fold(String::new(), |text, (name, value)| {
         text + name + "='" + value + "'\n"

@@ -42,6 +42,8 @@ pub struct Options {
     pub proxied: bool,
     /// Disks for PostgreSQL and NATS that can be filled, on private servers.
     pub small_disks: Option<DiskSizes>,
+    /// Whether PostgreSQL, NATS and Redis talk by TLS only, on private servers.
+    pub tls: bool,
 }
 
 /// A running system.
@@ -91,6 +93,7 @@ impl System {
     pub async fn on_private_servers(options: Options) -> anyhow::Result<Self> {
         let servers = match options.small_disks {
             Some(sizes) => Servers::temporary_on_small_disks(sizes).await?,
+            None if options.tls => Servers::temporary_with_tls().await?,
             None => Servers::temporary().await?,
         };
         Self::for_test(Arc::new(servers), true, options).await
@@ -189,6 +192,7 @@ impl System {
             databases: &databases,
             nats_url: servers.nats().url(),
             nats_logins: servers.nats_logins(),
+            certificates: servers.certificates(),
             stream: &stream,
             subject_prefix: &subject_prefix,
             jwks_url: &issuer.jwks_url(),

@@ -34,6 +34,9 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
         .env("DATABASE_URL", servers.postgres().url())
         .env("NATS_URL", servers.nats().url())
         .env("REDIS_URL", servers.redis().url());
+    for file in ["DATABASE_URL_FILE", "NATS_URL_FILE", "REDIS_URL_FILE"] {
+        process.env_remove(file);
+    }
     if let Some(logins) = servers.nats_logins() {
         process.env(nats_logins::VARIABLE, logins.dir());
     }

@@ -21,9 +21,9 @@ use crate::servers::{Servers, ServersConfig, given};
 use crate::system::{System, Tokens};
 use crate::{install, leftovers, summary};
 
-/// Runs until a signal asks to stop, or until something fails that cannot be mended. Whatever was started is
+/// Runs, by TLS if wanted, until a signal asks to stop, or until something fails that cannot be mended. Whatever was started is
 /// stopped before this returns.
-pub async fn run(progress: Progress) -> anyhow::Result<()> {
+pub async fn run(tls: bool, progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;
     let stop = stop_on_signals(progress)?;
@@ -33,7 +33,7 @@ pub async fn run(progress: Progress) -> anyhow::Result<()> {
     let servers = OnceCell::new();
     let system = OnceCell::new();
     let result = tokio::select! {
-        result = bring_up(&checkout, progress, &servers, &system) => match result {
+        result = bring_up(&checkout, tls, progress, &servers, &system) => match result {
             Ok(()) => {
                 stop.cancelled().await;
                 Ok(())
@@ -57,6 +57,7 @@ pub async fn run(progress: Progress) -> anyhow::Result<()> {
 
 async fn bring_up(
     checkout: &Checkout,
+    tls: bool,
     progress: Progress,
     servers: &OnceCell<Arc<Servers>>,
     system: &OnceCell<System>,
@@ -65,7 +66,7 @@ async fn bring_up(
     for process in Process::ALL {
         rotate(&checkout.logs()?.join(format!("{process}.log")))?;
     }
-    let config = servers_config(checkout)?;
+    let config = servers_config(checkout, tls)?;
     let prepare = async { Ok(Arc::new(Servers::prepare(&config, given).await?)) };
     let servers = servers
         .get_or_try_init(|| progress.step("prepare PostgreSQL, NATS and Redis", prepare))
@@ -119,7 +120,7 @@ fn announce(
     Ok(())
 }
 
-fn servers_config(checkout: &Checkout) -> anyhow::Result<ServersConfig> {
+fn servers_config(checkout: &Checkout, tls: bool) -> anyhow::Result<ServersConfig> {
     Ok(ServersConfig {
         data: checkout.data()?,
         data_outside: checkout.data_outside(),
@@ -127,6 +128,7 @@ fn servers_config(checkout: &Checkout) -> anyhow::Result<ServersConfig> {
         pids: Some(checkout.pids()?),
         durable: true,
         any_stream: false,
+        tls,
     })
 }
 
@@ -195,7 +197,7 @@ pub async fn clean_data(progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;
     leftovers::end(&checkout, progress).await?;
-    if let Some(url) = given("DATABASE_URL") {
+    if let Some(url) = given("database-url")? {
         Databases::named(&url, &checkout.id())?.drop().await?;
     }
     remove_if_there(&checkout.stack_env())?;

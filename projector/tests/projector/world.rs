@@ -111,7 +111,7 @@ impl World {
             .unwrap();
         let mut publisher = Publisher::new(context, self.stream.clone(), PublisherOptions::default());
         let (log, end) = (Log::new(pool(&self.databases.events_owner)), self.end.clone());
-        let mut hint = event_store::listen(&self.databases.events_reader, end.clone());
+        let mut hint = event_store::listen(&self.databases.events_reader, end.clone()).unwrap();
         tokio::spawn(end.run_until_cancelled_owned(async move {
             loop {
                 if let Err(Some((epoch, why))) = publish(&mut publisher, &log, &mut hint).await {
@@ -158,7 +158,7 @@ impl World {
             read: pool(&self.databases.read_owner),
             read_url: self.databases.read_owner.clone(),
             log: self.log.clone(),
-            hint: event_store::listen(&self.databases.events_reader, stop.clone()),
+            hint: event_store::listen(&self.databases.events_reader, stop.clone()).unwrap(),
             context: event_bus::connect(self.servers.nats().url(), "projector test")
                 .await
                 .unwrap(),

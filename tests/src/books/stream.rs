@@ -14,9 +14,7 @@ const WAIT: Duration = Duration::from_secs(10);
 
 /// The stream, if it can be had.
 pub(crate) async fn stream(shop: &Shop) -> Option<Stream> {
-    let bus = event_bus::connect(shop.system.servers().nats().url(), "books")
-        .await
-        .ok()?;
+    let bus = shop.bus("books").await.ok()?;
     bus.get_stream(shop.system.stream()).await.ok()
 }
 

@@ -107,7 +107,7 @@ async fn set_provider(shop: &Shop, faults: &serde_json::Value) -> anyhow::Result
 
 /// Tries until there was a stream to do it to.
 async fn harm_stream(shop: &Shop, fault: Fault) -> anyhow::Result<String> {
-    let context = event_bus::connect(shop.system.servers().nats().url(), "campaign").await?;
+    let context = shop.bus("campaign").await?;
     let name = shop.system.stream();
     let deadline = Instant::now() + STREAM_PATIENCE;
     let mut pace = tokio::time::interval(Duration::from_millis(50));

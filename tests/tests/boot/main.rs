@@ -8,6 +8,7 @@
 )]
 
 mod help;
+mod pooler;
 mod program;
 mod settings;
 mod starting;

@@ -160,6 +160,78 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
 }
 
 #[tokio::test]
+async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
+    let dir = std::env::temp_dir().join(format!("settings-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (empty, bad_url) = (dir.join("empty"), dir.join("url"));
+    std::fs::write(&empty, "\n").unwrap();
+    std::fs::write(&bad_url, format!("postgres://user:{SECRET}@127.0.0.1:port/db\n")).unwrap();
+    for (program, name, file) in [
+        ("command-api", "EVENTS_DATABASE_URL", "EVENTS_DATABASE_URL_FILE"),
+        ("command-api", "NATS_URL", "NATS_URL_FILE"),
+        ("command-api", "VIPPS_CLIENT_SECRET", "VIPPS_CLIENT_SECRET_FILE"),
+        (
+            "command-api",
+            "VIPPS_SUBSCRIPTION_KEY",
+            "VIPPS_SUBSCRIPTION_KEY_FILE",
+        ),
+        ("command-api", "VIPPS_WEBHOOK_SECRET", "VIPPS_WEBHOOK_SECRET_FILE"),
+        ("projector", "EVENTS_DATABASE_URL", "EVENTS_DATABASE_URL_FILE"),
+        ("projector", "READ_DATABASE_URL", "READ_DATABASE_URL_FILE"),
+        ("projector", "NATS_URL", "NATS_URL_FILE"),
+        ("query-api", "READ_DATABASE_URL", "READ_DATABASE_URL_FILE"),
+        ("query-api", "CURSOR_SECRET", "CURSOR_SECRET_FILE"),
+        (
+            "payment-emulator",
+            "VIPPS_CLIENT_SECRET",
+            "VIPPS_CLIENT_SECRET_FILE",
+        ),
+        (
+            "payment-emulator",
+            "VIPPS_SUBSCRIPTION_KEY",
+            "VIPPS_SUBSCRIPTION_KEY_FILE",
+        ),
+        ("payment-emulator", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"),
+    ] {
+        let with = async |value: Option<&str>, path: &str, said: &str| {
+            let mut settings = fine();
+            settings.remove(name);
+            settings.extend(value.map(|value| (name, value.to_owned())));
+            settings.insert(file, path.to_owned());
+            let ended = run(program, &["serve"], &settings).await;
+            ended.because(said);
+            ended.because(file);
+            assert!(!ended.output.contains(SECRET), "{program}: {}", ended.output);
+        };
+        with(fine().get(name).map(String::as_str), "/nonexistent", "both given").await;
+        with(None, "/nonexistent/secret", "cannot read /nonexistent/secret").await;
+        with(None, &empty.display().to_string(), "is empty").await;
+        if name.ends_with("DATABASE_URL") {
+            // Read, and its line break is not part of it: what is wrong is the port.
+            let mut settings = fine();
+            settings.remove(name);
+            settings.insert(file, bad_url.display().to_string());
+            run(program, &["serve"], &settings).await.because("database URL");
+        }
+    }
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_authority_that_is_not_there_is_named_at_once() {
+    let missing = "/nonexistent/ca.pem";
+    let url = format!("postgres://user:{SECRET}@127.0.0.1:1/db?sslmode=verify-full&sslrootcert={missing}");
+    refused("command-api", "EVENTS_DATABASE_URL", Some(&url), missing).await;
+    refused("projector", "EVENTS_DATABASE_URL", Some(&url), missing).await;
+    refused("projector", "READ_DATABASE_URL", Some(&url), missing).await;
+    refused("query-api", "READ_DATABASE_URL", Some(&url), missing).await;
+    for program in ["command-api", "projector"] {
+        refused(program, "NATS_CA_FILE", Some(missing), missing).await;
+        refused(program, "NATS_CERT_FILE", Some(missing), "go together").await;
+    }
+}
+
+#[tokio::test]
 async fn port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -13,9 +13,7 @@ async fn a_stream_deleted_in_the_middle_of_purchases_loses_and_doubles_nothing()
     let till = Till::new(&shop);
     till.admit(0);
     let deleting = async {
-        let context = event_bus::connect(shop.system.servers().nats().url(), "test")
-            .await
-            .unwrap();
+        let context = shop.bus("test").await.unwrap();
         for shift in 1..=3 {
             // More come than have bought at the deletion, so that it is in the middle of purchases.
             till.admit(PURCHASES * shift / 4);

@@ -26,6 +26,7 @@ fn access(servers: &Servers, user: &str) -> Access {
             password: Password::File(servers.nats_logins().unwrap().file(user)),
         }),
         api_prefix: NatsLogins::api_prefix(user).to_owned(),
+        ..Access::default()
     }
 }
 

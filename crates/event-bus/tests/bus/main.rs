@@ -11,3 +11,4 @@ mod proxy;
 mod publisher;
 mod storage;
 mod stream;
+mod tls;

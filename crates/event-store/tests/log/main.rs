@@ -19,6 +19,7 @@ mod page;
 mod read;
 mod recent;
 mod restore;
+mod schema;
 mod seals;
 mod snapshots;
 mod support;

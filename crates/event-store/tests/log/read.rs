@@ -167,7 +167,7 @@ async fn a_stream_of_types_ends_where_the_log_ended_when_it_began() {
 async fn a_listener_hears_of_every_batch_and_survives_its_connection() {
     let test = TestLog::new().await;
     let shutdown = CancellationToken::new();
-    let mut heard = event_store::listen(&test.url, shutdown.clone());
+    let mut heard = event_store::listen(&test.url, shutdown.clone()).unwrap();
     let (appender, id) = (test.appender(AppenderOptions::default()), Uuid::now_v7());
     appender.append(append(key("1"), id, 1)).await.unwrap();
     let in_time = std::time::Duration::from_secs(10);

@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("can't listen on {}", cli.listen))?;
     let address = listener.local_addr()?;
-    let options = cli.into_options(address);
+    let options = cli.into_options(address)?;
     tracing::info!(%address, ?options, version = env!("CARGO_PKG_VERSION"), "payment emulator started");
     emulator::serve(listener, options, shutdown)
         .await

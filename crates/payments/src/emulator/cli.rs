@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use secret::{BadSecret, Secret};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
@@ -28,11 +29,14 @@ pub struct Cli {
     #[arg(long, env = "DATA_FILE")]
     data_file: Option<PathBuf>,
     /// Where to send webhooks, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it none are sent.
-    #[arg(long, env = "WEBHOOK_URL", requires = "webhook_secret")]
+    #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: Option<String>,
     /// Secret that webhooks are signed with.
     #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true)]
-    webhook_secret: Option<String>,
+    webhook_secret: Option<Secret>,
+    /// File that holds that secret instead.
+    #[arg(long, env = "WEBHOOK_SECRET_FILE")]
+    webhook_secret_file: Option<PathBuf>,
     /// Longest wait between two tries of a webhook, in milliseconds.
     #[arg(long, env = "WEBHOOK_MAX_RETRY_DELAY_MS", default_value_t = 5000)]
     webhook_max_retry_delay_ms: u64,
@@ -41,10 +45,16 @@ pub struct Cli {
     vipps_client_id: String,
     /// Client secret that merchants must present.
     #[arg(long, env = "VIPPS_CLIENT_SECRET", hide_env_values = true)]
-    vipps_client_secret: String,
+    vipps_client_secret: Option<Secret>,
+    /// File that holds that client secret instead.
+    #[arg(long, env = "VIPPS_CLIENT_SECRET_FILE")]
+    vipps_client_secret_file: Option<PathBuf>,
     /// Subscription key that merchants must present.
     #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY", hide_env_values = true)]
-    vipps_subscription_key: String,
+    vipps_subscription_key: Option<Secret>,
+    /// File that holds that subscription key instead.
+    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY_FILE")]
+    vipps_subscription_key_file: Option<PathBuf>,
     /// Merchant serial number that merchants must present.
     #[arg(long, env = "VIPPS_MSN")]
     vipps_msn: String,
@@ -91,30 +101,48 @@ impl Cli {
     }
 
     /// What to run, once the address listened on is known.
-    pub fn into_options(self, address: SocketAddr) -> Options {
-        let max_retry_delay = Duration::from_millis(self.webhook_max_retry_delay_ms);
-        let merchant_serial_number = self.vipps_msn.clone();
-        Options {
+    pub fn into_options(self, address: SocketAddr) -> Result<Options, BadSecret> {
+        let webhook = self.webhook()?;
+        let client_secret = Secret::required(
+            "vipps-client-secret",
+            self.vipps_client_secret.as_ref(),
+            self.vipps_client_secret_file.as_deref(),
+        )?;
+        let subscription_key = Secret::required(
+            "vipps-subscription-key",
+            self.vipps_subscription_key.as_ref(),
+            self.vipps_subscription_key_file.as_deref(),
+        )?;
+        Ok(Options {
             public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
-            webhook: self
-                .webhook_url
-                .zip(self.webhook_secret)
-                .map(|(url, secret)| Webhook {
-                    url,
-                    secret,
-                    merchant_serial_number,
-                    max_retry_delay,
-                }),
+            webhook,
             credentials: Credentials {
                 client_id: self.vipps_client_id,
-                client_secret: self.vipps_client_secret,
-                subscription_key: self.vipps_subscription_key,
+                client_secret: client_secret.expose().to_owned(),
+                subscription_key: subscription_key.expose().to_owned(),
                 merchant_serial_number: self.vipps_msn,
             },
             data_file: self.data_file,
             payment_ttl: Duration::from_secs(self.payment_ttl_s),
             access_token_ttl: Duration::from_secs(self.access_token_ttl_s),
             max_payments: self.max_payments,
-        }
+        })
+    }
+
+    fn webhook(&self) -> Result<Option<Webhook>, BadSecret> {
+        let file = self.webhook_secret_file.as_deref();
+        let secret = Secret::given("webhook-secret", self.webhook_secret.as_ref(), file)?;
+        let Some(url) = self.webhook_url.clone() else {
+            return Ok(None);
+        };
+        Ok(Some(Webhook {
+            url,
+            secret: secret
+                .ok_or(BadSecret::Missing("webhook-secret"))?
+                .expose()
+                .to_owned(),
+            merchant_serial_number: self.vipps_msn.clone(),
+            max_retry_delay: Duration::from_millis(self.webhook_max_retry_delay_ms),
+        }))
     }
 }

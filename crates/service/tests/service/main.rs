@@ -23,4 +23,3 @@ mod logs;
 mod metrics;
 mod pool;
 mod process;
-mod secret;

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use super::{Private, Server, ServersConfig};
+use crate::certificates::ServerFiles;
 use crate::checkout::create_dir;
 use crate::daemon::Daemon;
 use crate::install::needed;
@@ -17,11 +18,13 @@ use crate::readiness::Question;
 /// Compiled in, so that a test binary finds them wherever it runs.
 const CONFIG: &str = include_str!("../../../../nats/server.conf");
 const ACCOUNTS: &str = include_str!("../../../../nats/accounts.conf");
+const TLS: &str = include_str!("../../../../nats/tls.conf");
 
 /// Writes the configuration and says how to run it, and who may log in.
 pub(super) fn prepare(
     config: &ServersConfig,
     program: Option<PathBuf>,
+    tls: Option<&ServerFiles>,
 ) -> anyhow::Result<(Server, NatsLogins)> {
     let program = needed(program, "nats-server >= 2.14")?;
     let data = config.data.join("nats");
@@ -33,30 +36,50 @@ pub(super) fn prepare(
         ACCOUNTS.to_owned()
     };
     let file = data.join("server.conf");
-    for (path, text) in [(&file, CONFIG), (&data.join("accounts.conf"), &accounts)] {
+    let server = match tls {
+        None => CONFIG.to_owned(),
+        Some(_) => format!("{CONFIG}\ninclude \"tls.conf\"\n"),
+    };
+    for (path, text) in [
+        (&file, server.as_str()),
+        (&data.join("accounts.conf"), &accounts),
+        (&data.join("tls.conf"), TLS),
+    ] {
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let logins = NatsLogins::create(&data)?;
     let (port, monitor) = (Port::any()?, Port::any()?);
     // nats-server reads a variable's value as configuration, so texts need quotes.
-    let env = [
+    let mut env = vec![
         ("NATS_SERVER_NAME", "\"bilsport-local\"".to_owned()),
         ("NATS_PORT", port.number().to_string()),
         ("NATS_MONITOR_ADDRESS", format!("\"{}\"", monitor.address())),
         ("NATS_STORE_DIR", format!("\"{}\"", data.display())),
     ];
+    if let Some(tls) = tls {
+        let quoted = |path: &Path| format!("\"{}\"", path.display());
+        env.extend([
+            ("NATS_TLS_CERT_FILE", quoted(&tls.server.certificate)),
+            ("NATS_TLS_KEY_FILE", quoted(&tls.server.key)),
+            ("NATS_TLS_CA_FILE", quoted(&tls.clients.authority)),
+        ]);
+    }
     let launch = Launch {
         name: "nats",
         program,
         args: vec!["--config".to_owned(), file.display().to_string()],
-        env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        env: env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         dir: data.clone(),
         log: config.logs.join("nats.log"),
         pid_file: config.pids.as_ref().map(|pids| pids.join("nats")),
         run_as: None,
         stop_signal: Signal::SIGTERM,
     };
-    let url = logins.url_of("administrator", &format!("nats://{}", port.address()))?;
+    let scheme = if tls.is_some() { "tls" } else { "nats" };
+    let url = logins.url_of("administrator", &format!("{scheme}://{}", port.address()))?;
     let ready = Question::Http(format!("{}/healthz", monitor.http_url()));
     // JetStream's own directory: `data` itself also holds the configuration.
     let store = data.join("jetstream");

@@ -10,7 +10,8 @@ use nix::unistd::{User, geteuid};
 use tokio::process::Command;
 
 use super::{Private, Server, ServersConfig};
-use crate::checkout::{create_dir, create_own_dir, reachable_by_others, write_private};
+use crate::certificates::ServerFiles;
+use crate::checkout::{create_dir, write_private};
 use crate::daemon::{Daemon, Family};
 use crate::install::needed;
 use crate::launch::{Launch, RunAs};
@@ -38,15 +39,14 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Creates the cluster unless it exists, and says how to run it.
-pub(super) async fn prepare(config: &ServersConfig, bin: Option<PathBuf>) -> anyhow::Result<Server> {
+pub(super) async fn prepare(
+    config: &ServersConfig,
+    bin: Option<PathBuf>,
+    tls: Option<&ServerFiles>,
+) -> anyhow::Result<Server> {
     let bin = needed(bin, "PostgreSQL >= 15")?;
     let run_as = run_as()?;
-    let home = if run_as.is_none() || reachable_by_others(&config.data) {
-        config.data.clone()
-    } else {
-        config.data_outside.clone()
-    };
-    create_own_dir(&home, 0o711)?;
+    let home = config.reachable_data()?;
     let data = home.join("postgres");
     let password = home.join("postgres.password");
     if !data.exists() {
@@ -68,8 +68,30 @@ pub(super) async fn prepare(config: &ServersConfig, bin: Option<PathBuf>) -> any
         run_as,
         durable: config.durable,
     };
-    cluster.server(&[], pid_file)
+    let Some(tls) = tls else {
+        return cluster.server(&[], pid_file);
+    };
+    let rules = home.join("pg_hba.conf");
+    write_private(&rules, ONLY_TLS.as_bytes())?;
+    cluster.hand_over(&rules)?;
+    let file = |path: &Path| path.display().to_string();
+    let settings = [
+        ("hba_file", file(&rules)),
+        ("ssl", "on".to_owned()),
+        ("ssl_cert_file", file(&tls.server.certificate)),
+        ("ssl_key_file", file(&tls.server.key)),
+        ("ssl_ca_file", file(&tls.clients.authority)),
+    ];
+    let mut server = cluster.server(&settings, pid_file)?;
+    server.url = format!("{}?{}", server.url, tls.clients.url_parameters());
+    if let Some(private) = &mut server.private {
+        private.ready = Question::Postgres(server.url.clone());
+    }
+    Ok(server)
 }
+
+/// Who gets in with TLS: who has a certificate of the stack's authority, and a password.
+const ONLY_TLS: &str = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n";
 
 /// A data directory and how it is run.
 #[derive(Clone, Debug)]
@@ -152,6 +174,15 @@ pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
         }
     }
     bail!("Postgres does not run as root, and there is neither a user `postgres` nor `nobody`");
+}
+
+/// Gives a file or directory to who runs a server.
+pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
+    let Some(run_as) = run_as else {
+        return Ok(());
+    };
+    chown(path, Some(run_as.uid), Some(run_as.gid))
+        .with_context(|| format!("cannot hand {} to the server's user", path.display()))
 }
 
 /// In a directory beside it, renamed when complete: an interrupted start leaves no half cluster.

@@ -1,10 +1,11 @@
 //! Redis. What it holds is a cache, bounded in size; the append-only file only spares a cold start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 
 use super::{Private, Server, ServersConfig};
+use crate::certificates::ServerFiles;
 use crate::checkout::create_dir;
 use crate::daemon::Daemon;
 use crate::install::needed;
@@ -23,7 +24,11 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Says how to run it.
-pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyhow::Result<Server> {
+pub(super) fn prepare(
+    config: &ServersConfig,
+    program: Option<PathBuf>,
+    tls: Option<&ServerFiles>,
+) -> anyhow::Result<Server> {
     let program = needed(program, "Redis >= 7")?;
     let data = config.data.join("redis");
     create_dir(&data, 0o700)?;
@@ -33,7 +38,23 @@ pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyho
         .flat_map(|setting| setting.split(' '))
         .map(|word| word.replace('\'', ""))
         .collect();
-    args.extend(["--port".to_owned(), port.number().to_string()]);
+    let number = port.number().to_string();
+    match tls {
+        None => args.extend(["--port".to_owned(), number]),
+        Some(tls) => {
+            let file = |path: &Path| path.display().to_string();
+            // Port 0 is none.
+            args.extend([
+                "--port".to_owned(),
+                "0".to_owned(),
+                "--tls-port".to_owned(),
+                number,
+            ]);
+            args.extend(["--tls-cert-file".to_owned(), file(&tls.server.certificate)]);
+            args.extend(["--tls-key-file".to_owned(), file(&tls.server.key)]);
+            args.extend(["--tls-ca-cert-file".to_owned(), file(&tls.clients.authority)]);
+        }
+    }
     args.extend(["--dir".to_owned(), data.display().to_string()]);
     let launch = Launch {
         name: "redis",
@@ -46,8 +67,9 @@ pub(super) fn prepare(config: &ServersConfig, program: Option<PathBuf>) -> anyho
         run_as: None,
         stop_signal: Signal::SIGTERM,
     };
-    let url = format!("redis://{}", port.address());
-    let ready = Question::Redis(port.address());
+    let scheme = if tls.is_some() { "rediss" } else { "redis" };
+    let url = format!("{scheme}://{}", port.address());
+    let ready = Question::Redis(port.address(), tls.map(|tls| tls.clients.clone()));
     let private = Private {
         daemon: Daemon::new(launch, None),
         ready,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
+use crate::certificates::ClientFiles;
 use crate::checkout::create_dir;
 use crate::databases::Databases;
 use crate::issuer::{AUDIENCE, ISSUER};
@@ -75,6 +76,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) databases: &'a Databases,
     pub(crate) nats_url: &'a str,
     pub(crate) nats_logins: Option<&'a NatsLogins>,
+    /// What NATS wants of its clients; what PostgreSQL wants is in the URLs.
+    pub(crate) certificates: Option<&'a ClientFiles>,
     /// Names that tell the streams of several systems on one nats-server apart.
     pub(crate) stream: &'a str,
     pub(crate) subject_prefix: &'a str,
@@ -199,7 +202,15 @@ impl Settings<'_> {
                 ("NATS_API_PREFIX", NatsLogins::api_prefix(user).to_owned()),
             ],
         };
-        [access, stream.to_vec()].concat()
+        let certificates = self.certificates.map_or_else(Vec::new, |files| {
+            let file = |path: &Path| path.display().to_string();
+            vec![
+                ("NATS_CA_FILE", file(&files.authority)),
+                ("NATS_CERT_FILE", file(&files.client.certificate)),
+                ("NATS_KEY_FILE", file(&files.client.key)),
+            ]
+        });
+        [access, certificates, stream.to_vec()].concat()
     }
 
     fn auth(&self) -> Vec<(&'static str, String)> {

@@ -1,0 +1,48 @@
+//! A connection pooler before PostgreSQL: refused at once, and by name, instead of failing later in parts.
+
+use stack::{Databases, PgBouncer, shared};
+
+use crate::{run, settings};
+
+/// What PgBouncer is set to, and what is said of it.
+const POOLERS: [(&str, &str, &str); 3] = [
+    // As it comes.
+    ("pool_mode = transaction", "", "the startup parameter `options`"),
+    // As it is often set, so that clients get in: their settings count for nothing.
+    (
+        "pool_mode = transaction\nignore_startup_parameters = options",
+        "",
+        "ignores the startup parameter `options`",
+    ),
+    // As if it knew `options`: sessions are shared all the same.
+    (
+        "pool_mode = transaction\nignore_startup_parameters = options",
+        "connect_query='set bilsport.session = ''own'''",
+        "share a server process",
+    ),
+];
+
+#[tokio::test]
+async fn each_program_refuses_a_pooler_and_says_why() {
+    let servers = shared().await.unwrap();
+    let databases = Databases::fresh(servers.postgres().url()).await.unwrap();
+    for (mode, of_database, said) in POOLERS {
+        for (program, name, url) in [
+            ("command-api", "EVENTS_DATABASE_URL", &databases.events_owner),
+            ("projector", "EVENTS_DATABASE_URL", &databases.events_reader),
+            ("projector", "READ_DATABASE_URL", &databases.read_owner),
+            ("query-api", "READ_DATABASE_URL", &databases.read_reader),
+        ] {
+            let pooler = PgBouncer::start(url, mode, of_database).await.unwrap();
+            let Some(pooler) = pooler else {
+                return;
+            };
+            let mut settings = settings::fine();
+            settings.insert(name, pooler.url().to_owned());
+            let ended = run(program, &["serve"], &settings).await;
+            ended.because("connection pooler is in the way");
+            ended.because(said);
+            pooler.stop().await;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The whole system by TLS: PostgreSQL, NATS and Redis take nothing else, and nobody without a certificate.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+use connect::Database;
+use stack::{Authority, Options, Process};
+use system_tests::purchase::{Purchase, Sales, order_of};
+use system_tests::{Shop, books, eventually};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_license_is_bought_by_tls_everywhere_and_nothing_else_is_let_in() {
+    let shop = Shop::open_private(Options {
+        tls: true,
+        second_command_api: true,
+        ..Options::default()
+    })
+    .await;
+    let order = order_of(&shop, 1);
+    let placed = shop.place("purchase-1", &order).await.expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
+        .await;
+
+    let events = &shop.system.databases().events_owner;
+    let unprotected =
+        "select array_agg(application_name) from pg_stat_activity left join pg_stat_ssl using (pid)
+                       where backend_type = 'client backend' and ssl is not true";
+    let row = books::connect(events)
+        .await
+        .query_one(unprotected, &[])
+        .await
+        .unwrap();
+    assert_eq!(
+        row.get::<_, Option<Vec<String>>>(0),
+        None,
+        "connected without TLS"
+    );
+    no_plain_postgres(events).await;
+    no_plain_nats(&shop).await;
+    no_plain_redis(&shop).await;
+
+    let sales = Sales {
+        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
+        abandoned: Vec::new(),
+    };
+    books::close(&shop, &sales).await;
+    shop.close().await;
+}
+
+async fn no_plain_postgres(url: &str) {
+    let (plain, _) = url.split_once('?').unwrap();
+    for (parameters, said) in [
+        ("sslmode=disable", "no encryption"),
+        ("sslmode=require", "certificate"),
+    ] {
+        let database = Database::parse(&format!("{plain}?{parameters}")).unwrap();
+        let Err(error) = database.connect().await else {
+            panic!("{parameters} is let in")
+        };
+        let said_by_server = error
+            .as_db_error()
+            .map_or_else(|| format!("{error:?}"), |refused| refused.message().to_owned());
+        assert!(
+            said_by_server.to_lowercase().contains(said),
+            "{parameters}: {said_by_server}"
+        );
+    }
+}
+
+async fn no_plain_nats(shop: &Shop) {
+    let url = shop.system.servers().nats().url();
+    let address = url.rsplit('@').next().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // With the administrator's password, even.
+    let login = url.split("://").nth(1).unwrap().split('@').next().unwrap();
+    let (user, password) = login.split_once(':').unwrap();
+    let hello =
+        format!("CONNECT {{\"user\":\"{user}\",\"pass\":\"{password}\",\"verbose\":false}}\r\nPING\r\n");
+    stream.write_all(hello.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is a refusal, too.
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(!answer.contains("PONG"), "{answer}");
+}
+
+async fn no_plain_redis(shop: &Shop) {
+    let url = shop.system.servers().redis().url();
+    let address = url.strip_prefix("rediss://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"PING\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"+PONG"));
+}
+
+#[tokio::test]
+async fn programs_say_whom_they_do_not_trust_and_go_on_when_a_file_is_renewed() {
+    let shop = Shop::open_private(Options {
+        tls: true,
+        ..Options::default()
+    })
+    .await;
+    let ours = shop.system.servers().certificates().unwrap().authority.clone();
+    let dir = ours.parent().unwrap().join("elsewhere");
+    Authority::create(&dir, "other").unwrap();
+    let (kept, other) = (std::fs::read(&ours).unwrap(), dir.join("other.pem"));
+
+    // PostgreSQL, at start.
+    for (authority, said) in [
+        (other.display().to_string(), "UnknownIssuer"),
+        ("/nowhere/ca.pem".to_owned(), "/nowhere/ca.pem"),
+    ] {
+        let mut command = shop.system.command(Process::CommandApi, &["migrate"]).unwrap();
+        let database = &shop.system.databases().events_owner;
+        let url = database.replace(&ours.display().to_string(), &authority);
+        let output = command.env("EVENTS_DATABASE_URL", url).output().await.unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success() && text.contains(said), "{text}");
+    }
+
+    // NATS, while running: the file that all programs trust changes, and then the connection breaks.
+    shop.system.stop_one(Process::Nats).await.unwrap();
+    std::fs::write(&ours, std::fs::read(&other).unwrap()).unwrap();
+    shop.system.start_one(Process::Nats).await.unwrap();
+    for process in [Process::CommandApi, Process::Projector] {
+        eventually(&format!("{process} says why it has no NATS"), async || {
+            let log = std::fs::read_to_string(shop.system.logs().join(format!("{process}.log"))).ok()?;
+            (log.contains("no TLS connection to nats") && log.contains("UnknownIssuer")).then_some(())
+        })
+        .await;
+    }
+    std::fs::write(&ours, kept).unwrap();
+    shop.system.stop_one(Process::Nats).await.unwrap();
+    shop.system.start_one(Process::Nats).await.unwrap();
+
+    let order = order_of(&shop, 1);
+    let placed = shop.place("purchase-1", &order).await.expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    let sales = Sales {
+        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
+        abandoned: Vec::new(),
+    };
+    books::close(&shop, &sales).await;
+    for process in [Process::CommandApi, Process::Projector] {
+        assert_eq!(shop.system.restarts(process).unwrap(), 0, "{process}");
+    }
+    shop.close().await;
+}
