@@ -20,12 +20,7 @@ pub(crate) fn done(answer: Answer) -> Response {
 }
 
 fn answered(status: StatusCode, answer: Answer) -> Response {
-    let mut response = (
-        status,
-        [(header::CONTENT_TYPE, "application/json")],
-        answer.body,
-    )
-        .into_response();
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response();
     response
         .headers_mut()
         .insert(EVENT_POSITION, HeaderValue::from(answer.position.get()));

@@ -9,7 +9,8 @@ use deadpool_postgres::Pool;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
-    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions, Tasks,
+    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions,
+    Tasks,
 };
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};

@@ -29,15 +29,17 @@ pub(super) async fn capture(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
         let once = key("capture", order_id, payment.captured_ore);
         payment = match cashier.provider.capture(reference, amount_ore, &once).await {
             Ok(payment) => payment,
-            Err(Error::Refused { status, .. }) => {
-                tracing::warn!(%order_id, status, "a capture was refused");
+            Err(refused @ (Error::Refused { .. } | Error::NotFound)) => {
+                tracing::warn!(%order_id, error = %refused, "a capture was refused");
                 cashier.provider.get(reference).await?
             }
             Err(error) => return Err(error.into()),
         };
     }
     let now = books(&payment);
-    cashier.apply(order_id, &order, payment, task_metadata(task)).await?;
+    cashier
+        .apply(order_id, &order, payment, task_metadata(task))
+        .await?;
     still_to_collect(&order.aggregate, &now)
 }
 

@@ -25,7 +25,7 @@ pub enum LicenseCommand {
         /// The line, from 1.
         line: u16,
     },
-    /// No longer be valid. It stays so, whoever asks again and for whatever reason.
+    /// No longer be valid. A revoked license stays revoked.
     Revoke {
         /// Why.
         reason: RevokeReason,

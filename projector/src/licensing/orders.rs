@@ -2,7 +2,9 @@
 
 use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
-use events::{CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced};
+use events::{
+    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced,
+};
 use read_model::searched;
 use read_model::write::OrderRow;
 use serde::Serialize;

@@ -6,6 +6,7 @@ mod append;
 mod contiguous;
 mod disk_full;
 mod execute;
+mod inbox;
 mod interop;
 mod lease;
 mod load;
