@@ -73,13 +73,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     postgres::observe_pool(&tasks, "tasks", shutdown.clone());
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
-    let public_url = &options.shop.public_url;
-    let settings = ShopSettings {
-        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
-        return_url: options.shop.return_url.clone(),
-        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-    };
+    let settings = settings(&options)?;
     let policy = Arc::new(options.shop.capture_policy()?);
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
@@ -104,11 +98,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(pool.clone(), check, shutdown.clone()));
-    for lane in process::LANES {
-        background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
-    }
-    background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
-    background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    spawn_workers(&background, &shop, &inbox, &shutdown);
     let bus = relay::Bus {
         connection: bus,
         stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
@@ -153,6 +143,25 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())
+}
+
+/// What is done without a request, by every instance.
+fn spawn_workers(background: &TaskTracker, shop: &Shop, inbox: &Inbox, shutdown: &CancellationToken) {
+    for lane in process::LANES {
+        background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
+    }
+    background.spawn(process::observe(shop.clone(), shutdown.clone()));
+    background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
+}
+
+fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+    let public_url = &options.shop.public_url;
+    Ok(ShopSettings {
+        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
+        webhook_secret: options.vipps.webhook_secret()?,
+        return_url: options.shop.return_url.clone(),
+        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
+    })
 }
 
 fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {

@@ -56,9 +56,10 @@ pub(crate) async fn run(command: PaymentsCommand) -> anyhow::Result<()> {
     let url = &options.database.events_database_url;
     let pool = postgres::pool(url, &PoolOptions::default(), "command-api payments").context(Untold)?;
     let found = list(&Log::new(pool)).await.context(Untold)?;
-    let text = match options.json {
-        true => serde_json::to_string_pretty(&found)?,
-        false => in_words(&found),
+    let text = if options.json {
+        serde_json::to_string_pretty(&found)?
+    } else {
+        in_words(&found)
     };
     writeln!(stdout(), "{}", text.trim_end()).context("cannot write to standard output")?;
     if !found.is_empty() {

@@ -63,13 +63,13 @@ async fn release_rest(shop: &Shop, order_id: Uuid, reference: &str) -> Result<Ou
         let once = key("release", order_id, payment.captured_ore);
         payment = provider.release(reference, &once).await?;
     }
-    match left(&payment) {
-        false => Ok(Outcome::Done),
-        true => Err(StepError::Amount {
+    if left(&payment) {
+        return Err(StepError::Amount {
             expected_ore: 0,
             found_ore: payment.collectable_ore(),
-        }),
+        });
     }
+    Ok(Outcome::Done)
 }
 
 /// The key of one change: another one whenever the books have moved, so that a key that somebody else used for another

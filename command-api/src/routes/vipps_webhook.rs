@@ -66,7 +66,7 @@ pub(crate) async fn vipps_webhook(
     // Copies of one webhook go one after the other; those behind the first find it remembered.
     let place = IdempotencyKey {
         scope: INBOX.into(),
-        key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: format!("{key:?}"),
         request_hash: Vec::new(),
     };
     let _place = state.in_flight.enter(&place).await?;

@@ -16,6 +16,10 @@ pub struct License {
 }
 
 /// What a license can be asked to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made, handled and dropped, and nearly all of them issue"
+)]
 #[derive(Clone, Debug)]
 pub enum LicenseCommand {
     /// Exist, for one line of a paid order: a [`PaidOrder`] can't be had from any other order.

@@ -196,27 +196,23 @@ async fn without_a_policy_staff_decides_and_what_is_written_off_is_not_held_any_
     shop.close().await;
 }
 
-/// Where command-api is killed on the way to finding out.
+/// Before which step of finding out command-api is killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Killed {
-    BeforeCapture,
-    BeforeSecondRead,
-    BeforeCommit,
+    Capture,
+    SecondRead,
+    Commit,
 }
 
 #[tokio::test]
 async fn a_capture_that_can_not_succeed_is_said_once_wherever_command_api_dies() {
     let shop = Shop::open(Options::default()).await;
-    for killed in [
-        Killed::BeforeCapture,
-        Killed::BeforeSecondRead,
-        Killed::BeforeCommit,
-    ] {
+    for killed in [Killed::Capture, Killed::SecondRead, Killed::Commit] {
         let order_id = capture_held(&shop, &format!("{killed:?}")).await;
         portal(&shop, &order_id, "void", &json!({})).await;
         match killed {
-            Killed::BeforeCapture => shop.system.kill(Process::CommandApi).await.unwrap(),
-            Killed::BeforeSecondRead => {
+            Killed::Capture => shop.system.kill(Process::CommandApi).await.unwrap(),
+            Killed::SecondRead => {
                 shop.provider_faults(
                     &json!({"webhooks": "drop", "hold": {"operation": "get", "before": "work"}}),
                 )
@@ -224,7 +220,7 @@ async fn a_capture_that_can_not_succeed_is_said_once_wherever_command_api_dies()
                 held(&shop, "get", 1).await;
                 shop.system.kill(Process::CommandApi).await.unwrap();
             }
-            Killed::BeforeCommit => {
+            Killed::Commit => {
                 let log = super::log(&shop).await;
                 log.batch_execute("begin; select from log_head for update")
                     .await

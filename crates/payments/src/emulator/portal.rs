@@ -119,10 +119,9 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
         ("Refundert", "Refunded", aggregate.refunded_ore),
         ("Annullert", "Cancelled", aggregate.cancelled_ore),
     ];
-    let sums: String = sums
-        .iter()
-        .map(|(nb, en, ore)| format!("<li>{nb} <span lang=\"en\">/ {en}</span>: {}</li>", kroner(*ore)))
-        .collect();
+    let sums = sums
+        .map(|(nb, en, ore)| format!("<li>{nb} <span lang=\"en\">/ {en}</span>: {}</li>", kroner(ore)))
+        .concat();
     let reference = escape(&payment.creation.reference);
     let form = |action: &str, nb: &str, en: &str, most: i64| {
         let disabled = if most > 0 { "" } else { " disabled" };
