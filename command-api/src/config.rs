@@ -261,7 +261,9 @@ impl ShopArgs {
         let built_in = include_str!("../../data/capture-policy.json");
         let text = match &self.capture_policy_file {
             None => built_in.to_owned(),
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+            Some(file) => {
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+            }
         };
         let policy: CapturePolicy = serde_json::from_str(&text).context("--capture-policy-file")?;
         anyhow::ensure!(

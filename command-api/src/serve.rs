@@ -10,7 +10,8 @@ use envelope::Position;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
-    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions, Tasks,
+    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions,
+    Tasks,
 };
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
@@ -78,14 +79,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     postgres::observe_pool(&tasks, "tasks", shutdown.clone());
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
-    let public_url = &options.shop.public_url;
-    let settings = ShopSettings {
-        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
-        return_url: options.shop.return_url.clone(),
-        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-        holder_key: Arc::new(options.shop.holder_key()?),
-    };
+    let settings = settings(&options)?;
     let policy = Arc::new(options.shop.capture_policy()?);
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
@@ -122,11 +116,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(bulkheads.health.clone(), check, shutdown.clone()));
-    for lane in process::LANES {
-        background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
-    }
-    background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
-    background.spawn(process::observe(shop.clone(), check_process, shutdown.clone()));
+    spawn_workers(&background, &shop, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
         stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
@@ -165,6 +155,32 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())
+}
+
+/// What is done without a request, by every instance.
+fn spawn_workers(
+    background: &TaskTracker,
+    shop: &Shop,
+    inbox: &Inbox,
+    check: Check,
+    shutdown: &CancellationToken,
+) {
+    for lane in process::LANES {
+        background.spawn(process::work(shop.clone(), lane, shutdown.clone()));
+    }
+    background.spawn(process::observe(shop.clone(), check, shutdown.clone()));
+    background.spawn(routes::vipps_webhook::forget_old(inbox.clone(), shutdown.clone()));
+}
+
+fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+    let public_url = &options.shop.public_url;
+    Ok(ShopSettings {
+        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
+        webhook_secret: options.vipps.webhook_secret()?,
+        return_url: options.shop.return_url.clone(),
+        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
+        holder_key: Arc::new(options.shop.holder_key()?),
+    })
 }
 
 fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {

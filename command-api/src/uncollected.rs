@@ -55,9 +55,10 @@ pub(crate) async fn run(command: PaymentsCommand) -> anyhow::Result<()> {
     let limits = PoolOptions::default();
     let pool = postgres::pool(url.expose(), &limits, "command-api payments").context(Untold)?;
     let found = list(&Log::new(pool)).await.context(Untold)?;
-    let text = match options.json {
-        true => serde_json::to_string_pretty(&found)?,
-        false => in_words(&found),
+    let text = if options.json {
+        serde_json::to_string_pretty(&found)?
+    } else {
+        in_words(&found)
     };
     writeln!(stdout(), "{}", text.trim_end()).context("cannot write to standard output")?;
     if !found.is_empty() {
@@ -82,7 +83,10 @@ async fn list(log: &Log) -> anyhow::Result<Vec<Uncollected>> {
 }
 
 async fn undecided(log: &Log, order_id: Uuid) -> anyhow::Result<Option<Uncollected>> {
-    let recorded: Vec<RecordedEvent> = log.events_of(aggregate_type::ORDER, order_id, 0).try_collect().await?;
+    let recorded: Vec<RecordedEvent> = log
+        .events_of(aggregate_type::ORDER, order_id, 0)
+        .try_collect()
+        .await?;
     let mut order = Order::default();
     let mut since = None;
     for recorded in &recorded {
@@ -114,8 +118,14 @@ fn in_words(found: &[Uncollected]) -> String {
     if found.is_empty() {
         return "no license is without collected money".into();
     }
-    let licenses: usize = found.iter().map(|uncollected| uncollected.license_ids.len()).sum();
-    let mut text = format!("{licenses} licenses of {} orders are without collected money\n", found.len());
+    let licenses: usize = found
+        .iter()
+        .map(|uncollected| uncollected.license_ids.len())
+        .sum();
+    let mut text = format!(
+        "{licenses} licenses of {} orders are without collected money\n",
+        found.len()
+    );
     for Uncollected {
         order_id,
         order_number,

@@ -29,15 +29,17 @@ pub(super) async fn capture(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
         let once = key("capture", order_id, payment.captured_ore);
         payment = match cashier.provider.capture(reference, amount_ore, &once).await {
             Ok(payment) => payment,
-            Err(Error::Refused { status, .. }) => {
-                tracing::warn!(%order_id, status, "a capture was refused");
+            Err(refused @ (Error::Refused { .. } | Error::NotFound)) => {
+                tracing::warn!(%order_id, error = %refused, "a capture was refused");
                 cashier.provider.get(reference).await?
             }
             Err(error) => return Err(error.into()),
         };
     }
     let now = books(&payment);
-    cashier.apply(order_id, &order, payment, step::metadata(task)).await?;
+    cashier
+        .apply(order_id, &order, payment, step::metadata(task))
+        .await?;
     still_to_collect(&order.aggregate, &now)
 }
 
@@ -61,13 +63,13 @@ async fn release_rest(shop: &Shop, order_id: Uuid, reference: &str) -> Result<Ou
         let once = key("release", order_id, payment.captured_ore);
         payment = provider.release(reference, &once).await?;
     }
-    match left(&payment) {
-        false => Ok(Outcome::Done),
-        true => Err(StepError::Amount {
+    if left(&payment) {
+        return Err(StepError::Amount {
             expected_ore: 0,
             found_ore: payment.collectable_ore(),
-        }),
+        });
     }
+    Ok(Outcome::Done)
 }
 
 /// The key of one change: another one whenever the books have moved, so that a key that somebody else used for another

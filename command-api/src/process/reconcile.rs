@@ -15,10 +15,15 @@ const LAST_LOOK: TimeDelta = TimeDelta::days(30);
 pub(super) async fn reconcile(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
     let cashier = &shop.cashier;
     let order = cashier.executor.load::<Order>(task.aggregate_id).await?.aggregate;
-    if !matches!(order.status(), OrderStatus::Fulfilled | OrderStatus::CaptureFailed) {
+    if !matches!(
+        order.status(),
+        OrderStatus::Fulfilled | OrderStatus::CaptureFailed
+    ) {
         return Ok(Outcome::Done);
     }
-    cashier.ask_and_apply(task.aggregate_id, step::metadata(task)).await?;
+    cashier
+        .ask_and_apply(task.aggregate_id, step::metadata(task))
+        .await?;
     let now = Utc::now();
     let since = recorded_at(&cashier.executor, task, now).await?;
     Ok(next_look(since, now).map_or(Outcome::Done, Outcome::Later))
@@ -29,10 +34,14 @@ fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> 
     (waited <= LAST_LOOK).then(|| since + waited)
 }
 
-/// Is there for as long as nobody has decided what becomes of money that can't be collected: the number of such tasks is
-/// what an alert counts.
+/// The task exists while it is undecided what becomes of money that can't be collected. An alert counts these tasks.
 pub(super) async fn await_resolution(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let order = shop.cashier.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+    let order = shop
+        .cashier
+        .executor
+        .load::<Order>(task.aggregate_id)
+        .await?
+        .aggregate;
     match order.capture_failure() {
         None => Ok(Outcome::Done),
         Some(failure) => {

@@ -20,7 +20,12 @@ pub(super) async fn revoke(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
             return Ok::<_, StepError>(0_u32);
         }
         let command = LicenseCommand::Revoke { reason };
-        let call = call(license_id, command, key(task, &format!("revoke:{license_id}")), task);
+        let call = call(
+            license_id,
+            command,
+            key(task, &format!("revoke:{license_id}")),
+            task,
+        );
         executor.execute::<License>(call, |_, _| json!({})).await?;
         Ok(1)
     }))

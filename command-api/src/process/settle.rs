@@ -52,7 +52,11 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
 impl Cashier {
     /// Asks the provider about the order's payment and tells the order. Whoever asks, what follows belongs to the
     /// conversation that began with the order.
-    pub(crate) async fn ask_and_apply(&self, order_id: Uuid, metadata: Metadata) -> Result<Settled, StepError> {
+    pub(crate) async fn ask_and_apply(
+        &self,
+        order_id: Uuid,
+        metadata: Metadata,
+    ) -> Result<Settled, StepError> {
         let order = self.executor.load::<Order>(order_id).await?;
         let Some(placed) = order.aggregate.placed() else {
             return Ok(Settled::Unknown);
@@ -64,10 +68,14 @@ impl Cashier {
         }
     }
 
-    /// Ends the payment of an order that nobody shall pay for any more, and tells the order how it ended. Only a payment
+    /// Ends the payment of an order that can no longer be paid, and tells the order how it ended. Only a payment
     /// that is not authorized is ended. If the customer was faster the provider refuses, is asked again, and the order
     /// hears what it says.
-    pub(crate) async fn abort_and_apply(&self, order_id: Uuid, metadata: Metadata) -> Result<Settled, StepError> {
+    pub(crate) async fn abort_and_apply(
+        &self,
+        order_id: Uuid,
+        metadata: Metadata,
+    ) -> Result<Settled, StepError> {
         let order = self.executor.load::<Order>(order_id).await?;
         let Some(placed) = order.aggregate.placed() else {
             return Ok(Settled::Unknown);
@@ -261,7 +269,7 @@ pub(super) async fn settle(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
             }
             Ok(Outcome::Done)
         }
-        // The payment ends first, so that nobody can pay for what is over.
+        // The payment ends first, so that an order that is over can't be paid.
         Settled::Open => match cashier.abort_and_apply(order_id, metadata).await? {
             Settled::Open | Settled::NoPayment => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
             Settled::Unknown | Settled::Over => Ok(Outcome::Done),

@@ -15,8 +15,8 @@ use tracing::Instrument as _;
 
 use super::step::{Outcome, StepError};
 use super::{
-    CAPTURE, FULFILL, KINDS, LEASE, Lane, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE, Shop, capture, fulfill,
-    reconcile, refund, revoke, settle,
+    CAPTURE, FULFILL, KINDS, LEASE, Lane, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE, Shop, capture,
+    fulfill, reconcile, refund, revoke, settle,
 };
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 

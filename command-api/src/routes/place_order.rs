@@ -74,12 +74,21 @@ pub(crate) async fn place_order(
         return as_it_stands(&state, order_id, &order).await;
     }
     let redirect_url = start_payment(&state, order_id, &order.aggregate).await?;
-    match note_payment(&state, order_id, order, redirect_url, answer_key, metadata.clone()).await {
+    match note_payment(
+        &state,
+        order_id,
+        order,
+        redirect_url,
+        answer_key,
+        metadata.clone(),
+    )
+    .await
+    {
         Ok(answer) => return Ok(created(answer)),
         Err(ExecuteError::Refused(Refusal::OrderState)) => {}
         Err(error) => return Err(problem(error)),
     }
-    // It ended while the provider was asked: nobody should pay for it now. If this fails, its last look ends the payment.
+    // It ended while the provider was asked: its payment must not be approved now. If this fails, its last look ends the payment.
     let settled = state.cashier.abort_and_apply(order_id, metadata).await;
     tracing::warn!(%order_id, settled = settled.is_ok(), "an order ended while its payment was started");
     as_it_stands(&state, order_id, &load(&state, order_id).await?).await
@@ -92,8 +101,13 @@ async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem
 
 /// 200 with the order as it is now, and nowhere to pay.
 async fn as_it_stands(state: &AppState, order_id: Uuid, order: &Loaded<Order>) -> Result<Response, Problem> {
-    // Read after the order: whoever waits for this position sees the order at least as it is here.
-    let head = state.executor.log().head().await.map_err(|error| unreadable(&error))?;
+    // Read after the order: a query that waits for this position shows the order at least as it is here.
+    let head = state
+        .executor
+        .log()
+        .head()
+        .await
+        .map_err(|error| unreadable(&error))?;
     let mut body = response(order_id, &order.aggregate, order.version, None);
     body["position"] = json!(head.position);
     Ok(done(Answer {
@@ -215,7 +229,10 @@ async fn note_payment(
         creates: false,
     };
     let respond = |order: &Order, version| response(order_id, order, version, Some(&redirect_url));
-    let (answer, _) = state.executor.execute_on::<Order>(Some(known), call, respond).await?;
+    let (answer, _) = state
+        .executor
+        .execute_on::<Order>(Some(known), call, respond)
+        .await?;
     Ok(answer)
 }
 

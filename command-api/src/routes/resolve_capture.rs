@@ -38,5 +38,10 @@ pub(crate) async fn resolve_capture(
         creates: false,
     };
     let respond = |order: &Order, version| json!({"order_id": order_id, "status": order.status().as_str(), "action": action, "version": version});
-    state.executor.execute(call, respond).await.map(done).map_err(problem)
+    state
+        .executor
+        .execute(call, respond)
+        .await
+        .map(done)
+        .map_err(problem)
 }

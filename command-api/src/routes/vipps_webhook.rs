@@ -60,25 +60,26 @@ pub(crate) async fn vipps_webhook(
         return Ok(StatusCode::OK);
     };
     let key = dedupe_key(&event);
+    if applied_before(&state, &key).await {
+        return Ok(StatusCode::OK);
+    }
     // Copies of one webhook go one after the other; those behind the first find it remembered.
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let place = IdempotencyKey::new(INBOX, hex, key);
+    let place = IdempotencyKey::new(INBOX, format!("{key:?}"), key);
     let _place = state.in_flight.enter(&place).await?;
-    match state.inbox.has(INBOX, &key).await {
-        Ok(true) => {
-            count("replayed");
-            return Ok(StatusCode::OK);
-        }
-        Ok(false) => {}
-        // Asking the provider once more is always right.
-        Err(error) => tracing::warn!(error = %error, "it can't be told whether a webhook was applied before"),
+    if applied_before(&state, &key).await {
+        return Ok(StatusCode::OK);
     }
     tracing::info!(%order_id, event = ?event.name, "webhook received");
+    apply(&state, order_id, &event, &key).await
+}
+
+/// Tells the order what the provider says of the payment, and remembers that it was told.
+async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> Result<StatusCode, Problem> {
     let metadata = settle::metadata("webhook:vipps");
     let settled = state.cashier.ask_and_apply(order_id, metadata).await;
     if let Ok(settled) = &settled
         && shows(&event.name, *settled)
-        && let Err(error) = state.inbox.remember(INBOX, &key).await
+        && let Err(error) = state.inbox.remember(INBOX, key).await
     {
         tracing::warn!(%order_id, error = %error, "an applied webhook could not be remembered");
     }
@@ -104,12 +105,29 @@ pub(crate) async fn vipps_webhook(
     }
 }
 
+/// Whether this webhook is a repetition of one that was applied.
+async fn applied_before(state: &AppState, key: &[u8]) -> bool {
+    match state.inbox.has(INBOX, key).await {
+        Ok(known) => {
+            if known {
+                count("replayed");
+            }
+            known
+        }
+        Err(error) => {
+            // Asking the provider once more is always right.
+            tracing::warn!(error = %error, "it can't be told whether a webhook was applied before");
+            false
+        }
+    }
+}
+
 /// The same for every delivery of one event, and of one length.
 fn dedupe_key(event: &Event) -> [u8; 32] {
     let (psp_reference, name, timestamp) = event.dedupe_key();
     let name = format!("{name:?}");
     let mut hash = Context::new(&SHA256);
-    for part in [psp_reference, &name, timestamp] {
+    for part in [&event.reference, psp_reference, &name, timestamp] {
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

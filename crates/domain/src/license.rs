@@ -16,6 +16,10 @@ pub struct License {
 }
 
 /// What a license can be asked to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made, handled and dropped, and nearly all of them issue"
+)]
 #[derive(Clone, Debug)]
 pub enum LicenseCommand {
     /// Exist, for one line of a paid order: a [`PaidOrder`] can't be had from any other order.
@@ -25,7 +29,7 @@ pub enum LicenseCommand {
         /// The line, from 1.
         line: u16,
     },
-    /// No longer be valid. It stays so, whoever asks again and for whatever reason.
+    /// No longer be valid. A revoked license stays revoked.
     Revoke {
         /// Why.
         reason: RevokeReason,

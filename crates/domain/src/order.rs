@@ -223,7 +223,9 @@ impl Order {
         let placed = self.placed().ok_or(Refusal::Unknown)?;
         let event = match command {
             OrderCommand::Place(_) => Err(Refusal::Exists),
-            OrderCommand::ReconcilePayment { books, policy } => return self.reconcile(placed, &books, &policy),
+            OrderCommand::ReconcilePayment { books, policy } => {
+                return self.reconcile(placed, &books, &policy);
+            }
             OrderCommand::ResolveCapture(resolution) => self.resolve(&resolution).map(Some),
             OrderCommand::RequestPayment { redirect_url } => self.request_payment(placed, redirect_url),
             OrderCommand::ConfirmPayment {

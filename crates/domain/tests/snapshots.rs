@@ -16,8 +16,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order, OrderCommand,
-    PaymentBooks, Resolution,
+    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order,
+    OrderCommand, PaymentBooks, Resolution,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{

@@ -27,14 +27,18 @@ impl Inbox {
     /// Whether the message with this key was dealt with.
     pub async fn has(&self, source: &str, key: &[u8]) -> Result<bool, Error> {
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(include_str!("sql/find_message.sql")).await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/find_message.sql"))
+            .await?;
         Ok(client.query_opt(&statement, &[&source, &key]).await?.is_some())
     }
 
     /// The message with this key was dealt with.
     pub async fn remember(&self, source: &str, key: &[u8]) -> Result<(), Error> {
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(include_str!("sql/remember_message.sql")).await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/remember_message.sql"))
+            .await?;
         client.execute(&statement, &[&source, &key]).await?;
         Ok(())
     }
@@ -42,8 +46,12 @@ impl Inbox {
     /// Forgets messages that are older than `age`, at most [`Inbox::AT_ONCE`] of them; says how many.
     pub async fn forget(&self, source: &str, age: Duration) -> Result<u64, Error> {
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(include_str!("sql/forget_messages.sql")).await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/forget_messages.sql"))
+            .await?;
         let at_once = i64::try_from(Self::AT_ONCE).unwrap_or(i64::MAX);
-        Ok(client.execute(&statement, &[&source, &age.as_secs_f64(), &at_once]).await?)
+        Ok(client
+            .execute(&statement, &[&source, &age.as_secs_f64(), &at_once])
+            .await?)
     }
 }

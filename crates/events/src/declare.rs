@@ -5,6 +5,10 @@
 macro_rules! events {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident: $version:literal,)+ }) => {
         $(#[$meta])*
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "decoded, applied and dropped: a box per event would cost more than it saves"
+        )]
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_meta])* $variant($variant),)+

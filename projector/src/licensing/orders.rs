@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 use envelope::RecordedEvent;
-use events::{CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced};
+use events::{
+    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced,
+};
 use read_model::write::OrderRow;
 use read_model::{Term, searched};
 use serde::Serialize;

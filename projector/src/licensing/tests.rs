@@ -1,9 +1,10 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use envelope::{Metadata, Personal, Position, RecordedEvent};
 use events::{
-    CancelReason, Category, Holder, LicenseTypeCreated, LicenseTypeFacts, LicenseTypePriceSet,
-    OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced,
-    OrderRefunded, PaymentCaptured, PaymentRequested, RefundReason, RefundRequested, Role,
+    CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, Category, Holder,
+    LicenseTypeCreated, LicenseTypeFacts, LicenseTypePriceSet, OrderCancelled, OrderEvent, OrderExpired,
+    OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured, PaymentReconciled,
+    PaymentRequested, RefundReason, RefundRequested, Role,
 };
 use read_model::write::{LicenseTypeRow, OrderRow};
 use uuid::Uuid;
@@ -131,6 +132,52 @@ fn each_event_moves_the_order_to_its_status() {
         assert_eq!(row.updated_at, recorded(2).recorded_at, "{status}");
         assert_eq!(row.created_at, recorded(1).recorded_at, "{status}");
     }
+}
+
+#[test]
+fn an_orders_money_is_what_the_events_say() {
+    let failed = CaptureFailed {
+        reference: "ref-1".into(),
+        reason: CaptureFailure::PartlyCollected,
+        due_ore: 100,
+        collected_ore: 40,
+        refunded_ore: 0,
+        collectable_ore: 60,
+    };
+    let resolved = |action, written_off_ore| CaptureResolved {
+        action,
+        policy_version: None,
+        reason: None,
+        written_off_ore,
+    };
+    let captured = PaymentCaptured {
+        reference: "ref-1".into(),
+        captured_ore: 100,
+    };
+    let found = PaymentReconciled {
+        reference: "ref-1".into(),
+        captured_ore: 100,
+        refunded_ore: 30,
+    };
+    let begun = || vec![placed(vec![line(june(5), 1)]), failed.clone().into()];
+    let after = |more: Vec<OrderEvent>| {
+        let row = order(begun().into_iter().chain(more).collect()).unwrap();
+        let sums = [row.captured_ore, row.refunded_ore, row.written_off_ore];
+        (row.status, sums, row.capture_failure)
+    };
+    let undecided = Some("partly_collected".to_owned());
+    assert_eq!(after(vec![]), ("capture_failed".into(), [40, 0, 0], undecided));
+    let rest = resolved(CaptureAction::CollectRest, 0);
+    assert_eq!(after(vec![rest.into()]), ("fulfilled".into(), [40, 0, 0], None));
+    let off = resolved(CaptureAction::WriteOff, 60);
+    assert_eq!(after(vec![off.into()]), ("fulfilled".into(), [40, 0, 60], None));
+    let revoked = resolved(CaptureAction::Revoke, 0);
+    assert_eq!(
+        after(vec![revoked.into()]),
+        ("refund_pending".into(), [40, 0, 0], None)
+    );
+    let whole = vec![captured.into(), found.into()];
+    assert_eq!(after(whole), ("fulfilled".into(), [100, 30, 0], None));
 }
 
 #[test]

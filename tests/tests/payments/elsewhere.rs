@@ -9,7 +9,10 @@ use super::{bought, events, order_where, portal};
 async fn noticed(shop: &Shop) {
     let (order_id, _) = bought(shop, "k").await;
     portal(shop, &order_id, "refund", &json!({"amount_ore": 2_000})).await;
-    let order = order_where(shop, &order_id, "partly back", |order| order["payment"]["refunded_ore"] == 2_000).await;
+    let order = order_where(shop, &order_id, "partly back", |order| {
+        order["payment"]["refunded_ore"] == 2_000
+    })
+    .await;
     assert_eq!(order["status"], "fulfilled");
     assert_eq!(shop.licenses_of(&order_id).await[0]["status"], "issued");
     portal(shop, &order_id, "refund", &json!({})).await;
@@ -41,22 +44,32 @@ async fn a_refund_in_the_portal_is_noticed_without_a_webhook() {
     let (order_id, _) = bought(&shop, "k").await;
     shop.provider_faults(&json!({"webhooks": "drop"})).await;
     portal(&shop, &order_id, "refund", &json!({"amount_ore": 2_000})).await;
-    order_where(&shop, &order_id, "partly back", |order| order["payment"]["refunded_ore"] == 2_000).await;
+    order_where(&shop, &order_id, "partly back", |order| {
+        order["payment"]["refunded_ore"] == 2_000
+    })
+    .await;
     shop.close().await;
 }
 
 #[tokio::test]
 async fn what_the_portal_collects_first_is_the_orders_capture() {
     let shop = Shop::open(Options::default()).await;
-    shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}})).await;
+    shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}}))
+        .await;
     let placed = shop.place("k", &shop.order()).await.expect(201);
     let order_id = placed.text_at("/order_id");
     shop.at_provider(&placed, "approve").await.expect(200);
     super::held(&shop, "capture", 1).await;
     portal(&shop, order_id, "capture", &json!({})).await;
-    order_where(&shop, order_id, "captured", |order| order["payment"]["captured_ore"] == 42_000).await;
+    order_where(&shop, order_id, "captured", |order| {
+        order["payment"]["captured_ore"] == 42_000
+    })
+    .await;
     shop.provider_faults(&json!({})).await;
     let payment = shop.payment(order_id).await;
-    assert_eq!((&payment["captures"], &payment["captured_ore"]), (&json!(1), &json!(42_000)));
+    assert_eq!(
+        (&payment["captures"], &payment["captured_ore"]),
+        (&json!(1), &json!(42_000))
+    );
     shop.close().await;
 }

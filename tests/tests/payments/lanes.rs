@@ -1,4 +1,4 @@
-//! Money that is due never waits behind questions about orders that nobody pays for.
+//! Money that is due never waits behind questions about unpaid orders.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,8 +9,10 @@ use super::{held, orders_that_live_for, payment_where};
 #[tokio::test]
 async fn a_capture_goes_through_while_every_question_about_unpaid_orders_hangs() {
     let shop = Shop::open(orders_that_live_for(1)).await;
-    shop.provider_faults(&json!({"hold": {"operation": "cancel", "before": "work"}})).await;
-    let orders = (0..20).map(|number| {
+    shop.provider_faults(&json!({"hold": {"operation": "cancel", "before": "work"}}))
+        .await;
+    // So many that, in one lane with them, the capture would not have its turn in time: each holds its place for ten seconds.
+    let orders = (0..100).map(|number| {
         let (shop, order) = (&shop, shop.order());
         async move { shop.place(&format!("unpaid-{number}"), &order).await.expect(201) }
     });
@@ -19,7 +21,10 @@ async fn a_capture_goes_through_while_every_question_about_unpaid_orders_hangs()
     let placed = shop.place("paid", &shop.order()).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id");
-    payment_where(&shop, order_id, "captured", |payment| payment["captured_ore"] == 42_000).await;
+    payment_where(&shop, order_id, "captured", |payment| {
+        payment["captured_ore"] == 42_000
+    })
+    .await;
     held(&shop, "cancel", 16).await;
     shop.provider_faults(&json!({})).await;
     shop.close().await;

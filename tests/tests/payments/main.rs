@@ -40,7 +40,10 @@ async fn held(shop: &Shop, operation: &str, least: u64) {
 
 /// Does what a person does in the provider's portal.
 async fn portal(shop: &Shop, order_id: &str, action: &str, body: &Value) {
-    let url = format!("{}/portal/{order_id}/{action}", shop.system.payment_emulator_url());
+    let url = format!(
+        "{}/portal/{order_id}/{action}",
+        shop.system.payment_emulator_url()
+    );
     let answer = shop.http().post(url).json(body).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
 }
@@ -72,7 +75,10 @@ async fn bought(shop: &Shop, key: &str) -> (String, Answer) {
     let placed = shop.place(key, &shop.order()).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id").to_owned();
-    order_where(shop, &order_id, "captured", |order| order["payment"]["captured_ore"] == 42_000).await;
+    order_where(shop, &order_id, "captured", |order| {
+        order["payment"]["captured_ore"] == 42_000
+    })
+    .await;
     (order_id, placed)
 }
 

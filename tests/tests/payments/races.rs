@@ -1,5 +1,5 @@
-//! A customer who approves while the shop gives the order up: the payment is kept, whoever commits first and wherever the
-//! shop dies.
+//! A customer who approves while the shop gives the order up: the payment is kept, in both commit orders and wherever
+//! command-api dies.
 
 use serde_json::{Value, json};
 use stack::Process;
@@ -31,7 +31,7 @@ async fn kill(shop: &Shop) {
 }
 
 /// An append waits for the head of the log.
-async fn append_waits(log: &tokio_postgres::Client) {
+pub(crate) async fn append_waits(log: &tokio_postgres::Client) {
     let waiting = "select count(*) from pg_stat_activity where application_name = 'event-store append'
                    and datname = current_database() and wait_event_type = 'Lock'";
     eventually("an append waits", async || {
@@ -41,20 +41,26 @@ async fn append_waits(log: &tokio_postgres::Client) {
     .await;
 }
 
-/// Expiry has read that nobody paid, and its cancel is in the provider's hands. Then the customer approves.
+/// Expiry has read an unpaid payment, and its cancel is in the provider's hands. Then the customer approves.
 async fn approved_before_the_cancel(shop: &Shop, webhooks: &str, killed: Killed) {
     let log = log(shop).await;
     let confirmed_first = webhooks == "deliver";
-    let hold = |operation: &str| json!({"webhooks": webhooks, "hold": {"operation": operation, "before": "work"}});
+    let hold =
+        |operation: &str| json!({"webhooks": webhooks, "hold": {"operation": operation, "before": "work"}});
     shop.provider_faults(&hold("cancel")).await;
-    let placed = shop.place(&format!("{killed:?}"), &shop.order()).await.expect(201);
+    let placed = shop
+        .place(&format!("{killed:?}"), &shop.order())
+        .await
+        .expect(201);
     let order_id = placed.text_at("/order_id");
     held(shop, "cancel", 1).await;
     if killed == Killed::BeforeApproval {
         kill(shop).await;
     }
     if killed == Killed::BeforeCommit {
-        log.batch_execute("begin; select from log_head for update").await.unwrap();
+        log.batch_execute("begin; select from log_head for update")
+            .await
+            .unwrap();
     }
     shop.at_provider(&placed, "approve").await.expect(200);
     if confirmed_first && killed != Killed::BeforeCommit {
@@ -87,7 +93,10 @@ async fn sold(shop: &Shop, placed: &Answer) {
     let order_id = placed.text_at("/order_id");
     shop.order_with_status(order_id, "fulfilled").await;
     assert_eq!(shop.licenses_of(order_id).await.len(), 1);
-    let payment = payment_where(shop, order_id, "captured", |payment| payment["captured_ore"] == 42_000).await;
+    let payment = payment_where(shop, order_id, "captured", |payment| {
+        payment["captured_ore"] == 42_000
+    })
+    .await;
     let rest: [&Value; 3] = ["captures", "cancelled_ore", "refunded_ore"].map(|name| &payment[name]);
     assert_eq!(rest, [&json!(1), &json!(0), &json!(0)], "{payment}");
 }
@@ -114,7 +123,11 @@ async fn an_approval_that_only_the_refused_cancel_tells_of_is_kept() {
 async fn started_too_late(shop: &Shop, key: &'static str, approve: bool) -> Answer {
     let hold = |operation: &str| json!({"hold": {"operation": operation, "before": "work"}});
     shop.provider_faults(&hold("create")).await;
-    let (url, token, order) = (shop.system.command_api_url(), shop.tokens.customer.clone(), shop.order());
+    let (url, token, order) = (
+        shop.system.command_api_url(),
+        shop.tokens.customer.clone(),
+        shop.order(),
+    );
     let http = shop.http().clone();
     let request = tokio::spawn(async move {
         let request = http
@@ -125,8 +138,14 @@ async fn started_too_late(shop: &Shop, key: &'static str, approve: bool) -> Answ
         request.send().await.unwrap().error_for_status().unwrap();
     });
     let expired = eventually("the order expires", async || {
-        let orders = shop.get("/orders?status=expired&limit=1", &shop.tokens.staff).await;
-        orders.body.pointer("/items/0/order_id").and_then(Value::as_str).map(str::to_owned)
+        let orders = shop
+            .get("/orders?status=expired&limit=1", &shop.tokens.staff)
+            .await;
+        orders
+            .body
+            .pointer("/items/0/order_id")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
     })
     .await;
     shop.provider_faults(&hold("cancel")).await;
@@ -149,7 +168,10 @@ async fn an_order_that_ends_while_its_payment_is_started_leaves_nothing_to_pay()
     let order_id = answer.text_at("/order_id");
     assert_eq!(answer.text_at("/status"), "expired");
     assert_eq!(answer.body["payment"]["redirect_url"], Value::Null);
-    payment_where(&shop, order_id, "ended", |payment| payment["state"] == "TERMINATED").await;
+    payment_where(&shop, order_id, "ended", |payment| {
+        payment["state"] == "TERMINATED"
+    })
+    .await;
     assert_eq!(calls(&shop, "total", "capture").await, 0);
     shop.close().await;
 }

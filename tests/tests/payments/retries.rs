@@ -11,23 +11,36 @@ async fn over(shop: &Shop, key: &str, first: &Answer, status: &str) {
     let again = shop.place(key, &shop.order()).await.expect(200);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(again.text_at("/status"), status);
-    assert_eq!(again.body["payment"], json!({"provider": "vipps", "redirect_url": Value::Null}));
+    assert_eq!(
+        again.body["payment"],
+        json!({"provider": "vipps", "redirect_url": Value::Null})
+    );
     for same in ["order_id", "order_number", "total_ore", "currency"] {
         assert_eq!(again.body[same], first.body[same]);
     }
     let read = shop
         .get(
-            &format!("/orders/{}?min_position={}", first.text_at("/order_id"), again.position()),
+            &format!(
+                "/orders/{}?min_position={}",
+                first.text_at("/order_id"),
+                again.position()
+            ),
             &shop.tokens.customer,
         )
         .await
         .expect(200);
-    assert_eq!((&read.body["status"], &read.body["version"]), (&again.body["status"], &again.body["version"]));
+    assert_eq!(
+        (&read.body["status"], &read.body["version"]),
+        (&again.body["status"], &again.body["version"])
+    );
 }
 
 async fn same(shop: &Shop, key: &str, first: &Answer) {
     let again = shop.place(key, &shop.order()).await.expect(201);
-    assert_eq!((&again.text, again.header("idempotency-replayed")), (&first.text, Some("true")));
+    assert_eq!(
+        (&again.text, again.header("idempotency-replayed")),
+        (&first.text, Some("true"))
+    );
 }
 
 #[tokio::test]
@@ -50,10 +63,12 @@ async fn a_retry_after_the_end_says_how_the_order_ended() {
     let shop = Shop::open(orders_that_live_for(2)).await;
     let declined = shop.place("a", &shop.order()).await.expect(201);
     shop.at_provider(&declined, "decline").await.expect(200);
-    shop.order_with_status(declined.text_at("/order_id"), "cancelled").await;
+    shop.order_with_status(declined.text_at("/order_id"), "cancelled")
+        .await;
     over(&shop, "a", &declined, "cancelled").await;
     let expired = shop.place("b", &shop.order()).await.expect(201);
-    shop.order_with_status(expired.text_at("/order_id"), "expired").await;
+    shop.order_with_status(expired.text_at("/order_id"), "expired")
+        .await;
     over(&shop, "b", &expired, "expired").await;
     shop.close().await;
 }
@@ -63,10 +78,19 @@ async fn an_order_is_told_once_of_what_its_payment_became() {
     let shop = Shop::open(Options::default()).await;
     shop.provider_faults(&json!({"webhooks": "duplicate"})).await;
     let (order_id, _) = bought(&shop, "k").await;
-    super::payment_where(&shop, &order_id, "told to the end", |payment| payment["webhooks_pending"] == 0).await;
-    // One command for the approval, one for the capture; nobody sends one that nothing follows from.
-    let told = "select count(*) from commands where scope = 'process:payment' and idempotency_key like $1 || ':%'";
-    let told: i64 = log(&shop).await.query_one(told, &[&order_id]).await.unwrap().get(0);
+    super::payment_where(&shop, &order_id, "told to the end", |payment| {
+        payment["webhooks_pending"] == 0
+    })
+    .await;
+    // One command for the approval, one for the capture; a command that nothing follows from is not sent.
+    let told =
+        "select count(*) from commands where scope = 'process:payment' and idempotency_key like $1 || ':%'";
+    let told: i64 = log(&shop)
+        .await
+        .query_one(told, &[&order_id])
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(told, 2);
     shop.close().await;
 }

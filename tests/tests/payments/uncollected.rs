@@ -17,7 +17,8 @@ async fn uncollected(shop: &Shop) -> (Option<i32>, Value) {
 
 /// An order with its licenses, whose capture is in the provider's hands and not done.
 async fn capture_held(shop: &Shop, key: &str) -> String {
-    shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}})).await;
+    shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}}))
+        .await;
     let placed = shop.place(key, &shop.order()).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id").to_owned();
@@ -43,36 +44,66 @@ async fn a_voided_reservation_is_listed_until_its_licenses_are_revoked() {
     assert_eq!(order["payment"]["capture_failure"], "reservation_gone");
     // The task has ended: what the books prove is not tried again.
     let of_kind = async |kind: &str| shop.command_metric("bilsport_process_tasks{", kind).await;
-    eventually("one decision is waited for, and nothing is to be captured", async || {
-        let waits = (of_kind("resolve").await, of_kind("capture").await);
-        (waits == (Some(1.0), Some(0.0))).then_some(())
-    })
+    eventually(
+        "one decision is waited for, and nothing is to be captured",
+        async || {
+            let waits = (of_kind("resolve").await, of_kind("capture").await);
+            (waits == (Some(1.0), Some(0.0))).then_some(())
+        },
+    )
     .await;
-    let failures = shop.command_metric("bilsport_payments_capture_failures_total", "reservation_gone").await;
+    let failures = shop
+        .command_metric("bilsport_payments_capture_failures_total", "reservation_gone")
+        .await;
     assert_eq!(failures, Some(1.0));
     let (code, list) = uncollected(&shop).await;
     assert_eq!(code, Some(1));
     assert_eq!(list[0]["order_id"], order_id, "{list}");
-    let sums: Vec<_> = ["due_ore", "collected_ore", "collectable_ore"].map(|name| list[0][name].as_i64()).into();
+    let sums: Vec<_> = ["due_ore", "collected_ore", "collectable_ore"]
+        .map(|name| list[0][name].as_i64())
+        .into();
     assert_eq!(sums, [Some(42_000), Some(0), Some(0)]);
     let licenses = shop.licenses_of(&order_id).await;
     assert_eq!(list[0]["license_ids"], json!([licenses[0]["license_id"]]));
 
     let path = format!("/orders/{order_id}/capture-resolution");
     let revoke = json!({"action": "revoke", "reason": "stengt bane"});
-    shop.post(&path, &shop.tokens.customer, "a", &revoke).await.expect(403);
-    resolve(&shop, &uuid::Uuid::now_v7().to_string(), "a", "revoke").await.expect(404);
+    shop.post(&path, &shop.tokens.customer, "a", &revoke)
+        .await
+        .expect(403);
+    resolve(&shop, &uuid::Uuid::now_v7().to_string(), "a", "revoke")
+        .await
+        .expect(404);
     let nothing = resolve(&shop, &order_id, "b", "collect_rest").await.expect(409);
     assert_eq!(nothing.text_at("/code"), "nothing_to_collect");
-    assert_eq!(resolve(&shop, &order_id, "c", "forget").await.status.as_u16() / 100, 4);
-    let unsaid = shop.post(&path, &shop.tokens.staff, "d", &json!({"action": "revoke", "reason": " "})).await;
+    assert_eq!(
+        resolve(&shop, &order_id, "c", "forget").await.status.as_u16() / 100,
+        4
+    );
+    let unsaid = shop
+        .post(
+            &path,
+            &shop.tokens.staff,
+            "d",
+            &json!({"action": "revoke", "reason": " "}),
+        )
+        .await;
     assert_eq!(unsaid.expect(422).text_at("/errors/0/pointer"), "/reason");
 
     let revoked = resolve(&shop, &order_id, "e", "revoke").await.expect(200);
     assert_eq!(revoked.text_at("/status"), "refund_pending");
     let again = resolve(&shop, &order_id, "e", "revoke").await.expect(200);
-    assert_eq!((&again.text, again.header("idempotency-replayed")), (&revoked.text, Some("true")));
-    assert_eq!(resolve(&shop, &order_id, "f", "write_off").await.expect(409).text_at("/code"), "order_state");
+    assert_eq!(
+        (&again.text, again.header("idempotency-replayed")),
+        (&revoked.text, Some("true"))
+    );
+    assert_eq!(
+        resolve(&shop, &order_id, "f", "write_off")
+            .await
+            .expect(409)
+            .text_at("/code"),
+        "order_state"
+    );
     shop.order_with_status(&order_id, "refunded").await;
     eventually("the license is revoked", async || {
         let path = format!("/licenses?status=revoked&order_id={order_id}");
@@ -89,17 +120,38 @@ async fn a_part_that_somebody_collected_under_our_key_is_made_whole_by_the_polic
     let shop = Shop::open(Options::default()).await;
     let order_id = capture_held(&shop, "k").await;
     let ours = format!("capture-{}", order_id.replace('-', ""));
-    portal(&shop, &order_id, "capture", &json!({"amount_ore": 10_000, "idempotency_key": ours})).await;
+    portal(
+        &shop,
+        &order_id,
+        "capture",
+        &json!({"amount_ore": 10_000, "idempotency_key": ours}),
+    )
+    .await;
     shop.provider_faults(&json!({})).await;
-    let payment = payment_where(&shop, &order_id, "whole", |payment| payment["captured_ore"] == 42_000).await;
+    let payment = payment_where(&shop, &order_id, "whole", |payment| {
+        payment["captured_ore"] == 42_000
+    })
+    .await;
     assert_eq!(payment["captures"], 2, "{payment}");
-    let order = order_where(&shop, &order_id, "whole", |order| order["payment"]["captured_ore"] == 42_000).await;
-    assert_eq!((&order["status"], &order["payment"]["capture_failure"]), (&json!("fulfilled"), &Value::Null));
+    let order = order_where(&shop, &order_id, "whole", |order| {
+        order["payment"]["captured_ore"] == 42_000
+    })
+    .await;
+    assert_eq!(
+        (&order["status"], &order["payment"]["capture_failure"]),
+        (&json!("fulfilled"), &Value::Null)
+    );
     let events = events(&shop, &order_id).await;
     let last: Vec<&str> = events.iter().map(String::as_str).skip(4).collect();
     assert_eq!(last, ["CaptureFailed", "CaptureResolved", "PaymentCaptured"]);
-    let version = "select payload ->> 'policy_version' from events where event_type = 'CaptureResolved'";
-    let version: String = super::log(&shop).await.query_one(version, &[]).await.unwrap().get(0);
+    let version =
+        "select payload::json ->> 'policy_version' from events where event_type = 'CaptureResolved'";
+    let version: String = super::log(&shop)
+        .await
+        .query_one(version, &[])
+        .await
+        .unwrap()
+        .get(0);
     let policy: Value = serde_json::from_str(include_str!("../../../data/capture-policy.json")).unwrap();
     assert_eq!(version, policy["version"].as_str().unwrap());
     shop.close().await;
@@ -110,16 +162,25 @@ async fn without_a_policy_staff_decides_and_what_is_written_off_is_not_held_any_
     let file = std::env::temp_dir().join(format!("capture-policy-{}.json", uuid::Uuid::now_v7()));
     std::fs::write(&file, r#"{"version": "ask", "by_reason": {}}"#).unwrap();
     let options = Options {
-        env: vec![(Process::CommandApi, "CAPTURE_POLICY_FILE".into(), file.display().to_string())],
+        env: vec![(
+            Process::CommandApi,
+            "CAPTURE_POLICY_FILE".into(),
+            file.display().to_string(),
+        )],
         ..Options::default()
     };
     let shop = Shop::open(options).await;
-    for (key, action, captured, cancelled) in [("a", "write_off", 10_000, 32_000), ("b", "collect_rest", 42_000, 0)] {
+    for (key, action, captured, cancelled) in [
+        ("a", "write_off", 10_000, 32_000),
+        ("b", "collect_rest", 42_000, 0),
+    ] {
         let order_id = capture_held(&shop, key).await;
         portal(&shop, &order_id, "capture", &json!({"amount_ore": 10_000})).await;
         shop.provider_faults(&json!({})).await;
         shop.order_with_status(&order_id, "capture_failed").await;
-        resolve(&shop, &order_id, &format!("{key}-r"), action).await.expect(200);
+        resolve(&shop, &order_id, &format!("{key}-r"), action)
+            .await
+            .expect(200);
         payment_where(&shop, &order_id, "as decided", |payment| {
             payment["captured_ore"] == captured && payment["cancelled_ore"] == cancelled
         })
@@ -132,5 +193,65 @@ async fn without_a_policy_staff_decides_and_what_is_written_off_is_not_held_any_
         assert_eq!(shop.licenses_of(&order_id).await[0]["status"], "issued");
     }
     std::fs::remove_file(&file).unwrap();
+    shop.close().await;
+}
+
+/// Before which step of finding out command-api is killed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Killed {
+    Capture,
+    SecondRead,
+    Commit,
+}
+
+#[tokio::test]
+async fn a_capture_that_can_not_succeed_is_said_once_wherever_command_api_dies() {
+    let shop = Shop::open(Options::default()).await;
+    for killed in [Killed::Capture, Killed::SecondRead, Killed::Commit] {
+        let order_id = capture_held(&shop, &format!("{killed:?}")).await;
+        portal(&shop, &order_id, "void", &json!({})).await;
+        match killed {
+            Killed::Capture => shop.system.kill(Process::CommandApi).await.unwrap(),
+            Killed::SecondRead => {
+                shop.provider_faults(
+                    &json!({"webhooks": "drop", "hold": {"operation": "get", "before": "work"}}),
+                )
+                .await;
+                held(&shop, "get", 1).await;
+                shop.system.kill(Process::CommandApi).await.unwrap();
+            }
+            Killed::Commit => {
+                let log = super::log(&shop).await;
+                log.batch_execute("begin; select from log_head for update")
+                    .await
+                    .unwrap();
+                shop.provider_faults(&json!({})).await;
+                super::races::append_waits(&log).await;
+                shop.system.kill(Process::CommandApi).await.unwrap();
+                log.batch_execute("commit").await.unwrap();
+            }
+        }
+        shop.provider_faults(&json!({})).await;
+        shop.system.wait_ready(Process::CommandApi).await.unwrap();
+        shop.order_with_status(&order_id, "capture_failed").await;
+        resolve(&shop, &order_id, &format!("{killed:?}-r"), "revoke")
+            .await
+            .expect(200);
+        // Between the decision and what follows from it.
+        shop.system.kill(Process::CommandApi).await.unwrap();
+        shop.system.wait_ready(Process::CommandApi).await.unwrap();
+        shop.order_with_status(&order_id, "refunded").await;
+        eventually("the license is revoked", async || {
+            (shop.licenses_of(&order_id).await[0]["status"] == "revoked").then_some(())
+        })
+        .await;
+        let events = events(&shop, &order_id).await;
+        let last: Vec<&str> = events.iter().map(String::as_str).skip(4).collect();
+        assert_eq!(
+            last,
+            ["CaptureFailed", "CaptureResolved", "OrderRefunded"],
+            "{killed:?}"
+        );
+    }
     shop.close().await;
 }

@@ -84,11 +84,13 @@ impl Order {
         if !matches!(self.status, OrderStatus::Fulfilled | OrderStatus::CaptureFailed) {
             return Ok(Vec::new());
         }
-        let all_back = books.captured_ore > 0
-            && books.refunded_ore >= books.captured_ore
-            && books.collectable_ore == 0;
+        let all_back =
+            books.captured_ore > 0 && books.refunded_ore >= books.captured_ore && books.collectable_ore == 0;
         if all_back {
-            return Ok([self.moved(books), Some(refunded(books))].into_iter().flatten().collect());
+            return Ok([self.moved(books), Some(refunded(books))]
+                .into_iter()
+                .flatten()
+                .collect());
         }
         if self.captured || self.written_off() {
             return Ok(self.moved(books).into_iter().collect());

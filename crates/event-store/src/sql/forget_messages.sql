@@ -1,4 +1,4 @@
--- Inbox::forget. $1 source, $2 age in seconds, $3 at most so many.
+-- Inbox::forget. $1 source, $2 age in seconds, $3 limit.
 delete from inbox_messages m
 using (
     select source, key from inbox_messages

@@ -7,6 +7,7 @@ mod claims;
 mod contiguous;
 mod disk_full;
 mod execute;
+mod inbox;
 mod interop;
 mod lease;
 mod limits;

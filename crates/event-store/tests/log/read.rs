@@ -209,16 +209,28 @@ async fn only_the_schema_of_this_build_is_accepted() {
         "{refused}"
     );
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/migrations");
-    let newest = std::fs::read_dir(migrations).unwrap().count();
+    let versions: Vec<i32> = std::fs::read_dir(migrations)
+        .unwrap()
+        .map(|file| {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            let version = name
+                .strip_prefix('V')
+                .and_then(|name| name.split_once("__"))
+                .unwrap()
+                .0;
+            version.parse().unwrap()
+        })
+        .collect();
+    let newest = *versions.iter().max().unwrap();
     // Two at once: one waits for the other.
     let (one, other) = tokio::join!(event_store::migrate(&url), event_store::migrate(&url));
-    assert_eq!(one.unwrap() + other.unwrap(), newest);
+    assert_eq!(one.unwrap() + other.unwrap(), versions.len());
     event_store::check_schema(&pool).await.unwrap();
     let client = pool.get().await.unwrap();
     client
         .execute(
             "update event_store_migrations set version = 99 where version = $1",
-            &[&i32::try_from(newest).unwrap()],
+            &[&newest],
         )
         .await
         .unwrap();

@@ -55,7 +55,9 @@ async fn count_and_hold(State(state): State<AppState>, request: Request, next: N
         call.wait_before_answer(&state.faults).await;
         response
     });
-    handled.await.unwrap_or_else(|_| Problem::unavailable().into_response())
+    handled
+        .await
+        .unwrap_or_else(|_| Problem::unavailable().into_response())
 }
 
 /// What the protocol calls it, by its path; none for a token.

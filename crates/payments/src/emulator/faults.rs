@@ -110,7 +110,11 @@ impl FaultSwitch {
     /// Waits until `hold` is not set, or no longer.
     pub(super) async fn let_go(&self, hold: Hold) {
         // The sender is this switch: it is there.
-        let _ = self.0.subscribe().wait_for(|faults| faults.hold != Some(hold)).await;
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|faults| faults.hold != Some(hold))
+            .await;
     }
 }
 
@@ -132,7 +136,8 @@ mod tests {
             (WebhookFault::CorruptSignature, ApiFault::AnswerLost)
         );
         assert!(serde_json::from_str::<Faults>(r#"{"webhook":"drop"}"#).is_err());
-        let held = serde_json::from_str::<Faults>(r#"{"hold":{"operation":"cancel","before":"work"}}"#).unwrap();
+        let held =
+            serde_json::from_str::<Faults>(r#"{"hold":{"operation":"cancel","before":"work"}}"#).unwrap();
         let cancel = Hold {
             operation: Operation::Cancel,
             before: Point::Work,

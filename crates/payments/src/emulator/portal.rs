@@ -54,7 +54,9 @@ async fn act(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let browser = content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
     let amount = match amount(&body, browser) {
         Ok(amount) => amount,
@@ -65,9 +67,11 @@ async fn act(
         (Err(rejected), false) => Problem::from(rejected).into_response(),
         (Err(rejected @ (Rejected::NotFound | Rejected::Journal)), true) => message(rejected),
         (changed, true) => match state.store.get(&reference).await {
-            Ok(_) if changed.is_ok() => {
-                (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/portal/{reference}"))]).into_response()
-            }
+            Ok(_) if changed.is_ok() => (
+                StatusCode::SEE_OTHER,
+                [(header::LOCATION, format!("/portal/{reference}"))],
+            )
+                .into_response(),
             Ok(payment) => page(StatusCode::CONFLICT, &payment),
             Err(rejected) => message(rejected),
         },
@@ -100,7 +104,11 @@ async fn change(
             only_if_not_authorized: false,
         },
     };
-    Ok(state.store.change(reference, request, idempotency_key.as_deref()).await?.state)
+    Ok(state
+        .store
+        .change(reference, request, idempotency_key.as_deref())
+        .await?
+        .state)
 }
 
 fn page(status: StatusCode, payment: &Payment) -> Response {
@@ -111,10 +119,9 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
         ("Refundert", "Refunded", aggregate.refunded_ore),
         ("Annullert", "Cancelled", aggregate.cancelled_ore),
     ];
-    let sums: String = sums
-        .iter()
-        .map(|(nb, en, ore)| format!("<li>{nb} <span lang=\"en\">/ {en}</span>: {}</li>", kroner(*ore)))
-        .collect();
+    let sums = sums
+        .map(|(nb, en, ore)| format!("<li>{nb} <span lang=\"en\">/ {en}</span>: {}</li>", kroner(ore)))
+        .concat();
     let reference = escape(&payment.creation.reference);
     let form = |action: &str, nb: &str, en: &str, most: i64| {
         let disabled = if most > 0 { "" } else { " disabled" };

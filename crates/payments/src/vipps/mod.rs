@@ -128,16 +128,15 @@ impl Vipps {
         wire::payment(&answer, reference)
     }
 
-    async fn change(
-        &self,
-        change: Change,
-        reference: &str,
-        idempotency_key: &str,
-    ) -> Result<Payment, Error> {
+    async fn change(&self, change: Change, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
         check_reference(reference)?;
         check_key(idempotency_key)?;
         let (operation, resource, body) = match change {
-            Change::Capture(amount_ore) => ("capture", "capture", wire::modification(check_amount(amount_ore)?)),
+            Change::Capture(amount_ore) => (
+                "capture",
+                "capture",
+                wire::modification(check_amount(amount_ore)?),
+            ),
             Change::Refund(amount_ore) => ("refund", "refund", wire::modification(check_amount(amount_ore)?)),
             Change::Abort => ("abort", "cancel", wire::abort()),
             Change::Release => ("release", "cancel", wire::release()),

@@ -11,6 +11,7 @@ mod adapter_on_emulator;
 mod adapter_on_hostile_provider;
 mod emulator_api;
 mod emulator_page;
+mod emulator_portal;
 mod emulator_restart;
 mod emulator_webhooks;
 mod receiver;

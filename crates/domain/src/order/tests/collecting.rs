@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use cqrs_es::Aggregate;
 use events::{
-    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderRefunded, PaymentCaptured,
-    PaymentReconciled,
+    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderRefunded,
+    PaymentCaptured, PaymentReconciled,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -161,10 +161,17 @@ fn a_person_decides_what_becomes_of_it() {
     expect_refusal(issued(), resolve(WriteOff), Refusal::OrderState);
 
     let part = and(issued(), failed(CaptureFailure::PartlyCollected, 100, DUE - 100));
-    expect(part.clone(), resolve(WriteOff), vec![resolved(WriteOff, DUE - 100)]);
+    expect(
+        part.clone(),
+        resolve(WriteOff),
+        vec![resolved(WriteOff, DUE - 100)],
+    );
     expect(part.clone(), resolve(CollectRest), vec![resolved(CollectRest, 0)]);
     let rest = and(part, resolved(CollectRest, 0));
-    assert_eq!(order(rest.clone()).to_collect(&books(100, 0, DUE - 100)), Some(DUE - 100));
+    assert_eq!(
+        order(rest.clone()).to_collect(&books(100, 0, DUE - 100)),
+        Some(DUE - 100)
+    );
     expect(rest, hear(books(DUE, 0, 0)), vec![captured()]);
 
     let unsaid = OrderCommand::ResolveCapture(Resolution {
@@ -207,14 +214,21 @@ fn the_policy_decides_at_once_and_is_named() {
         reason: None,
         written_off_ore: 0,
     };
-    let events = vec![failed(CaptureFailure::PartlyCollected, 100, DUE - 100), decided.into()];
+    let events = vec![
+        failed(CaptureFailure::PartlyCollected, 100, DUE - 100),
+        decided.into(),
+    ];
     expect(issued(), by_policy, events);
     // What a policy can not do waits for a person.
     let impossible = OrderCommand::ReconcilePayment {
         books: books(0, 0, 0),
         policy: policy(&[(CaptureFailure::ReservationGone, CaptureAction::CollectRest)]),
     };
-    expect(issued(), impossible, vec![failed(CaptureFailure::ReservationGone, 0, 0)]);
+    expect(
+        issued(),
+        impossible,
+        vec![failed(CaptureFailure::ReservationGone, 0, 0)],
+    );
 }
 
 #[test]
@@ -228,8 +242,16 @@ fn money_that_moved_outside_the_shop_is_stated_and_all_of_it_back_ends_the_order
         expect(given, hear(books(DUE, DUE, 0)), vec![found(DUE, DUE), back(DUE)]);
     }
     // Collected and paid back in the portal before the shop came to it.
-    expect(issued(), hear(books(DUE, 100, 0)), vec![captured(), found(DUE, 100)]);
-    expect(issued(), hear(books(DUE, DUE, 0)), vec![found(DUE, DUE), back(DUE)]);
+    expect(
+        issued(),
+        hear(books(DUE, 100, 0)),
+        vec![captured(), found(DUE, 100)],
+    );
+    expect(
+        issued(),
+        hear(books(DUE, DUE, 0)),
+        vec![found(DUE, DUE), back(DUE)],
+    );
     let ended = and(and(and(issued(), captured()), found(DUE, DUE)), back(DUE));
     assert!(order(ended.clone()).revoked_licenses().is_some());
     expect(ended, hear(books(DUE, DUE, 0)), vec![]);

@@ -161,7 +161,11 @@ fn where_to_pay_is_noted_once_and_never_sets_an_order_back() {
     expect(vec![placed().into()], note(), vec![requested().into()]);
     expect(pending(), note(), vec![]);
     expect(vec![placed().into(), paid().into()], note(), vec![]);
-    expect_refusal(vec![placed().into(), OrderExpired {}.into()], note(), Refusal::OrderState);
+    expect_refusal(
+        vec![placed().into(), OrderExpired {}.into()],
+        note(),
+        Refusal::OrderState,
+    );
 }
 
 #[test]
