@@ -83,7 +83,6 @@ pub(crate) const PHONES: &[&str] = &[
     "+1",
     "00000000",
     "\u{0}",
-    "९०००००००",
 ];
 
 /// E-mail addresses in their stored form, or refused.
