@@ -27,9 +27,9 @@ pub fn searched<'a>(terms: impl IntoIterator<Item = Term<'a>>) -> String {
     let mut text = String::new();
     for term in terms {
         let term = match term {
-            Term::Words(words) => fold(words),
-            Term::Number(number) => compact(&fold(number)),
-            Term::Phone(number) => phone(&fold(number)),
+            Term::Words(words) => key(words),
+            Term::Number(number) => compact(&key(number)),
+            Term::Phone(number) => phone(&key(number)),
         };
         if !text.is_empty() && !term.is_empty() {
             text.push(' ');
@@ -41,7 +41,7 @@ pub fn searched<'a>(terms: impl IntoIterator<Item = Term<'a>>) -> String {
 
 /// What a `q` looks for in that column: of each list, the row must hold one.
 pub(crate) fn sought(q: &str) -> Vec<Vec<String>> {
-    let q = fold(q);
+    let q = key(q);
     let words: Vec<&str> = q.split(' ').filter(|word| !word.is_empty()).collect();
     let mut sought = Vec::new();
     // Words of digits that follow each other are one number, written in parts.
@@ -63,6 +63,16 @@ pub(crate) fn sought(q: &str) -> Vec<Vec<String>> {
         }
     }
     sought
+}
+
+/// Folded, with the digits of all scripts as one kind.
+fn key(text: &str) -> String {
+    let plain = |c| {
+        text::digit(c)
+            .and_then(|digit| char::from_digit(digit, 10))
+            .unwrap_or(c)
+    };
+    fold(text).chars().map(plain).collect()
 }
 
 /// A word as it stands, and as a number.
@@ -189,6 +199,8 @@ mod tests {
                 "9001 2345",
                 "900\u{a0}12\u{a0}345",
                 "９００１２３４５",
+                "٩٠٠١٢٣٤٥",
+                "९०० १२ ३४५",
                 "12 345",
                 "345",
                 "00123",

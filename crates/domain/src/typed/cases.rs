@@ -54,6 +54,15 @@ fn names_of_people() {
             ("김민준", Ok("김민준")),
             ("Дарья Ёлкина", Ok("Дарья Ёлкина")),
             ("Kari Иванова", Ok("Kari Иванова")),
+        ],
+    );
+}
+
+#[test]
+fn names_that_are_none_or_not_what_they_look_like() {
+    hold(
+        person_name,
+        &[
             ("", Err(Rule::Required)),
             (" \u{a0}\u{3000}\t", Err(Rule::Required)),
             ("\u{3164}\u{3164}", Err(Rule::TextInvisible)),

@@ -17,6 +17,9 @@ const MAX_MARKS: usize = 4;
 /// In the scripts whose accented letters are composed in NFC, what is left over is one or two.
 const MAX_MARKS_ON_COMPOSED: usize = 2;
 
+/// Vowel signs and the like, which take room of their own.
+const MAX_SPACING_MARKS: usize = 2;
+
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
 static CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> =
@@ -114,39 +117,39 @@ fn joins(chars: &[char], at: usize) -> bool {
         )
 }
 
-/// Marks belong to a letter or digit, and no letter carries a heap of them (UTS #39, 5.4).
+/// Marks belong to a letter or digit, and none carries a heap of them, or one of them twice (UTS #39, 5.4).
 fn marks(chars: &[char]) -> Result<(), Rule> {
     let mut base = None;
     let mut heap: Vec<char> = Vec::new();
-    for &c in chars {
+    for &c in chars.iter().filter(|c| !JOINERS.contains(c)) {
         if !is_mark(c) {
-            if !JOINERS.contains(&c) {
-                base = Some(c);
-                heap.clear();
-            }
+            base = Some(c);
+            heap.clear();
             continue;
         }
-        let letter = base.filter(|&base| is_letter(base) || text::digit(base).is_some());
-        let most = match letter.map(script) {
-            None => return Err(Rule::TextMarks),
-            Some(Script::Latin | Script::Greek | Script::Cyrillic | Script::Common) => MAX_MARKS_ON_COMPOSED,
-            Some(_) => MAX_MARKS,
-        };
-        let enclosing = category(c) == GeneralCategory::EnclosingMark;
-        let nonspacing = category(c) == GeneralCategory::NonspacingMark;
-        if enclosing || (nonspacing && heap.contains(&c)) {
-            return Err(Rule::TextMarks);
-        }
+        let most = base.and_then(most_marks).ok_or(Rule::TextMarks)?;
+        let again = heap.contains(&c) && is_nonspacing(c);
         heap.push(c);
-        if heap.len() > most + usize::from(most == MAX_MARKS) * 2
-            || heap
-                .iter()
-                .filter(|&&c| category(c) == GeneralCategory::NonspacingMark)
-                .count()
-                > most
-        {
+        let nonspacing = heap.iter().filter(|&&c| is_nonspacing(c)).count();
+        let enclosing = category(c) == GeneralCategory::EnclosingMark;
+        if again || enclosing || nonspacing > most || heap.len() > most + MAX_SPACING_MARKS {
             return Err(Rule::TextMarks);
         }
     }
     Ok(())
+}
+
+/// How many nonspacing marks a letter or digit may carry.
+fn most_marks(base: char) -> Option<usize> {
+    if !is_letter(base) && text::digit(base).is_none() {
+        return None;
+    }
+    Some(match script(base) {
+        Script::Latin | Script::Greek | Script::Cyrillic | Script::Common => MAX_MARKS_ON_COMPOSED,
+        _ => MAX_MARKS,
+    })
+}
+
+fn is_nonspacing(c: char) -> bool {
+    category(c) == GeneralCategory::NonspacingMark
 }

@@ -52,8 +52,9 @@ fn of_names(c: char) -> bool {
         return true;
     }
     match category(c) {
-        GeneralCategory::DecimalNumber => true,
-        GeneralCategory::ModifierLetter | GeneralCategory::LetterNumber => true,
+        GeneralCategory::DecimalNumber | GeneralCategory::ModifierLetter | GeneralCategory::LetterNumber => {
+            true
+        }
         _ if COMMON_PUNCTUATION.contains(&c) => true,
         punctuation if GeneralCategoryGroup::Punctuation.contains(punctuation) => {
             !matches!(script(c), Script::Common | Script::Inherited)

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::{chassis, email, holder_identity, label, person_name, phone, registration, vehicle_license};
 use crate::Rule;
 
-fn checks() -> [(&'static str, fn(&str) -> Result<String, Rule>); 7] {
+type Check = fn(&str) -> Result<String, Rule>;
+
+fn checks() -> [(&'static str, Check); 7] {
     [
         ("name", person_name),
         ("label", |text| label(text, 120)),

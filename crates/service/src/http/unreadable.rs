@@ -191,3 +191,64 @@ fn answer(status: StatusCode) -> Vec<u8> {
     };
     problem.raw_answer()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::Pin};
+
+    use hyper::rt::Write as _;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::{AnswersUnreadable, bare_status};
+
+    const BARE: &[u8] =
+        b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+    /// Writes what hyper would, and closes.
+    async fn refuse(io: TokioIo<tokio::io::DuplexStream>) {
+        let mut connection = AnswersUnreadable::new(io);
+        let written = poll_fn(|context| Pin::new(&mut connection).poll_write(context, BARE)).await;
+        assert_eq!(written.unwrap(), BARE.len());
+        poll_fn(|context| Pin::new(&mut connection).poll_shutdown(context))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_refused_client_still_sends_is_read_before_its_connection_closes() {
+        // Small, so that both sides have to wait for each other.
+        let (client, server) = tokio::io::duplex(256);
+        let (mut answer, mut request) = tokio::io::split(client);
+        let send = async {
+            request.write_all(&[b'x'; 100_000]).await?;
+            request.shutdown().await
+        };
+        let mut text = String::new();
+        let (sent, read, ()) = tokio::join!(
+            send,
+            answer.read_to_string(&mut text),
+            refuse(TokioIo::new(server))
+        );
+        sent.unwrap();
+        read.unwrap();
+        assert!(
+            text.starts_with("HTTP/1.1 431 ") && text.contains("headers_too_large"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_an_answer_without_a_body_is_bare() {
+        assert!(bare_status(BARE).is_some());
+        for other in [
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
+            "x HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "",
+        ] {
+            assert_eq!(bare_status(other.as_bytes()), None, "{other}");
+        }
+    }
+}

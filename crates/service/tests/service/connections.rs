@@ -140,7 +140,7 @@ async fn headers_that_are_too_large_are_refused_with_a_problem() {
     for headers in [
         format!("Idempotency-Key: {}\r\n", "x".repeat(60_000)),
         format!("Idempotency-Key: {}\r\n", "x".repeat(900_000)),
-        (0..200).map(|n| format!("X-{n}: 1\r\n")).collect(),
+        "X-One: 1\r\n".repeat(200),
     ] {
         let (head, problem) = refused(&get(&headers)).await;
         assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
