@@ -21,4 +21,5 @@ mod refusals;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod stale;
 mod support;
