@@ -60,10 +60,14 @@ async fn begin_epoch(world: &World) {
 async fn renewed(world: &World) {
     eventually("the rows are of the log's present life", async || {
         let client = world.read.get().await.map_err(|error| error.to_string())?;
-        let now = read_standing(&**client).await.map_err(|error| error.to_string())?;
+        let now = read_standing(&**client)
+            .await
+            .map_err(|error| error.to_string())?;
         let log = world.log.head().await.map_err(|error| error.to_string())?;
         let same = now.checkpoint.epoch == log.epoch && now.checkpoint.position == log.position.get();
-        (same && !now.stale).then_some(()).ok_or_else(|| format!("{now:?} {log:?}"))
+        (same && !now.stale)
+            .then_some(())
+            .ok_or_else(|| format!("{now:?} {log:?}"))
     })
     .await;
 }
@@ -82,7 +86,10 @@ async fn readers_see_the_old_rows_until_the_new_ones_are_there() {
     begin_epoch(&world).await;
     building(&world).await;
     let client = world.read.get().await.unwrap();
-    assert!(read_standing(&**client).await.unwrap().stale, "said before anything is built");
+    assert!(
+        read_standing(&**client).await.unwrap().stale,
+        "said before anything is built"
+    );
     assert_eq!(world.count("select count(*) from orders").await, 30);
     // Killed in the middle, while the log begins yet another life.
     let pid = Pid::from_raw(i32::try_from(serving.id().unwrap()).unwrap());
@@ -98,7 +105,10 @@ async fn readers_see_the_old_rows_until_the_new_ones_are_there() {
     world.projected_to(more).await;
     stop.store(true, Ordering::Relaxed);
     let seen = polling.await.unwrap();
-    assert!(seen.fewest >= 30 && seen.stale > 0 && seen.stale < seen.reads, "{seen:?}");
+    assert!(
+        seen.fewest >= 30 && seen.stale > 0 && seen.stale < seen.reads,
+        "{seen:?}"
+    );
     assert_eq!(schemas(&world).await, "", "nothing of the old life is left");
     drop(serving);
     world.assert_equals_replay().await;

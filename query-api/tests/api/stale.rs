@@ -49,7 +49,10 @@ async fn stale_rows_are_answered_and_say_so_and_prove_no_write() -> Result<()> {
         assert_eq!(stale.header("event-position"), "10");
     }
     let missing = app.get(&format!("/api/v1/orders/{}", Uuid::nil()), &staff).await;
-    assert_eq!((missing.status, missing.header("event-stale")), (StatusCode::NOT_FOUND, "true"));
+    assert_eq!(
+        (missing.status, missing.header("event-stale")),
+        (StatusCode::NOT_FOUND, "true")
+    );
     // The position of one log is none of another's.
     let waited = app.get("/api/v1/orders?min_position=1", &staff).await;
     assert!(waited.is(503, "projection_lagging"), "{waited:?}");
@@ -61,7 +64,10 @@ async fn stale_rows_are_answered_and_say_so_and_prove_no_write() -> Result<()> {
         .await?;
     until_degraded(&app, false).await?;
     let renewed = app.get("/api/v1/orders?min_position=10", &staff).await;
-    assert_eq!((renewed.status, renewed.header("event-stale")), (StatusCode::OK, ""));
+    assert_eq!(
+        (renewed.status, renewed.header("event-stale")),
+        (StatusCode::OK, "")
+    );
     let refused = app.get(&next, &staff).await;
     assert!(refused.is(400, "cursor_invalid"), "{refused:?}");
     Ok(())
