@@ -87,6 +87,11 @@ ROWS = [
              "max(bilsport_relay_lag_seconds)", 5, "s"),
         stat("Parked events", "Events that could not be applied, and those that wait behind them.",
              "max(bilsport_projector_parked)", 1),
+        stat("Another log", "1 or 2 while rows, or process managers, are at an event that the log does not hold.",
+             "(" + or_none("max(bilsport_projector_contradicted)") + ") + ("
+             + or_none("max(bilsport_process_contradicted)") + ")", 1),
+        stat("Stale answers", "1 while the rows of the log's new life are built and the old ones are answered.",
+             or_none("max(bilsport_query_stale)"), 1),
         stat("Overdue tasks", "How long the oldest due task of the process managers has waited.",
              "max(bilsport_process_overdue_seconds)", 30, "s"),
         stat("Events from the stream", "0 while the projector reads the event database instead of NATS.",
@@ -173,6 +178,7 @@ ROWS = [
             ("{{feed}} gaps refilled", rate("bilsport_bus_feed_gaps_refilled_total", "feed")),
             ("{{feed}} dropped", rate("bilsport_bus_feed_dropped_old_total", "feed")),
             ("{{feed}} untrusted", rate("bilsport_bus_feed_untrusted_total", "feed")),
+            ("{{feed}} unlinked", rate("bilsport_bus_feed_unlinked_total", "feed")),
             ("{{feed}} consumers", rate("bilsport_bus_feed_consumers_opened_total", "feed")),
         ], "cps"),
         graph("Projected", "Events a second by outcome, and the position reached.", [
@@ -180,10 +186,12 @@ ROWS = [
         ], "cps"),
         graph("Projection batches", "Events in one transaction.", quantiles("bilsport_projector_batch_size")),
         graph("Projection time", "One transaction, commit included.", quantiles("bilsport_projector_apply_seconds"), "s"),
-        graph("Parked and interrupted", "Events set aside; times that following was begun again, or the rows forgotten.", [
+        graph("Parked and interrupted", "Events set aside; times that following was begun again, or the rows built again for a new life of the log.", [
             ("parked", "max(bilsport_projector_parked)"),
+            ("parked, untried by this build", "max(bilsport_projector_parked_untried)"),
             ("retried: {{outcome}}", "sum by (outcome) (increase(bilsport_projector_parked_retries_total[$__rate_interval]))"),
             ("interrupted: {{reason}}", "sum by (reason) (increase(bilsport_projector_interruptions_total[$__rate_interval]))"),
+            ("stale", "max(bilsport_projector_stale)"),
             ("started over", or_none("sum(increase(bilsport_projector_resets_total[$__rate_interval]))")),
         ]),
     ]),

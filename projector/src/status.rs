@@ -177,9 +177,10 @@ fn judge_rows(rows: &Rows, head: LogHead, report: &mut Report) {
     let event = fingerprint.as_deref().unwrap_or("not known");
     report.fact(
         "checkpoint",
-        json!({"position": position, "epoch": epoch, "fingerprint": fingerprint}),
-        format!("{position}, epoch {epoch}, event {event}"),
+        json!({"position": position, "epoch": epoch}),
+        format!("{position}, epoch {epoch}"),
     );
+    report.fact("at_event", json!(fingerprint), event);
     report.fact("parked", json!(parked), format!("{parked} events"));
     if *untried > 0 {
         report.fact(

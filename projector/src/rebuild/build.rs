@@ -101,13 +101,12 @@ struct Plan {
 
 impl Plan {
     async fn make(read: &Pool, log: &Log) -> Result<Self, Failed> {
-        let begun = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
+        let head = async || log.head().await.map_err(|error| ReplayError::Log(error.into()));
         let client = read.get().await?;
-        write::start_checkpoint(&client, begun.epoch).await?;
-        let standing = checkpoint::read_standing(&**client).await?;
-        let live = standing.checkpoint;
-        // After the checkpoint: a head read before is behind rows that move on meanwhile.
-        let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
+        write::start_checkpoint(&client, head().await?.epoch).await?;
+        let live = checkpoint::read(&**client).await?;
+        // After the live rows: they go on meanwhile, and are never beyond a head that is read later.
+        let head = head().await?;
         // Not beyond the live rows: they could not be compared with later ones.
         let comparable = live.epoch == head.epoch && live.position > 0;
         let to = if comparable {
@@ -121,12 +120,6 @@ impl Plan {
                 head.position
             );
             return Err(Failed::Refused(reason));
-        }
-        if comparable {
-            let (_, proof) = mark::look(log, mark::of(&standing))
-                .await
-                .map_err(|error| ReplayError::Log(error.into()))?;
-            proof.map_err(|contradiction| Failed::Refused(format!("the live rows: {contradiction}")))?;
         }
         Ok(Self {
             epoch: head.epoch,
@@ -160,6 +153,9 @@ async fn fill(
 ) -> Result<Replay, Failed> {
     let begun = Instant::now();
     let mut beside = Beside::create(keeper, order.read_url, BUILDING).await?;
+    if plan.comparable {
+        live_is_of(log, read).await?;
+    }
     let replay = Replay::begin(beside.pool.clone(), log.clone(), plan.epoch).await?;
     let mut replay = replay.with_window(order.window);
     let mut progress = Progress::new("loading events", plan.to.get());
@@ -193,8 +189,17 @@ async fn chase(read: &Pool, log: &Log, replay: &mut Replay) -> Result<(), Failed
     Ok(())
 }
 
+/// Refuses live rows at an event that the log does not hold: the log lost events, and there is nothing to compare with.
+async fn live_is_of(log: &Log, read: &Pool) -> Result<(), Failed> {
+    let live = checkpoint::read_standing(&**read.get().await?).await?;
+    let (_, proof) = mark::look(log, mark::of(&live))
+        .await
+        .map_err(|error| ReplayError::Log(error.into()))?;
+    proof.map_err(|contradiction| Failed::Refused(format!("the live rows: {contradiction}")))
+}
+
 /// Refuses rows that are at the position of the live ones and not at their event: the log lost events and has others now.
-fn same_event(live: &Standing, replay: &Replay) -> Result<(), Failed> {
+pub(super) fn same_event(live: &Standing, replay: &Replay) -> Result<(), Failed> {
     let (live, rebuilt) = (mark::of(live), replay.mark());
     if live.fingerprint.is_none() || live.position != rebuilt.position || live == rebuilt {
         return Ok(());

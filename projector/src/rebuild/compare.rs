@@ -2,10 +2,11 @@
 
 use deadpool_postgres::{Client, Pool, Transaction};
 use futures_util::try_join;
+use read_model::checkpoint;
 use serde_json::{Value, json};
 use tokio_postgres::{IsolationLevel, Row};
 
-use super::{BUILDING, Failed, swap};
+use super::{BUILDING, Failed, build, swap};
 use crate::replay::Replay;
 
 /// Columns that say when this database did something, or by which build.
@@ -86,6 +87,7 @@ pub(super) async fn compare(
         replay
             .advance(envelope::Position::new(at.position), |_| {})
             .await?;
+        build::same_event(&checkpoint::read_standing(&*fenced).await?, replay)?;
         let snapshots = (snapshot(&mut one).await?, snapshot(&mut other).await?);
         fenced.rollback().await?;
         snapshots

@@ -4,6 +4,7 @@
 
 mod command;
 mod faults;
+mod new_life;
 mod parked;
 mod poison;
 mod process;
@@ -12,5 +13,6 @@ mod replay;
 mod restore;
 mod shop;
 mod status;
+mod step_back;
 mod verify;
 mod world;

@@ -281,3 +281,58 @@ async fn retries_are_counted_by_the_projector_that_serves() {
     .await;
     drop(serving);
 }
+
+/// What an older build parked: an event that it could not apply and this one can, and one that neither knows.
+#[tokio::test]
+async fn a_new_build_tries_what_an_older_one_parked_by_itself_and_once() {
+    let world = World::shared().await;
+    world.relay().await;
+    let running = world.projector().await;
+    as_read_owner(&world, STOP).await;
+    let (healed, unknown) = (Uuid::now_v7(), Uuid::now_v7());
+    let reimagined = NewEvent {
+        event_type: "LicenseTypeReimagined",
+        event_version: "9",
+        ..shop::price(unknown, 3, 1_000)
+    };
+    let last = world
+        .append([
+            shop::license_type(healed, "sick"),
+            shop::license_type(unknown, "unknown"),
+            vec![reimagined],
+            vec![shop::price(unknown, 4, 2_000)],
+            vec![shop::price(healed, 3, 3_000)],
+        ])
+        .await;
+    world.projected_to(last).await;
+    running.stop().await;
+    as_read_owner(&world, MEND).await;
+    as_read_owner(&world, "update parked_events set builds = '{older}'").await;
+    let said = world
+        .command(&["status", "--json"])
+        .await
+        .unwell("5 events are parked");
+    assert_eq!(said["parked_untried"], 2);
+
+    let (serving, _) = world.serve();
+    eventually("both were tried", async || {
+        let left = world
+            .count("select count(*) from parked_events where builds = '{older}' and reason not like 'waits%'")
+            .await;
+        (left == 0).then_some(()).ok_or_else(|| left.to_string())
+    })
+    .await;
+    assert_eq!(world.count("select count(*) from parked_events").await, 2);
+    let builds = format!(
+        "select count(*) from parked_events where builds = array['older', '{}']",
+        projector::BUILD
+    );
+    assert_eq!(world.count(&builds).await, 1, "it says who tried");
+    let said = world
+        .command(&["status", "--json"])
+        .await
+        .unwell("2 events are parked");
+    assert_eq!(said.get("parked_untried"), None, "nothing is tried twice");
+    drop(serving);
+    world.assert_equals_replay().await;
+}

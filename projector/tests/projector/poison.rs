@@ -60,7 +60,7 @@ async fn an_unknown_event_parks_its_aggregate_and_everything_else_flows() {
             (
                 first.to_sql(),
                 sick,
-                "unknown event LicenseTypeReimagined version 9".to_owned()
+                "unknown event LicenseTypeReimagined version 9: this build does not know it".to_owned()
             ),
             (second.to_sql(), sick, behind.clone()),
             (third.to_sql(), sick, behind),
@@ -81,6 +81,39 @@ async fn an_unknown_event_parks_its_aggregate_and_everything_else_flows() {
     );
     assert_eq!(world.count("select count(*) from licenses").await, 2);
     assert!(running.health.readiness().is_ready());
+    running.stop().await;
+    world.assert_equals_replay().await;
+}
+
+/// Of an aggregate that no row is made of, whatever its events are called.
+#[tokio::test]
+async fn events_of_aggregates_that_are_not_read_are_skipped_by_all_who_apply() {
+    let world = World::shared().await;
+    world.relay().await;
+    let running = world.projector().await;
+    let voucher = Uuid::now_v7();
+    let foreign = |sequence, event_type| NewEvent {
+        aggregate_type: "voucher",
+        event_type,
+        ..future(voucher, sequence)
+    };
+    world
+        .append([
+            vec![foreign(1, "VoucherIssued")],
+            // A name that orders have, too.
+            vec![foreign(2, "OrderPlaced")],
+            shop::license_type(Uuid::now_v7(), "healthy"),
+        ])
+        .await;
+    let last = world.append(shop::purchase(1)).await;
+    world.projected_to(last).await;
+    assert_eq!(parked(&world).await, []);
+    let only_foreign = world.append([vec![foreign(3, "VoucherUsed")]]).await;
+    world.projected_to(only_foreign).await;
+    let said = world.command(&["verify", "--json"]).await.well();
+    assert_eq!(said["parked"], 0);
+    let rebuilt = world.command(&["rebuild", "licensing", "--json"]).await.well();
+    assert_eq!(rebuilt["compared"]["parked_events"]["rows"], 0);
     running.stop().await;
     world.assert_equals_replay().await;
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::command::Said;
 use crate::shop;
-use crate::world::{Running, World};
+use crate::world::{Running, World, eventually};
 
 /// A shop with some history, and a projector that goes on.
 async fn shop_with_history(purchases: u32) -> (World, Running) {
@@ -37,7 +37,7 @@ async fn as_read_owner(world: &World, sql: &str) {
 }
 
 /// The schemas that a rebuild makes, as far as they are there.
-async fn schemas(world: &World) -> String {
+pub(crate) async fn schemas(world: &World) -> String {
     let client = world.read.get().await.unwrap();
     client
         .query_one(
@@ -54,11 +54,36 @@ async fn live_table(world: &World) -> i64 {
     world.count("select 'public.orders'::regclass::oid::bigint").await
 }
 
-async fn ended(child: Child) -> Said {
+pub(crate) async fn ended(child: Child) -> Said {
     let output = child.wait_with_output().await.unwrap();
     Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Keeps every rebuild waiting where it makes its schema, until it is dropped.
+pub(crate) async fn hold_migrations(world: &World) -> tokio_postgres::Client {
+    let (owner, connection) = tokio_postgres::connect(&world.databases.read_owner, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // The ASCII codes of `readmdl`, as in `read_model::migrate`.
+    owner
+        .batch_execute("select pg_advisory_lock(x'00726561646d646c'::bigint)")
+        .await
+        .unwrap();
+    owner
+}
+
+/// Waits until a rebuild waits there.
+pub(crate) async fn building(world: &World) {
+    eventually("a rebuild has begun", async || {
+        let there = "select count(*) from pg_namespace where nspname = 'licensing_rebuild'";
+        (world.count(there).await == 1)
+            .then_some(())
+            .ok_or_else(|| "not yet".into())
+    })
+    .await;
 }

@@ -245,10 +245,11 @@ async fn publish(
     tail.check(log).await.map_err(noticed)?;
     publisher.resume(log).await.map_err(|_| None)?;
     loop {
-        let LogPage { events, .. } = tail
+        let LogPage { head, events } = tail
             .read_on(log, publisher.before(), 1_000)
             .await
             .map_err(noticed)?;
+        publisher.check_epoch(head.epoch).map_err(|_| None)?;
         if events.is_empty() {
             let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
             continue;

@@ -23,4 +23,5 @@ mod refusals;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod stale;
 mod support;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use envelope::Position;
-use event_store::{NewTask, Tasks};
+use envelope::{Fingerprint, Mark, Position};
+use event_store::{Log, NewTask, Reached, Tasks};
 use uuid::Uuid;
 
 use crate::support::{TestLog, eventually, pool};
@@ -204,4 +204,56 @@ async fn a_lease_is_renewed_by_whoever_holds_it_and_by_nobody_else() {
         .unwrap();
     tasks.renew(&free[0], LEASE).await.unwrap();
     assert_eq!(tasks.claim(&["a"], 10, LEASE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_checkpoint_says_which_event_it_is_at_and_starts_over_only_from_there() {
+    let log = TestLog::new().await;
+    let pool = pool(&log.url);
+    let (tasks, head) = (
+        Tasks::new(pool.clone(), "test"),
+        Log::new(pool).head().await.unwrap(),
+    );
+    // Left by an older build, which kept neither.
+    assert!(tasks.plan(at(0), at(2), vec![]).await.unwrap());
+    assert_eq!(tasks.reached().await.unwrap(), at(2).into());
+    let mark = |position, byte| Mark {
+        position: at(position),
+        fingerprint: Fingerprint::from_bytes(&[byte; 16]),
+    };
+    let reached = |mark| Reached {
+        mark,
+        epoch: Some(head.epoch),
+    };
+    tasks.note(reached(mark(2, 7))).await.unwrap();
+    assert_eq!(tasks.reached().await.unwrap(), reached(mark(2, 7)));
+    tasks.note(reached(mark(2, 9))).await.unwrap();
+    assert_eq!(
+        tasks.reached().await.unwrap(),
+        reached(mark(2, 7)),
+        "it is noted once"
+    );
+
+    // In a life that the log does not live, nothing is planned, and nothing begins again.
+    let elsewhere = Reached {
+        epoch: Some(Uuid::now_v7()),
+        ..reached(mark(3, 8))
+    };
+    let planned = vec![task(Uuid::now_v7(), "a", 3)];
+    assert!(!tasks.plan(at(2), elsewhere, planned.clone()).await.unwrap());
+    assert!(tasks.plan(at(2), reached(mark(3, 8)), planned).await.unwrap());
+    assert!(
+        !tasks
+            .start_over(reached(mark(3, 8)), Uuid::now_v7())
+            .await
+            .unwrap()
+    );
+    assert!(!tasks.start_over(reached(mark(3, 7)), head.epoch).await.unwrap());
+    assert!(tasks.start_over(reached(mark(3, 8)), head.epoch).await.unwrap());
+    assert_eq!(tasks.reached().await.unwrap(), reached(Mark::START));
+    assert_eq!(
+        tasks.backlog().await.unwrap()[0].waiting,
+        1,
+        "what was planned stays"
+    );
 }
