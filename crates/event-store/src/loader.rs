@@ -79,9 +79,11 @@ impl Loader {
             .connect_timeout(options.give_up_after.min(Duration::from_secs(3)))
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(options.give_up_after)
-            // One plan for every batch, and always by the indexes: a plan made while the log was small would stay.
+            // One plan for every batch, and always by the indexes: a plan made while the log was small would stay. What
+            // that forbids looks endlessly expensive where there is no other way (the one row of the head), so that each
+            // load would be compiled first.
             .options(format!(
-                "-c statement_timeout={} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
+                "-c statement_timeout={} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off",
                 options.statement_timeout.as_millis()
             ));
         let (queue, waiting) = mpsc::channel(options.queue);

@@ -96,8 +96,8 @@ impl Appender {
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(options.give_up_after)
             .options(format!(
-                // Always by the indexes: a plan made while the log was small would stay.
-                "-c lock_timeout={} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off",
+                // As for loads: always by the indexes, and nothing is compiled.
+                "-c lock_timeout={} -c statement_timeout={} -c idle_in_transaction_session_timeout=5000 -c enable_seqscan=off -c jit=off",
                 options.lock_timeout.as_millis(),
                 options.statement_timeout.as_millis()
             ));
