@@ -140,9 +140,15 @@ ROWS = [
         graph("Queue and retries", "Commands waiting for a batch; batches that went again, conflicts.", [
             ("waiting", "sum(bilsport_log_append_queue)"),
             ("batch again: {{reason}}", rate("bilsport_log_append_retries_total", "reason")),
-            ("checked path", or_none(rate("bilsport_log_append_checked_total"))),
             ("command again: conflict", or_none(rate("bilsport_log_execute_conflicts_total"))),
         ]),
+        graph("Share of batches checked command by command", "Batches with a version conflict. Used keys and taken claims "
+              "do not send a batch this way.", [
+            ("share", or_none(rate("bilsport_log_append_checked_total") + " / "
+                              + rate("bilsport_log_append_seconds_count"))),
+        ], "percentunit"),
+        graph("Repeats answered from memory", "Repeated commands a second that cost the database nothing.",
+              [("repeats", or_none(rate("bilsport_log_append_recent_total")))], "cps"),
         graph("Unsealed events", "Events of the log that no seal covers yet. A line that only grows: sealing has stopped.", [
             ("events", "max(bilsport_projector_position) + max(bilsport_projector_lag_positions)"
                        " - max(bilsport_log_sealed_position)"),

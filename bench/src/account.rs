@@ -3,8 +3,10 @@
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use envelope::{DecodeError, EventPayload};
+use event_store::{Claim, Claiming, Claims};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 /// An account: opened once, then booked on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -80,6 +82,23 @@ impl Aggregate for Account {
         let (Event::Opened(details) | Event::Booked(details)) = event;
         self.open = true;
         self.balance += details.amount;
+    }
+}
+
+/// For an executor that is told so: a new account takes three claims, as a license takes its holder, type and day, its
+/// vehicle and day, and a place.
+impl Claiming for Account {
+    fn claims(&self, aggregate_id: Uuid, events: &[Event]) -> Claims {
+        let opened = events.iter().any(|event| matches!(event, Event::Opened(_)));
+        let claim = |scope: &str| Claim::unique(scope, Uuid::new_v4().to_string(), aggregate_id);
+        Claims {
+            take: if opened {
+                ["holder", "vehicle", "place"].map(claim).to_vec()
+            } else {
+                vec![]
+            },
+            release: vec![],
+        }
     }
 }
 

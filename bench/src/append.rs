@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use event_store::AppenderOptions;
+
+use crate::account::Account;
 use crate::contender::{Contender, take_turns};
 use crate::measure::Figure;
 use crate::peers::pgbench::Script;
@@ -62,11 +65,21 @@ async fn contenders(
     let (executor, url) = ours::executor(bench).await?;
     ours::grow(&url, log_size).await?;
     let accounts = ours::fill(&url, ACCOUNTS).await?;
+    let forgetful = ours::executor_on(
+        &url,
+        AppenderOptions {
+            recent_outcomes: 0,
+            ..AppenderOptions::default()
+        },
+    )?;
     let mut contenders = vec![
         limit::bare_insert(&bare, warm_up, length).await?,
         ours::creating(&executor, 1, warm_up, length),
         limit::group_commit(&queue, 64, warm_up, length),
         ours::creating(&executor, 64, warm_up, length),
+        ours::claiming(&executor.clone().claiming::<Account>(), 64, warm_up, length),
+        ours::repeating(&executor, "from memory", 64, warm_up, length),
+        ours::repeating(&forgetful, "from the database", 64, warm_up, length),
         ours::on_ten(&executor, &accounts, 64, warm_up, length),
         limit::group_commit(&queue, 256, warm_up, length),
         ours::creating(&executor, 256, warm_up, length),
@@ -161,6 +174,33 @@ fn targets(figures: &[Figure]) -> Vec<Target> {
             "256 in flight, times 64 in flight",
             1.0,
             ratio(rate("bilsportlisens", "creating command, 256"), creating),
+        ),
+        Target::at_least(
+            "3 claims a command, 64 in flight, share of the rate without",
+            0.7,
+            ratio(rate("bilsportlisens", "creating command with 3 claims"), creating),
+        ),
+        Target::at_least(
+            "every 10th a repeat, from memory, share of the rate without",
+            0.9,
+            ratio(
+                rate(
+                    "bilsportlisens",
+                    "creating command, every 10th a repeat from memory",
+                ),
+                creating,
+            ),
+        ),
+        Target::at_least(
+            "every 10th a repeat, from the database, share of the rate without",
+            0.9,
+            ratio(
+                rate(
+                    "bilsportlisens",
+                    "creating command, every 10th a repeat from the database",
+                ),
+                creating,
+            ),
         ),
         Target::at_most("256 in flight, p99 in ms", 25.0, p99("creating command, 256")),
     ]

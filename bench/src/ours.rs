@@ -1,6 +1,8 @@
 //! Our own log, through the executor as command-api uses it: keys, outcomes, the head, everything.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use envelope::Metadata;
@@ -19,9 +21,14 @@ pub(crate) const US: &str = "bilsportlisens";
 pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)> {
     let url = bench.database("ours").await?;
     event_store::migrate(&url).await?;
-    let (appender, _) = Appender::start(&url, AppenderOptions::default())?;
-    let loader = Loader::start(&url, LoaderOptions::default())?;
-    Ok((Executor::new(Log::new(pool(&url, 8)?), loader, appender), url))
+    Ok((executor_on(&url, AppenderOptions::default())?, url))
+}
+
+/// Another executor on a log, with a writing task of its own.
+pub(crate) fn executor_on(url: &str, options: AppenderOptions) -> anyhow::Result<Executor> {
+    let (appender, _) = Appender::start(url, options)?;
+    let loader = Loader::start(url, LoaderOptions::default())?;
+    Ok(Executor::new(Log::new(pool(url, 8)?), loader, appender))
 }
 
 /// A command that creates its aggregate.
@@ -37,6 +44,75 @@ pub(crate) fn creating(
         format!("creating command, {in_flight} in flight"),
         move || create(&executor, in_flight, warm_up, length),
     )
+}
+
+/// A command that creates its aggregate and takes three claims that are free. `claiming`: an executor that knows of them.
+pub(crate) fn claiming(
+    claiming: &Executor,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Contender {
+    let executor = claiming.clone();
+    Contender::new(
+        US,
+        format!("creating command with 3 claims, {in_flight} in flight"),
+        move || create(&executor, in_flight, warm_up, length),
+    )
+}
+
+/// Commands that create their aggregates; one in ten is sent with the key of one that was answered before.
+pub(crate) fn repeating(
+    executor: &Executor,
+    memory: &str,
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Contender {
+    let executor = executor.clone();
+    Contender::new(
+        US,
+        format!("creating command, every 10th a repeat {memory}, {in_flight} in flight"),
+        move || {
+            let (executor, answered) = (executor.clone(), Answered::default());
+            let next = Arc::new(AtomicUsize::new(0));
+            closed_loop(in_flight, warm_up, length, move |_| {
+                let (executor, answered, next) = (executor.clone(), answered.clone(), Arc::clone(&next));
+                async move {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    let repeated = answered.earlier().filter(|_| turn % 10 == 9);
+                    let key = repeated.unwrap_or_else(fresh_key);
+                    command_with(&executor, Uuid::now_v7(), Command::Open, key.clone()).await?;
+                    answered.keep(turn, key);
+                    Ok(())
+                }
+            })
+        },
+    )
+}
+
+/// Keys of some commands that were answered, at least a thousand commands ago when many are.
+#[derive(Clone, Default)]
+struct Answered(Arc<Mutex<VecDeque<IdempotencyKey>>>);
+
+impl Answered {
+    fn earlier(&self) -> Option<IdempotencyKey> {
+        self.keys().front().cloned()
+    }
+
+    fn keep(&self, turn: usize, key: IdempotencyKey) {
+        if turn % 10 == 0 {
+            let mut keys = self.keys();
+            keys.push_back(key);
+            if keys.len() > 100 {
+                keys.pop_front();
+            }
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, VecDeque<IdempotencyKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One run of such commands.
@@ -62,7 +138,7 @@ pub(crate) fn on_ten(
     length: Duration,
 ) -> Contender {
     let (executor, accounts) = (executor.clone(), Arc::clone(accounts));
-    let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let next = Arc::new(AtomicUsize::new(0));
     Contender::new(
         US,
         format!("command on 10 events, {in_flight} in flight"),
@@ -71,7 +147,7 @@ pub(crate) fn on_ten(
             closed_loop(in_flight, warm_up, length, move |_| {
                 let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
                 async move {
-                    let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let index = next.fetch_add(1, Ordering::Relaxed);
                     command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
                 }
             })
@@ -79,15 +155,28 @@ pub(crate) fn on_ten(
     )
 }
 
+fn fresh_key() -> IdempotencyKey {
+    IdempotencyKey {
+        scope: "bench".into(),
+        key: Uuid::now_v7().to_string(),
+        request_hash: [7; 32],
+    }
+}
+
 async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> anyhow::Result<()> {
+    command_with(executor, aggregate_id, command, fresh_key()).await
+}
+
+async fn command_with(
+    executor: &Executor,
+    aggregate_id: Uuid,
+    command: Command,
+    key: IdempotencyKey,
+) -> anyhow::Result<()> {
     let call = Call {
         aggregate_id,
         command,
-        key: IdempotencyKey {
-            scope: "bench".into(),
-            key: Uuid::now_v7().to_string(),
-            request_hash: [7; 32],
-        },
+        key,
         metadata: Metadata {
             request_id: Some(aggregate_id.to_string()),
             ..Metadata::default()

@@ -10,6 +10,8 @@
 //! - [`Lease`] lets one of several instances lead.
 //! - [`Loader`] loads aggregates for [`Executor`]: as with writing, whatever loads are waiting go as one statement.
 //! - [`Executor`] runs cqrs-es aggregates on them: load, handle, append, retry on a conflict; snapshots if wanted.
+//!   [`Executor::together`] runs one command over several.
+//! - [`Claim`]s are what only one, or so many, may hold: taken and released with the events that say so.
 //!
 //! Knows nothing of what the events mean.
 

@@ -83,9 +83,12 @@ impl Loader {
                     "statement_timeout",
                     &options.statement_timeout.as_millis().to_string(),
                 ),
-                // One plan for every batch, and always by the indexes: a plan made while the log was small would stay.
+                // One plan for every batch, and always by the indexes: a plan made while the log was small would stay. What
+                // that forbids looks endlessly expensive where there is no other way (the one row of the head), so that
+                // each load would be compiled first.
                 ("plan_cache_mode", "force_generic_plan"),
                 ("enable_seqscan", "off"),
+                ("jit", "off"),
             ]);
         let (queue, waiting) = mpsc::channel(options.queue);
         let waiting = Arc::new(Mutex::new(waiting));

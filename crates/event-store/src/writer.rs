@@ -101,8 +101,9 @@ impl Appender {
                     &options.statement_timeout.as_millis().to_string(),
                 ),
                 ("idle_in_transaction_session_timeout", "5000"),
-                // Always by the indexes: a plan made while the log was small would stay.
+                // As for loads: always by the indexes, and nothing is compiled.
                 ("enable_seqscan", "off"),
+                ("jit", "off"),
             ]);
         let (queue, waiting) = mpsc::channel(options.queue);
         let appender = Self {

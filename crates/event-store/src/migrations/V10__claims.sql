@@ -3,7 +3,7 @@
 create table claims (
     scope    text collate "C" not null,
     key      text collate "C" not null,
-    slot     integer          not null check (slot > 0),
+    slot     integer          not null,
     holder   uuid             not null,
     position bigint           not null,
     primary key (scope, key, slot)
@@ -144,7 +144,11 @@ begin
             insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
             values (c_scope[1], c_key[1], c_hash[1], c_response[1], base + 1, at);
         else
-            if commands > 1 or s_last is not null then
+            -- Whether there is any is a question to the index alone; which ones they are is asked only then.
+            if (commands > 1 or s_last is not null) and exists (
+                select from unnest(c_scope, c_key) as c (scope, key)
+                cross join lateral (select from commands k where k.scope = c.scope and k.idempotency_key = c.key offset 0) k
+            ) then
                 -- A key with an empty hash is of a release that kept none for process managers.
                 select array_agg(c.n),
                        array_agg(case when u.request_hash in (c.hash, '') then 'duplicate' else 'reused' end),
@@ -158,7 +162,11 @@ begin
                 ) u;
             end if;
 
-            if 0 < any (s_at_most) then
+            if 0 < any (s_at_most) and exists (
+                select from unnest(s_scope, s_key, s_at_most) as s (scope, key, at_most)
+                cross join lateral (select from claims c where c.scope = s.scope and c.key = s.key offset 0) c
+                where s.at_most > 0
+            ) then
                 select array_agg(s.n) filter (where c.mine),
                        array_agg(s.command) filter (where not c.mine),
                        array_agg(json_build_object('scope', s.scope, 'key', s.key, 'holders', c.who)::text) filter (where not c.mine)

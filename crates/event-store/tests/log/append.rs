@@ -284,6 +284,36 @@ async fn the_writing_task_flushes_what_waits_before_it_ends() {
     assert_eq!(test.log.head().await.unwrap().position, Position::new(50));
 }
 
+/// A plan made while the log was small would stay; and one that may not scan the head's one row looks endlessly
+/// expensive, so that a server which compiles such plans would compile every append.
+#[tokio::test]
+async fn appends_are_planned_for_a_large_log_and_never_compiled() {
+    let test = TestLog::new().await;
+    let client = test.client().await;
+    client
+        .batch_execute(
+            "create table settings (jit text, seqscan text);
+             create function note() returns trigger language plpgsql as $$
+             begin
+                 insert into settings values (current_setting('jit'), current_setting('enable_seqscan'));
+                 return new;
+             end $$;
+             create trigger note before insert on commands for each row execute function note()",
+        )
+        .await
+        .unwrap();
+    let appender = test.appender(AppenderOptions::default());
+    appender
+        .append(append(key("k"), Uuid::now_v7(), 1))
+        .await
+        .unwrap();
+    let row = client
+        .query_one("select jit, seqscan from settings", &[])
+        .await
+        .unwrap();
+    assert_eq!((row.get(0), row.get(1)), ("off", "off"));
+}
+
 #[tokio::test]
 async fn recorded_events_cannot_be_changed() {
     let test = TestLog::new().await;

@@ -4,6 +4,7 @@
 
 mod append;
 mod claims;
+mod claims_under_fire;
 mod contiguous;
 mod disk_full;
 mod execute;
