@@ -35,6 +35,7 @@ pub const STREAM_UP: &str = "bilsport_projector_stream_up";
 
 /// Describes the metrics to the installed recorder.
 pub fn describe() {
+    connect::metrics::describe(read_model::write::RETRIED);
     describe_gauge!(
         LAG_SECONDS,
         "Age of the oldest event that the rows lack, in seconds"
