@@ -72,13 +72,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     postgres::observe_pool(&tasks, "tasks", shutdown.clone());
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
-    let public_url = &options.shop.public_url;
-    let settings = ShopSettings {
-        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
-        return_url: options.shop.return_url.clone(),
-        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-    };
+    let settings = shop_settings(&options)?;
     let seal = options.seal.options()?;
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown
@@ -148,6 +142,16 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())
+}
+
+fn shop_settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+    let public_url = &options.shop.public_url;
+    Ok(ShopSettings {
+        webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
+        webhook_secret: options.vipps.webhook_secret()?,
+        return_url: options.shop.return_url.clone(),
+        time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
+    })
 }
 
 fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {

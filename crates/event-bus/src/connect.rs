@@ -141,7 +141,7 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
         .reconnect_to_server_callback(move |servers, _| {
             // Asked before each attempt, since the event of a failed one does not say why.
             if let Some(problem) = why_not(&servers) {
-                keep(&told, problem);
+                keep(&told, &problem);
             }
             // Whichever it would take anyway.
             std::future::ready(None)
@@ -189,11 +189,11 @@ fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
             return;
         }
     };
-    keep(refused, problem);
+    keep(refused, &problem);
 }
 
-fn keep(refused: &watch::Sender<Option<String>>, problem: String) {
-    let changed = refused.send_replace(Some(problem.clone())).as_ref() != Some(&problem);
+fn keep(refused: &watch::Sender<Option<String>>, problem: &str) {
+    let changed = refused.send_replace(Some(problem.to_owned())).as_deref() != Some(problem);
     if changed {
         tracing::error!(problem, "nats refuses");
     }

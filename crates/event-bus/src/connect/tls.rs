@@ -69,7 +69,7 @@ fn unusable(what: &'static str, path: &Path, why: &dyn fmt::Display) -> ConnectE
 /// Why there is no TLS, if that is why a server was not reached: a certificate that is not accepted, on either side. It
 /// stays wrong until somebody mends it.
 pub(super) fn why_not(servers: &[Server]) -> Option<String> {
-    let told = servers.iter().filter_map(|server| server.last_error.as_deref());
+    let mut told = servers.iter().filter_map(|server| server.last_error.as_deref());
     // async-nats gives a failed handshake no kind of its own.
     let about_tls = |told: &&str| {
         let text = told.to_lowercase();
@@ -77,6 +77,6 @@ pub(super) fn why_not(servers: &[Server]) -> Option<String> {
             .iter()
             .any(|word| text.contains(word))
     };
-    let told = told.filter(about_tls).last()?;
+    let told = told.rfind(about_tls)?;
     Some(format!("no TLS connection to nats: {told}"))
 }
