@@ -19,7 +19,7 @@ build: ## Build all programs
 	$(CARGO) build --workspace --bins --locked
 
 .PHONY: up
-up: build ## Run the whole system until Ctrl-C, with a purchase as proof that it works
+up: build ## Run the whole system until Ctrl-C, with a purchase as proof that it works; by TLS only: STACK_TLS=1 make up
 	@exec $(BIN)/stack up
 
 .PHONY: test

@@ -53,6 +53,7 @@ const INTERRUPTION_REASONS: &[&str] = &[
 
 /// Describes the metrics to the installed recorder.
 pub fn describe() {
+    connect::metrics::describe(read_model::write::RETRIED);
     describe_gauge!(
         LAG_SECONDS,
         "Age of the oldest event that the rows lack, in seconds"

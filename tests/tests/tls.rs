@@ -4,8 +4,8 @@
 
 use connect::Database;
 use stack::{Authority, Options, Process};
-use system_tests::purchase::{Purchase, Sales, order_of};
-use system_tests::{Shop, books, eventually};
+use system_tests::purchase::{Purchase, Sales, order_of, send};
+use system_tests::{PATIENCE, Shop, books, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -17,36 +17,39 @@ async fn a_license_is_bought_by_tls_everywhere_and_nothing_else_is_let_in() {
         ..Options::default()
     })
     .await;
-    let order = order_of(&shop, 1);
-    let placed = shop.place("purchase-1", &order).await.expect(201);
-    shop.at_provider(&placed, "approve").await.expect(200);
-    shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
-        .await;
+    let sales = buy(&shop).await;
 
+    // As the administrator, who sees all sessions.
+    let sessions = "select count(*) filter (where ssl), count(*) filter (where ssl is not true)
+                    from pg_stat_activity left join pg_stat_ssl using (pid) where backend_type = 'client backend'";
+    let admin = books::connect(shop.system.servers().postgres().url()).await;
+    let row = admin.query_one(sessions, &[]).await.unwrap();
+    let (by_tls, without) = (row.get::<_, i64>(0), row.get::<_, i64>(1));
+    assert!(by_tls > 10 && without == 0, "{by_tls} by TLS, {without} without");
     let events = &shop.system.databases().events_owner;
-    let unprotected =
-        "select array_agg(application_name) from pg_stat_activity left join pg_stat_ssl using (pid)
-                       where backend_type = 'client backend' and ssl is not true";
-    let row = books::connect(events)
-        .await
-        .query_one(unprotected, &[])
-        .await
-        .unwrap();
-    assert_eq!(
-        row.get::<_, Option<Vec<String>>>(0),
-        None,
-        "connected without TLS"
-    );
     no_plain_postgres(events).await;
     no_plain_nats(&shop).await;
     no_plain_redis(&shop).await;
 
-    let sales = Sales {
-        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
-        abandoned: Vec::new(),
-    };
     books::close(&shop, &sales).await;
     shop.close().await;
+}
+
+/// A purchase that is paid for and fulfilled.
+async fn buy(shop: &Shop) -> Sales {
+    let (key, order) = ("purchase-1", order_of(shop, 1));
+    let command_api = shop.system.command_api_url();
+    let placed = send(shop, &command_api, key, &order, PATIENCE)
+        .await
+        .unwrap()
+        .expect(201);
+    shop.at_provider(&placed, "approve").await.expect(200);
+    shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
+        .await;
+    Sales {
+        purchases: vec![Purchase::acknowledged(key, &order, &placed)],
+        abandoned: Vec::new(),
+    }
 }
 
 async fn no_plain_postgres(url: &str) {
@@ -136,13 +139,7 @@ async fn programs_say_whom_they_do_not_trust_and_go_on_when_a_file_is_renewed() 
     shop.system.stop_one(Process::Nats).await.unwrap();
     shop.system.start_one(Process::Nats).await.unwrap();
 
-    let order = order_of(&shop, 1);
-    let placed = shop.place("purchase-1", &order).await.expect(201);
-    shop.at_provider(&placed, "approve").await.expect(200);
-    let sales = Sales {
-        purchases: vec![Purchase::acknowledged("purchase-1", &order, &placed)],
-        abandoned: Vec::new(),
-    };
+    let sales = buy(&shop).await;
     books::close(&shop, &sales).await;
     for process in [Process::CommandApi, Process::Projector] {
         assert_eq!(shop.system.restarts(process).unwrap(), 0, "{process}");

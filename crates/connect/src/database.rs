@@ -131,7 +131,8 @@ impl Database {
 
     /// A new connection. The second part must be driven for the first to work.
     pub async fn connect(&self) -> Result<Connected, Error> {
-        self.config.connect(self.protection.clone()).await
+        // A handshake is a large future, and callers hold it in theirs.
+        Box::pin(self.config.connect(self.protection.clone())).await
     }
 
     /// For a pool: what tokio-postgres knows of it.

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
-use async_nats::rustls::pki_types::pem::PemObject as _;
-use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use async_nats::{AuthError, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
+
+pub use self::tls::TlsFiles;
+use self::tls::why_not;
+
+mod tls;
 
 /// How long one request to JetStream may take.
 const REQUEST_WAIT: Duration = Duration::from_secs(3);
@@ -34,18 +37,6 @@ pub struct Access {
     pub api_prefix: String,
     /// With which certificates. TLS is demanded by a URL with `tls://`, and by each of these files.
     pub tls: TlsFiles,
-}
-
-/// Certificates for a connection by TLS, in PEM form. Read again for each attempt to connect: a renewed file needs no
-/// restart.
-#[derive(Clone, Debug, Default)]
-pub struct TlsFiles {
-    /// The authorities that may have signed the server's certificate; without, those that the system trusts.
-    pub authorities: Option<PathBuf>,
-    /// Our own certificate, for a server that asks who we are.
-    pub certificate: Option<PathBuf>,
-    /// Its key.
-    pub key: Option<PathBuf>,
 }
 
 /// A user of the server, and where the password is.
@@ -148,7 +139,10 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
             (Duration::from_millis(25) * 2_u32.pow(doublings)).min(longest)
         })
         .reconnect_to_server_callback(move |servers, _| {
-            hear_of_tls(&told, &servers);
+            // Asked before each attempt, since the event of a failed one does not say why.
+            if let Some(problem) = why_not(&servers) {
+                keep(&told, &problem);
+            }
             // Whichever it would take anyway.
             std::future::ready(None)
         })
@@ -195,28 +189,13 @@ fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
             return;
         }
     };
-    keep(refused, problem);
+    keep(refused, &problem);
 }
 
-fn keep(refused: &watch::Sender<Option<String>>, problem: String) {
-    let changed = refused.send_replace(Some(problem.clone())).as_ref() != Some(&problem);
+fn keep(refused: &watch::Sender<Option<String>>, problem: &str) {
+    let changed = refused.send_replace(Some(problem.to_owned())).as_deref() != Some(problem);
     if changed {
         tracing::error!(problem, "nats refuses");
-    }
-}
-
-/// Keeps why there is no TLS: a certificate that is not accepted, on either side. It stays wrong until somebody mends it.
-/// Asked before each attempt, since the event of a failed one does not say why.
-fn hear_of_tls(refused: &watch::Sender<Option<String>>, servers: &[async_nats::Server]) {
-    for told in servers.iter().filter_map(|server| server.last_error.as_deref()) {
-        // async-nats gives a failed handshake no kind of its own.
-        let text = told.to_lowercase();
-        if ["certificate", "tls", "fatal alert"]
-            .iter()
-            .any(|word| text.contains(word))
-        {
-            keep(refused, format!("no TLS connection to nats: {told}"));
-        }
     }
 }
 
@@ -253,47 +232,6 @@ impl Default for Access {
             api_prefix: API_PREFIX.to_owned(),
             tls: TlsFiles::default(),
         }
-    }
-}
-
-impl TlsFiles {
-    /// Looks at the files once, so that a wrong one is told at once, and has them read for each connection.
-    fn protect(&self, options: ConnectOptions, demanded: bool) -> Result<ConnectOptions, ConnectError> {
-        let mut options = options.require_tls(demanded || self.authorities.is_some() || self.key.is_some());
-        if let Some(path) = &self.authorities {
-            certificates("certificate authority", path)?;
-            options = options.add_root_certificates(path.clone());
-        }
-        match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => {
-                certificates("client certificate", certificate)?;
-                if let Err(error) = PrivateKeyDer::from_pem_file(key) {
-                    return Err(unusable("client key", key, &error));
-                }
-                Ok(options.add_client_certificate(certificate.clone(), key.clone()))
-            }
-            (None, None) => Ok(options),
-            _ => Err(ConnectError::Login(
-                "a NATS client certificate and its key go together",
-            )),
-        }
-    }
-}
-
-fn certificates(what: &'static str, path: &Path) -> Result<(), ConnectError> {
-    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match found {
-        Ok(found) if found.is_empty() => Err(unusable(what, path, &"holds no certificate in PEM form")),
-        Ok(_) => Ok(()),
-        Err(error) => Err(unusable(what, path, &error)),
-    }
-}
-
-fn unusable(what: &'static str, path: &Path, why: &dyn fmt::Display) -> ConnectError {
-    ConnectError::TlsFile {
-        what,
-        path: path.to_owned(),
-        why: why.to_string(),
     }
 }
 

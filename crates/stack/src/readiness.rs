@@ -32,7 +32,7 @@ impl Question {
         let begun = Instant::now();
         let client = http_client()?;
         loop {
-            let answer = match tokio::time::timeout(ASK_TIMEOUT, self.ask(&client)).await {
+            let answer = match tokio::time::timeout(ASK_TIMEOUT, Box::pin(self.ask(&client))).await {
                 Ok(answer) => answer,
                 Err(_) => Err(anyhow::anyhow!("no answer within {} s", ASK_TIMEOUT.as_secs())),
             };

@@ -1,6 +1,8 @@
 //! A listener, and servers that vanish.
 
 use connect::Database;
+use connect::metrics::LISTENING;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use stack::{Direction, Network, Proxy};
 use tokio::sync::mpsc;
 
@@ -25,11 +27,25 @@ async fn listener(url: &str, channel: &'static str) -> (Proxy, mpsc::UnboundedRe
 
 #[tokio::test]
 async fn a_connection_that_dies_without_a_word_is_missed_and_the_next_one_hears() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    // All tasks of this test are on this thread.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let handle = recorder.handle();
+    let up = |channel: &str, value: u8| {
+        handle
+            .render()
+            .contains(&format!("{LISTENING}{{channel=\"{channel}\"}} {value}"))
+    };
     let servers = stack::shared().await.unwrap();
     let url = servers.postgres().url();
-    for silence in [Direction::Both, Direction::ToServer, Direction::ToProgram] {
-        let (proxy, mut heard) = listener(url, "silence").await;
+    for (channel, silence) in [
+        ("both", Direction::Both),
+        ("to_server", Direction::ToServer),
+        ("to_program", Direction::ToProgram),
+    ] {
+        let (proxy, mut heard) = listener(url, channel).await;
         assert_eq!(heard.recv().await.unwrap(), "listening");
+        eventually("it is up", async || up(channel, 1).then_some(())).await;
         let before = proxy.connections();
         proxy.set(Network::Stalled(silence));
         // It gives the connection up by itself; the proxy never says a word.
@@ -37,11 +53,12 @@ async fn a_connection_that_dies_without_a_word_is_missed_and_the_next_one_hears(
             (proxy.connections() > before).then_some(())
         })
         .await;
+        assert!(up(channel, 0), "{}", handle.render());
         proxy.set(Network::Whole);
         while heard.recv().await.unwrap() != "listening" {}
         let speaker = open(url).await.unwrap();
         speaker
-            .batch_execute("select pg_notify('silence', 'after')")
+            .batch_execute(&format!("select pg_notify('{channel}', 'after')"))
             .await
             .unwrap();
         while heard.recv().await.unwrap() != "after" {}

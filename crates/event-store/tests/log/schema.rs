@@ -46,8 +46,8 @@ async fn migrations_appends_loads_reads_and_listening_use_the_schema_of_the_url(
         shape: "test".into(),
     };
     let executor = Executor::new(log, loader, appender).with_snapshots(snapshots);
-    let loaded = executor.load::<Counter>(id).await.unwrap();
-    assert_eq!((loaded.aggregate.total, loaded.version), (1, 1));
+    let before = executor.load::<Counter>(id).await.unwrap();
+    assert_eq!((before.aggregate.total, before.version), (1, 1));
     let counting = Call {
         aggregate_id: id,
         command: Count(2),
