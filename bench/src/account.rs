@@ -3,7 +3,7 @@
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use envelope::{DecodeError, EventPayload};
-use event_store::{Claim, Claiming, Claims};
+use event_store::{Claim, Claims};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -87,18 +87,16 @@ impl Aggregate for Account {
 
 /// For an executor that is told so: a new account takes three claims, as a license takes its holder, type and day, its
 /// vehicle and day, and a place.
-impl Claiming for Account {
-    fn claims(&self, aggregate_id: Uuid, events: &[Event]) -> Claims {
-        let opened = events.iter().any(|event| matches!(event, Event::Opened(_)));
-        let claim = |scope: &str| Claim::unique(scope, Uuid::new_v4().to_string(), aggregate_id);
-        Claims {
-            take: if opened {
-                ["holder", "vehicle", "place"].map(claim).to_vec()
-            } else {
-                vec![]
-            },
-            release: vec![],
-        }
+pub(crate) fn three_claims(_: &Account, account_id: Uuid, events: &[Event]) -> Claims {
+    let opened = events.iter().any(|event| matches!(event, Event::Opened(_)));
+    let claim = |scope: &str| Claim::unique(scope, Uuid::new_v4().to_string(), account_id);
+    Claims {
+        take: if opened {
+            ["holder", "vehicle", "place"].map(claim).to_vec()
+        } else {
+            vec![]
+        },
+        release: vec![],
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use event_store::AppenderOptions;
 
-use crate::account::Account;
+use crate::account::three_claims;
 use crate::contender::{Contender, take_turns};
 use crate::measure::Figure;
 use crate::peers::pgbench::Script;
@@ -77,7 +77,7 @@ async fn contenders(
         ours::creating(&executor, 1, warm_up, length),
         limit::group_commit(&queue, 64, warm_up, length),
         ours::creating(&executor, 64, warm_up, length),
-        ours::claiming(&executor.clone().claiming::<Account>(), 64, warm_up, length),
+        ours::claiming(&executor.clone().claiming(three_claims), 64, warm_up, length),
         ours::repeating(&executor, "from memory", 64, warm_up, length),
         ours::repeating(&forgetful, "from the database", 64, warm_up, length),
         ours::on_ten(&executor, &accounts, 64, warm_up, length),
