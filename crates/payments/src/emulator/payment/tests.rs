@@ -115,7 +115,7 @@ fn refuses_what_the_state_does_not_allow() {
         (&approved, Request::Capture(0), Refusal::Amount),
         (&approved, Request::Capture(-5), Refusal::Amount),
         (&approved, Request::Capture(i64::MAX), Refusal::ExceedsAuthorized),
-        (&approved, kind_cancel, Refusal::NothingToCancel),
+        (&approved, kind_cancel, Refusal::Authorized),
         (&taken, CANCEL, Refusal::NothingToCancel),
         (&released, Request::Capture(1), Refusal::ExceedsAuthorized),
         (&returned, Request::Refund(1), Refusal::ExceedsCaptured),
