@@ -221,16 +221,16 @@ mod tests {
         let (client, server) = tokio::io::duplex(256);
         let (mut answer, mut request) = tokio::io::split(client);
         let send = async {
-            request.write_all(&[b'x'; 100_000]).await?;
+            request.write_all(&b"x".repeat(100_000)).await?;
             request.shutdown().await
         };
         let mut text = String::new();
-        let (sent, read, ()) = tokio::join!(
+        let (written, read, ()) = tokio::join!(
             send,
             answer.read_to_string(&mut text),
             refuse(TokioIo::new(server))
         );
-        sent.unwrap();
+        written.unwrap();
         read.unwrap();
         assert!(
             text.starts_with("HTTP/1.1 431 ") && text.contains("headers_too_large"),
