@@ -33,6 +33,14 @@ async fn what_is_taken_is_read_back_equal_in_every_list() {
         .await
         .expect(200);
 
+    let beyond = format!("/clubs?min_position={}", position + 1_000_000);
+    let refused = shop.get(&beyond, &shop.tokens.staff).await.expect(400);
+    assert_eq!(
+        refused.text_at("/code"),
+        "position_unknown",
+        "the projector says how far the log is"
+    );
+
     let said = every_way(&shop, "/clubs", "club_id").await;
     assert_said(&said, &clubs);
     let said = every_way(&shop, "/license-types", "license_type_id").await;

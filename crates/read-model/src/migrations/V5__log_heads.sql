@@ -1,3 +1,5 @@
+-- How far the log has come, for readers: they cannot see the log, and wait for no position that no event has.
+
 create table log_heads (
     projection text        primary key,
     position   bigint      not null check (position >= 0),
