@@ -59,8 +59,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
-    let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
-    let check_process = booted.health.check("process");
+    let [check, check_nats, check_process] = checks(&booted);
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = &options.database.events_database_url;
@@ -144,6 +143,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())
+}
+
+fn checks(booted: &Booted) -> [Check; 3] {
+    ["postgres", "nats", "process"].map(|name| booted.health.check(name))
 }
 
 fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {

@@ -257,10 +257,10 @@ mod tests {
         ];
         let mut seen = vec![Fingerprint::of(&event(7))];
         for change in changes {
-            let mut changed = event(7);
-            change(&mut changed);
-            let fingerprint = Fingerprint::of(&changed);
-            assert!(!seen.contains(&fingerprint), "{changed:?}");
+            let mut altered = event(7);
+            change(&mut altered);
+            let fingerprint = Fingerprint::of(&altered);
+            assert!(!seen.contains(&fingerprint), "{altered:?}");
             seen.push(fingerprint);
         }
     }
