@@ -65,8 +65,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check is there, and fails, before the first question about it is answered.
-    let (check, check_nats) = (booted.health.check("postgres"), booted.health.check("nats"));
-    let check_process = booted.health.check("process");
+    let [check, check_nats, check_process] = checks(&booted);
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     ops::serve(bind(options.ops_listen).await?, &booted);
     let url = options.database.url()?;
@@ -181,6 +180,10 @@ fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
     })
+}
+
+fn checks(booted: &Booted) -> [Check; 3] {
+    ["postgres", "nats", "process"].map(|name| booted.health.check(name))
 }
 
 fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {

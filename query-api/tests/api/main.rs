@@ -24,4 +24,5 @@ mod refusals;
 mod rows;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
 mod support;
