@@ -102,7 +102,7 @@ impl Answered {
     }
 
     fn keep(&self, turn: usize, key: IdempotencyKey) {
-        if turn % 10 == 0 {
+        if turn.is_multiple_of(10) {
             let mut keys = self.keys();
             keys.push_back(key);
             if keys.len() > 100 {
