@@ -80,7 +80,7 @@ pub(crate) fn repeating(
                 let (executor, answered, next) = (executor.clone(), answered.clone(), Arc::clone(&next));
                 async move {
                     let turn = next.fetch_add(1, Ordering::Relaxed);
-                    let repeated = answered.earlier().filter(|_| turn % 10 == 9);
+                    let repeated = answered.earlier(turn).filter(|_| turn % 10 == 9);
                     let key = repeated.unwrap_or_else(fresh_key);
                     command_with(&executor, Uuid::now_v7(), Command::Open, key.clone()).await?;
                     answered.keep(turn, key);
@@ -91,17 +91,18 @@ pub(crate) fn repeating(
     )
 }
 
-/// Keys of some commands that were answered, at least a thousand commands ago when many are.
+/// Keys of some of the last thousand commands that were answered.
 #[derive(Clone, Default)]
 struct Answered(Arc<Mutex<VecDeque<IdempotencyKey>>>);
 
 impl Answered {
-    fn earlier(&self) -> Option<IdempotencyKey> {
-        self.keys().front().cloned()
+    fn earlier(&self, turn: usize) -> Option<IdempotencyKey> {
+        let keys = self.keys();
+        keys.get(turn / 10 % keys.len().max(1)).cloned()
     }
 
     fn keep(&self, turn: usize, key: IdempotencyKey) {
-        if turn % 10 == 0 {
+        if turn.is_multiple_of(10) {
             let mut keys = self.keys();
             keys.push_back(key);
             if keys.len() > 100 {

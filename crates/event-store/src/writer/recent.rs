@@ -88,13 +88,10 @@ impl Recent {
         kept.head = kept.head.max(base);
     }
 
-    /// Keeps what became of a command that is committed.
+    /// Keeps what became of a command that is committed, at least until the repeats in its batch are answered.
     pub(super) fn keep(&self, key: &IdempotencyKey, appended: &Appended) {
         let mut kept = self.kept();
         kept.head = kept.head.max(appended.position);
-        if self.most == 0 {
-            return;
-        }
         let name = name(key);
         if kept.outcomes.contains_key(&name) {
             return;
@@ -107,24 +104,17 @@ impl Recent {
         kept.bytes += weight(&name, &outcome);
         kept.order.push_back(name.clone());
         kept.outcomes.insert(name, outcome);
-        while kept.order.len() > self.most || kept.bytes > MAX_BYTES {
-            let Some(oldest) = kept.order.pop_front() else {
-                break;
-            };
-            if let Some(outcome) = kept.outcomes.remove(&oldest) {
-                kept.bytes -= weight(&oldest, &outcome);
-            }
-        }
     }
 
     /// Answers the repeats whose outcome is known, after a batch that was sent behind them came back. Gives back the
-    /// others.
+    /// others, and forgets the oldest outcomes if there are too many.
     pub(super) fn answer(&self, repeats: Vec<Pending>) -> Vec<Pending> {
-        let kept = self.kept();
+        let mut kept = self.kept();
         let (known, unknown) = repeats
             .into_iter()
             .map(|pending| (kept.reply(&pending.append.key), pending))
             .partition::<Vec<_>, _>(|(reply, _)| reply.is_some());
+        kept.forget_beyond(self.most);
         drop(kept);
         for (reply, pending) in known {
             counter!(APPEND_RECENT_TOTAL).increment(1);
@@ -142,6 +132,17 @@ impl Recent {
 }
 
 impl Kept {
+    fn forget_beyond(&mut self, most: usize) {
+        while self.order.len() > most || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
+            if let Some(outcome) = self.outcomes.remove(&oldest) {
+                self.bytes -= weight(&oldest, &outcome);
+            }
+        }
+    }
+
     fn reply(&self, key: &IdempotencyKey) -> Option<Reply> {
         let outcome = self.outcomes.get(&name(key))?;
         if outcome.request_hash != key.request_hash {

@@ -66,33 +66,33 @@ const REFUSED: &[(&str, Change)] = &[
     ("where 2 is due", |a| then(a, 1)),
     ("where 2 is due", |a| then(a, 3)),
     ("more than 10000 events", |a| {
-        (2..=10_001).for_each(|n| then(a, n))
+        (2..=10_001).for_each(|n| then(a, n));
     }),
     ("no character", |a| a.metadata.correlation_id = Some("\0".into())),
     ("more than 255", |a| a.metadata.actor = Some("x".repeat(256))),
     ("1 to 255 characters", |a| {
-        a.claims.take = seat(|claim| claim.scope.clear())
+        a.claims.take = seat(|claim| claim.scope.clear());
     }),
     ("1 to 255 characters", |a| {
-        a.claims.take = seat(|claim| claim.key.clear())
+        a.claims.take = seat(|claim| claim.key.clear());
     }),
     ("1 to 255 characters", |a| {
-        a.claims.take = seat(|claim| claim.key = "k".repeat(256))
+        a.claims.take = seat(|claim| claim.key = "k".repeat(256));
     }),
     ("no character", |a| {
-        a.claims.take = seat(|claim| claim.key.push('\0'))
+        a.claims.take = seat(|claim| claim.key.push('\0'));
     }),
     ("no character", |a| {
-        a.claims.take = seat(|claim| claim.scope.push('\0'))
+        a.claims.take = seat(|claim| claim.scope.push('\0'));
     }),
     ("holder is nil", |a| {
-        a.claims.take = seat(|claim| claim.holder = Uuid::nil())
+        a.claims.take = seat(|claim| claim.holder = Uuid::nil());
     }),
     ("held by 1 to", |a| {
-        a.claims.take = seat(|claim| claim.at_most = 0)
+        a.claims.take = seat(|claim| claim.at_most = 0);
     }),
     ("held by 1 to", |a| {
-        a.claims.take = seat(|claim| claim.at_most = u32::MAX)
+        a.claims.take = seat(|claim| claim.at_most = u32::MAX);
     }),
     ("more than 1000 claims", |a| {
         a.claims.take = vec![seat(|_| ()).remove(0); 1_001];

@@ -54,7 +54,7 @@ impl Model {
         let mut claims = self.claims.clone();
         for release in &append.claims.release {
             claims.retain(|(of, what, _), by| match release {
-                Release::One { scope, key, holder } => (&*of, &*what, &*by) != (scope, key, holder),
+                Release::One { scope, key, holder } => (of, what, &*by) != (scope, key, holder),
                 Release::All(holder) => by != holder,
             });
         }
@@ -114,12 +114,12 @@ fn take(claims: &mut BTreeMap<(String, String, i32), Uuid>, claim: &Claim) -> Op
             holders: holders.into_values().collect(),
         });
     }
-    let free = (1..).find(|slot| !holders.contains_key(slot)).unwrap();
+    let free = (1..=i32::MAX).find(|slot| !holders.contains_key(slot)).unwrap();
     claims.insert(name(free), claim.holder);
     None
 }
 
-/// Random numbers that follow from a seed (SplitMix64).
+/// Random numbers that follow from a seed (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

@@ -77,6 +77,24 @@ async fn memory_is_bounded_and_may_be_none() {
     assert!(!remembered(&test, &none, "f").await);
 }
 
+/// Also without memory: what repeats within one batch needs the database once.
+#[tokio::test]
+async fn many_repeats_in_one_batch_are_one_command() {
+    let test = TestLog::new().await;
+    let appender = test.appender(AppenderOptions {
+        recent_outcomes: 0,
+        ..AppenderOptions::default()
+    });
+    let outcomes = in_one_batch_of(&test, &appender, (0..20).map(|_| named("k")).collect()).await;
+    let replayed = outcomes
+        .iter()
+        .filter(|outcome| outcome.as_ref().unwrap().replayed);
+    assert_eq!(replayed.count(), 19);
+    // One that came when the memory was gone again asks the database.
+    mark_stored(&test).await;
+    assert!(!remembered(&test, &appender, "k").await);
+}
+
 #[tokio::test]
 async fn what_another_life_of_the_log_answered_is_forgotten() {
     let test = TestLog::new().await;
