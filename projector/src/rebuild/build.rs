@@ -89,7 +89,8 @@ struct Plan {
 
 impl Plan {
     async fn make(read: &Pool, log: &Log) -> Result<Self, Failed> {
-        let head = log.head().await.map_err(|error| ReplayError::Log(error.into()))?;
+        let head_now = async || log.head().await.map_err(|error| ReplayError::Log(error.into()));
+        let head = head_now().await?;
         let client = read.get().await?;
         write::start_checkpoint(&client, head.epoch).await?;
         let live = checkpoint::read(&**client).await?;
@@ -100,7 +101,8 @@ impl Plan {
         } else {
             head.position
         };
-        if to > head.position {
+        // The log may have grown, and the rows with it, since the head was read.
+        if to > head.position && to > head_now().await?.position {
             let reason = format!(
                 "the live rows are at {to}, beyond the log's head {}",
                 head.position
