@@ -39,9 +39,9 @@ async fn a_connection_that_dies_without_a_word_is_missed_and_the_next_one_hears(
     let servers = stack::shared().await.unwrap();
     let url = servers.postgres().url();
     for (channel, silence) in [
-        ("both", Direction::Both),
-        ("to_server", Direction::ToServer),
-        ("to_program", Direction::ToProgram),
+        ("no_word", Direction::Both),
+        ("no_question", Direction::ToServer),
+        ("no_answer", Direction::ToProgram),
     ] {
         let (proxy, mut heard) = listener(url, channel).await;
         assert_eq!(heard.recv().await.unwrap(), "listening");
