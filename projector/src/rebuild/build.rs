@@ -114,8 +114,7 @@ impl Plan {
         } else {
             head.position
         };
-        // The log may have grown, and the rows with it, since the head was read.
-        if to > head.position && to > head_now().await?.position {
+        if to > head.position {
             let reason = format!(
                 "the live rows are at {to}, beyond the log's head {}",
                 head.position
