@@ -270,7 +270,7 @@ async fn settle(
                 paid.push((purchase, false));
             }
             // Its time ran out meanwhile: it is not to be had any more, and nobody pays for it.
-            Placed::Refused(why) if why.contains("order_state") => sales.abandoned.push(key),
+            Placed::Over => sales.abandoned.push(key),
             Placed::Refused(why) => report.complaints.push(format!("refused at last: {key}: {why}")),
             Placed::Unknown => {
                 report.complaints.push(format!(

@@ -55,6 +55,8 @@ const RELOADS: usize = 5;
 pub(super) enum Placed {
     /// 201.
     Acknowledged(Purchase),
+    /// 200: it was placed under this key, and ended without a license meanwhile.
+    Over,
     /// No, and for good.
     Refused(String),
     /// Nobody knows.
@@ -142,7 +144,7 @@ impl Ledger {
                 self.acknowledged.push((purchase, visit.approved));
             }
             Placed::Refused(why) => self.refused.push(format!("{}: {why}", visit.key)),
-            Placed::Unknown => self.unknown.push((visit.key, visit.number)),
+            Placed::Over | Placed::Unknown => self.unknown.push((visit.key, visit.number)),
         }
     }
 }
@@ -186,6 +188,7 @@ async fn repeat(shop: &Shop, purchase: &Purchase, number: usize) -> Option<Strin
             purchase.key, purchase.answer, again.answer
         )),
         Placed::Refused(why) => Some(format!("{} again: {why}", purchase.key)),
+        Placed::Over => Some(format!("{} again: it is over", purchase.key)),
         Placed::Unknown => None,
     }
 }
@@ -201,7 +204,7 @@ async fn reload(shop: &Shop, purchase: &Purchase, number: usize) -> Option<Strin
             "{key}: {} has the day of {} as well",
             second.order_id, purchase.order_id
         )),
-        Placed::Unknown => None,
+        Placed::Over | Placed::Unknown => None,
     }
 }
 
@@ -223,6 +226,7 @@ pub(super) async fn place(shop: &Shop, key: &str, number: usize, patience: Patie
             Ok(answer) if answer.status == 201 => {
                 return Placed::Acknowledged(Purchase::acknowledged(key, &order, &answer));
             }
+            Ok(answer) if answer.status == 200 => return Placed::Over,
             Ok(answer) if !worth_another_try(&answer) => {
                 return Placed::Refused(format!("{} {}", answer.status, answer.text));
             }

@@ -57,7 +57,7 @@ pub(super) async fn probe(shop: &Shop, number: usize, since: Instant) -> Probe {
             probe.purchase = Some((purchase, paid));
         }
         Ok(Placed::Refused(why)) => probe.stopped = Some(format!("it was refused: {why}")),
-        Ok(Placed::Unknown) | Err(_) => {
+        Ok(Placed::Over | Placed::Unknown) | Err(_) => {
             probe.stopped = Some(format!("it was not acknowledged within {} s", LONGEST.as_secs()));
         }
     }

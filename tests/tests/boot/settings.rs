@@ -32,6 +32,7 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
         ("VIPPS_SUBSCRIPTION_KEY", format!("subscription-{SECRET}")),
         ("VIPPS_MSN", "123456".to_owned()),
         ("VIPPS_WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        ("HOLDER_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
         ("WEBHOOK_SECRET", format!("webhook-{SECRET}")),
         ("CURSOR_SECRET", format!("{SECRET}-and-at-least-thirty-two-bytes")),

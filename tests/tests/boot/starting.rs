@@ -52,7 +52,7 @@ async fn servers_wait_for_what_is_not_up_yet() {
             "{process} gave up while it waited"
         );
     }
-    let placed = shop.place("late", &shop.order()).await.expect(201);
+    let placed = shop.place("late", &shop.order_of("late")).await.expect(201);
     shop.order_with_status(placed.text_at("/order_id"), "payment_pending")
         .await;
     shop.close().await;

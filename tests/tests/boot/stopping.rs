@@ -41,7 +41,7 @@ async fn order_that_is_being_placed_is_answered() {
 
     let placing = tokio::spawn({
         let shop = Arc::clone(&shop);
-        async move { shop.place("slow", &shop.order()).await }
+        async move { shop.place("slow", &shop.order_of("slow")).await }
     });
     let metrics = format!("{}/metrics", shop.system.command_ops_url());
     eventually("the order is being placed", async || {
@@ -70,7 +70,7 @@ async fn order_that_is_being_placed_is_answered() {
 
     shop.provider_faults(&json!({})).await;
     shop.system.start_one(Process::CommandApi).await.unwrap();
-    let again = shop.place("slow", &shop.order()).await.expect(201);
+    let again = shop.place("slow", &shop.order_of("slow")).await.expect(201);
     assert_eq!(again.body, placed.body, "the answer was kept");
     close(shop).await;
 }
@@ -129,7 +129,7 @@ async fn provider_that_hangs_holds_nobody_up() {
     .await;
     let program = Program::instead_of(&shop.system, Process::CommandApi).await;
     shop.system.wait_ready(Process::CommandApi).await.unwrap();
-    let placed = shop.place("expires", &shop.order()).await.expect(201);
+    let placed = shop.place("expires", &shop.order_of("expires")).await.expect(201);
     shop.system.pause(Process::PaymentEmulator).unwrap();
 
     let (client, connection) = tokio_postgres::connect(&shop.system.databases().events_owner, NoTls)

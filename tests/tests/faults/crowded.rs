@@ -63,6 +63,6 @@ async fn requests_that_hold_every_connection_leave_leadership_and_readiness_alon
         "{answers:?}"
     );
     assert_eq!(shop.system.restarts(Process::CommandApi).unwrap(), 0);
-    shop.place("after", &shop.order()).await.expect(201);
+    shop.place("after", &shop.order_of("after")).await.expect(201);
     shop.close().await;
 }

@@ -60,7 +60,7 @@ async fn only_rows_and_tasks_commit_without_waiting_for_the_disk() {
     let (tables, sessions) = seen(&read, "application || ': ' || waits").await;
     assert_among(&tables, &["orders", "licenses", "checkpoints"]);
     assert_eq!(sessions, ["projector: off".to_owned()].into());
-    let waits = "case when relation like 'process%' then 'process' else 'log' end || ': ' || waits";
+    let waits = "case when relation like 'process%' or relation like 'inbox%' then 'process' else 'log' end || ': ' || waits";
     let (tables, waits) = seen(&events, waits).await;
     assert_among(
         &tables,

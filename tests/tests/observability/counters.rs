@@ -36,7 +36,7 @@ async fn fail(shop: &Shop) {
     let plain = shop.http().post(format!("{api}/orders")).body("{}").send();
     assert_eq!(plain.await.expect("an answer").status(), 401);
     shop.provider_faults(&json!({"api": "unavailable"})).await;
-    shop.place("failing", &shop.order()).await.expect(503);
+    shop.place("failing", &shop.order_of("failing")).await.expect(503);
     shop.provider_faults(&json!({})).await;
     eventually("the failure is counted", async || {
         shop.command_metric("bilsport_payments_requests_total", "unavailable")

@@ -47,7 +47,11 @@ async fn logs_are_json_and_tell_nothing_of_people() {
     purchase(&shop, "personal", "personal", &order).await;
     refusals(&shop, &order).await;
     shop.provider_faults(&json!({"api": "unavailable"})).await;
-    shop.place("unlucky", &order).await.expect(503);
+    let mut another = order.clone();
+    for line in another["lines"].as_array_mut().expect("lines") {
+        line["activity_date"] = json!(in_days(60));
+    }
+    shop.place("unlucky", &another).await.expect(503);
     shop.provider_faults(&json!({})).await;
     for process in PROGRAMS {
         shop.system.stop_one(process).await.unwrap();

@@ -56,7 +56,7 @@ async fn what_the_portal_collects_first_is_the_orders_capture() {
     let shop = Shop::open(Options::default()).await;
     shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}}))
         .await;
-    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let order_id = placed.text_at("/order_id");
     shop.at_provider(&placed, "approve").await.expect(200);
     super::held(&shop, "capture", 1).await;

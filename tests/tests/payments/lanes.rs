@@ -13,12 +13,12 @@ async fn a_capture_goes_through_while_every_question_about_unpaid_orders_hangs()
         .await;
     // So many that, in one lane with them, the capture would not have its turn in time: each holds its place for ten seconds.
     let orders = (0..100).map(|number| {
-        let (shop, order) = (&shop, shop.order());
-        async move { shop.place(&format!("unpaid-{number}"), &order).await.expect(201) }
+        let (shop, key) = (&shop, format!("unpaid-{number}"));
+        async move { shop.place(&key, &shop.order_of(&key)).await.expect(201) }
     });
     join_all(orders).await;
     held(&shop, "cancel", 16).await;
-    let placed = shop.place("paid", &shop.order()).await.expect(201);
+    let placed = shop.place("paid", &shop.order_of("paid")).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id");
     payment_where(&shop, order_id, "captured", |payment| {

@@ -72,7 +72,7 @@ async fn events(shop: &Shop, order_id: &str) -> Vec<String> {
 
 /// An order that is placed, approved, fulfilled and captured.
 async fn bought(shop: &Shop, key: &str) -> (String, Answer) {
-    let placed = shop.place(key, &shop.order()).await.expect(201);
+    let placed = shop.place(key, &shop.order_of(key)).await.expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id").to_owned();
     order_where(shop, &order_id, "captured", |order| {
@@ -112,7 +112,7 @@ async fn payment_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&V
 #[tokio::test]
 async fn a_declined_payment_cancels_the_order() {
     let shop = Shop::open(Options::default()).await;
-    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     shop.at_provider(&placed, "decline").await.expect(200);
     let order_id = placed.text_at("/order_id");
     shop.order_with_status(order_id, "cancelled").await;
@@ -124,8 +124,8 @@ async fn a_declined_payment_cancels_the_order() {
 async fn without_any_webhook_the_provider_is_asked_before_an_order_is_given_up() {
     let shop = Shop::open(orders_that_live_for(3)).await;
     shop.provider_faults(&json!({"webhooks": "drop"})).await;
-    let paid = shop.place("a", &shop.order()).await.expect(201);
-    let unpaid = shop.place("b", &shop.order()).await.expect(201);
+    let paid = shop.place("a", &shop.order_of("a")).await.expect(201);
+    let unpaid = shop.place("b", &shop.order_of("b")).await.expect(201);
     shop.at_provider(&paid, "approve").await.expect(200);
     shop.order_with_status(paid.text_at("/order_id"), "fulfilled")
         .await;
@@ -143,11 +143,11 @@ async fn without_any_webhook_the_provider_is_asked_before_an_order_is_given_up()
 async fn an_order_whose_payment_could_not_be_started_is_continued_by_the_same_key() {
     let shop = Shop::open(Options::default()).await;
     shop.provider_faults(&json!({"api": "unavailable"})).await;
-    let refused = shop.place("k", &shop.order()).await.expect(503);
+    let refused = shop.place("k", &shop.order_of("k")).await.expect(503);
     assert_eq!(refused.text_at("/code"), "payment_provider_unavailable");
     assert!(refused.header("retry-after").is_some());
     shop.provider_faults(&json!({})).await;
-    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let orders = shop
         .get(
             &format!("/orders?count=true&min_position={}", placed.position()),
@@ -167,14 +167,14 @@ async fn an_order_whose_payment_could_not_be_started_is_continued_by_the_same_ke
 async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there_is() {
     let shop = Shop::open(Options::default()).await;
     shop.provider_faults(&json!({"api": "unavailable"})).await;
-    shop.place("k", &shop.order()).await.expect(503);
+    shop.place("k", &shop.order_of("k")).await.expect(503);
     shop.provider_faults(&json!({})).await;
     let log = log(&shop).await;
     // The second request's batch is under way, and waits.
     log.batch_execute("begin; select from log_head for update")
         .await
         .unwrap();
-    let order = shop.order();
+    let order = shop.order_of("k");
     let losing = async {
         let lost = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
                     where application_name = 'event-store append' and datname = current_database()
@@ -201,7 +201,7 @@ async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there
 #[tokio::test]
 async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license() {
     let shop = Shop::open(Options::default()).await;
-    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     // From here on the provider does what it is asked, and its answers get lost: the webhook's re-read, the capture's.
     shop.provider_faults(&json!({"api": "answer_lost"})).await;
@@ -245,7 +245,7 @@ async fn a_webhook_has_at_most_64_kib() {
 #[tokio::test]
 async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed() {
     let shop = Shop::open(Options::default()).await;
-    let placed = shop.place("k", &shop.order()).await.expect(201);
+    let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
     // The provider tells of the new payment; answered late, that would be a look at what is done to it below.
@@ -315,7 +315,7 @@ fn provider_of(shop: &Shop) -> Vipps {
 /// An order that expired without a payment, and then is paid after all: `amount_ore`, at the provider.
 async fn paid_after_it_expired(shop: &Shop, amount_ore: i64) -> String {
     shop.provider_faults(&json!({"api": "unavailable"})).await;
-    shop.place("k", &shop.order()).await.expect(503);
+    shop.place("k", &shop.order_of("k")).await.expect(503);
     shop.provider_faults(&json!({})).await;
     let order_id = eventually("the order is readable", async || {
         let orders = shop.get("/orders", &shop.tokens.staff).await;

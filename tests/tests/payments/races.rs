@@ -49,7 +49,7 @@ async fn approved_before_the_cancel(shop: &Shop, webhooks: &str, killed: Killed)
         |operation: &str| json!({"webhooks": webhooks, "hold": {"operation": operation, "before": "work"}});
     shop.provider_faults(&hold("cancel")).await;
     let placed = shop
-        .place(&format!("{killed:?}"), &shop.order())
+        .place(&format!("{killed:?}"), &shop.order_of(&format!("{killed:?}")))
         .await
         .expect(201);
     let order_id = placed.text_at("/order_id");
@@ -126,7 +126,7 @@ async fn started_too_late(shop: &Shop, key: &'static str, approve: bool) -> Answ
     let (url, token, order) = (
         shop.system.command_api_url(),
         shop.tokens.customer.clone(),
-        shop.order(),
+        shop.order_of(key),
     );
     let http = shop.http().clone();
     let request = tokio::spawn(async move {
@@ -158,7 +158,7 @@ async fn started_too_late(shop: &Shop, key: &'static str, approve: bool) -> Answ
     }
     shop.provider_faults(&json!({})).await;
     request.await.unwrap();
-    shop.place(key, &shop.order()).await.expect(200)
+    shop.place(key, &shop.order_of(key)).await.expect(200)
 }
 
 #[tokio::test]

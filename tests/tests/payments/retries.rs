@@ -8,7 +8,7 @@ use super::{bought, log, orders_that_live_for, portal};
 
 /// What a retry says of an order that ended.
 async fn over(shop: &Shop, key: &str, first: &Answer, status: &str) {
-    let again = shop.place(key, &shop.order()).await.expect(200);
+    let again = shop.place(key, &shop.order_of(key)).await.expect(200);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     assert_eq!(again.text_at("/status"), status);
     assert_eq!(
@@ -36,7 +36,7 @@ async fn over(shop: &Shop, key: &str, first: &Answer, status: &str) {
 }
 
 async fn same(shop: &Shop, key: &str, first: &Answer) {
-    let again = shop.place(key, &shop.order()).await.expect(201);
+    let again = shop.place(key, &shop.order_of(key)).await.expect(201);
     assert_eq!(
         (&again.text, again.header("idempotency-replayed")),
         (&first.text, Some("true"))
@@ -46,7 +46,7 @@ async fn same(shop: &Shop, key: &str, first: &Answer) {
 #[tokio::test]
 async fn a_retry_gets_the_first_answer_while_it_leads_to_a_license() {
     let shop = Shop::open(Options::default()).await;
-    let placed = shop.place("a", &shop.order()).await.expect(201);
+    let placed = shop.place("a", &shop.order_of("a")).await.expect(201);
     same(&shop, "a", &placed).await;
     let (order_id, placed) = bought(&shop, "b").await;
     same(&shop, "b", &placed).await;
@@ -61,12 +61,12 @@ async fn a_retry_gets_the_first_answer_while_it_leads_to_a_license() {
 #[tokio::test]
 async fn a_retry_after_the_end_says_how_the_order_ended() {
     let shop = Shop::open(orders_that_live_for(2)).await;
-    let declined = shop.place("a", &shop.order()).await.expect(201);
+    let declined = shop.place("a", &shop.order_of("a")).await.expect(201);
     shop.at_provider(&declined, "decline").await.expect(200);
     shop.order_with_status(declined.text_at("/order_id"), "cancelled")
         .await;
     over(&shop, "a", &declined, "cancelled").await;
-    let expired = shop.place("b", &shop.order()).await.expect(201);
+    let expired = shop.place("b", &shop.order_of("b")).await.expect(201);
     shop.order_with_status(expired.text_at("/order_id"), "expired")
         .await;
     over(&shop, "b", &expired, "expired").await;

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::characters::is_letter;
 use super::{chassis, email, holder_identity, label, person_name, phone, registration, vehicle_license};
 use crate::Rule;
 
@@ -47,7 +48,9 @@ proptest! {
             let joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
             let hidden = stored.chars().find(|&c| text::is_invisible(c) && !joiner(c) || c.is_control());
             prop_assert_eq!(hidden, None, "{} {:?}", what, text);
-            prop_assert!(stored.chars().any(char::is_alphanumeric));
+            // Two tables of Unicode, of which either may be the newer one.
+            let shown = |c: char| is_letter(c) || c.is_alphanumeric();
+            prop_assert!(stored.chars().any(shown), "{} {:?}", what, text);
         }
     }
 
