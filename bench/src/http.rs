@@ -103,8 +103,13 @@ async fn purchases(
             &[],
             TimeDelta::hours(2),
         )?;
-        let body = stack::proof::order(club).to_string().replace(HOLDER, PLACE_FOR_A_HOLDER);
-        ensure!(body.contains(PLACE_FOR_A_HOLDER), "the order is for {HOLDER} no more");
+        let body = stack::proof::order(club)
+            .to_string()
+            .replace(HOLDER, PLACE_FOR_A_HOLDER);
+        ensure!(
+            body.contains(PLACE_FOR_A_HOLDER),
+            "the order is for {HOLDER} no more"
+        );
         let customer = Customer {
             wire: Wire::connect(address).await?,
             head: format!(
@@ -138,7 +143,9 @@ async fn purchases(
 async fn buy(mut customer: OwnedMutexGuard<Customer>) -> anyhow::Result<()> {
     let key = Uuid::new_v4();
     // A holder has one license of a type on a day, so each purchase is for another one.
-    let body = customer.body.replace(PLACE_FOR_A_HOLDER, &format!("Kari {}", key.simple()));
+    let body = customer
+        .body
+        .replace(PLACE_FOR_A_HOLDER, &format!("Kari {}", key.simple()));
     let request = format!("{}{key}\r\n\r\n{body}", customer.head);
     customer.wire.send(request.as_bytes()).await?;
     let answer = customer.wire.receive().await?.context("an answer")?;

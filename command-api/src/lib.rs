@@ -6,6 +6,7 @@
 //! - `process`: what happens without anybody asking: issuing, capturing, expiring, refunding.
 
 mod answer;
+mod bulkheads;
 mod catalogue;
 mod config;
 mod idempotency;

@@ -5,7 +5,8 @@ use axum::{Extension, Router};
 use service::extract::BodyLimit;
 
 use crate::routes::{
-    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook, withdraw_price,
+    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook,
+    withdraw_price,
 };
 use crate::state::AppState;
 
@@ -19,7 +20,10 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/orders/{order_id}/capture-resolution"),
     ("POST", "/api/v1/license-types"),
     ("POST", "/api/v1/license-types/{code}/prices"),
-    ("POST", "/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
+    (
+        "POST",
+        "/api/v1/license-types/{code}/prices/{valid_from}/withdraw",
+    ),
     ("POST", "/api/v1/clubs"),
     ("POST", "/api/v1/webhooks/vipps"),
 ];

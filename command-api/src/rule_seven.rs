@@ -64,12 +64,19 @@ pub(crate) fn refused(place: &PlaceOrder, key: &HolderKey, taken: &[TakenClaim])
     let texts = |date: NaiveDate| {
         let (nb, en) = (in_norwegian(date), in_english(date));
         (
-            format!("Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."),
-            format!("This person has a license of this type on {en} already, or an order that waits for its payment."),
+            format!(
+                "Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."
+            ),
+            format!(
+                "This person has a license of this type on {en} already, or an order that waits for its payment."
+            ),
         )
     };
     let refused: Vec<(u16, (String, String))> = refused.map(|day| (day.line, texts(day.date))).collect();
-    let (nb, en) = refused.first().map(|(_, texts)| texts.clone()).unwrap_or_default();
+    let (nb, en) = refused
+        .first()
+        .map(|(_, texts)| texts.clone())
+        .unwrap_or_default();
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
     refused.into_iter().fold(problem, |problem, (line, (nb, en))| {
         let pointer = format!("/lines/{}/activity_date", line.saturating_sub(1));
@@ -79,7 +86,8 @@ pub(crate) fn refused(place: &PlaceOrder, key: &HolderKey, taken: &[TakenClaim])
 
 /// Refuses a key that is not the one this log was begun with, and claims, once, the days of orders that were placed
 /// before there were claims.
-pub(crate) async fn begin(executor: &Executor, appender: &Appender, key: &HolderKey) -> anyhow::Result<()> {
+pub(crate) async fn begin(executor: &Executor, appender: Appender, key: &HolderKey) -> anyhow::Result<()> {
+    let appender = &appender;
     let fingerprint = key.fingerprint();
     match once(appender, "holder-key", fingerprint, Claims::default()).await {
         Ok(()) => {}
@@ -124,7 +132,14 @@ async fn claim_older_orders(
         if days.is_empty() {
             continue;
         }
-        match once(appender, &recorded.aggregate_id.to_string(), "claim", taking(days)).await {
+        match once(
+            appender,
+            &recorded.aggregate_id.to_string(),
+            "claim",
+            taking(days),
+        )
+        .await
+        {
             Ok(()) => claimed += 1,
             Err(AppendError::ClaimTaken(_)) => {
                 contested += 1;
@@ -140,7 +155,10 @@ fn is_ahead(event: &Event, today: NaiveDate) -> bool {
     let Event::Order(OrderEvent::OrderPlaced(placed)) = event else {
         return false;
     };
-    placed.lines.iter().any(|line| domain::last_day(line.activity_date, line.activity_days) >= today)
+    placed
+        .lines
+        .iter()
+        .any(|line| domain::last_day(line.activity_date, line.activity_days) >= today)
 }
 
 /// Takes claims under a key of this module. Done before, it changes nothing.
@@ -162,10 +180,25 @@ async fn once(
 
 fn in_norwegian(date: NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
-        "januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
+        "januar",
+        "februar",
+        "mars",
+        "april",
+        "mai",
+        "juni",
+        "juli",
+        "august",
+        "september",
+        "oktober",
+        "november",
         "desember",
     ];
-    format!("{}. {} {}", date.day(), MONTHS[date.month0() as usize], date.year())
+    format!(
+        "{}. {} {}",
+        date.day(),
+        MONTHS[date.month0() as usize],
+        date.year()
+    )
 }
 
 fn in_english(date: NaiveDate) -> String {

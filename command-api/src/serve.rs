@@ -17,14 +17,15 @@ use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
 use service::auth::Authenticator;
 use service::health::Check;
-use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::leader;
@@ -92,12 +93,11 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
     let executor = executor(url, &pool, appender.clone(), options.snapshot_every)?;
     let executor = rule_seven::claiming(executor, &settings.holder_key);
-    let beginning = rule_seven::begin(&executor, &appender, &settings.holder_key);
+    let beginning = rule_seven::begin(&executor, appender, &settings.holder_key);
     match shutdown.run_until_cancelled(beginning).await {
         Some(begun) => begun?,
         None => return Ok(()),
     }
-    drop(appender);
     // Before anything says that this instance is ready.
     let listener = bind(options.listen).await?;
 
@@ -140,13 +140,17 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         Ok(Instant::now())
     };
     let ((), told_at) = tokio::try_join!(served, told)?;
-    // Requests are answered; what workers have under way ends with the last of them, and then the last batch.
+    drop((shop.tasks, shop.planned));
+    end(&background, writing, told_at + LAST_MOMENT).await
+}
+
+/// Requests are answered; what workers have under way ends with the last of them, and then the last batch.
+async fn end(background: &TaskTracker, writing: JoinHandle<()>, at: Instant) -> anyhow::Result<()> {
     let ended = async {
         background.wait().await;
-        drop((shop.tasks, shop.planned));
         writing.await
     };
-    if let Ok(written) = tokio::time::timeout_at(told_at + LAST_MOMENT, ended).await {
+    if let Ok(written) = tokio::time::timeout_at(at, ended).await {
         written.context("the writing task")?;
         tracing::info!("stopped");
     } else {
@@ -193,36 +197,6 @@ fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> 
         shape: domain::SHAPE.into(),
     };
     Ok(Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots))
-}
-
-/// Connections that requests cannot take away. Under load, or while a request holds a lock, every connection of the
-/// requests' pool may be in use: leadership, delivery and readiness must not change because of that.
-struct Bulkheads {
-    /// The lease of the leader. One connection: renewals follow each other.
-    lease: Pool,
-    /// What a leader reads and writes: relay, planner and sealer.
-    leading: Pool,
-    /// The readiness check.
-    health: Pool,
-}
-
-impl Bulkheads {
-    fn new(url: &str, options: &PoolOptions, shutdown: &CancellationToken) -> anyhow::Result<Self> {
-        let pool = |name: &'static str, size| {
-            let sized = PoolOptions {
-                db_pool_size: size,
-                ..options.clone()
-            };
-            let pool = postgres::pool(url, &sized, &format!("command-api {name}"))?;
-            postgres::observe_pool(&pool, name, shutdown.clone());
-            anyhow::Ok(pool)
-        };
-        Ok(Self {
-            lease: pool("lease", 1)?,
-            leading: pool("leading", 3)?,
-            health: pool("health", 1)?,
-        })
-    }
 }
 
 /// Relay, planner and sealer, whenever this instance leads.

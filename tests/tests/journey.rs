@@ -97,7 +97,12 @@ async fn a_hundred_copies_of_one_request_are_one_order_and_a_hundred_equal_answe
     let reused = shop.place("same", &other).await.expect(422);
     assert_eq!(reused.text_at("/code"), "idempotency_key_reused");
     let theirs = shop
-        .post("/orders", &shop.tokens.customer2, "same", &shop.order_for("Ola Nordmann"))
+        .post(
+            "/orders",
+            &shop.tokens.customer2,
+            "same",
+            &shop.order_for("Ola Nordmann"),
+        )
         .await
         .expect(201);
     assert_ne!(theirs.text_at("/order_id"), first.text_at("/order_id"));

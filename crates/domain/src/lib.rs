@@ -5,8 +5,8 @@
 
 mod club;
 mod day;
-mod ids;
 mod holder;
+mod ids;
 mod license;
 mod license_type;
 mod order;
@@ -21,8 +21,8 @@ pub use ids::{license_id, license_type_id, order_number};
 pub use license::{License, LicenseCommand};
 pub use license_type::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use order::{
-    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus, PaidOrder,
-    PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus,
+    PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};

@@ -62,7 +62,7 @@ pub struct Answer {
     pub body: String,
     /// Position of the command's last event, or of the head if it had none.
     pub position: Position,
-    /// Whether the key had been used before, so that nothing happened now.
+    /// Whether nothing happened now: the key had been used before, or nothing followed from the command and it is not kept.
     pub replayed: bool,
 }
 
@@ -303,7 +303,7 @@ impl Executor {
             Some(position) => position,
             None => self.log.head().await?.position,
         };
-        Ok(Answer::render(response, position, false))
+        Ok(Answer::render(response, position, true))
     }
 
     /// A command that is refused now may have been accepted before: then its key has the answer.

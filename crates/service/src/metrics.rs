@@ -43,8 +43,8 @@ pub(crate) const AUTH_REFUSAL_REASONS: &[&str] = &[
 /// What a request may be answered with, by us or (499) in place of us. A query-api route never answers 201 and a
 /// command never 304; a row that stays at 0 costs less than a first failure that no rate shows.
 const STATUSES: &[&str] = &[
-    "200", "201", "304", "400", "401", "403", "404", "405", "408", "409", "412", "413", "414", "415", "422", "431",
-    "499", "500", "502", "503",
+    "200", "201", "304", "400", "401", "403", "404", "405", "408", "409", "412", "413", "414", "415", "422",
+    "431", "499", "500", "502", "503",
 ];
 
 /// Bounds for times in seconds, from a cached answer to the request timeout.
@@ -105,7 +105,11 @@ fn describe() {
     for outcome in ["ok", "failed"] {
         counter!(JWKS_REFRESHES, "outcome" => outcome).increment(0);
     }
-    begin_requests(&[("GET", "unmatched"), ("POST", "unmatched"), ("other", "unreadable")]);
+    begin_requests(&[
+        ("GET", "unmatched"),
+        ("POST", "unmatched"),
+        ("other", "unreadable"),
+    ]);
 }
 
 /// Begins the counters of requests to these routes, each a method and a path as the router has it.

@@ -29,7 +29,9 @@ pub(super) async fn complaints(log: &Client) -> Vec<String> {
                 let license = line["license_id"].as_str().unwrap().to_owned();
                 let person = format!("{}{}", line["holder"]["name"], line["holder"]["birth_date"]);
                 if let Some(first) = due.insert((wanted.clone(), person), license.clone()) {
-                    complaints.push(format!("claims: {first} and {license} are one holder's for {wanted}"));
+                    complaints.push(format!(
+                        "claims: {first} and {license} are one holder's for {wanted}"
+                    ));
                 }
             }
         }
@@ -49,8 +51,12 @@ pub(super) async fn complaints(log: &Client) -> Vec<String> {
             (wanted.to_owned(), row.get(1))
         })
         .collect();
-    let missing = due.difference(&held).map(|one| format!("claims: {one:?} is not held"));
-    let left = held.difference(&due).map(|one| format!("claims: {one:?} is held by what is over"));
+    let missing = due
+        .difference(&held)
+        .map(|one| format!("claims: {one:?} is not held"));
+    let left = held
+        .difference(&due)
+        .map(|one| format!("claims: {one:?} is held by what is over"));
     complaints.extend(missing.chain(left).take(20));
     complaints
 }

@@ -75,7 +75,10 @@ async fn readiness_says_who_can_work_and_why_not() {
     for ops in [&command, &query] {
         assert!(ready(&shop, ops).await.yes);
     }
-    let placed = shop.place("without-nats", &shop.order_of("without-nats")).await.expect(201);
+    let placed = shop
+        .place("without-nats", &shop.order_of("without-nats"))
+        .await
+        .expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
         .await;
@@ -124,7 +127,10 @@ async fn readiness_says_who_can_work_and_why_not() {
     for ops in all {
         becomes(&shop, ops, "is ready again", |ready| ready.yes).await;
     }
-    let placed = shop.place("after-the-pause", &shop.order_of("after-the-pause")).await.expect(201);
+    let placed = shop
+        .place("after-the-pause", &shop.order_of("after-the-pause"))
+        .await
+        .expect(201);
     shop.order_with_status(placed.text_at("/order_id"), "payment_pending")
         .await;
     shop.close().await;

@@ -47,7 +47,8 @@ impl Order {
             let licenses = placed.lines.iter().map(|line| line.license_id);
             return Some(ClaimChange::Release(licenses.collect()));
         }
-        let claims = |event: &OrderEvent| matches!(event, OrderEvent::OrderPlaced(_) | OrderEvent::OrderPaid(_));
+        let claims =
+            |event: &OrderEvent| matches!(event, OrderEvent::OrderPlaced(_) | OrderEvent::OrderPaid(_));
         events
             .iter()
             .any(claims)

@@ -8,8 +8,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use deadpool_postgres::{Manager, Pool};
 use envelope::{DecodeError, EventPayload, Metadata};
 use event_store::{
-    Append, AppendError, Appended, Appender, AppenderOptions, Claim, Claims, Executor,
-    IdempotencyKey, Loader, LoaderOptions, Log, NewEvent, Release,
+    Append, AppendError, Appended, Appender, AppenderOptions, Claim, Claims, Executor, IdempotencyKey,
+    Loader, LoaderOptions, Log, NewEvent, Release,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};

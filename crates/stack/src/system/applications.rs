@@ -136,7 +136,10 @@ impl Settings<'_> {
                         ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
                         ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
                         ("SEAL_FILE", seal_file(self.data).display().to_string()),
-                        ("HOLDER_KEY_FILE", holder_key_file(self.data).display().to_string()),
+                        (
+                            "HOLDER_KEY_FILE",
+                            holder_key_file(self.data).display().to_string(),
+                        ),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Where webhooks go: to the first.
