@@ -58,6 +58,7 @@ async fn books_that_were_tampered_with_are_found_out() {
     let mut sales = Till::new(&shop).sell(0..4).await;
     close(&shop, &sales).await;
     rows_were_changed(&shop, &sales).await;
+    claims_were_changed(&shop, &sales).await;
     customers_remember_it_otherwise(&shop, &mut sales).await;
     log_and_payments_were_changed(&shop, &sales).await;
     shop.close().await;
@@ -98,6 +99,27 @@ async fn rows_were_changed(shop: &Shop, sales: &Sales) {
         Vec::<String>::new(),
         "all is repaired"
     );
+}
+
+/// A day that is held no more, and one that is held by nobody's order.
+async fn claims_were_changed(shop: &Shop, sales: &Sales) {
+    let events = &shop.system.databases().events_owner;
+    let keep = "create table kept_claims as table claims";
+    connect(events).await.batch_execute(keep).await.unwrap();
+    let repair = "delete from claims; insert into claims select * from kept_claims";
+    for (sabotage, expected) in [
+        (
+            "delete from claims where holder = (select min(holder::text) from claims)::uuid",
+            "is not held",
+        ),
+        (
+            "update claims set holder = gen_random_uuid() where holder = (select min(holder::text) from claims)::uuid",
+            "is held by what is over",
+        ),
+    ] {
+        let said = sabotaged(shop, sales, events, sabotage, repair).await;
+        assert_says(&said, &[expected]);
+    }
 }
 
 /// An order that is not what was acknowledged, that was not ordered, or that is lost.

@@ -1,3 +1,4 @@
+mod claiming;
 mod collecting;
 mod life;
 mod midnight;
