@@ -101,13 +101,13 @@ pub(crate) async fn begin(executor: &Executor, appender: Appender, key: &HolderK
     if done.is_some() {
         return Ok(());
     }
-    let (orders, contested) = claim_older_orders(executor, appender, key).await?;
+    let (days, contested) = claim_older_orders(executor, appender, key).await?;
     once(appender, "older-orders", "done", Claims::default()).await?;
-    tracing::info!(orders, contested, "the days of older orders are claimed");
+    tracing::info!(days, contested, "the days of older orders are claimed");
     Ok(())
 }
 
-/// How many orders claimed days, and how many could not, because an older one holds the same: both keep their licenses.
+/// How many days were claimed, and how many could not be, because an older license holds them: both licenses stay.
 async fn claim_older_orders(
     executor: &Executor,
     appender: &Appender,
@@ -127,25 +127,18 @@ async fn claim_older_orders(
             continue;
         }
         let order = executor.load::<Order>(recorded.aggregate_id).await?.aggregate;
-        let mut days = order.held_days(key);
-        days.retain(|day| day.date >= today);
-        if days.is_empty() {
-            continue;
-        }
-        match once(
-            appender,
-            &recorded.aggregate_id.to_string(),
-            "claim",
-            taking(days),
-        )
-        .await
-        {
-            Ok(()) => claimed += 1,
-            Err(AppendError::ClaimTaken(_)) => {
-                contested += 1;
-                tracing::warn!(order_id = %recorded.aggregate_id, "an older order holds a day that another one has");
+        let ahead = order.held_days(key).into_iter().filter(|day| day.date >= today);
+        // Day by day: one that is taken costs no other.
+        for day in ahead {
+            let name = format!("{} {}", day.license_id, day.date);
+            match once(appender, &name, "claim", taking(vec![day])).await {
+                Ok(()) => claimed += 1,
+                Err(AppendError::ClaimTaken(_)) => {
+                    contested += 1;
+                    tracing::warn!(order_id = %recorded.aggregate_id, "an older order holds a day that another one has");
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
     Ok((claimed, contested))

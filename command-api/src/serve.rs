@@ -101,7 +101,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Before anything says that this instance is ready.
     let listener = bind(options.listen).await?;
 
-    let inbox = Inbox::new(tasks.clone());
+    let inbox = Inbox::new(bulkheads.inbox.clone());
     let shop = Shop {
         cashier: Cashier {
             executor: executor.clone().without_empty_outcomes(),

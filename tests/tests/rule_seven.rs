@@ -172,6 +172,26 @@ async fn a_decline_and_an_expiry_free_the_day_and_a_payment_that_comes_too_late_
     shop.close().await;
 }
 
+/// An order that is older than claims, or lost its days in any other way, ends in a refund when others hold them.
+#[tokio::test]
+async fn a_payment_for_an_order_that_waits_without_its_days_goes_back() {
+    let shop = Shop::open(Options::default()).await;
+    let older = shop.place("older", &shop.order()).await.expect(201);
+    let log = connect(&shop.system.databases().events_owner).await;
+    log.batch_execute("delete from claims").await.unwrap();
+    let bought = shop.place("bought", &shop.order()).await.expect(201);
+    shop.at_provider(&bought, "approve").await.expect(200);
+    shop.order_with_status(bought.text_at("/order_id"), "fulfilled")
+        .await;
+    shop.at_provider(&older, "approve").await.expect(200);
+    let older_id = older.text_at("/order_id");
+    shop.order_with_status(older_id, "refunded").await;
+    assert_eq!(shop.payment(older_id).await["cancelled_ore"], 42_000);
+    assert!(shop.licenses_of(older_id).await.is_empty());
+    assert_eq!(licenses(&shop).await.len(), 1);
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn the_holder_key_is_the_first_one_and_older_orders_get_their_days() {
     let shop = Shop::open(Options::default()).await;

@@ -26,7 +26,7 @@ pub(super) async fn capture(shop: &Shop, task: &Task) -> Result<Outcome, StepErr
     }
     let mut payment = cashier.provider.get(reference).await?;
     if let Some(amount_ore) = order.aggregate.to_collect(&books(&payment)) {
-        let once = key("capture", order_id, payment.captured_ore);
+        let once = key("capture", order_id, payment.captured_ore + payment.cancelled_ore);
         payment = match cashier.provider.capture(reference, amount_ore, &once).await {
             Ok(payment) => payment,
             Err(refused @ (Error::Refused { .. } | Error::NotFound)) => {

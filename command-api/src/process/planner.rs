@@ -200,10 +200,12 @@ fn due(at: DateTime<Utc>, event: &Event, reconcile_after: TimeDelta) -> Vec<(&'s
         OrderEvent::OrderPaid(_) => vec![(FULFILL, at)],
         OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at)],
         OrderEvent::PaymentCaptured(_) => vec![(RECONCILE, at + reconcile_after)],
-        OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK)],
+        // The money may be mended or paid back in the portal, with or without a webhook.
+        OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK), (RECONCILE, at + reconcile_after)],
         OrderEvent::CaptureResolved(resolved) => match resolved.action {
             // What is left of a reservation is released when the rest is given up.
-            CaptureAction::CollectRest | CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at)],
+            CaptureAction::CollectRest => vec![(CAPTURE, at), (RESOLVE, at)],
+            CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECONCILE, at + reconcile_after)],
             CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
         },
         OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
@@ -220,8 +222,8 @@ fn named(event_type: &str) -> &'static [&'static str] {
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
         "PaymentCaptured" => &[RECONCILE],
-        "CaptureFailed" => &[RESOLVE],
-        "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE],
+        "CaptureFailed" => &[RESOLVE, RECONCILE],
+        "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECONCILE],
         "RefundRequested" => &[REFUND],
         "OrderRefunded" => &[REVOKE],
         _ => &[],

@@ -108,7 +108,7 @@ impl Cashier {
             .tell(order_id, order, step, command.clone(), metadata.clone())
             .await;
         match (told, command) {
-            // The order had expired and given its days back, and others hold them now: the money goes back.
+            // Others hold days of the order, which had expired or never got them: the money goes back.
             (
                 Err(StepError::Command(ExecuteError::ClaimTaken(_))),
                 OrderCommand::ConfirmPayment {
@@ -146,8 +146,9 @@ impl Cashier {
         if decided.is_empty() {
             return Ok(());
         }
-        // An order's version never comes twice, so neither does what it has to be told then.
-        let step_of_order = format!("{order_id}:{step}:{}", order.version);
+        // An order's version never comes twice, and what the books say then is part of the key: of two looks at the same
+        // version, the one that saw more is not taken for a repetition of the other.
+        let step_of_order = format!("{order_id}:{step}:{}{}", order.version, seen(&command));
         let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
         let call = Call {
             aggregate_id: order_id,
@@ -169,6 +170,18 @@ impl Cashier {
             decided.iter().for_each(count_failure);
         }
         Ok(())
+    }
+}
+
+/// The sums that a command tells of.
+fn seen(command: &OrderCommand) -> String {
+    match command {
+        OrderCommand::ReconcilePayment { books, .. } => format!(
+            ":{}:{}:{}:{}",
+            books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
+        ),
+        OrderCommand::ConfirmPayment { authorized_ore, .. } => format!(":{authorized_ore}"),
+        _ => String::new(),
     }
 }
 
@@ -296,8 +309,31 @@ pub(super) async fn recorded_at(
 
 #[cfg(test)]
 mod tests {
-    use super::next_look;
+    use std::sync::Arc;
+
+    use super::{next_look, seen};
     use chrono::{TimeDelta, TimeZone, Utc};
+    use domain::{CapturePolicy, OrderCommand, PaymentBooks};
+
+    #[test]
+    fn of_two_looks_at_one_order_the_one_that_saw_more_is_no_repetition() {
+        let policy = include_str!("../../../data/capture-policy.json");
+        let policy: Arc<CapturePolicy> = Arc::new(serde_json::from_str(policy).unwrap());
+        let look = |refunded_ore| {
+            seen(&OrderCommand::ReconcilePayment {
+                books: PaymentBooks {
+                    reference: "order".into(),
+                    captured_ore: 42_000,
+                    refunded_ore,
+                    cancelled_ore: 0,
+                    collectable_ore: 0,
+                },
+                policy: Arc::clone(&policy),
+            })
+        };
+        assert_ne!(look(100), look(42_000));
+        assert_eq!(look(100), look(100));
+    }
 
     #[test]
     fn the_provider_is_asked_soon_then_less_often_and_when_time_is_over() {

@@ -110,7 +110,8 @@ pub enum OrderCommand {
         authorized_ore: i64,
         /// The moment of the command.
         now: DateTime<Utc>,
-        /// Whether others hold days of the order, which had expired and given them back.
+        /// Whether the log refused the order its days, because others hold some of them: the order had expired and given
+        /// them back, or is older than claims.
         days_taken: bool,
     },
     /// Hear from the provider that the payment ended without money.
@@ -304,7 +305,9 @@ impl Order {
             OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired if !in_time => {
                 Ok(Some(refund(RefundReason::PaidTooLate)))
             }
-            OrderStatus::Expired if days_taken => Ok(Some(refund(RefundReason::PaidTooLate))),
+            OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired if days_taken => {
+                Ok(Some(refund(RefundReason::PaidTooLate)))
+            }
             OrderStatus::Cancelled => Ok(Some(refund(RefundReason::PaidTooLate))),
             // A payment in time, or one that revives an expired order whose days are still ahead.
             OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired => Ok(Some(

@@ -315,6 +315,8 @@ impl Writer {
             return Ok(Arc::clone(usable));
         }
         let (client, connection) = self.database.connect().await?;
+        // Behind a new connection may be another server, whose log lost its end and has grown since.
+        self.recent.forget();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = describe(&error), "the writing connection ended");

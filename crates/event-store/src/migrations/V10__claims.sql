@@ -16,9 +16,6 @@ comment on column claims.slot is 'Which of the places: 1 of a unique claim, 1 to
 comment on column claims.holder is 'Who holds it, for example an aggregate.';
 comment on column claims.position is 'Position of the command that took it.';
 
-comment on function append_batch(text[], text[], bytea[], text[], integer[], text[], uuid[], bigint[], text[], text[], text[], text[]) is
-    'As V9 has it, for instances of the release before claims while they are replaced. Knows no claims.';
-
 -- Names the first stream of these events, of one command, that is not at the version which they expect; null if all are.
 create function stale_stream(aggregate_types text[], aggregate_ids uuid[], sequences bigint[]) returns text
 language sql as $$

@@ -1,2 +1,5 @@
 -- Tasks::reached. $1 process.
-select position, fingerprint, epoch from process_checkpoints where process = $1
+select position,
+       case when marked_position = position then fingerprint end as fingerprint,
+       case when marked_position = position then epoch end as epoch
+from process_checkpoints where process = $1

@@ -70,6 +70,11 @@ impl Recent {
         (sent, repeats)
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        *self.kept() = Kept::default();
+    }
+
     /// As far as the log is known to go.
     pub(super) fn head(&self) -> Position {
         self.kept().head

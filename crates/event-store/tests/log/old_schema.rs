@@ -3,6 +3,7 @@
 use envelope::Position;
 use event_store::{AppendError, AppenderOptions, Claim, Claims, IdempotencyKey};
 use refinery::Target;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::support::{TestLog, append, empty_database, holders, key};
@@ -21,7 +22,7 @@ const APPEND_AS_BEFORE: &str =
      array['{}'])";
 
 #[tokio::test]
-async fn a_log_of_the_release_before_goes_on_with_its_events_keys_and_writers() {
+async fn a_log_of_the_release_before_goes_on_with_its_events_and_keys_and_without_its_writers() {
     let url = empty_database().await;
     let (mut client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
         .await
@@ -62,10 +63,14 @@ async fn a_log_of_the_release_before_goes_on_with_its_events_keys_and_writers() 
     let step = IdempotencyKey::new("process:shop:fulfil", "1:step", "the step");
     let again = appender.append(append(step, id, 2)).await.unwrap();
     assert_eq!((again.replayed, again.position), (true, Position::new(2)));
-    // An instance of that release that still runs writes on, and both see each other.
-    assert_eq!(old("test", "late", &[7; 32], id, 4).await, ("all".to_owned(), 3));
-    let last = appender.append(append(key("last"), id, 5)).await.unwrap();
-    assert_eq!(last.position, Position::new(5));
+    // An instance of that release that still runs would break claims: it can't append any more.
+    let (hash, sequence) = ([7_u8; 32].as_slice(), 4_i64);
+    let late = client
+        .query_one(APPEND_AS_BEFORE, &[&"test", &"late", &hash, &id, &sequence])
+        .await;
+    assert_eq!(late.unwrap_err().code(), Some(&SqlState::UNDEFINED_FUNCTION));
+    let last = appender.append(append(key("last"), id, 4)).await.unwrap();
+    assert_eq!(last.position, Position::new(4));
 }
 
 fn embedded_after() -> usize {

@@ -212,7 +212,7 @@ async fn a_checkpoint_says_which_event_it_is_at_and_starts_over_only_from_there(
     let pool = pool(&log.url);
     let (tasks, head) = (
         Tasks::new(pool.clone(), "test"),
-        Log::new(pool).head().await.unwrap(),
+        Log::new(pool.clone()).head().await.unwrap(),
     );
     // Left by an older build, which kept neither.
     assert!(tasks.plan(at(0), at(2), vec![]).await.unwrap());
@@ -256,4 +256,14 @@ async fn a_checkpoint_says_which_event_it_is_at_and_starts_over_only_from_there(
         1,
         "what was planned stays"
     );
+
+    // A build that keeps neither moves the position alone: what was kept is of another event.
+    let older = pool.get().await.unwrap();
+    older
+        .batch_execute("update process_checkpoints set position = 5")
+        .await
+        .unwrap();
+    assert_eq!(tasks.reached().await.unwrap(), at(5).into());
+    tasks.note(reached(mark(5, 4))).await.unwrap();
+    assert_eq!(tasks.reached().await.unwrap(), reached(mark(5, 4)));
 }
