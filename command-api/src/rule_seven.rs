@@ -3,20 +3,22 @@
 //! `domain` says which days an order holds; this translates that to the log's claims, checks that the key of the holder
 //! ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use axum::http::StatusCode;
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
 use envelope::{Metadata, Position};
 use event_store::{
     Append, AppendError, Appender, Claim, Claims, Executor, IdempotencyKey, Release, TakenClaim,
 };
-use events::{Event, OrderEvent};
+use events::{Event, OrderEvent, aggregate_type};
 use futures_util::TryStreamExt as _;
+use serde::Serialize;
+use serde_json::json;
 use service::problem::Problem;
+use uuid::Uuid;
 
 /// What kind of thing is claimed.
 const SCOPE: &str = "license-day";
@@ -56,32 +58,88 @@ fn taking(days: Vec<DayClaim>) -> Claims {
     }
 }
 
-/// 422: somebody holds days that this order asks for. Names the line and the day, not who holds it.
-pub(crate) fn refused(place: &PlaceOrder, key: &HolderKey, taken: &[TakenClaim]) -> Problem {
-    let taken: BTreeSet<&str> = taken.iter().map(|claim| claim.key.as_str()).collect();
+/// 422: somebody holds days that this order asks for. Names the line and the day, and whose it is only if it is the caller's
+/// own order that waits: then also where to pay.
+pub(crate) async fn refused(
+    executor: &Executor,
+    place: &PlaceOrder,
+    key: &HolderKey,
+    taken: &[TakenClaim],
+) -> Problem {
     let asked = place.claims(key);
-    let refused = asked.iter().filter(|day| taken.contains(day.key.as_str()));
-    let texts = |date: NaiveDate| {
-        let (nb, en) = (in_norwegian(date), in_english(date));
-        (
-            format!(
-                "Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."
-            ),
-            format!(
-                "This person has a license of this type on {en} already, or an order that waits for its payment."
-            ),
-        )
+    let is_taken = |day: &&DayClaim| taken.iter().any(|claim| claim.key == day.key);
+    let refused: Vec<&DayClaim> = asked.iter().filter(is_taken).collect();
+    let Some(first) = refused.first() else {
+        // The key that claims are made with is the same for both.
+        return Problem::from_status(StatusCode::CONFLICT);
     };
-    let refused: Vec<(u16, (String, String))> = refused.map(|day| (day.line, texts(day.date))).collect();
-    let (nb, en) = refused
-        .first()
-        .map(|(_, texts)| texts.clone())
-        .unwrap_or_default();
-    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
-    refused.into_iter().fold(problem, |problem, (line, (nb, en))| {
-        let pointer = format!("/lines/{}/activity_date", line.saturating_sub(1));
-        problem.field(pointer, "license_exists", nb, en)
+    let own = own_waiting_order(executor, place.customer_id, &first.key).await;
+    let (nb, en) = match &own {
+        Some(own) => texts_of_own(own, first.date),
+        None => texts(first.date),
+    };
+    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
+    for day in refused {
+        let (nb, en) = texts(day.date);
+        let pointer = format!("/lines/{}/activity_date", day.line.saturating_sub(1));
+        problem = problem.field(pointer, "license_exists", nb, en);
+    }
+    match own {
+        Some(own) => problem.member("order", json!(own)),
+        None => problem,
+    }
+}
+
+/// An order of the caller's that waits for its payment.
+#[derive(Serialize)]
+struct Waiting {
+    order_id: Uuid,
+    order_number: String,
+    redirect_url: Option<String>,
+    expires_at: DateTime<Utc>,
+}
+
+/// The customer's own order that holds this claim, if that is so and it still waits. Whatever can't be told is not said.
+async fn own_waiting_order(executor: &Executor, customer_id: Uuid, key: &str) -> Option<Waiting> {
+    let log = executor.log();
+    let at = log.claimed_at(SCOPE, key).await.ok()??;
+    let before = Position::new(at.get().saturating_sub(1));
+    let recorded = log.read_after(before, 1).await.ok()?.pop()?;
+    if recorded.aggregate_type != aggregate_type::ORDER {
+        return None;
+    }
+    let order = executor.load::<Order>(recorded.aggregate_id).await.ok()?.aggregate;
+    let placed = order
+        .placed()
+        .filter(|placed| placed.customer_id == customer_id && order.awaits_payment())?;
+    Some(Waiting {
+        order_id: recorded.aggregate_id,
+        order_number: placed.order_number.clone(),
+        redirect_url: order.redirect_url().map(str::to_owned),
+        expires_at: placed.expires_at,
     })
+}
+
+/// In Norwegian and in English.
+fn texts(date: NaiveDate) -> (String, String) {
+    let (nb, en) = (in_norwegian(date), in_english(date));
+    (
+        format!("Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."),
+        format!("This person has a license of this type on {en} already, or an order that waits for its payment."),
+    )
+}
+
+fn texts_of_own(own: &Waiting, date: NaiveDate) -> (String, String) {
+    let (nb, en, number) = (in_norwegian(date), in_english(date), &own.order_number);
+    let until = domain::time_of_day(own.expires_at).format("%H.%M");
+    (
+        format!(
+            "Du har allerede bestillingen {number} for {nb}, og den venter på betaling til kl. {until}. Betal den, eller vent til den er utløpt."
+        ),
+        format!(
+            "You have the order {number} for {en} already; it waits for its payment until {until} in Norway. Pay it, or wait until it has expired."
+        ),
+    )
 }
 
 /// Refuses a key that is not the one this log was begun with, and claims, once, the days of orders that were placed
@@ -113,7 +171,7 @@ async fn claim_older_orders(
     appender: &Appender,
     key: &HolderKey,
 ) -> anyhow::Result<(usize, usize)> {
-    let today = domain::today(chrono::Utc::now());
+    let today = domain::today(Utc::now());
     let (mut looked_at, mut claimed, mut contested) = (0, 0, 0);
     let log = executor.log();
     let mut placings = std::pin::pin!(log.events_of_types(&["OrderPlaced"], Position::START));

@@ -116,7 +116,7 @@ async fn undecided(log: &Log, order_id: Uuid) -> anyhow::Result<Option<Uncollect
 
 fn in_words(found: &[Uncollected]) -> String {
     if found.is_empty() {
-        return "no license is without collected money".into();
+        return "no order waits for a decision about its money".into();
     }
     let licenses: usize = found
         .iter()

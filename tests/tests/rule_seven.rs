@@ -97,6 +97,32 @@ async fn of_64_buyers_of_one_day_one_wins_and_63_are_told_the_day_and_charged_no
     shop.close().await;
 }
 
+/// A page that was reloaded lost its key: the refusal says where the order is that holds the day, to its own customer only.
+#[tokio::test]
+async fn a_refusal_tells_its_own_customer_where_the_waiting_order_is_paid() {
+    let shop = Shop::open(Options::default()).await;
+    let placed = shop.place("first", &shop.order()).await.expect(201);
+    let own = shop.place("reloaded", &shop.order()).await;
+    expect_refused(&own, &in_english(30));
+    for member in ["order_id", "order_number"] {
+        assert_eq!(own.body["order"][member], placed.body[member], "{}", own.text);
+    }
+    assert_eq!(own.body["order"]["redirect_url"], placed.body["payment"]["redirect_url"]);
+    assert!(own.text_at("/message_nb").contains(placed.text_at("/order_number")));
+    let theirs = shop
+        .post("/orders", &shop.tokens.customer2, "theirs", &shop.order())
+        .await;
+    expect_refused(&theirs, &in_english(30));
+    assert_eq!(theirs.body.get("order"), None, "{}", theirs.text);
+
+    shop.at_provider(&placed, "approve").await.expect(200);
+    shop.order_with_status(placed.text_at("/order_id"), "fulfilled").await;
+    let bought = shop.place("again", &shop.order()).await;
+    expect_refused(&bought, &in_english(30));
+    assert_eq!(bought.body.get("order"), None, "it waits for nothing any more");
+    shop.close().await;
+}
+
 #[tokio::test]
 async fn every_day_of_a_span_counts_and_nothing_else_does() {
     let shop = Shop::open(Options::default()).await;

@@ -175,10 +175,14 @@ async fn place(
     };
     let respond = |_: &Order, _| json!({"order_id": order_id});
     let placed = state.executor.execute_on::<Order>(None, call, respond).await;
-    placed.map_err(|error| match error {
-        ExecuteError::ClaimTaken(taken) => rule_seven::refused(&asked, &state.shop.holder_key, &taken),
-        other => problem(other),
-    })
+    match placed {
+        Ok(placed) => Ok(placed),
+        Err(ExecuteError::ClaimTaken(taken)) => {
+            let key = &state.shop.holder_key;
+            Err(rule_seven::refused(&state.executor, &asked, key, &taken).await)
+        }
+        Err(other) => Err(problem(other)),
+    }
 }
 
 /// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.

@@ -1,11 +1,16 @@
 //! Days as Norway counts them.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Europe::Oslo;
 
 /// The date in Norway at `now`.
 pub fn today(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&Oslo).date_naive()
+}
+
+/// The time of day in Norway at `now`.
+pub fn time_of_day(now: DateTime<Utc>) -> NaiveTime {
+    now.with_timezone(&Oslo).time()
 }
 
 /// So many consecutive days from `first` on.

@@ -15,7 +15,7 @@ mod refusal;
 pub mod typed;
 
 pub use club::{Club, ClubCommand};
-pub use day::{last_day, today};
+pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
 pub use ids::{license_id, license_type_id, order_number};
 pub use license::{License, LicenseCommand};

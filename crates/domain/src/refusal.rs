@@ -128,8 +128,8 @@ impl Rule {
             ),
             Self::NameCharacters => (
                 "name_characters",
-                "Et navn kan ikke ha symboler eller emojier: bare bokstaver, mellomrom, bindestrek, apostrof og punktum.",
-                "A name cannot have symbols or emojis: only letters, spaces, hyphens, apostrophes and full stops.",
+                "Et navn kan ikke ha symboler eller emojier.",
+                "A name cannot have symbols or emojis.",
             ),
             Self::NameLetter => (
                 "name_letter_required",
@@ -195,8 +195,8 @@ impl Rule {
             Self::ActivityPast => ("activity_past", "Datoen er passert.", "The date has passed."),
             Self::ActivityTooFar => (
                 "activity_too_far",
-                "Datoen kan være høyst 365 dager fram i tid.",
-                "The date can be at most 365 days ahead.",
+                "Siste dag kan være høyst 365 dager fram i tid.",
+                "The last day can be at most 365 days ahead.",
             ),
             Self::ActivityDays => (
                 "activity_days_invalid",
@@ -205,7 +205,7 @@ impl Rule {
             ),
             Self::TooYoung => (
                 "too_young",
-                "Føreren er for ung for lisenstypen denne dagen.",
+                "For ung for lisenstypen denne dagen.",
                 "Too young for this license type on that day.",
             ),
             Self::TooOld => (

@@ -129,6 +129,15 @@ impl Log {
         Ok(events)
     }
 
+    /// Position of the command that took this claim, the first one if several hold it; nothing if it is free.
+    pub async fn claimed_at(&self, scope: &str, key: &str) -> Result<Option<Position>, Error> {
+        let rows = self
+            .query(include_str!("sql/find_claim.sql"), &[&scope, &key])
+            .await?;
+        let position: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+        Ok(position.map(Position::from_sql))
+    }
+
     /// The stored outcome of the command with this key, if it was accepted.
     pub async fn outcome(&self, scope: &str, key: &str) -> Result<Option<Outcome>, Error> {
         let rows = self

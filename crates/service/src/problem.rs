@@ -34,6 +34,7 @@ struct Inner {
     detail: Option<String>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    members: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What is wrong with one field, named by a JSON pointer into the request body (or `/name` of a parameter).
@@ -61,6 +62,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             headers: Vec::new(),
+            members: serde_json::Map::new(),
         }))
     }
 
@@ -152,6 +154,13 @@ impl Problem {
         self
     }
 
+    /// Adds a member of its own to the body (RFC 9457, 3.2), for machines.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.0.members.insert(name.to_owned(), value);
+        self
+    }
+
     /// The answer's status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -182,6 +191,8 @@ struct Body<'a> {
     message_nb: &'a str,
     message_en: &'a str,
     errors: &'a [FieldError],
+    #[serde(flatten)]
+    members: &'a serde_json::Map<String, serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
 }
@@ -198,6 +209,7 @@ impl Problem {
             message_nb: &inner.message_nb,
             message_en: &inner.message_en,
             errors: &inner.errors,
+            members: &inner.members,
             request_id,
         };
         // Serializing strings and numbers into memory cannot fail; an empty body keeps the status in any case.

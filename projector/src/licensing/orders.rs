@@ -55,11 +55,11 @@ pub(super) fn apply(
         OrderEvent::PaymentReconciled(found) => {
             (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
         }
-        OrderEvent::OrderCancelled(_) => row.status = "cancelled".into(),
-        OrderEvent::OrderExpired(_) => row.status = "expired".into(),
-        OrderEvent::RefundRequested(_) => row.status = "refund_pending".into(),
+        OrderEvent::OrderCancelled(_) => end(row, "cancelled"),
+        OrderEvent::OrderExpired(_) => end(row, "expired"),
+        OrderEvent::RefundRequested(_) => end(row, "refund_pending"),
         OrderEvent::OrderRefunded(refunded) => {
-            row.status = "refunded".into();
+            end(row, "refunded");
             row.refunded_ore = refunded.refunded_ore;
             row.capture_failure = None;
         }
@@ -67,6 +67,12 @@ pub(super) fn apply(
     row.updated_at = recorded.recorded_at;
     (row.version, row.position) = stamp(recorded);
     Ok(())
+}
+
+/// An order that is over is paid for nowhere.
+fn end(row: &mut OrderRow, status: &str) {
+    row.status = status.into();
+    row.redirect_url = None;
 }
 
 fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {

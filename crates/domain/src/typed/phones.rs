@@ -41,7 +41,14 @@ pub(crate) fn phone(given: &str) -> Result<String, Rule> {
 /// what people put between its digits.
 fn dialled(given: &str) -> Option<String> {
     let folded = text::fold(given);
-    let plain = folded.strip_prefix("tel:").unwrap_or(&folded).replace("(0)", "");
+    let typed = folded.strip_prefix("tel:").unwrap_or(&folded);
+    // The trunk prefix that is dialled within most countries only; in Italy it belongs to the number.
+    let italian = ["+39", "0039"].iter().any(|country| typed.starts_with(country));
+    let plain = if italian {
+        typed.to_owned()
+    } else {
+        typed.replace("(0)", "")
+    };
     let mut dialled = String::with_capacity(plain.len());
     for c in plain.chars() {
         match c {
