@@ -37,7 +37,7 @@ alter table clubs add column search text not null default '';
 comment on column clubs.search is 'What q searches, folded: the name.';
 update clubs set search = lower(normalize(name) collate "nb-x-icu");
 
--- Numbers are found however they are written. Rows that exist get theirs by `projector rebuild`.
+-- Numbers are found however they are written. Rows that exist get theirs when they are built again (V8).
 comment on column orders.search   is 'What q searches, folded, separated by spaces: holder names and e-mails; order number and vehicles as letters and digits only; phones as country code and number; personal data.';
 comment on column licenses.search is 'What q searches, folded, separated by spaces: holder name and e-mail; order number and vehicle as letters and digits only; phone as country code and number; personal data.';
 
