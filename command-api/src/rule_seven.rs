@@ -108,7 +108,11 @@ async fn own_waiting_order(executor: &Executor, customer_id: Uuid, key: &str) ->
     if recorded.aggregate_type != aggregate_type::ORDER {
         return None;
     }
-    let order = executor.load::<Order>(recorded.aggregate_id).await.ok()?.aggregate;
+    let order = executor
+        .load::<Order>(recorded.aggregate_id)
+        .await
+        .ok()?
+        .aggregate;
     let placed = order
         .placed()
         .filter(|placed| placed.customer_id == customer_id && order.awaits_payment())?;
@@ -124,8 +128,12 @@ async fn own_waiting_order(executor: &Executor, customer_id: Uuid, key: &str) ->
 fn texts(date: NaiveDate) -> (String, String) {
     let (nb, en) = (in_norwegian(date), in_english(date));
     (
-        format!("Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."),
-        format!("This person has a license of this type on {en} already, or an order that waits for its payment."),
+        format!(
+            "Personen har allerede en lisens av denne typen {nb}, eller en bestilling som venter på betaling."
+        ),
+        format!(
+            "This person has a license of this type on {en} already, or an order that waits for its payment."
+        ),
     )
 }
 

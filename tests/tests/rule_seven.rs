@@ -107,8 +107,14 @@ async fn a_refusal_tells_its_own_customer_where_the_waiting_order_is_paid() {
     for member in ["order_id", "order_number"] {
         assert_eq!(own.body["order"][member], placed.body[member], "{}", own.text);
     }
-    assert_eq!(own.body["order"]["redirect_url"], placed.body["payment"]["redirect_url"]);
-    assert!(own.text_at("/message_nb").contains(placed.text_at("/order_number")));
+    assert_eq!(
+        own.body["order"]["redirect_url"],
+        placed.body["payment"]["redirect_url"]
+    );
+    assert!(
+        own.text_at("/message_nb")
+            .contains(placed.text_at("/order_number"))
+    );
     let theirs = shop
         .post("/orders", &shop.tokens.customer2, "theirs", &shop.order())
         .await;
@@ -116,7 +122,8 @@ async fn a_refusal_tells_its_own_customer_where_the_waiting_order_is_paid() {
     assert_eq!(theirs.body.get("order"), None, "{}", theirs.text);
 
     shop.at_provider(&placed, "approve").await.expect(200);
-    shop.order_with_status(placed.text_at("/order_id"), "fulfilled").await;
+    shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
+        .await;
     let bought = shop.place("again", &shop.order()).await;
     expect_refused(&bought, &in_english(30));
     assert_eq!(bought.body.get("order"), None, "it waits for nothing any more");

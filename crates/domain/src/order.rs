@@ -6,6 +6,7 @@
 
 mod claims;
 mod collect;
+mod paid;
 mod place;
 
 use std::sync::Arc;
@@ -14,9 +15,9 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use events::{
-    CancelReason, CaptureAction, CaptureFailed, LicenseIssued, OrderCancelled, OrderEvent, OrderExpired,
-    OrderFulfilled, OrderPaid, OrderPlaced, OrderRefunded, PaymentRequested, RefundReason, RefundRequested,
-    RevokeReason, aggregate_type,
+    CancelReason, CaptureAction, CaptureFailed, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled,
+    OrderPaid, OrderPlaced, OrderRefunded, PaymentRequested, RefundReason, RefundRequested, RevokeReason,
+    aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +27,7 @@ use crate::day::today;
 
 pub use claims::{ClaimChange, DayClaim};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
+pub use paid::PaidOrder;
 pub use place::{AskedLine, MAX_LINES, OrderClub, PlaceOrder, RequestedLine};
 
 /// A customer's purchase.
@@ -457,43 +459,6 @@ impl Aggregate for Order {
                 OrderStatus::Refunded
             }
         };
-    }
-}
-
-/// An order that is paid. Can only be had from one ([`Order::paid`]), so that no license can be issued without.
-#[derive(Clone, Debug)]
-pub struct PaidOrder {
-    order_id: Uuid,
-    placed: OrderPlaced,
-}
-
-impl PaidOrder {
-    /// The licenses' ids by line, in the order of the lines.
-    pub fn license_ids(&self) -> impl Iterator<Item = (u16, Uuid)> + '_ {
-        self.placed.lines.iter().map(|line| (line.line, line.license_id))
-    }
-
-    /// The license of a line.
-    pub(crate) fn license(&self, line: u16) -> Option<LicenseIssued> {
-        let line = self
-            .placed
-            .lines
-            .iter()
-            .find(|candidate| candidate.line == line)?;
-        Some(LicenseIssued {
-            order_id: self.order_id,
-            order_number: self.placed.order_number.clone(),
-            line: line.line,
-            customer_id: self.placed.customer_id,
-            license_type: line.license_type.clone(),
-            club_id: line.club_id,
-            club_name: line.club_name.clone(),
-            activity_date: line.activity_date,
-            activity_days: line.activity_days,
-            holder: line.holder.clone(),
-            vehicle: line.vehicle.clone(),
-            price_ore: line.price_ore,
-        })
     }
 }
 

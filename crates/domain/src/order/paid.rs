@@ -1,0 +1,41 @@
+//! An order as licenses may be issued for.
+
+use events::{LicenseIssued, OrderPlaced};
+use uuid::Uuid;
+
+/// An order that is paid. Can only be had from one ([`Order::paid`]), so that no license can be issued without.
+#[derive(Clone, Debug)]
+pub struct PaidOrder {
+    pub(super) order_id: Uuid,
+    pub(super) placed: OrderPlaced,
+}
+
+impl PaidOrder {
+    /// The licenses' ids by line, in the order of the lines.
+    pub fn license_ids(&self) -> impl Iterator<Item = (u16, Uuid)> + '_ {
+        self.placed.lines.iter().map(|line| (line.line, line.license_id))
+    }
+
+    /// The license of a line.
+    pub(crate) fn license(&self, line: u16) -> Option<LicenseIssued> {
+        let line = self
+            .placed
+            .lines
+            .iter()
+            .find(|candidate| candidate.line == line)?;
+        Some(LicenseIssued {
+            order_id: self.order_id,
+            order_number: self.placed.order_number.clone(),
+            line: line.line,
+            customer_id: self.placed.customer_id,
+            license_type: line.license_type.clone(),
+            club_id: line.club_id,
+            club_name: line.club_name.clone(),
+            activity_date: line.activity_date,
+            activity_days: line.activity_days,
+            holder: line.holder.clone(),
+            vehicle: line.vehicle.clone(),
+            price_ore: line.price_ore,
+        })
+    }
+}
