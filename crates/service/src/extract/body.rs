@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::BodyExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::malformed::{Place, mismatch, not_utf8, unreadable};
@@ -25,6 +25,9 @@ impl Default for BodyLimit {
     }
 }
 
+/// How many bytes beyond the limit are read and thrown away before the answer.
+const MOST_DISCARDED: usize = 8 << 20;
+
 /// How long the body of a request may take to arrive. Set for all routes by [`crate::http`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyPatience(pub(crate) Duration);
@@ -38,34 +41,58 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let BodyLimit(limit) = request.extensions().get().copied().unwrap_or_default();
-        // A declared length is refused before a byte is read, so a polite client need not send it.
-        if declared_length(request.headers()).is_some_and(|length| length > limit as u64) {
+        let headers = request.headers();
+        let declared = declared_length(headers).filter(|length| *length > limit as u64);
+        // Refused before a byte is read: a client that asks first need not send it, and nobody reads what is endless.
+        if declared.is_some_and(|length| {
+            headers.contains_key(header::EXPECT) || length > (limit + MOST_DISCARDED) as u64
+        }) {
             return Err(too_large(limit));
         }
         let patience = request
             .extensions()
             .get::<BodyPatience>()
             .map(|patience| patience.0);
-        let read = axum::body::to_bytes(request.into_body(), limit);
-        let read = match patience {
+        let read = read(request.into_body(), limit);
+        match patience {
             Some(patience) => tokio::time::timeout(patience, read)
                 .await
                 .map_err(|_elapsed| too_slow(patience))?,
             None => read.await,
-        };
-        read.map(Self).map_err(|error| {
-            if over_limit(&error) {
-                too_large(limit)
-            } else {
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "incomplete_body",
-                    "Forbindelsen ble brutt før hele forespørselen kom fram.",
-                    "The connection broke before the whole request arrived.",
-                )
-            }
-        })
+        }
+        .map(Self)
     }
+}
+
+/// The whole body, if it is within the limit. A body that is somewhat larger is read to its end as well: a client that
+/// still writes when the connection ends does not get to read why.
+async fn read(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
+    let (mut kept, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(data.len());
+        if length > limit + MOST_DISCARDED {
+            break;
+        }
+        if length <= limit {
+            kept.extend_from_slice(&data);
+        }
+    }
+    if length > limit {
+        return Err(too_large(limit));
+    }
+    Ok(kept.into())
+}
+
+fn incomplete() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "incomplete_body",
+        "Forbindelsen ble brutt før hele forespørselen kom fram.",
+        "The connection broke before the whole request arrived.",
+    )
 }
 
 /// JSON in both directions: as an extractor it refuses with a problem that points at the field, as an answer it is
@@ -147,10 +174,6 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn over_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 /// The rest of the body would be read as the next request, so the connection ends with this answer.
