@@ -22,7 +22,7 @@ const BATCH: usize = 500;
 const PACE: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Pause after the log was found to be another one: somebody has to say what it is.
+/// Pause after the log contradicts the checkpoint. An operator has to begin a new epoch.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 /// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
@@ -227,5 +227,32 @@ fn named(event_type: &str) -> &'static [&'static str] {
         "RefundRequested" => &[REFUND],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use events::{CaptureFailed, CaptureFailure, Event, OrderEvent};
+
+    use super::{RECONCILE, due, named};
+
+    /// The money may be mended or paid back in the portal while a decision is waited for, and no webhook may say so.
+    #[test]
+    fn a_failed_capture_is_looked_at_again() {
+        let failed = CaptureFailed {
+            reason: CaptureFailure::ReservationGone,
+            reference: "order".into(),
+            due_ore: 42_000,
+            collected_ore: 0,
+            refunded_ore: 0,
+            collectable_ore: 0,
+        };
+        let (now, after) = (Utc::now(), TimeDelta::hours(1));
+        let planned = due(now, &Event::Order(OrderEvent::CaptureFailed(failed)), after);
+        assert!(planned.contains(&(RECONCILE, now + after)), "{planned:?}");
+        for event_type in ["CaptureFailed", "CaptureResolved", "PaymentCaptured"] {
+            assert!(named(event_type).contains(&RECONCILE), "{event_type}");
+        }
     }
 }

@@ -50,8 +50,8 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
 }
 
 impl Cashier {
-    /// Asks the provider about the order's payment and tells the order. Whoever asks, what follows belongs to the
-    /// conversation that began with the order.
+    /// Asks the provider about the order's payment and tells the order. The events that follow carry the
+    /// correlation id of the order, not that of the webhook or task that asked.
     pub(crate) async fn ask_and_apply(
         &self,
         order_id: Uuid,

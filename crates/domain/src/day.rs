@@ -13,12 +13,12 @@ pub fn time_of_day(now: DateTime<Utc>) -> NaiveTime {
     now.with_timezone(&Oslo).time()
 }
 
-/// So many consecutive days from `first` on.
+/// The `count` consecutive days that begin with `first`.
 pub(crate) fn days(first: NaiveDate, count: u8) -> impl Iterator<Item = NaiveDate> {
     first.iter_days().take(count.into())
 }
 
-/// The last of so many consecutive days.
+/// The last day of a span of `count` days that begins on `first`.
 pub fn last_day(first: NaiveDate, count: u8) -> NaiveDate {
     days(first, count).last().unwrap_or(first)
 }

@@ -1,7 +1,7 @@
 //! Which event stands at a place in the log.
 //!
 //! A position alone does not tell one log from another: a log that lost its last events gives their positions out again.
-//! Whoever goes on after an event therefore remembers its [`Fingerprint`] and compares it with what the log holds there.
+//! A reader that resumes after an event therefore stores its [`Fingerprint`] and compares it with the log at that position.
 
 use std::fmt;
 

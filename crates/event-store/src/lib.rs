@@ -11,7 +11,7 @@
 //! - [`Loader`] loads aggregates for [`Executor`]: as with writing, whatever loads are waiting go as one statement.
 //! - [`Executor`] runs cqrs-es aggregates on them: load, handle, append, retry on a conflict; snapshots if wanted.
 //!   [`Executor::together`] runs one command over several.
-//! - [`Claim`]s are what only one, or so many, may hold: taken and released with the events that say so.
+//! - A [`Claim`] limits how many holders a key has, often to one. It is taken and released with the events of a command.
 //!
 //! Knows nothing of what the events mean.
 

@@ -166,7 +166,7 @@ impl Unit {
     }
 
     fn decided(&self) -> std::sync::MutexGuard<'_, Decided> {
-        // Each change is whole whoever panicked while holding it.
+        // A panic while the lock is held cannot leave a change half made.
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -42,7 +42,7 @@ pub enum Next {
     ReadLog {
         /// After this position: the one before the last event taken, so that the page shows whether the log still holds it.
         after: Position,
-        /// At most so many events, that one included.
+        /// The most events to read, that one included.
         limit: u32,
     },
     /// Wait for a message or a hint, but not longer than this.

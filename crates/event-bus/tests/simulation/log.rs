@@ -56,7 +56,7 @@ impl Log {
         self.cut_back(to, epoch(self.lives.len()));
     }
 
-    /// As a standby that is promoted and lacks the last events: cut back, and nobody says so.
+    /// A promoted standby that lacks the last events: the log is shorter and its epoch is the same.
     pub(crate) fn step_back(&mut self, to: u64) {
         self.silent += u64::from(to < self.now().head().position.get());
         self.cut_back(to, self.now().epoch);

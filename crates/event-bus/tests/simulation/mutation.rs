@@ -44,7 +44,7 @@ pub(crate) enum Mutation {
     SwapUnfenced,
     /// A rebuild does not look whether the log began a new life.
     CopyAcrossLives,
-    /// Whoever reads the log on does not look whether it still holds the last event that was taken.
+    /// A read of the log does not check that the log still holds the event taken last.
     SkipTheComparison,
     /// A feed takes what comes next, whatever it names as its predecessor.
     TrustAnyPredecessor,

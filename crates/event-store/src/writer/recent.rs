@@ -42,7 +42,7 @@ struct Outcome {
 }
 
 impl Recent {
-    /// Keeps so many outcomes at most.
+    /// A memory of at most `most` outcomes.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,

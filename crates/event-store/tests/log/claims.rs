@@ -1,4 +1,4 @@
-//! Claims: what only one, or so many, may hold, whoever asks for it at the same time.
+//! Claims: unique and counted ones, under concurrent takers.
 
 use std::collections::HashSet;
 
