@@ -11,9 +11,10 @@ fn main() -> io::Result<()> {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let sources = [
         "src",
-        "../crates/events/src",
-        "../crates/envelope/src",
-        "../crates/read-model/src",
+        "../crates/licensing/events/src",
+        "../crates/licensing/vocabulary/src",
+        "../crates/engine/envelope/src",
+        "../crates/licensing/read-model/src",
     ];
     for source in sources {
         let source = here.join(source);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-
 use event_store::AppenderOptions;
 
 use crate::account::three_claims;
@@ -62,7 +61,7 @@ async fn contenders(
     let Effort { warm_up, length, .. } = *effort;
     let bare = limit::table(bench).await?;
     let queue = limit::start_group_commit(&bare).await?;
-    let (executor, url) = ours::executor(bench).await?;
+    let (command_handler, url) = ours::command_handler(bench).await?;
     ours::grow(&url, log_size).await?;
     let accounts = ours::fill(&url, ACCOUNTS).await?;
     let forgetful = ours::executor_on(
@@ -74,15 +73,20 @@ async fn contenders(
     )?;
     let mut contenders = vec![
         limit::bare_insert(&bare, warm_up, length).await?,
-        ours::creating(&executor, 1, warm_up, length),
+        ours::creating(&command_handler, 1, warm_up, length),
         limit::group_commit(&queue, 64, warm_up, length),
-        ours::creating(&executor, 64, warm_up, length),
-        ours::claiming(&executor.clone().claiming(three_claims), 64, warm_up, length),
-        ours::repeating(&executor, "from memory", 64, warm_up, length),
+        ours::creating(&command_handler, 64, warm_up, length),
+        ours::claiming(
+            &command_handler.clone().claiming(three_claims),
+            64,
+            warm_up,
+            length,
+        ),
+        ours::repeating(&command_handler, "from memory", 64, warm_up, length),
         ours::repeating(&forgetful, "from the database", 64, warm_up, length),
-        ours::on_ten(&executor, &accounts, 64, warm_up, length),
+        ours::on_ten(&command_handler, &accounts, 64, warm_up, length),
         limit::group_commit(&queue, 256, warm_up, length),
-        ours::creating(&executor, 256, warm_up, length),
+        ours::creating(&command_handler, 256, warm_up, length),
     ];
     if !peers {
         return Ok(contenders);

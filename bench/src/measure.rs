@@ -167,8 +167,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Run, Spread, closed_loop, quantile, share};
     use std::time::Duration;
+
+    use super::{Figure, Run, Spread, closed_loop, quantile, share};
 
     #[test]
     fn the_median_of_an_even_count_is_between_the_middle_two() {

@@ -1,4 +1,4 @@
-//! Our own log, through the executor as command-api uses it: keys, outcomes, the head, everything.
+//! Our own log, through the command handler as command-api uses it: keys, outcomes, the head, everything.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use envelope::Metadata;
-use event_store::{Appender, AppenderOptions, Call, Executor, IdempotencyKey, Loader, LoaderOptions, Log};
+use event_store::{
+    Appender, AppenderOptions, CommandHandler, CommandRequest, IdempotencyKey, Loader, LoaderOptions, Log,
+};
 use uuid::Uuid;
 
 use crate::account::{Account, Command, payload};
@@ -18,71 +20,72 @@ use crate::server::{Bench, connect, pool};
 pub(crate) const US: &str = "bilsportlisens";
 
 /// A log with nothing in it.
-pub(crate) async fn executor(bench: &Bench) -> anyhow::Result<(Executor, String)> {
+pub(crate) async fn command_handler(bench: &Bench) -> anyhow::Result<(CommandHandler, String)> {
     let url = bench.database("ours").await?;
     event_store::migrate(&url).await?;
     Ok((executor_on(&url, AppenderOptions::default())?, url))
 }
 
-/// Another executor on a log, with a writing task of its own.
-pub(crate) fn executor_on(url: &str, options: AppenderOptions) -> anyhow::Result<Executor> {
+/// Another command handler on a log, with a writing task of its own.
+pub(crate) fn executor_on(url: &str, options: AppenderOptions) -> anyhow::Result<CommandHandler> {
     let (appender, _) = Appender::start(url, options)?;
     let loader = Loader::start(url, LoaderOptions::default())?;
-    Ok(Executor::new(Log::new(pool(url, 8)?), loader, appender))
+    Ok(CommandHandler::new(Log::new(pool(url, 8)?), loader, appender))
 }
 
 /// A command that creates its aggregate.
 pub(crate) fn creating(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     in_flight: usize,
     warm_up: Duration,
     length: Duration,
 ) -> Contender {
-    let executor = executor.clone();
+    let command_handler = command_handler.clone();
     Contender::new(
         US,
         format!("creating command, {in_flight} in flight"),
-        move || create(&executor, in_flight, warm_up, length),
+        move || create(&command_handler, in_flight, warm_up, length),
     )
 }
 
-/// A command that creates its aggregate and takes three claims that are free. `claiming`: an executor that knows of them.
+/// A command that creates its aggregate and takes three claims that are free. `claiming`: a command handler that knows of them.
 pub(crate) fn claiming(
-    claiming: &Executor,
+    claiming: &CommandHandler,
     in_flight: usize,
     warm_up: Duration,
     length: Duration,
 ) -> Contender {
-    let executor = claiming.clone();
+    let command_handler = claiming.clone();
     Contender::new(
         US,
         format!("creating command with 3 claims, {in_flight} in flight"),
-        move || create(&executor, in_flight, warm_up, length),
+        move || create(&command_handler, in_flight, warm_up, length),
     )
 }
 
 /// Commands that create their aggregates; one in ten is sent with the key of one that was answered before.
 pub(crate) fn repeating(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     memory: &str,
     in_flight: usize,
     warm_up: Duration,
     length: Duration,
 ) -> Contender {
-    let executor = executor.clone();
+    let command_handler = command_handler.clone();
     Contender::new(
         US,
         format!("creating command, every 10th a repeat {memory}, {in_flight} in flight"),
         move || {
-            let (executor, answered) = (executor.clone(), Answered::default());
+            let (command_handler, answered) = (command_handler.clone(), Answered::default());
             let next = Arc::new(AtomicUsize::new(0));
             closed_loop(in_flight, warm_up, length, move |_| {
-                let (executor, answered, next) = (executor.clone(), answered.clone(), Arc::clone(&next));
+                let (command_handler, answered, next) =
+                    (command_handler.clone(), answered.clone(), Arc::clone(&next));
                 async move {
                     let turn = next.fetch_add(1, Ordering::Relaxed);
                     let repeated = answered.earlier(turn).filter(|_| turn % 10 == 9);
                     let key = repeated.unwrap_or_else(fresh_key);
-                    command_with(&executor, Uuid::now_v7(), Command::Open, key.clone()).await?;
+                    command_with(&command_handler, Uuid::now_v7(), Command::Open, key.clone()).await?;
                     answered.keep(turn, key);
                     Ok(())
                 }
@@ -118,38 +121,45 @@ impl Answered {
 
 /// One run of such commands.
 pub(crate) fn create(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     in_flight: usize,
     warm_up: Duration,
     length: Duration,
 ) -> impl Future<Output = anyhow::Result<Run>> + Send + use<> {
-    let executor = executor.clone();
+    let command_handler = command_handler.clone();
     closed_loop(in_flight, warm_up, length, move |_| {
-        let executor = executor.clone();
-        async move { command(&executor, Uuid::now_v7(), Command::Open).await }
+        let command_handler = command_handler.clone();
+        async move { command(&command_handler, Uuid::now_v7(), Command::Open).await }
     })
 }
 
 /// A command on an aggregate of ten events.
 pub(crate) fn on_ten(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     accounts: &Arc<Vec<Uuid>>,
     in_flight: usize,
     warm_up: Duration,
     length: Duration,
 ) -> Contender {
-    let (executor, accounts) = (executor.clone(), Arc::clone(accounts));
+    let (command_handler, accounts) = (command_handler.clone(), Arc::clone(accounts));
     let next = Arc::new(AtomicUsize::new(0));
     Contender::new(
         US,
         format!("command on 10 events, {in_flight} in flight"),
         move || {
-            let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
+            let (command_handler, accounts, next) =
+                (command_handler.clone(), Arc::clone(&accounts), Arc::clone(&next));
             closed_loop(in_flight, warm_up, length, move |_| {
-                let (executor, accounts, next) = (executor.clone(), Arc::clone(&accounts), Arc::clone(&next));
+                let (command_handler, accounts, next) =
+                    (command_handler.clone(), Arc::clone(&accounts), Arc::clone(&next));
                 async move {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    command(&executor, accounts[index % accounts.len()], Command::Book(1)).await
+                    command(
+                        &command_handler,
+                        accounts[index % accounts.len()],
+                        Command::Book(1),
+                    )
+                    .await
                 }
             })
         },
@@ -164,17 +174,21 @@ fn fresh_key() -> IdempotencyKey {
     }
 }
 
-async fn command(executor: &Executor, aggregate_id: Uuid, command: Command) -> anyhow::Result<()> {
-    command_with(executor, aggregate_id, command, fresh_key()).await
+async fn command(
+    command_handler: &CommandHandler,
+    aggregate_id: Uuid,
+    command: Command,
+) -> anyhow::Result<()> {
+    command_with(command_handler, aggregate_id, command, fresh_key()).await
 }
 
 async fn command_with(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     aggregate_id: Uuid,
     command: Command,
     key: IdempotencyKey,
 ) -> anyhow::Result<()> {
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id,
         command,
         key,
@@ -185,7 +199,7 @@ async fn command_with(
         expected_version: None,
         creates: matches!(command, Command::Open),
     };
-    executor
+    command_handler
         .execute::<Account>(call, |_, version| serde_json::json!({ "version": version }))
         .await?;
     Ok(())

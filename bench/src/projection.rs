@@ -10,8 +10,7 @@ use projector::config::{Instead, RebuildOptions};
 use projector::{Follower, Parts};
 use serde_json::Value;
 use service::health::Health;
-use service::postgres::PoolOptions;
-use service::postgres::{EventsDatabase, ReadDatabase};
+use service::postgres::{EventsDatabase, PoolOptions, ReadDatabase};
 use stack::{Databases, Servers};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -162,7 +161,7 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
         read: read.clone(),
         read_url: read_url.to_owned(),
         log: Log::new(pool(events_url)?),
-        hint: event_store::listen(events_url, end.clone())?,
+        head_watch: event_store::listen(events_url, end.clone())?,
         context: event_bus::connect(servers.nats().url(), "bench").await?,
         // Nobody publishes: what is behind comes from the log.
         stream: StreamConfig::declared(&format!("BENCH_{name}"), &format!("bench-{name}.v1")),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use deadpool_postgres::Pool;
-use event_store::Executor;
+use event_store::CommandHandler;
 use event_store::seal::{Proof, PublicKey, SealKey, Sealer, SealerOptions, prove, verify};
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +61,7 @@ async fn figures(
     events: u64,
     directory: &Path,
 ) -> anyhow::Result<Vec<Figure>> {
-    let (executor, url) = ours::executor(bench).await?;
+    let (command_handler, url) = ours::command_handler(bench).await?;
     let key = Arc::new(SealKey::from_pkcs8(&SealKey::generate()?)?);
     let options = |file: &str| SealerOptions {
         key: Arc::clone(&key),
@@ -71,10 +71,10 @@ async fn figures(
     let length = whole_intervals(effort.length);
     let sealed = Arc::new(Sealed::fill(bench, events, options("sealed.jsonl")).await?);
     let mut contenders = vec![
-        ours::creating(&executor, IN_FLIGHT, INTERVAL, length),
+        ours::creating(&command_handler, IN_FLIGHT, INTERVAL, length),
         Contender::new(US, appending_beside(), {
             let (options, url) = (options("growing.jsonl"), url.clone());
-            move || append_beside_a_sealer(executor.clone(), url.clone(), options.clone(), length)
+            move || append_beside_a_sealer(command_handler.clone(), url.clone(), options.clone(), length)
         }),
     ];
     contenders.extend(of_a_sealed_log(&sealed, effort));
@@ -109,7 +109,7 @@ fn whole_intervals(length: Duration) -> Duration {
 }
 
 async fn append_beside_a_sealer(
-    executor: Executor,
+    command_handler: CommandHandler,
     url: String,
     options: SealerOptions,
     length: Duration,
@@ -119,7 +119,7 @@ async fn append_beside_a_sealer(
     let before = sealer.seal().await?.get();
     let end = CancellationToken::new();
     let sealing = tokio::spawn(sealer.run(end.clone()));
-    let run = ours::create(&executor, IN_FLIGHT, INTERVAL, length).await;
+    let run = ours::create(&command_handler, IN_FLIGHT, INTERVAL, length).await;
     end.cancel();
     sealing.await?;
     let run = run?;

@@ -3,23 +3,23 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
-use event_store::{Answer, AppendError, Error, ExecuteError};
+use event_store::{AppendError, CommandError, CommandResponse, Error};
 use service::problem::Problem;
 
 const EVENT_POSITION: HeaderName = HeaderName::from_static("event-position");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// 201 with the answer's body, byte for byte as kept.
-pub(crate) fn created(answer: Answer) -> Response {
+pub(crate) fn created(answer: CommandResponse) -> Response {
     answered(StatusCode::CREATED, answer)
 }
 
 /// 200 with the answer's body: nothing was created.
-pub(crate) fn done(answer: Answer) -> Response {
+pub(crate) fn done(answer: CommandResponse) -> Response {
     answered(StatusCode::OK, answer)
 }
 
-fn answered(status: StatusCode, answer: Answer) -> Response {
+fn answered(status: StatusCode, answer: CommandResponse) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response();
     response
         .headers_mut()
@@ -33,31 +33,31 @@ fn answered(status: StatusCode, answer: Answer) -> Response {
 }
 
 /// What a command that did not succeed answers.
-pub(crate) fn problem(error: ExecuteError<Refusal>) -> Problem {
+pub(crate) fn problem(error: CommandError<Refusal>) -> Problem {
     match error {
-        ExecuteError::Refused(refusal) => refused(&refusal),
-        ExecuteError::Version { actual } => Problem::new(
+        CommandError::Refused(refusal) => refused(&refusal),
+        CommandError::Version { actual } => Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "version_mismatch",
             "Noen andre har endret dette i mellomtiden.",
             "Somebody else has changed this meanwhile.",
         )
         .detail(format!("the current version is {actual}")),
-        ExecuteError::Contended { .. } | ExecuteError::Append(AppendError::Conflict(_)) => Problem::new(
+        CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => Problem::new(
             StatusCode::CONFLICT,
             "conflict",
             "Mange endrer dette samtidig. Prøv igjen.",
             "Many are changing this at once. Try again.",
         )
         .retry_after(1),
-        ExecuteError::ClaimTaken(_) | ExecuteError::Append(AppendError::ClaimTaken(_)) => Problem::new(
+        CommandError::ClaimTaken(_) | CommandError::Append(AppendError::ClaimTaken(_)) => Problem::new(
             StatusCode::CONFLICT,
             "taken",
             "Dette er allerede tatt.",
             "This is taken already.",
         ),
-        ExecuteError::Append(AppendError::KeyReused) => key_reused(),
-        ExecuteError::Append(AppendError::Unstorable(why)) => {
+        CommandError::Append(AppendError::KeyReused) => key_reused(),
+        CommandError::Append(AppendError::Unstorable(why)) => {
             tracing::warn!(error = why, "a command can't be stored");
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -66,8 +66,8 @@ pub(crate) fn problem(error: ExecuteError<Refusal>) -> Problem {
                 "The request has characters that can't be stored.",
             )
         }
-        ExecuteError::Append(AppendError::Unavailable(why)) => unavailable(&why),
-        ExecuteError::Log(error) => unreadable(&error),
+        CommandError::Append(AppendError::Unavailable(why)) => unavailable(&why),
+        CommandError::Log(error) => unreadable(&error),
     }
 }
 

@@ -37,7 +37,7 @@ impl Bulkheads {
         Ok(Self {
             lease: pool("lease", 1, postgres::pool)?,
             leading: pool("leading", 3, postgres::pool)?,
-            inbox: pool("inbox", 2, postgres::unhurried_pool)?,
+            inbox: pool("inbox", 2, postgres::async_commit_pool)?,
             health: pool("health", 1, postgres::pool)?,
         })
     }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::{AskedLine, Club, LicenseType, Offer, OrderClub, RequestedLine, license_type_id};
-use event_store::{Error, Executor};
+use event_store::{CommandHandler, Error};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 /// The lines with what the catalogue offers at `now`. Each type and club is loaded once, all at the same time.
 pub(crate) async fn resolve(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     lines: Vec<AskedLine>,
     now: DateTime<Utc>,
 ) -> Result<Vec<RequestedLine>, Error> {
@@ -21,11 +21,11 @@ pub(crate) async fn resolve(
     let clubs: BTreeSet<Uuid> = lines.iter().map(|line| line.club_id).collect();
     let (offers, clubs) = tokio::try_join!(
         try_join_all(codes.into_iter().map(async |(code, id)| {
-            let loaded = executor.load::<LicenseType>(id).await?;
+            let loaded = command_handler.load::<LicenseType>(id).await?;
             Ok::<_, Error>((code.to_owned(), loaded.aggregate.offer_at(now)))
         })),
         try_join_all(clubs.into_iter().map(async |id| {
-            let loaded = executor.load::<Club>(id).await?;
+            let loaded = command_handler.load::<Club>(id).await?;
             let club = loaded.aggregate.name().map(|name| OrderClub {
                 club_id: id,
                 name: name.to_owned(),

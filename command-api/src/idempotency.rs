@@ -56,14 +56,14 @@ pub struct InFlight {
 }
 
 /// A request's place; leaving it lets the next one with the same key in.
-pub(crate) struct Place {
+pub(crate) struct InFlightGuard {
     key: (String, String),
     in_flight: InFlight,
 }
 
 impl InFlight {
     /// Waits, bounded, until no other request with this key is being worked on.
-    pub(crate) async fn enter(&self, key: &IdempotencyKey) -> Result<Place, Problem> {
+    pub(crate) async fn enter(&self, key: &IdempotencyKey) -> Result<InFlightGuard, Problem> {
         let key = (key.scope.clone(), key.key.clone());
         let entered = tokio::time::timeout(WAIT, async {
             loop {
@@ -85,7 +85,7 @@ impl InFlight {
             )
             .retry_after(1)
         })?;
-        Ok(Place {
+        Ok(InFlightGuard {
             key,
             in_flight: self.clone(),
         })
@@ -97,7 +97,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Place {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.in_flight.keys().remove(&self.key);
         self.in_flight.left.notify_waiters();
@@ -106,9 +106,10 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::{InFlight, RequestKey};
     use axum::http::{HeaderMap, HeaderValue};
     use uuid::Uuid;
+
+    use super::{InFlight, RequestKey};
 
     fn key(value: &[u8]) -> Result<RequestKey, String> {
         let mut headers = HeaderMap::new();

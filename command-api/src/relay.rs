@@ -60,7 +60,7 @@ enum Interrupted {
 pub(crate) async fn run(
     mut publisher: Publisher,
     log: Log,
-    mut hint: watch::Receiver<Position>,
+    mut head_watch: watch::Receiver<Position>,
     problem: &Problem,
     term: CancellationToken,
 ) {
@@ -69,7 +69,7 @@ pub(crate) async fn run(
         counter!(RELAY_RESUMES_TOTAL).increment(1);
         let failed = tokio::select! {
             () = term.cancelled() => break,
-            failed = publish(&mut publisher, &log, &mut hint, problem) => failed,
+            failed = publish(&mut publisher, &log, &mut head_watch, problem) => failed,
         };
         if let Err(error) = failed {
             tracing::warn!(error = %error, "the relay was interrupted");
@@ -116,11 +116,11 @@ impl Bus {
 async fn publish(
     publisher: &mut Publisher,
     log: &Log,
-    hint: &mut watch::Receiver<Position>,
+    head_watch: &mut watch::Receiver<Position>,
     problem: &Problem,
 ) -> Result<(), Interrupted> {
     let epoch = log.head().await?.epoch;
-    let outcome = publish_life(publisher, log, hint, problem, epoch).await;
+    let outcome = publish_life(publisher, log, head_watch, problem, epoch).await;
     if let Err(Interrupted::Tail(TailError::Contradicted(position))) = outcome {
         // Before anything is published that would mix two lives. What somebody may have seen of the old one is made
         // anew by all who notice.
@@ -137,7 +137,7 @@ async fn publish(
 async fn publish_life(
     publisher: &mut Publisher,
     log: &Log,
-    hint: &mut watch::Receiver<Position>,
+    head_watch: &mut watch::Receiver<Position>,
     problem: &Problem,
     epoch: Uuid,
 ) -> Result<(), Interrupted> {
@@ -146,7 +146,7 @@ async fn publish_life(
     publisher.resume(log).await?;
     let mut idle_since = tokio::time::Instant::now();
     loop {
-        hint.mark_unchanged();
+        head_watch.mark_unchanged();
         let LogPage { head, events } = tail.read_on(log, publisher.before(), BATCH).await?;
         publisher.check_epoch(head.epoch)?;
         if events.is_empty() {
@@ -156,7 +156,7 @@ async fn publish_life(
                 return Ok(());
             }
             // Whether somebody said so or it is time to look: both lead to a read.
-            let _ = tokio::time::timeout(POLL, hint.changed()).await;
+            let _ = tokio::time::timeout(POLL, head_watch.changed()).await;
             continue;
         }
         lag(events.len() as u64, events.first());

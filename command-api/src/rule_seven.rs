@@ -11,7 +11,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
 use envelope::{Metadata, Position};
 use event_store::{
-    Append, AppendError, Appender, Claim, Claims, Executor, IdempotencyKey, Release, TakenClaim,
+    Append, AppendError, Appender, Claim, Claims, CommandHandler, IdempotencyKey, Release, TakenClaim,
 };
 use events::{Event, OrderEvent, aggregate_type};
 use futures_util::TryStreamExt as _;
@@ -29,9 +29,9 @@ const PROGRESS: usize = 10_000;
 
 /// Every command on an order takes and gives back the days that follow from its events; a license that is revoked gives
 /// back its own.
-pub(crate) fn claiming(executor: Executor, key: &Arc<HolderKey>) -> Executor {
+pub(crate) fn claiming(command_handler: CommandHandler, key: &Arc<HolderKey>) -> CommandHandler {
     let key = Arc::clone(key);
-    executor
+    command_handler
         .claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
         .claiming::<License>(|license, license_id, _| {
             let revoked = license.revoked().then(|| ClaimChange::Release(vec![license_id]));
@@ -61,7 +61,7 @@ fn taking(days: Vec<DayClaim>) -> Claims {
 /// 422: somebody holds days that this order asks for. Names the line and the day, and whose it is only if it is the caller's
 /// own order that waits: then also where to pay.
 pub(crate) async fn refused(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     place: &PlaceOrder,
     key: &HolderKey,
     taken: &[TakenClaim],
@@ -73,7 +73,7 @@ pub(crate) async fn refused(
         // The key that claims are made with is the same for both.
         return Problem::from_status(StatusCode::CONFLICT);
     };
-    let own = own_waiting_order(executor, place.customer_id, &first.key).await;
+    let own = own_waiting_order(command_handler, place.customer_id, &first.key).await;
     let (nb, en) = match &own {
         Some(own) => texts_of_own(own, first.date),
         None => texts(first.date),
@@ -100,15 +100,19 @@ struct Waiting {
 }
 
 /// The customer's own order that holds this claim, if that is so and it still waits. Whatever can't be told is not said.
-async fn own_waiting_order(executor: &Executor, customer_id: Uuid, key: &str) -> Option<Waiting> {
-    let log = executor.log();
+async fn own_waiting_order(
+    command_handler: &CommandHandler,
+    customer_id: Uuid,
+    key: &str,
+) -> Option<Waiting> {
+    let log = command_handler.log();
     let at = log.claimed_at(SCOPE, key).await.ok()??;
     let before = Position::new(at.get().saturating_sub(1));
     let recorded = log.read_after(before, 1).await.ok()?.pop()?;
     if recorded.aggregate_type != aggregate_type::ORDER {
         return None;
     }
-    let order = executor
+    let order = command_handler
         .load::<Order>(recorded.aggregate_id)
         .await
         .ok()?
@@ -152,7 +156,11 @@ fn texts_of_own(own: &Waiting, date: NaiveDate) -> (String, String) {
 
 /// Refuses a key that is not the one this log was begun with, and claims, once, the days of orders that were placed
 /// before there were claims.
-pub(crate) async fn begin(executor: &Executor, appender: Appender, key: &HolderKey) -> anyhow::Result<()> {
+pub(crate) async fn begin(
+    command_handler: &CommandHandler,
+    appender: Appender,
+    key: &HolderKey,
+) -> anyhow::Result<()> {
     let appender = &appender;
     let fingerprint = key.fingerprint();
     match once(appender, "holder-key", fingerprint, Claims::default()).await {
@@ -163,11 +171,11 @@ pub(crate) async fn begin(executor: &Executor, appender: Appender, key: &HolderK
         ),
         Err(error) => return Err(error).context("the holder key could not be checked"),
     }
-    let done = executor.log().outcome(ONCE, "older-orders").await?;
+    let done = command_handler.log().outcome(ONCE, "older-orders").await?;
     if done.is_some() {
         return Ok(());
     }
-    let (days, contested) = claim_older_orders(executor, appender, key).await?;
+    let (days, contested) = claim_older_orders(command_handler, appender, key).await?;
     once(appender, "older-orders", "done", Claims::default()).await?;
     tracing::info!(days, contested, "the days of older orders are claimed");
     Ok(())
@@ -175,13 +183,13 @@ pub(crate) async fn begin(executor: &Executor, appender: Appender, key: &HolderK
 
 /// How many days were claimed, and how many could not be, because an older license holds them: both licenses stay.
 async fn claim_older_orders(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     appender: &Appender,
     key: &HolderKey,
 ) -> anyhow::Result<(usize, usize)> {
     let today = domain::today(Utc::now());
     let (mut looked_at, mut claimed, mut contested) = (0, 0, 0);
-    let log = executor.log();
+    let log = command_handler.log();
     let mut placings = std::pin::pin!(log.events_of_types(&["OrderPlaced"], Position::START));
     while let Some(recorded) = placings.try_next().await? {
         looked_at += 1;
@@ -192,7 +200,10 @@ async fn claim_older_orders(
         if !events.iter().any(|event| is_ahead(event, today)) {
             continue;
         }
-        let order = executor.load::<Order>(recorded.aggregate_id).await?.aggregate;
+        let order = command_handler
+            .load::<Order>(recorded.aggregate_id)
+            .await?
+            .aggregate;
         let ahead = order.held_days(key).into_iter().filter(|day| day.date >= today);
         // Day by day: one that is taken costs no other.
         for day in ahead {
@@ -266,8 +277,9 @@ fn in_english(date: NaiveDate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_english, in_norwegian};
     use chrono::NaiveDate;
+
+    use super::{in_english, in_norwegian};
 
     #[test]
     fn days_are_written_as_people_write_them() {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use event_store::Log;
 use event_store::seal::{Proof, PublicKey, SealKey, SealerOptions, prove, verify};
-use service::Untold;
+use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
 
 #[derive(Args)]
@@ -145,7 +145,7 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
             print(&serde_json::to_string_pretty(&proof)?)
         }
         LogCommand::CheckProof(CheckOptions { file, keys }) => {
-            let proof = read_proof(&file).context(Untold)?;
+            let proof = read_proof(&file).context(Inconclusive)?;
             proof.check(&keys.seal_public_key)?;
             print(&format!(
                 "position {} is in the log as it was sealed at {}",
@@ -178,7 +178,7 @@ fn read_proof(file: &Path) -> anyhow::Result<Proof> {
 }
 
 async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
-    let pool = pool(&options.database).context(Untold)?;
+    let pool = pool(&options.database).context(Inconclusive)?;
     let mut told = Instant::now();
     let progress = |done: i64, of: i64| {
         if told.elapsed() >= Duration::from_secs(1) {
@@ -188,7 +188,7 @@ async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
         }
     };
     let verified = verify(&pool, &options.seal_file, &options.keys.seal_public_key, progress).await;
-    let report = verified.context(Untold)?;
+    let report = verified.context(Inconclusive)?;
     if options.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {

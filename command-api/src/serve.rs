@@ -10,8 +10,8 @@ use envelope::Position;
 use event_bus::{Publisher, PublisherOptions, StreamConfig};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
-    Appender, AppenderOptions, Error, Executor, Inbox, Lease, Loader, LoaderOptions, Log, SnapshotOptions,
-    Tasks,
+    Appender, AppenderOptions, CommandHandler, Error, Inbox, Lease, Loader, LoaderOptions, Log,
+    SnapshotOptions, Tasks,
 };
 use futures_util::future::OptionFuture;
 use payments::vipps::{Vipps, webhook};
@@ -28,13 +28,10 @@ use tokio_util::task::TaskTracker;
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
-use crate::leader;
-use crate::process::{self, Cashier, Shop};
-use crate::relay;
+use crate::process::{self, Cashier, ProcessContext};
 use crate::router::router;
-use crate::routes;
-use crate::rule_seven;
 use crate::state::{AppState, ShopSettings};
+use crate::{leader, relay, routes, rule_seven};
 
 /// How long after the signal the process is gone, whatever is still under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -75,7 +72,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     postgres::observe_pool(&pool, "events", shutdown.clone());
     let bulkheads = Bulkheads::new(url, &options.pool, &shutdown)?;
     // What a crash makes the process managers forget is planned, or done, once more: both are safe to repeat.
-    let tasks = postgres::unhurried_pool(url, &options.pool, "command-api tasks")?;
+    let tasks = postgres::async_commit_pool(url, &options.pool, "command-api tasks")?;
     postgres::observe_pool(&tasks, "tasks", shutdown.clone());
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
@@ -91,9 +88,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         None => return Ok(()),
     }
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
-    let executor = executor(url, &pool, appender.clone(), options.snapshot_every)?;
-    let executor = rule_seven::claiming(executor, &settings.holder_key);
-    let beginning = rule_seven::begin(&executor, appender, &settings.holder_key);
+    let command_handler = command_handler(url, &pool, appender.clone(), options.snapshot_every)?;
+    let command_handler = rule_seven::claiming(command_handler, &settings.holder_key);
+    let beginning = rule_seven::begin(&command_handler, appender, &settings.holder_key);
     match shutdown.run_until_cancelled(beginning).await {
         Some(begun) => begun?,
         None => return Ok(()),
@@ -102,9 +99,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let listener = bind(options.listen).await?;
 
     let inbox = Inbox::new(bulkheads.inbox.clone());
-    let shop = Shop {
+    let context = ProcessContext {
         cashier: Cashier {
-            executor: executor.clone().without_empty_outcomes(),
+            command_handler: command_handler.clone().without_empty_outcomes(),
             provider: Arc::new(provider),
             policy,
         },
@@ -115,22 +112,22 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let background = TaskTracker::new();
     background.spawn(watch_database(bulkheads.health.clone(), check, shutdown.clone()));
-    spawn_workers(&background, &shop, &inbox, check_process, &shutdown);
+    spawn_workers(&background, &context, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
         stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
-    let hint = event_store::listen(url, shutdown.clone())?;
-    background.spawn(lead(hint, bulkheads, shop.clone(), bus, seal, shutdown.clone()));
+    let head = event_store::listen(url, shutdown.clone())?;
+    background.spawn(lead(head, bulkheads, context.clone(), bus, seal, shutdown.clone()));
     background.close();
 
     let state = AppState {
         authenticator,
         shop: Arc::new(settings),
-        executor,
-        cashier: shop.cashier,
+        command_handler,
+        cashier: context.cashier,
         inbox,
         in_flight: InFlight::default(),
     };
@@ -140,7 +137,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         Ok(Instant::now())
     };
     let ((), told_at) = tokio::try_join!(served, told)?;
-    drop((shop.tasks, shop.planned));
+    drop((context.tasks, context.planned));
     end(&background, writing, told_at + LAST_MOMENT).await
 }
 
@@ -163,7 +160,7 @@ async fn end(background: &TaskTracker, writing: JoinHandle<()>, at: Instant) -> 
 /// What is done without a request, by every instance.
 fn spawn_workers(
     background: &TaskTracker,
-    shop: &Shop,
+    shop: &ProcessContext,
     inbox: &Inbox,
     check: Check,
     shutdown: &CancellationToken,
@@ -190,20 +187,25 @@ fn checks(booted: &Booted) -> [Check; 3] {
     ["postgres", "nats", "process"].map(|name| booted.health.check(name))
 }
 
-fn executor(url: &str, pool: &Pool, appender: Appender, snapshot_every: u64) -> anyhow::Result<Executor> {
+fn command_handler(
+    url: &str,
+    pool: &Pool,
+    appender: Appender,
+    snapshot_every: u64,
+) -> anyhow::Result<CommandHandler> {
     let loader = Loader::start(url, LoaderOptions::default())?;
     let snapshots = SnapshotOptions {
         every: snapshot_every,
-        shape: domain::SHAPE.into(),
+        schema_fingerprint: domain::SCHEMA_FINGERPRINT.into(),
     };
-    Ok(Executor::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots))
+    Ok(CommandHandler::new(Log::new(pool.clone()), loader, appender).with_snapshots(snapshots))
 }
 
 /// Relay, planner and sealer, whenever this instance leads.
 fn lead(
-    hint: watch::Receiver<Position>,
+    head_watch: watch::Receiver<Position>,
     bulkheads: Bulkheads,
-    shop: Shop,
+    shop: ProcessContext,
     bus: relay::Bus,
     seal: Option<SealerOptions>,
     shutdown: CancellationToken,
@@ -215,13 +217,19 @@ fn lead(
         Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
             let (connection, stream) = (&bus.connection, &bus.stream);
             let publisher = Publisher::new(connection.clone(), stream.clone(), PublisherOptions::default());
-            let relay = relay::run(publisher, log.clone(), hint.clone(), &bus.problem, term.clone());
+            let relay = relay::run(
+                publisher,
+                log.clone(),
+                head_watch.clone(),
+                &bus.problem,
+                term.clone(),
+            );
             let plan = process::plan(
                 shop.clone(),
                 log.clone(),
                 connection.clone(),
                 stream.clone(),
-                hint.clone(),
+                head_watch.clone(),
                 term.clone(),
             );
             let seal = seal

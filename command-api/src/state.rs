@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use chrono::TimeDelta;
 use domain::HolderKey;
-use event_store::{Executor, Inbox};
+use event_store::{CommandHandler, Inbox};
 use service::auth::Authenticator;
 use service::secret::Secret;
 
@@ -16,7 +16,7 @@ use crate::process::Cashier;
 #[derive(Clone)]
 pub struct AppState {
     /// Runs commands.
-    pub executor: Executor,
+    pub command_handler: CommandHandler,
     /// Checks tokens.
     pub authenticator: Authenticator,
     /// Asks the provider about payments, and tells the orders.

@@ -14,7 +14,7 @@ use event_store::Log;
 use events::{CaptureFailure, OrderEvent, aggregate_type};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use service::Untold;
+use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
 use uuid::Uuid;
 
@@ -51,10 +51,10 @@ struct Uncollected {
 /// Does one of them. The list goes to standard output, everything else to standard error.
 pub(crate) async fn run(command: PaymentsCommand) -> anyhow::Result<()> {
     let PaymentsCommand::Uncollected(options) = command;
-    let url = options.database.url().context(Untold)?;
+    let url = options.database.url().context(Inconclusive)?;
     let limits = PoolOptions::default();
-    let pool = postgres::pool(url.expose(), &limits, "command-api payments").context(Untold)?;
-    let found = list(&Log::new(pool)).await.context(Untold)?;
+    let pool = postgres::pool(url.expose(), &limits, "command-api payments").context(Inconclusive)?;
+    let found = list(&Log::new(pool)).await.context(Inconclusive)?;
     let text = if options.json {
         serde_json::to_string_pretty(&found)?
     } else {

@@ -8,7 +8,7 @@ use envelope::{Fingerprint, Position, RecordedEvent};
 use futures_util::try_join;
 use read_model::{Checkpoint, write};
 
-use crate::licensing::{self, Fold};
+use crate::licensing::{self, ProjectionBatch};
 use crate::metrics;
 use crate::poison::{self, Reason, Waiting};
 
@@ -161,7 +161,7 @@ async fn transact(
 }
 
 /// Which aggregates wait, and the rows as they are, unless each event reads its own.
-type Rows = (Waiting, Option<Fold>);
+type Rows = (Waiting, Option<ProjectionBatch>);
 
 async fn read_rows(
     transaction: &Transaction<'_>,
@@ -172,7 +172,7 @@ async fn read_rows(
         How::Together => {
             let (waiting, fold) = try_join!(
                 Waiting::load(transaction, events),
-                Fold::load(transaction, events)
+                ProjectionBatch::load(transaction, events)
             )?;
             (waiting, Some(fold))
         }
@@ -193,7 +193,7 @@ async fn write_rows(
     waiting.store(transaction).await
 }
 
-fn apply_all(mut fold: Fold, events: &[RecordedEvent], waiting: &mut Waiting) -> Fold {
+fn apply_all(mut fold: ProjectionBatch, events: &[RecordedEvent], waiting: &mut Waiting) -> ProjectionBatch {
     for event in events {
         let outcome = match waiting.reason(event) {
             Some(reason) => Err(reason),
@@ -241,7 +241,7 @@ async fn alone(
     savepoint: &Transaction<'_>,
     event: &RecordedEvent,
 ) -> Result<Result<(), Reason>, tokio_postgres::Error> {
-    let mut fold = Fold::load(savepoint, std::slice::from_ref(event)).await?;
+    let mut fold = ProjectionBatch::load(savepoint, std::slice::from_ref(event)).await?;
     if let Err(reason) = poison::apply(&mut fold, event) {
         return Ok(Err(reason));
     }

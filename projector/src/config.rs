@@ -277,8 +277,9 @@ pub struct RetryParkedOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
     use clap::CommandFactory;
+
+    use super::Cli;
 
     #[test]
     fn every_option_is_a_flag_with_an_environment_variable_and_help() {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use envelope::{Contradiction, Mark, Position, RecordedEvent};
-use event_bus::{Connection, Feed, FeedError, FeedOptions, FeedStatus, StreamConfig};
+use event_bus::{CatchUpError, CatchUpOptions, CatchUpStatus, CatchUpSubscription, Connection, StreamConfig};
 use event_store::Log;
-use read_model::checkpoint::Standing;
+use read_model::checkpoint::CheckpointState;
 use read_model::{Checkpoint, checkpoint, write};
 use service::health::Check;
 use service::postgres::describe;
@@ -39,7 +39,7 @@ pub struct Parts {
     /// The log.
     pub log: Log,
     /// How far the log has come, as far as somebody heard.
-    pub hint: watch::Receiver<Position>,
+    pub head_watch: watch::Receiver<Position>,
     /// JetStream.
     pub context: Connection,
     /// The stream that carries the log.
@@ -69,7 +69,7 @@ enum Interrupted {
     #[error("the rows of the log's new life could not be built: {0}")]
     Rebuild(String),
     #[error("{0}")]
-    LogBroken(FeedError),
+    LogBroken(CatchUpError),
     #[error("{0}")]
     Schema(String),
     #[error("the event database can't be read: {0}")]
@@ -143,7 +143,7 @@ impl Follower {
         let Parts {
             read,
             log,
-            hint,
+            head_watch,
             context,
             stream,
             check,
@@ -160,12 +160,13 @@ impl Follower {
             head = head.get(),
             "following the log"
         );
-        let options = FeedOptions {
+        let options = CatchUpOptions {
             name: "projector",
-            ..FeedOptions::default()
+            ..CatchUpOptions::default()
         };
-        let (context, log, hint) = (context.clone(), log.clone(), hint.clone());
-        let mut feed = Feed::new(context, stream, after, checkpoint.epoch, log, hint, options);
+        let (context, log, head_watch) = (context.clone(), log.clone(), head_watch.clone());
+        let mut feed =
+            CatchUpSubscription::new(context, stream, after, checkpoint.epoch, log, head_watch, options);
         tokio::spawn(report_stream(feed.status(), check_stream.clone()));
         let mut most = MAX_BATCH;
         let mut applying: Option<Applying> = None;
@@ -229,7 +230,7 @@ impl Follower {
             write::start_checkpoint(&client, begun.epoch)
                 .await
                 .map_err(read_failed)?;
-            let found = checkpoint::read_standing(&**client).await.map_err(read_failed)?;
+            let found = checkpoint::read_state(&**client).await.map_err(read_failed)?;
             drop(client);
             // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began, and
             // this would start over backwards.
@@ -245,7 +246,11 @@ impl Follower {
     }
 
     /// Whether the rows can go on from where they stand in this life of the log. Says of them whether they are stale.
-    async fn judge(&self, found: &Standing, proof: Result<(), Contradiction>) -> Result<Mark, Interrupted> {
+    async fn judge(
+        &self,
+        found: &CheckpointState,
+        proof: Result<(), Contradiction>,
+    ) -> Result<Mark, Interrupted> {
         let Checkpoint { position, epoch } = found.checkpoint;
         let at = Position::new(position);
         let client = self.0.read.get().await.map_err(read_failed)?;
@@ -271,7 +276,7 @@ impl Follower {
     /// Builds the rows again for the life that the log has begun, while the old ones are read and marked as stale.
     async fn renew(
         &self,
-        found: &Standing,
+        found: &CheckpointState,
         epoch: Uuid,
         shutdown: &CancellationToken,
     ) -> Result<(), Interrupted> {
@@ -341,7 +346,7 @@ fn most_after(events: &[RecordedEvent]) -> usize {
 }
 
 /// Says whether events come over the stream, until the feed is dropped.
-async fn report_stream(mut status: watch::Receiver<FeedStatus>, check: Check) {
+async fn report_stream(mut status: watch::Receiver<CatchUpStatus>, check: Check) {
     while status.changed().await.is_ok() {
         let problem = status.borrow_and_update().stream.clone();
         ::metrics::gauge!(metrics::STREAM_UP).set(if problem.is_none() { 1.0 } else { 0.0 });
@@ -369,13 +374,13 @@ impl Interrupted {
     }
 }
 
-impl From<FeedError> for Interrupted {
-    fn from(error: FeedError) -> Self {
+impl From<CatchUpError> for Interrupted {
+    fn from(error: CatchUpError) -> Self {
         match error {
-            FeedError::Stopped => Self::Stopped,
-            FeedError::EpochChanged { .. } => Self::EpochChanged,
-            FeedError::Contradicted(contradiction) => Self::Contradicted(contradiction),
-            FeedError::LogBroken { .. } => Self::LogBroken(error),
+            CatchUpError::Stopped => Self::Stopped,
+            CatchUpError::EpochChanged { .. } => Self::EpochChanged,
+            CatchUpError::Contradicted(contradiction) => Self::Contradicted(contradiction),
+            CatchUpError::LogBroken { .. } => Self::LogBroken(error),
         }
     }
 }

@@ -23,16 +23,16 @@ pub mod licensing;
 pub mod parked;
 mod poison;
 
-mod beside;
 mod load;
 mod rebuild;
 mod replay;
+mod shadow_schema;
 
 mod status;
 mod verify;
 
+mod connections;
 mod progress;
-mod reach;
 mod report;
 mod runner;
 

@@ -1,6 +1,6 @@
 //! The projection `licensing`: what each event does to which row, without I/O.
 
-mod fold;
+mod batch;
 
 mod clubs;
 mod license_types;
@@ -10,7 +10,7 @@ mod orders;
 mod bounds;
 mod facts;
 
-pub use fold::Fold;
+pub use batch::ProjectionBatch;
 
 use envelope::{Position, RecordedEvent};
 use events::aggregate_type;

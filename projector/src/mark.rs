@@ -2,10 +2,10 @@
 
 use envelope::{Contradiction, Fingerprint, LogPage, Mark, Position};
 use event_store::{Error, Log};
-use read_model::checkpoint::Standing;
+use read_model::checkpoint::CheckpointState;
 
 /// Where the rows stand, and at which event if that is known.
-pub(crate) fn of(standing: &Standing) -> Mark {
+pub(crate) fn of(standing: &CheckpointState) -> Mark {
     let fingerprint = standing.fingerprint.as_deref();
     Mark {
         position: Position::new(standing.checkpoint.position),

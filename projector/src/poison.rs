@@ -10,7 +10,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use crate::BUILD;
-use crate::licensing::{self, Fold, Misfit};
+use crate::licensing::{self, Misfit, ProjectionBatch};
 
 /// Why an event can't be applied now. Says nothing of what it holds.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ impl From<DecodeError> for Reason {
 }
 
 /// Applies one event to the rows in memory. One of an aggregate that the projection does not read changes none.
-pub(crate) fn apply(fold: &mut Fold, recorded: &RecordedEvent) -> Result<(), Reason> {
+pub(crate) fn apply(fold: &mut ProjectionBatch, recorded: &RecordedEvent) -> Result<(), Reason> {
     if !licensing::reads(&recorded.aggregate_type) {
         return Ok(());
     }

@@ -74,8 +74,9 @@ fn line(done: u64, of: u64, elapsed: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bar, line};
     use std::time::Duration;
+
+    use super::{bar, line};
 
     #[test]
     fn it_says_how_much_how_fast_and_how_long_still() {

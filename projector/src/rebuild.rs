@@ -16,10 +16,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use crate::beside;
 use crate::config::RebuildOptions;
 use crate::replay::ReplayError;
 use crate::report::Report;
+use crate::shadow_schema;
 
 /// Where the rows are built.
 const BUILDING: &str = "licensing_rebuild";
@@ -89,7 +89,7 @@ async fn renew_alone(
 ) -> Result<bool, Failed> {
     let read = pool(read_url, 4)?;
     let mut keeper = read.get().await?;
-    if !beside::begin_alone(&keeper, LOCK).await? {
+    if !shadow_schema::begin_alone(&keeper, LOCK).await? {
         return Ok(false);
     }
     let order = build::Order {
@@ -100,8 +100,8 @@ async fn renew_alone(
     let mut report = Report::of_a_change("rebuild");
     let outcome = build::build(&order, &mut keeper, &read, log, end, &mut report).await;
     let left = if outcome.is_ok() { KEPT } else { BUILDING };
-    let dropped = beside::drop_schema(&keeper, left).await;
-    beside::end_alone(&keeper, LOCK).await;
+    let dropped = shadow_schema::drop_schema(&keeper, left).await;
+    shadow_schema::end_alone(&keeper, LOCK).await;
     outcome?;
     dropped?;
     Ok(true)
@@ -155,7 +155,7 @@ async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Rep
     let log = event_store::Log::new(events);
     // The lock is the session's, and the swap is made by that session: who lost the lock can't swap.
     let mut keeper = read.get().await?;
-    if !beside::begin_alone(&keeper, LOCK).await? {
+    if !shadow_schema::begin_alone(&keeper, LOCK).await? {
         return Err(Failed::Refused(
             "another rebuild of this projection is under way".into(),
         ));
@@ -172,10 +172,10 @@ async fn run(options: &RebuildOptions, end: &CancellationToken, report: &mut Rep
         };
         let outcome = build::build(&order, &mut keeper, &read, &log, end, report).await;
         // Gone already after a swap.
-        let dropped = beside::drop_schema(&keeper, BUILDING).await;
+        let dropped = shadow_schema::drop_schema(&keeper, BUILDING).await;
         outcome.and(dropped.map_err(Failed::from))
     };
-    beside::end_alone(&keeper, LOCK).await;
+    shadow_schema::end_alone(&keeper, LOCK).await;
     outcome
 }
 
@@ -227,7 +227,7 @@ async fn say_schema(keeper: &Client, report: &mut Report) -> Result<(), Failed> 
 
 async fn discard(keeper: &Client, report: &mut Report) -> Result<(), Failed> {
     let kept = kept(keeper).await?.ok_or_else(nothing_kept)?;
-    beside::drop_schema(keeper, KEPT).await?;
+    shadow_schema::drop_schema(keeper, KEPT).await?;
     let position = kept.position;
     report.fact(
         "discarded",

@@ -115,8 +115,9 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
     use serde_json::json;
+
+    use super::Report;
 
     #[test]
     fn what_is_wrong_outweighs_what_is_not_known() {

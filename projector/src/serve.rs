@@ -39,7 +39,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let (read_url, events_url) = (options.sources.read.url()?, options.sources.events.url()?);
     let (read_url, events_url) = (read_url.expose(), events_url.expose());
     // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
-    let read = service::postgres::unhurried_pool(read_url, &options.pool, "projector")?;
+    let read = service::postgres::async_commit_pool(read_url, &options.pool, "projector")?;
     let events = service::postgres::pool(events_url, &options.pool, "projector")?;
     for (pool, name) in [(&read, "read"), (&events, "events")] {
         service::postgres::observe_pool(pool, name, booted.shutdown.clone());
@@ -65,13 +65,13 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let counting = count_retries(read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
-    let hint = event_store::listen(events_url, shutdown.clone())?;
+    let head_watch = event_store::listen(events_url, shutdown.clone())?;
     tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {
         read,
         read_url: read_url.to_owned(),
         log,
-        hint,
+        head_watch,
         context,
         stream,
         check,

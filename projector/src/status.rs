@@ -5,17 +5,15 @@ use std::process::ExitCode;
 use chrono::Utc;
 use envelope::{LogHead, Position};
 use event_store::{Error as LogError, Log};
-use read_model::checkpoint::Standing;
+use read_model::checkpoint::CheckpointState;
 use read_model::{Checkpoint, checkpoint, write};
 use serde_json::json;
 use service::postgres::describe;
 
 use crate::config::{Limits, StatusOptions};
-use crate::reach::{Reach, StreamState};
-use crate::rebuild;
+use crate::connections::{Connections, StreamState};
 use crate::report::Report;
-use crate::runner;
-use crate::{BUILD, mark};
+use crate::{BUILD, mark, rebuild, runner};
 
 /// Longest that one SQL statement of a look may run.
 const STATEMENT_TIMEOUT_S: u32 = 10;
@@ -23,7 +21,7 @@ const STATEMENT_TIMEOUT_S: u32 = 10;
 /// Looks at everything once and says it.
 pub async fn status(options: StatusOptions) -> ExitCode {
     let mut report = Report::new("status");
-    match Reach::open(&options.sources, STATEMENT_TIMEOUT_S).await {
+    match Connections::open(&options.sources, STATEMENT_TIMEOUT_S).await {
         Ok(reach) => {
             look(&reach, &options.limits, &mut report).await;
             runner::report(&options.runner, &mut report).await;
@@ -41,7 +39,7 @@ pub(crate) struct Seen {
 }
 
 /// Reports how far everything is; None when that is not enough to look closer.
-pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) -> Option<Seen> {
+pub(crate) async fn look(reach: &Connections, limits: &Limits, report: &mut Report) -> Option<Seen> {
     if !schemas(reach, report).await {
         return None;
     }
@@ -75,7 +73,7 @@ pub(crate) async fn look(reach: &Reach, limits: &Limits, report: &mut Report) ->
 }
 
 /// Whether this build knows both schemas; else nothing more can be said.
-async fn schemas(reach: &Reach, report: &mut Report) -> bool {
+async fn schemas(reach: &Connections, report: &mut Report) -> bool {
     let (read, events) = (
         read_model::check_schema(&reach.read).await,
         event_store::check_schema(&reach.events).await,
@@ -101,16 +99,16 @@ fn log_failed(error: &LogError, report: &mut Report) {
 
 /// What the rows say of themselves.
 struct Rows {
-    standing: Standing,
+    standing: CheckpointState,
     /// Events that wait.
     parked: u64,
     /// Aggregates among them that this build has not tried.
     untried: usize,
 }
 
-async fn rows(reach: &Reach) -> Result<Rows, String> {
+async fn rows(reach: &Connections) -> Result<Rows, String> {
     let client = reach.read.get().await.map_err(|error| describe(&error))?;
-    let standing = checkpoint::read_standing(&**client)
+    let standing = checkpoint::read_state(&**client)
         .await
         .map_err(|error| describe(&error))?;
     let parked = write::count_parked(&client)
@@ -211,7 +209,7 @@ fn judge_rows(rows: &Rows, head: LogHead, report: &mut Report) {
 }
 
 /// Whether the log holds the event that the rows are at.
-async fn judge_event(reach: &Reach, standing: &Standing, head: LogHead, report: &mut Report) {
+async fn judge_event(reach: &Connections, standing: &CheckpointState, head: LogHead, report: &mut Report) {
     let Checkpoint { position, epoch } = standing.checkpoint;
     // Of what has been said already nothing more is said.
     if epoch != head.epoch || position > head.position.get() {
@@ -228,7 +226,7 @@ async fn judge_event(reach: &Reach, standing: &Standing, head: LogHead, report: 
 
 /// From where to where, and how far and how long it is behind.
 async fn lags(
-    reach: &Reach,
+    reach: &Connections,
     checkpoint: Checkpoint,
     stream: Option<&StreamState>,
     head: LogHead,

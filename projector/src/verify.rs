@@ -11,10 +11,9 @@ use std::process::ExitCode;
 use service::postgres::describe;
 
 use crate::config::VerifyOptions;
-use crate::reach::Reach;
+use crate::connections::Connections;
 use crate::report::Report;
-use crate::runner;
-use crate::status;
+use crate::{runner, status};
 
 /// How many examples of one kind of fault are named.
 const EXAMPLES: usize = 5;
@@ -22,7 +21,7 @@ const EXAMPLES: usize = 5;
 /// Looks at everything closely, once, and says what was found.
 pub async fn verify(options: VerifyOptions) -> ExitCode {
     let mut report = Report::new("verify");
-    match Reach::open(&options.sources, options.statement_timeout_s).await {
+    match Connections::open(&options.sources, options.statement_timeout_s).await {
         Ok(reach) => {
             prove(&reach, &options, &mut report).await;
             runner::report(&options.runner, &mut report).await;
@@ -32,7 +31,7 @@ pub async fn verify(options: VerifyOptions) -> ExitCode {
     report.tell(options.json)
 }
 
-async fn prove(reach: &Reach, options: &VerifyOptions, report: &mut Report) {
+async fn prove(reach: &Connections, options: &VerifyOptions, report: &mut Report) {
     let Some(seen) = status::look(reach, &options.limits, report).await else {
         return;
     };

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Pool;
-use envelope::Position;
-use envelope::{LogError, LogReader};
+use envelope::{LogError, LogReader, Position};
 use event_bus::Connection;
 use read_model::{checkpoint, write};
 use service::health::Check;
@@ -65,7 +64,7 @@ async fn look<T>(check: &Check, looking: impl Future<Output = Result<T, String>>
 
 async fn look_at_rows(read: &Pool) -> Result<Position, String> {
     let client = read.get().await.map_err(|error| describe(&error))?;
-    let standing = checkpoint::read_standing(&**client)
+    let standing = checkpoint::read_state(&**client)
         .await
         .map_err(|error| describe(&error))?;
     let checkpoint = standing.checkpoint;

@@ -1,23 +1,19 @@
 //! Reads a page or a row and says it in HTTP: body, position, entity tag and who may keep a copy.
 
 use aws_lc_rs::digest;
-use axum::{
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use read_model::{Conditions, Page, PageQuery, Record};
 use serde::Serialize;
-use service::{auth::Principal, problem::Problem};
+use service::auth::Principal;
+use service::problem::Problem;
 
-use crate::{
-    AppState,
-    cursor::{self, Binding, Cursor},
-    metrics,
-    parameters::MinPosition,
-    projection,
-    view::{ListView, View},
-};
+use crate::cursor::{self, Binding, Cursor};
+use crate::parameters::MinPosition;
+use crate::view::{ListView, View};
+use crate::{AppState, metrics, projection};
 
 /// Bytes of the digest that make an entity tag: enough that two bodies never share one.
 const TAG_BYTES: usize = 18;
@@ -54,12 +50,12 @@ struct ListBody<'a> {
 
 /// Where in the log an answer is true, and of which log.
 #[derive(Clone, Copy)]
-struct Place {
+struct AnswerPosition {
     position: u64,
     stale: bool,
 }
 
-impl Place {
+impl AnswerPosition {
     fn of(page: &Page) -> Self {
         Self {
             position: page.checkpoint.position,
@@ -121,7 +117,7 @@ pub(crate) async fn list<F: Serialize>(
     if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
         return Err(cursor::invalid());
     }
-    let seal = |place: &read_model::Place| {
+    let seal = |place: &read_model::PagePosition| {
         state.cursors.seal(
             &Cursor {
                 place: place.clone(),
@@ -151,7 +147,7 @@ pub(crate) async fn list<F: Serialize>(
         bytes,
         &tag,
         if_none_match.as_deref(),
-        Place::of(&page),
+        AnswerPosition::of(&page),
         audience,
     ))
 }
@@ -180,7 +176,7 @@ pub(crate) async fn one(
         count: false,
     };
     let page = read(state, query, min_position).await?;
-    let place = Place::of(&page);
+    let place = AnswerPosition::of(&page);
     let row = page.rows.first().ok_or_else(|| place.not_found())?;
     let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&bytes);
@@ -218,7 +214,7 @@ fn respond(
     body: Vec<u8>,
     tag: &str,
     if_none_match: Option<&str>,
-    place: Place,
+    place: AnswerPosition,
     audience: Audience<'_>,
 ) -> Response {
     let unchanged = if_none_match.is_some_and(|known| matches(known, tag));

@@ -1,15 +1,14 @@
 //! Flags and environment.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use service::{
-    auth::AuthOptions,
-    http::HttpOptions,
-    postgres::{PoolOptions, ReadDatabase},
-    secret::Secret,
-    telemetry::LogOptions,
-};
+use service::auth::AuthOptions;
+use service::http::HttpOptions;
+use service::postgres::{PoolOptions, ReadDatabase};
+use service::secret::Secret;
+use service::telemetry::LogOptions;
 
 use crate::Cursors;
 

@@ -6,8 +6,9 @@
 use anyhow::ensure;
 use aws_lc_rs::hmac;
 use axum::http::StatusCode;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use read_model::{Direction, Place, Resource, Sort};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use read_model::{Direction, PagePosition, Resource, Sort};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use uuid::Uuid;
@@ -60,7 +61,7 @@ impl<'a, F: Serialize> Binding<'a, F> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
     /// The last row of the page before.
-    pub(crate) place: Place,
+    pub(crate) place: PagePosition,
     /// The log that this place belongs to.
     pub(crate) epoch: Uuid,
 }
@@ -143,7 +144,7 @@ mod tests {
 
     fn cursor() -> Cursor {
         Cursor {
-            place: Place {
+            place: PagePosition {
                 sort: SortValue::Text("Bodø".into()),
                 id: Uuid::max(),
             },

@@ -1,7 +1,8 @@
 //! What a failed read looks like from outside, and its one log line.
 
 use read_model::Error;
-use service::{postgres, problem::Problem};
+use service::postgres;
+use service::problem::Problem;
 
 use crate::metrics;
 

@@ -1,17 +1,17 @@
 //! `GET /api/v1/licenses/{license_id}`
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use read_model::{LICENSES, LicenseFilter};
-use service::{auth::Principal, extract::Path, problem::Problem};
+use service::auth::Principal;
+use service::extract::Path;
+use service::problem::Problem;
 use uuid::Uuid;
 
-use crate::{
-    AppState,
-    answer::{self, Audience},
-    parameters::Parameters,
-    scope::scope,
-    view,
-};
+use crate::answer::{self, Audience};
+use crate::parameters::Parameters;
+use crate::scope::scope;
+use crate::{AppState, view};
 
 pub(crate) async fn get_license(
     State(state): State<AppState>,

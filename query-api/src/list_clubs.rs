@@ -1,15 +1,13 @@
 //! `GET /api/v1/clubs`: public.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use read_model::{CLUBS, ClubFilter};
 use service::problem::Problem;
 
-use crate::{
-    AppState,
-    answer::{self, Audience},
-    parameters::Parameters,
-    view,
-};
+use crate::answer::{self, Audience};
+use crate::parameters::Parameters;
+use crate::{AppState, view};
 
 pub(crate) async fn list_clubs(
     State(state): State<AppState>,

@@ -1,15 +1,13 @@
 //! `GET /api/v1/license-types`: the catalogue, public, with today's prices.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use read_model::{LICENSE_TYPE_STATUSES, LICENSE_TYPES, LicenseTypeFilter, ROLES};
 use service::problem::Problem;
 
-use crate::{
-    AppState,
-    answer::{self, Audience},
-    parameters::Parameters,
-    view,
-};
+use crate::answer::{self, Audience};
+use crate::parameters::Parameters;
+use crate::{AppState, view};
 
 pub(crate) async fn list_license_types(
     State(state): State<AppState>,

@@ -1,16 +1,15 @@
 //! `GET /api/v1/licenses`
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use read_model::{LICENSE_STATUSES, LICENSES, LicenseFilter, ROLES};
-use service::{auth::Principal, problem::Problem};
+use service::auth::Principal;
+use service::problem::Problem;
 
-use crate::{
-    AppState,
-    answer::{self, Audience},
-    parameters::Parameters,
-    scope::scope,
-    view,
-};
+use crate::answer::{self, Audience};
+use crate::parameters::Parameters;
+use crate::scope::scope;
+use crate::{AppState, view};
 
 pub(crate) async fn list_licenses(
     State(state): State<AppState>,

@@ -3,12 +3,13 @@
 //! An empty parameter, as a form sends for a field that was left empty, is one that was not given. Each operation asks for its parameters by name and type. What is left over is unknown and refused, since a
 //! mistyped filter that is ignored shows rows that were not asked for. All that is wrong is said at once.
 
-use std::{collections::BTreeMap, convert::Infallible, ops::RangeInclusive};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ops::RangeInclusive;
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
-};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use percent_encoding::percent_decode;
 use service::problem::Problem;
@@ -47,7 +48,7 @@ const INVALID: Kind = (
 pub(crate) struct Parameters {
     given: BTreeMap<String, String>,
     known: Vec<&'static str>,
-    refusals: Vec<Refusal>,
+    refusals: Vec<ParameterError>,
     min_position: Option<String>,
     if_none_match: Option<String>,
 }
@@ -61,7 +62,7 @@ pub(crate) struct MinPosition {
 
 /// What is wrong with one parameter.
 #[derive(Debug)]
-struct Refusal {
+struct ParameterError {
     name: String,
     code: &'static str,
     message_nb: String,
@@ -293,7 +294,7 @@ impl Parameters {
         en: impl Into<String>,
     ) {
         let name = name.chars().take(MAX_NAME_CHARS).collect();
-        self.refusals.push(Refusal {
+        self.refusals.push(ParameterError {
             name,
             code,
             message_nb: nb.into(),
@@ -322,7 +323,7 @@ impl Parameters {
         if code == "unknown_parameter" {
             problem = problem.detail(format!("allowed parameters: {}", self.known.join(", ")));
         }
-        for Refusal {
+        for ParameterError {
             name,
             code,
             message_nb,

@@ -14,12 +14,14 @@ use axum::http::StatusCode;
 use connect::Database;
 use futures_util::future::poll_fn;
 use read_model::checkpoint::{self, CHANNEL};
-use service::{health::Check, postgres, problem::Problem};
-use tokio::{
-    sync::{mpsc, watch},
-    time::{Instant, MissedTickBehavior, interval, timeout},
-};
-use tokio_postgres::{AsyncMessage, Client, Connection, Socket, error::SqlState, tls::TlsStream};
+use service::health::Check;
+use service::postgres;
+use service::problem::Problem;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -184,7 +186,7 @@ async fn follow_once(
 }
 
 async fn look(client: &Client) -> Result<Seen, Failure> {
-    let standing = timeout(PATIENCE, checkpoint::read_standing(client)).await??;
+    let standing = timeout(PATIENCE, checkpoint::read_state(client)).await??;
     // Before the database is asked for the age, so that what is that old then is at least as old as this makes it.
     let asked = Instant::now();
     let head = timeout(PATIENCE, checkpoint::read_head(client)).await??;

@@ -1,11 +1,15 @@
 //! Every route of this service.
 
-use axum::{Router, routing::get};
+use axum::Router;
+use axum::routing::get;
 
-use crate::{
-    AppState, get_license::get_license, get_order::get_order, list_clubs::list_clubs,
-    list_license_types::list_license_types, list_licenses::list_licenses, list_orders::list_orders,
-};
+use crate::AppState;
+use crate::get_license::get_license;
+use crate::get_order::get_order;
+use crate::list_clubs::list_clubs;
+use crate::list_license_types::list_license_types;
+use crate::list_licenses::list_licenses;
+use crate::list_orders::list_orders;
 
 /// What the router answers, for the counters that begin with the process. A test compares.
 pub(crate) const ROUTES: &[(&str, &str)] = &[

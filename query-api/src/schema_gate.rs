@@ -1,16 +1,14 @@
 //! Keeps requests away from a schema this build does not know.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use read_model::{SchemaError, check_schema};
-use service::{health::Check, postgres, problem::Problem};
+use service::health::Check;
+use service::postgres;
+use service::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
 /// How long until the schema is looked at again, while the database does not answer.

@@ -1,13 +1,16 @@
 //! The boot order: telemetry, health, ports, pool, schema, projection, login, and only then the requests.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
-use service::{auth::Authenticator, health::Check};
+use service::auth::Authenticator;
+use service::health::Check;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AppState, Projection, SchemaGate, config::ServeOptions, metrics, router};
+use crate::config::ServeOptions;
+use crate::{AppState, Projection, SchemaGate, metrics, router};
 
 /// How much longer than its statement timeout the database may take to say that it gave up; waiting for a connection
 /// is part of it.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use axum::extract::FromRef;
 use deadpool_postgres::Pool;
 use read_model::{Error, Page, PageQuery, page};
-use service::{auth::Authenticator, problem::Problem};
+use service::auth::Authenticator;
+use service::problem::Problem;
 
 use crate::{Cursors, Projection, SchemaGate, failure, metrics};
 

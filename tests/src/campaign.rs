@@ -18,20 +18,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
+use customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
+use fault::Fault;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use inject::{inject, revive};
+use recovery::probe;
+use report::{Commands, FaultReport, Machine, RecoveryReport, Report};
+use schedule::{Planned, Round, Schedule};
 use stack::{DiskSizes, Options, Progress, SmallDisk};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::purchase::Sales;
 use crate::{Shop, books, privacy};
-use customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
-use fault::Fault;
-use inject::{inject, revive};
-use recovery::probe;
-use report::{Commands, FaultReport, Machine, RecoveryReport, Report};
-use schedule::{Planned, Round, Schedule};
 
 /// How long a process may take to be ready again.
 const READY: Duration = Duration::from_mins(2);

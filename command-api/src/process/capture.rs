@@ -5,21 +5,21 @@ use event_store::Task;
 use payments::{Error, Payment};
 use uuid::Uuid;
 
-use super::Shop;
+use super::ProcessContext;
 use super::settle::books;
 use super::step::{self, Outcome, StepError};
 
 /// Collects what is due once, whatever fails in between: the provider takes a key once, and is asked what it has before it
 /// is asked for anything. What it refuses is decided by its books: a refusal that they do not explain is tried again.
-pub(super) async fn capture(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let (cashier, order_id) = (&shop.cashier, task.aggregate_id);
-    let order = cashier.executor.load::<Order>(order_id).await?;
+pub(super) async fn capture(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (cashier, order_id) = (&context.cashier, task.aggregate_id);
+    let order = cashier.command_handler.load::<Order>(order_id).await?;
     let Some(placed) = order.aggregate.placed() else {
         return Ok(Outcome::Done);
     };
     let reference = &placed.payment_reference;
     if order.aggregate.written_off() {
-        return release_rest(shop, order_id, reference).await;
+        return release_rest(context, order_id, reference).await;
     }
     if order.aggregate.captured() || order.aggregate.paid(order_id).is_none() {
         return Ok(Outcome::Done);
@@ -55,8 +55,12 @@ fn still_to_collect(order: &Order, books: &PaymentBooks) -> Result<Outcome, Step
 }
 
 /// The money was given up: what is left of the reservation goes back to the customer.
-async fn release_rest(shop: &Shop, order_id: Uuid, reference: &str) -> Result<Outcome, StepError> {
-    let provider = &shop.cashier.provider;
+async fn release_rest(
+    context: &ProcessContext,
+    order_id: Uuid,
+    reference: &str,
+) -> Result<Outcome, StepError> {
+    let provider = &context.cashier.provider;
     let left = |payment: &Payment| payment.collectable_ore() > 0;
     let mut payment = provider.get(reference).await?;
     if left(&payment) {
@@ -84,8 +88,9 @@ pub(super) fn key(what: &str, order_id: Uuid, moved_ore: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::key;
     use uuid::Uuid;
+
+    use super::key;
 
     #[test]
     fn keys_fit_and_differ_by_what_has_moved() {

@@ -3,26 +3,26 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::{License, LicenseCommand, Order, OrderCommand, Refusal};
-use event_store::{ExecuteError, Task, Unit};
+use event_store::{CommandError, Task, Unit};
 use futures_util::future::try_join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Shop;
+use super::ProcessContext;
 use super::step::{Outcome, StepError, key, metadata};
 
 /// Issues every line's license and notes on the order that all are there, as one command: an order never has some of its
 /// licenses. Ids follow from order and line, so beginning again issues nothing twice.
-pub(super) async fn fulfill(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let (executor, order_id) = (&shop.cashier.executor, task.aggregate_id);
-    let order = executor.load::<Order>(order_id).await?.aggregate;
+pub(super) async fn fulfill(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (command_handler, order_id) = (&context.cashier.command_handler, task.aggregate_id);
+    let order = command_handler.load::<Order>(order_id).await?.aggregate;
     if order.paid(order_id).is_none() {
         // The money is on its way back instead.
         return Ok(Outcome::Done);
     }
     // Licenses that exist already are met only once in a long while: by a task that an older release left half done.
     let may_exist = AtomicBool::new(false);
-    executor
+    command_handler
         .together(key(task, "fulfill"), metadata(task), |unit| {
             issue_all(unit, order_id, may_exist.swap(true, Ordering::Relaxed))
         })
@@ -35,10 +35,10 @@ async fn issue_all(
     unit: Unit,
     order_id: Uuid,
     may_exist: bool,
-) -> Result<serde_json::Value, ExecuteError<Refusal>> {
+) -> Result<serde_json::Value, CommandError<Refusal>> {
     let mut order = unit.load::<Order>(order_id).await?;
     let paid = order.aggregate.paid(order_id);
-    let paid = paid.ok_or(ExecuteError::Refused(Refusal::OrderState))?;
+    let paid = paid.ok_or(CommandError::Refused(Refusal::OrderState))?;
     let licenses = paid.license_ids().map(async |(line, license_id)| {
         let license = if may_exist {
             unit.load::<License>(license_id).await?

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use envelope::{Contradiction, Mark, Position, RecordedEvent};
-use event_bus::{Connection, Feed, FeedError, FeedOptions, StreamConfig};
+use event_bus::{CatchUpError, CatchUpOptions, CatchUpSubscription, Connection, StreamConfig};
 use event_store::{Log, NewTask, Reached};
 use events::{CaptureAction, Event, OrderEvent, aggregate_type};
 use metrics::gauge;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{CAPTURE, FULFILL, RECONCILE, REFUND, RESOLVE, REVOKE, SETTLE, Shop};
+use super::{CAPTURE, FULFILL, ProcessContext, RECONCILE, REFUND, RESOLVE, REVOKE, SETTLE};
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -33,38 +33,39 @@ enum Interrupted {
     #[error("the log can't be read, or the tasks can't be written: {0}")]
     Log(#[from] event_store::Error),
     #[error("{0}")]
-    Feed(FeedError),
+    CatchUpSubscription(CatchUpError),
     #[error("{0}; nothing is planned until `command-api log new-epoch` is run")]
     Contradicted(Contradiction),
     #[error("another instance plans too")]
     NotOwner,
 }
 
-impl From<FeedError> for Interrupted {
-    fn from(error: FeedError) -> Self {
+impl From<CatchUpError> for Interrupted {
+    fn from(error: CatchUpError) -> Self {
         match error {
-            FeedError::Contradicted(contradiction) => Self::Contradicted(contradiction),
-            _ => Self::Feed(error),
+            CatchUpError::Contradicted(contradiction) => Self::Contradicted(contradiction),
+            _ => Self::CatchUpSubscription(error),
         }
     }
 }
 
 /// Plans until `term` ends.
 pub(crate) async fn plan(
-    shop: Shop,
+    context: ProcessContext,
     log: Log,
     bus: Connection,
     stream: StreamConfig,
-    hint: watch::Receiver<Position>,
+    head_watch: watch::Receiver<Position>,
     term: CancellationToken,
 ) {
     while !term.is_cancelled() {
-        if let Err(error) = plan_from_checkpoint(&shop, &log, &bus, &stream, hint.clone(), &term).await
+        if let Err(error) =
+            plan_from_checkpoint(&context, &log, &bus, &stream, head_watch.clone(), &term).await
             && !term.is_cancelled()
         {
             let pause = if let Interrupted::Contradicted(_) = error {
                 gauge!(PROCESS_CONTRADICTED).set(1.0);
-                shop.planner_problem.send_replace(Some(error.to_string()));
+                context.planner_problem.send_replace(Some(error.to_string()));
                 tracing::error!(error = %error, "the process managers contradict the log");
                 LONG_PAUSE
             } else {
@@ -78,41 +79,49 @@ pub(crate) async fn plan(
         }
     }
     // Another instance may lead now: whether it plans is its to say.
-    shop.planner_problem.send_replace(None);
+    context.planner_problem.send_replace(None);
 }
 
 async fn plan_from_checkpoint(
-    shop: &Shop,
+    context: &ProcessContext,
     log: &Log,
     bus: &Connection,
     stream: &StreamConfig,
-    hint: watch::Receiver<Position>,
+    head_watch: watch::Receiver<Position>,
     term: &CancellationToken,
 ) -> Result<(), Interrupted> {
-    let (begin, epoch) = resume(shop, log).await?;
+    let (begin, epoch) = resume(context, log).await?;
     gauge!(PROCESS_CONTRADICTED).set(0.0);
-    shop.planner_problem.send_replace(None);
+    context.planner_problem.send_replace(None);
     let mut done = begin.position;
-    let options = FeedOptions {
+    let options = CatchUpOptions {
         name: "planner",
-        ..FeedOptions::default()
+        ..CatchUpOptions::default()
     };
-    let mut feed = Feed::new(bus.clone(), stream, begin, epoch, log.clone(), hint, options);
+    let mut feed = CatchUpSubscription::new(
+        bus.clone(),
+        stream,
+        begin,
+        epoch,
+        log.clone(),
+        head_watch,
+        options,
+    );
     loop {
         let events = feed.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (feed.mark(), Some(epoch));
-        let of_one = |event| tasks(event, shop.reconcile_after);
+        let of_one = |event| tasks(event, context.reconcile_after);
         let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
         // What is due later is found by those who look now and then. By the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
-        if !shop.tasks.plan(done, Reached { mark, epoch }, tasks).await? {
+        if !context.tasks.plan(done, Reached { mark, epoch }, tasks).await? {
             return Err(Interrupted::NotOwner);
         }
         done = mark.position;
         if due {
-            shop.planned.notify_waiters();
+            context.planned.notify_waiters();
         }
         if events.len() < BATCH {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
@@ -125,8 +134,8 @@ async fn plan_from_checkpoint(
 /// Checkpoint and log are one database, so a restored log brings its own checkpoint, and the epoch is simply today's. If
 /// the log does not hold the event there nevertheless, somebody took events out of it. A new epoch says that this is
 /// known; which of the events now there were planned for is not, so all of them are, once more.
-async fn resume(shop: &Shop, log: &Log) -> Result<(Mark, Uuid), Interrupted> {
-    let found = shop.tasks.reached().await?;
+async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Interrupted> {
+    let found = context.tasks.reached().await?;
     let (after, limit) = found.mark.reading(0);
     let mut page = log.read_page(after, limit).await?;
     let (proof, epoch) = (found.mark.prove(&mut page), page.head.epoch);
@@ -141,13 +150,13 @@ async fn resume(shop: &Shop, log: &Log) -> Result<(Mark, Uuid), Interrupted> {
                 .filter(|event| event.position == found.mark.position)
                 .map_or(found.mark, Mark::of);
             let today = Some(epoch);
-            shop.tasks.note(Reached { mark, epoch: today }).await?;
+            context.tasks.note(Reached { mark, epoch: today }).await?;
             proof.map_err(Interrupted::Contradicted)?;
             Ok((mark, epoch))
         }
         (Err(contradiction), Some(then)) if then == epoch => Err(Interrupted::Contradicted(contradiction)),
         (Err(contradiction), Some(_)) => {
-            if !shop.tasks.start_over(found, epoch).await? {
+            if !context.tasks.start_over(found, epoch).await? {
                 return Err(Interrupted::NotOwner);
             }
             tracing::warn!(position = found.mark.position.get(), reason = %contradiction, %epoch,

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Order, OrderStatus};
 use event_store::Task;
 
-use super::Shop;
+use super::ProcessContext;
 use super::settle::recorded_at;
 use super::step::{self, Outcome, StepError};
 
@@ -12,9 +12,13 @@ use super::step::{self, Outcome, StepError};
 const LAST_LOOK: TimeDelta = TimeDelta::days(30);
 
 /// Compares the order with the provider's books, and again eight times as long after the capture.
-pub(super) async fn reconcile(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let cashier = &shop.cashier;
-    let order = cashier.executor.load::<Order>(task.aggregate_id).await?.aggregate;
+pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let cashier = &context.cashier;
+    let order = cashier
+        .command_handler
+        .load::<Order>(task.aggregate_id)
+        .await?
+        .aggregate;
     if !matches!(
         order.status(),
         OrderStatus::Fulfilled | OrderStatus::CaptureFailed
@@ -25,7 +29,7 @@ pub(super) async fn reconcile(shop: &Shop, task: &Task) -> Result<Outcome, StepE
         .ask_and_apply(task.aggregate_id, step::metadata(task))
         .await?;
     let now = Utc::now();
-    let since = recorded_at(&cashier.executor, task, now).await?;
+    let since = recorded_at(&cashier.command_handler, task, now).await?;
     Ok(next_look(since, now).map_or(Outcome::Done, Outcome::Later))
 }
 
@@ -35,10 +39,10 @@ fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> 
 }
 
 /// The task exists while it is undecided what becomes of money that can't be collected. An alert counts these tasks.
-pub(super) async fn await_resolution(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let order = shop
+pub(super) async fn await_resolution(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let order = context
         .cashier
-        .executor
+        .command_handler
         .load::<Order>(task.aggregate_id)
         .await?
         .aggregate;
@@ -54,8 +58,9 @@ pub(super) async fn await_resolution(shop: &Shop, task: &Task) -> Result<Outcome
 
 #[cfg(test)]
 mod tests {
-    use super::next_look;
     use chrono::{TimeDelta, TimeZone, Utc};
+
+    use super::next_look;
 
     #[test]
     fn looks_come_less_and_less_often_and_end() {

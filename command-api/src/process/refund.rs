@@ -4,15 +4,15 @@ use domain::{Order, OrderCommand, OrderStatus};
 use event_store::Task;
 use serde_json::json;
 
-use super::Shop;
+use super::ProcessContext;
 use super::capture::key as change_key;
 use super::step::{Outcome, StepError, call, key};
 
 /// Pays back what was collected and releases the rest. Asks the provider what it has before it moves anything, so that
 /// beginning again moves nothing twice.
-pub(super) async fn refund(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let (executor, provider) = (&shop.cashier.executor, &shop.cashier.provider);
-    let order = executor.load::<Order>(task.aggregate_id).await?.aggregate;
+pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (command_handler, provider) = (&context.cashier.command_handler, &context.cashier.provider);
+    let order = command_handler.load::<Order>(task.aggregate_id).await?.aggregate;
     let Some(placed) = order
         .placed()
         .filter(|_| order.status() == OrderStatus::RefundPending)
@@ -41,7 +41,7 @@ pub(super) async fn refund(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
         refunded_ore: payment.refunded_ore,
     };
     let call = call(task.aggregate_id, command, key(task, "refund"), task);
-    executor.execute::<Order>(call, |_, _| json!({})).await?;
+    command_handler.execute::<Order>(call, |_, _| json!({})).await?;
     tracing::info!(order_id = %task.aggregate_id, "payment refunded");
     Ok(Outcome::Done)
 }

@@ -5,18 +5,23 @@ use event_store::Task;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use super::Shop;
+use super::ProcessContext;
 use super::step::{Outcome, StepError, call, key};
 
 /// Revokes every license that is still valid. Beginning again revokes nothing twice.
-pub(super) async fn revoke(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let executor = &shop.cashier.executor;
-    let order = executor.load::<Order>(task.aggregate_id).await?.aggregate;
+pub(super) async fn revoke(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let command_handler = &context.cashier.command_handler;
+    let order = command_handler.load::<Order>(task.aggregate_id).await?.aggregate;
     let Some((reason, licenses)) = order.revoked_licenses() else {
         return Ok(Outcome::Done);
     };
     let revoked = try_join_all(licenses.map(async |license_id| {
-        if executor.load::<License>(license_id).await?.aggregate.revoked() {
+        if command_handler
+            .load::<License>(license_id)
+            .await?
+            .aggregate
+            .revoked()
+        {
             return Ok::<_, StepError>(0_u32);
         }
         let command = LicenseCommand::Revoke { reason };
@@ -26,7 +31,7 @@ pub(super) async fn revoke(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
             key(task, &format!("revoke:{license_id}")),
             task,
         );
-        executor.execute::<License>(call, |_, _| json!({})).await?;
+        command_handler.execute::<License>(call, |_, _| json!({})).await?;
         Ok(1)
     }))
     .await?;

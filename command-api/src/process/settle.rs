@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{CapturePolicy, Order, OrderCommand, OrderStatus, PaymentBooks};
 use envelope::{Metadata, Position};
-use event_store::{Call, ExecuteError, Executor, IdempotencyKey, Loaded, Task};
+use event_store::{CommandError, CommandHandler, CommandRequest, IdempotencyKey, Loaded, Task};
 use events::OrderEvent;
 use metrics::counter;
 use payments::{Error, Payment, PaymentProvider, PaymentState};
@@ -13,7 +13,7 @@ use serde_json::json;
 use service::request_id;
 use uuid::Uuid;
 
-use super::Shop;
+use super::ProcessContext;
 use super::step::{self, Outcome, StepError};
 use crate::metrics::CAPTURE_FAILURES_TOTAL;
 
@@ -33,7 +33,7 @@ pub(crate) enum Settled {
 /// Who asks the provider, tells the orders, and by which policy.
 #[derive(Clone)]
 pub(crate) struct Cashier {
-    pub(crate) executor: Executor,
+    pub(crate) command_handler: CommandHandler,
     pub(crate) provider: Arc<dyn PaymentProvider>,
     pub(crate) policy: Arc<CapturePolicy>,
 }
@@ -57,7 +57,7 @@ impl Cashier {
         order_id: Uuid,
         metadata: Metadata,
     ) -> Result<Settled, StepError> {
-        let order = self.executor.load::<Order>(order_id).await?;
+        let order = self.command_handler.load::<Order>(order_id).await?;
         let Some(placed) = order.aggregate.placed() else {
             return Ok(Settled::Unknown);
         };
@@ -76,7 +76,7 @@ impl Cashier {
         order_id: Uuid,
         metadata: Metadata,
     ) -> Result<Settled, StepError> {
-        let order = self.executor.load::<Order>(order_id).await?;
+        let order = self.command_handler.load::<Order>(order_id).await?;
         let Some(placed) = order.aggregate.placed() else {
             return Ok(Settled::Unknown);
         };
@@ -110,7 +110,7 @@ impl Cashier {
         match (told, command) {
             // Others hold days of the order, which had expired or never got them: the money goes back.
             (
-                Err(StepError::Command(ExecuteError::ClaimTaken(_))),
+                Err(StepError::Command(CommandError::ClaimTaken(_))),
                 OrderCommand::ConfirmPayment {
                     reference,
                     authorized_ore,
@@ -142,7 +142,7 @@ impl Cashier {
         metadata: Metadata,
     ) -> Result<(), StepError> {
         let decided = order.aggregate.decide(command.clone());
-        let decided = decided.map_err(ExecuteError::Refused)?;
+        let decided = decided.map_err(CommandError::Refused)?;
         if decided.is_empty() {
             return Ok(());
         }
@@ -150,7 +150,7 @@ impl Cashier {
         // version, the one that saw more is not taken for a repetition of the other.
         let step_of_order = format!("{order_id}:{step}:{}{}", order.version, seen(&command));
         let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
-        let call = Call {
+        let call = CommandRequest {
             aggregate_id: order_id,
             command,
             key,
@@ -162,7 +162,7 @@ impl Cashier {
             creates: false,
         };
         let answer = self
-            .executor
+            .command_handler
             .execute::<Order>(call, |order, _| json!({"status": order.status().as_str()}))
             .await?;
         if !answer.replayed {
@@ -233,7 +233,7 @@ fn command(
             };
             Some(("confirm", confirm))
         }
-        PaymentState::Expired => Some(("lose", OrderCommand::LosePayment { reference })),
+        PaymentState::Expired => Some(("lose", OrderCommand::RecordPaymentExpired { reference })),
         // Ended by us because the time was over.
         PaymentState::Terminated if expired => Some(("expire", OrderCommand::Expire { now })),
         PaymentState::Authorized | PaymentState::Aborted | PaymentState::Terminated => {
@@ -257,9 +257,9 @@ pub(super) fn next_look(
 }
 
 /// Asks about the payment of an order nobody has heard of; gives an order up when its time is over, its payment first.
-pub(super) async fn settle(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
-    let (cashier, order_id) = (&shop.cashier, task.aggregate_id);
-    let order = cashier.executor.load::<Order>(order_id).await?;
+pub(super) async fn settle(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (cashier, order_id) = (&context.cashier, task.aggregate_id);
+    let order = cashier.command_handler.load::<Order>(order_id).await?;
     let Some(placed) = order.aggregate.placed().filter(|_| may_be_paid(&order.aggregate)) else {
         // The order knows how its payment ended: there is nothing to ask.
         return Ok(Outcome::Done);
@@ -271,7 +271,7 @@ pub(super) async fn settle(shop: &Shop, task: &Task) -> Result<Outcome, StepErro
     match settled {
         Settled::Unknown | Settled::Over => Ok(Outcome::Done),
         Settled::Open | Settled::NoPayment if waits && now < placed.expires_at => {
-            let placed_at = recorded_at(&cashier.executor, task, now).await?;
+            let placed_at = recorded_at(&cashier.command_handler, task, now).await?;
             Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
         }
         // Nothing to end at the provider: a payment that is started after this finds the order expired.
@@ -298,12 +298,12 @@ fn may_be_paid(order: &Order) -> bool {
 
 /// When the event that led to the task was recorded.
 pub(super) async fn recorded_at(
-    executor: &Executor,
+    command_handler: &CommandHandler,
     task: &Task,
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>, StepError> {
     let before = Position::new(task.position.get().saturating_sub(1));
-    let event = executor.log().read_after(before, 1).await?;
+    let event = command_handler.log().read_after(before, 1).await?;
     Ok(event.first().map_or(now, |event| event.recorded_at))
 }
 
@@ -311,9 +311,10 @@ pub(super) async fn recorded_at(
 mod tests {
     use std::sync::Arc;
 
-    use super::{next_look, seen};
     use chrono::{TimeDelta, TimeZone, Utc};
     use domain::{CapturePolicy, OrderCommand, PaymentBooks};
+
+    use super::{next_look, seen};
 
     #[test]
     fn of_two_looks_at_one_order_the_one_that_saw_more_is_no_repetition() {

@@ -2,7 +2,7 @@
 
 use domain::Refusal;
 use envelope::Metadata;
-use event_store::{Call, ExecuteError, IdempotencyKey, Task};
+use event_store::{CommandError, CommandRequest, IdempotencyKey, Task};
 use uuid::Uuid;
 
 /// What became of one attempt at a task.
@@ -18,7 +18,7 @@ pub(super) enum Outcome {
 pub(crate) enum StepError {
     /// The log or a rule said no.
     #[error("command: {0}")]
-    Command(#[from] ExecuteError<Refusal>),
+    Command(#[from] CommandError<Refusal>),
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
@@ -36,8 +36,8 @@ pub(crate) enum StepError {
 }
 
 /// A command of the process manager because of `task`'s event.
-pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task: &Task) -> Call<C> {
-    Call {
+pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task: &Task) -> CommandRequest<C> {
+    CommandRequest {
         aggregate_id,
         command,
         key,

@@ -15,8 +15,8 @@ use tracing::Instrument as _;
 
 use super::step::{Outcome, StepError};
 use super::{
-    CAPTURE, FULFILL, KINDS, LEASE, Lane, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE, Shop, capture,
-    fulfill, reconcile, refund, revoke, settle,
+    CAPTURE, FULFILL, KINDS, LEASE, Lane, ProcessContext, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE,
+    capture, fulfill, reconcile, refund, revoke, settle,
 };
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
@@ -28,10 +28,10 @@ const OBSERVE: Duration = Duration::from_secs(5);
 const PATIENCE: u32 = 6;
 
 /// Works on a lane until `shutdown`; what is under way is finished.
-pub(crate) async fn work(shop: Shop, lane: Lane, shutdown: CancellationToken) {
+pub(crate) async fn work(context: ProcessContext, lane: Lane, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
     loop {
-        let planned = shop.planned.notified();
+        let planned = context.planned.notified();
         while running.try_join_next().is_some() {}
         if shutdown.is_cancelled() {
             break;
@@ -39,13 +39,14 @@ pub(crate) async fn work(shop: Shop, lane: Lane, shutdown: CancellationToken) {
         let room = lane.at_once - running.len();
         let claimed = match room {
             0 => Ok(Vec::new()),
-            _ => shop.tasks.claim(lane.kinds, room, LEASE).await,
+            _ => context.tasks.claim(lane.kinds, room, LEASE).await,
         };
         match claimed {
             Ok(tasks) => {
                 for task in tasks {
-                    let shop = shop.clone();
-                    running.spawn(async move { Box::pin(in_its_request(&shop, task, lane.attempt)).await });
+                    let context = context.clone();
+                    running
+                        .spawn(async move { Box::pin(in_its_request(&context, task, lane.attempt)).await });
                 }
             }
             Err(error) => tracing::warn!(error = %error, "tasks could not be claimed"),
@@ -61,14 +62,14 @@ pub(crate) async fn work(shop: Shop, lane: Lane, shutdown: CancellationToken) {
 }
 
 /// Publishes how much is waiting, until `shutdown`.
-pub(crate) async fn observe(shop: Shop, check: Check, shutdown: CancellationToken) {
+pub(crate) async fn observe(context: ProcessContext, check: Check, shutdown: CancellationToken) {
     loop {
         // Never fails for that: customers can order and pay, and what is not planned is planned later.
-        match shop.planner_problem.borrow().clone() {
+        match context.planner_problem.borrow().clone() {
             Some(problem) => check.degraded(problem),
             None => check.ok(),
         }
-        if let Ok(backlog) = shop.tasks.backlog().await {
+        if let Ok(backlog) = context.tasks.backlog().await {
             for kind in KINDS {
                 let of_kind = backlog.iter().find(|backlog| backlog.kind == kind);
                 let waiting = of_kind.map_or(0, |backlog| u32::try_from(backlog.waiting).unwrap_or(u32::MAX));
@@ -86,21 +87,21 @@ pub(crate) async fn observe(shop: Shop, check: Check, shutdown: CancellationToke
 
 /// Works on a task as part of the request that led to it, so that its log lines carry that request's id, and that of
 /// the one that began the conversation.
-async fn in_its_request(shop: &Shop, task: Task, limit: Duration) {
+async fn in_its_request(context: &ProcessContext, task: Task, limit: Duration) {
     let id = task
         .request_id
         .as_deref()
         .and_then(RequestId::parse)
         .unwrap_or_default();
     let span = tracing::error_span!("task", correlation_id = task.correlation_id);
-    request_id::scope(id, Box::pin(attempt(shop, task, limit)).instrument(span)).await;
+    request_id::scope(id, Box::pin(attempt(context, task, limit)).instrument(span)).await;
 }
 
-async fn attempt(shop: &Shop, task: Task, limit: Duration) {
+async fn attempt(context: &ProcessContext, task: Task, limit: Duration) {
     let started = Instant::now();
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(limit, perform(shop, &task)) => outcome,
-        never = hold(shop, &task) => match never {},
+        outcome = tokio::time::timeout(limit, perform(context, &task)) => outcome,
+        never = hold(context, &task) => match never {},
     };
     let (label, again) = match outcome {
         Ok(Ok(Outcome::Done)) => ("done", None),
@@ -109,8 +110,8 @@ async fn attempt(shop: &Shop, task: Task, limit: Duration) {
         Err(_) => ("failed", Some(put_off(&task, "took too long".into()))),
     };
     let note = async || match &again {
-        None => shop.tasks.finish(&task).await,
-        Some((due_at, error)) => shop.tasks.postpone(&task, *due_at, error.as_deref()).await,
+        None => context.tasks.finish(&task).await,
+        Some((due_at, error)) => context.tasks.postpone(&task, *due_at, error.as_deref()).await,
     };
     // A database that is back after a moment must not leave the task to the end of its lease.
     if let Err(error) = note.retry(patience()).await {
@@ -125,25 +126,25 @@ async fn attempt(shop: &Shop, task: Task, limit: Duration) {
 }
 
 /// Renews the task's lease for as long as somebody waits for this.
-async fn hold(shop: &Shop, task: &Task) -> Infallible {
+async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
     loop {
         tokio::time::sleep(RENEW).await;
         // One that fails leaves time for two more; and a task that somebody else begins meanwhile is safe to repeat.
-        if let Err(error) = shop.tasks.renew(task, LEASE).await {
+        if let Err(error) = context.tasks.renew(task, LEASE).await {
             tracing::warn!(kind = task.kind, error = %error, "a task's lease could not be renewed");
         }
     }
 }
 
-async fn perform(shop: &Shop, task: &Task) -> Result<Outcome, StepError> {
+async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match task.kind.as_str() {
-        FULFILL => fulfill::fulfill(shop, task).await,
-        SETTLE => settle::settle(shop, task).await,
-        CAPTURE => capture::capture(shop, task).await,
-        REFUND => refund::refund(shop, task).await,
-        REVOKE => revoke::revoke(shop, task).await,
-        RECONCILE => reconcile::reconcile(shop, task).await,
-        RESOLVE => reconcile::await_resolution(shop, task).await,
+        FULFILL => fulfill::fulfill(context, task).await,
+        SETTLE => settle::settle(context, task).await,
+        CAPTURE => capture::capture(context, task).await,
+        REFUND => refund::refund(context, task).await,
+        REVOKE => revoke::revoke(context, task).await,
+        RECONCILE => reconcile::reconcile(context, task).await,
+        RESOLVE => reconcile::await_resolution(context, task).await,
         // Only kinds asked for are claimed; one that this build does not know is left for one that does.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),
     }

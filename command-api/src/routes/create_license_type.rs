@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, license_type_id};
-use event_store::Call;
+use event_store::CommandRequest;
 use serde_json::json;
 use service::auth::Principal;
 use service::extract::{Body, Json};
@@ -26,7 +26,7 @@ pub(crate) async fn create_license_type(
     let key = RequestKey::from_headers(&headers)?.scoped("create_license_type", principal.user_id, &body);
     let Json(new) = Json::<NewLicenseType>::from_request_parts(&headers, &body)?;
     let (id, code) = (license_type_id(&new.code), new.code.clone());
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: id,
         command: LicenseTypeCommand::Create { new, now: now() },
         key,
@@ -36,7 +36,7 @@ pub(crate) async fn create_license_type(
     };
     let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "version": version});
     state
-        .executor
+        .command_handler
         .execute(call, respond)
         .await
         .map(created)

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::{AskedLine, Field, Order, OrderCommand, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
-use event_store::{Answer, Call, ExecuteError, IdempotencyKey, Loaded};
+use event_store::{CommandError, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
 use payments::NewPayment;
 use serde::Deserialize;
 use serde_json::json;
@@ -22,11 +22,10 @@ use service::problem::Problem;
 use uuid::Uuid;
 
 use crate::answer::{created, done, problem, unreadable};
-use crate::catalogue;
 use crate::idempotency::RequestKey;
 use crate::routes::{metadata, now};
-use crate::rule_seven;
 use crate::state::AppState;
+use crate::{catalogue, rule_seven};
 
 /// What a customer sends. A price is not part of it, and refused like any unknown field.
 #[derive(Deserialize)]
@@ -65,7 +64,11 @@ pub(crate) async fn place_order(
         None => load(&state, order_id).await?,
     };
     if placed.replayed && !order.aggregate.over() {
-        let answered = state.executor.answered(&answer_key).await.map_err(problem)?;
+        let answered = state
+            .command_handler
+            .answered(&answer_key)
+            .await
+            .map_err(problem)?;
         if let Some(answer) = answered {
             return Ok(created(answer));
         }
@@ -85,7 +88,7 @@ pub(crate) async fn place_order(
     .await
     {
         Ok(answer) => return Ok(created(answer)),
-        Err(ExecuteError::Refused(Refusal::OrderState)) => {}
+        Err(CommandError::Refused(Refusal::OrderState)) => {}
         Err(error) => return Err(problem(error)),
     }
     // It ended while the provider was asked: its payment must not be approved now. If this fails, its last look ends the payment.
@@ -95,7 +98,7 @@ pub(crate) async fn place_order(
 }
 
 async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem> {
-    let loaded = state.executor.load::<Order>(order_id).await;
+    let loaded = state.command_handler.load::<Order>(order_id).await;
     loaded.map_err(|error| unreadable(&error))
 }
 
@@ -103,14 +106,14 @@ async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem
 async fn as_it_stands(state: &AppState, order_id: Uuid, order: &Loaded<Order>) -> Result<Response, Problem> {
     // Read after the order: a query that waits for this position shows the order at least as it is here.
     let head = state
-        .executor
+        .command_handler
         .log()
         .head()
         .await
         .map_err(|error| unreadable(&error))?;
     let mut body = response(order_id, &order.aggregate, order.version, None);
     body["position"] = json!(head.position);
-    Ok(done(Answer {
+    Ok(done(CommandResponse {
         body: body.to_string(),
         position: head.position,
         replayed: true,
@@ -137,23 +140,23 @@ async fn place(
     request: Request,
     key: IdempotencyKey,
     metadata: Metadata,
-) -> Result<(Answer, Option<Loaded<Order>>), Problem> {
+) -> Result<(CommandResponse, Option<Loaded<Order>>), Problem> {
     if request.payment_provider != state.cashier.provider.name() {
         let field = Field {
             pointer: "/payment_provider".into(),
             rule: Rule::PaymentProvider,
         };
-        return Err(problem(ExecuteError::Refused(Refusal::Invalid(vec![field]))));
+        return Err(problem(CommandError::Refused(Refusal::Invalid(vec![field]))));
     }
     if request.lines.len() > domain::MAX_LINES {
         let field = Field {
             pointer: "/lines".into(),
             rule: Rule::LineCount,
         };
-        return Err(problem(ExecuteError::Refused(Refusal::Invalid(vec![field]))));
+        return Err(problem(CommandError::Refused(Refusal::Invalid(vec![field]))));
     }
     let (order_id, now) = (Uuid::now_v7(), now());
-    let lines = catalogue::resolve(&state.executor, request.lines, now)
+    let lines = catalogue::resolve(&state.command_handler, request.lines, now)
         .await
         .map_err(|error| unreadable(&error))?;
     let asked = PlaceOrder {
@@ -165,7 +168,7 @@ async fn place(
         now,
         time_to_pay: state.shop.time_to_pay,
     };
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::Place(Box::new(asked.clone())),
         key,
@@ -174,12 +177,15 @@ async fn place(
         creates: true,
     };
     let respond = |_: &Order, _| json!({"order_id": order_id});
-    let placed = state.executor.execute_on::<Order>(None, call, respond).await;
+    let placed = state
+        .command_handler
+        .execute_on::<Order>(None, call, respond)
+        .await;
     match placed {
         Ok(placed) => Ok(placed),
-        Err(ExecuteError::ClaimTaken(taken)) => {
+        Err(CommandError::ClaimTaken(taken)) => {
             let key = &state.shop.holder_key;
-            Err(rule_seven::refused(&state.executor, &asked, key, &taken).await)
+            Err(rule_seven::refused(&state.command_handler, &asked, key, &taken).await)
         }
         Err(other) => Err(problem(other)),
     }
@@ -221,8 +227,8 @@ async fn note_payment(
     redirect_url: String,
     key: IdempotencyKey,
     metadata: Metadata,
-) -> Result<Answer, ExecuteError<Refusal>> {
-    let call = Call {
+) -> Result<CommandResponse, CommandError<Refusal>> {
+    let call = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::RequestPayment {
             redirect_url: redirect_url.clone(),
@@ -234,7 +240,7 @@ async fn note_payment(
     };
     let respond = |order: &Order, version| response(order_id, order, version, Some(&redirect_url));
     let (answer, _) = state
-        .executor
+        .command_handler
         .execute_on::<Order>(Some(known), call, respond)
         .await?;
     Ok(answer)
@@ -256,8 +262,9 @@ fn provider_refused() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::return_url;
     use uuid::Uuid;
+
+    use super::return_url;
 
     #[test]
     fn the_return_url_keeps_its_query() {

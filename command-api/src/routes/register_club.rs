@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Club, ClubCommand};
-use event_store::Call;
+use event_store::CommandRequest;
 use serde::Deserialize;
 use serde_json::json;
 use service::auth::Principal;
@@ -34,7 +34,7 @@ pub(crate) async fn register_club(
     let key = RequestKey::from_headers(&headers)?.scoped("register_club", principal.user_id, &body);
     let Json(RegisterClub { name }) = Json::<RegisterClub>::from_request_parts(&headers, &body)?;
     let id = Uuid::now_v7();
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: id,
         command: ClubCommand::Register { name },
         key,
@@ -44,7 +44,7 @@ pub(crate) async fn register_club(
     };
     let respond = |club: &Club, version| json!({"club_id": id, "name": club.name(), "version": version});
     state
-        .executor
+        .command_handler
         .execute(call, respond)
         .await
         .map(created)

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Order, OrderCommand, Resolution};
-use event_store::Call;
+use event_store::CommandRequest;
 use serde_json::json;
 use service::auth::Principal;
 use service::extract::{Body, Json, Path};
@@ -29,7 +29,7 @@ pub(crate) async fn resolve_capture(
     let key = RequestKey::from_headers(&headers)?.scoped(&operation, principal.user_id, &body);
     let Json(resolution) = Json::<Resolution>::from_request_parts(&headers, &body)?;
     let action = resolution.action;
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::ResolveCapture(resolution),
         key,
@@ -39,7 +39,7 @@ pub(crate) async fn resolve_capture(
     };
     let respond = |order: &Order, version| json!({"order_id": order_id, "status": order.status().as_str(), "action": action, "version": version});
     state
-        .executor
+        .command_handler
         .execute(call, respond)
         .await
         .map(done)

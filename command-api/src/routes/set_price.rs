@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::{LicenseType, LicenseTypeCommand, license_type_id};
-use event_store::Call;
+use event_store::CommandRequest;
 use serde::Deserialize;
 use serde_json::json;
 use service::auth::Principal;
@@ -45,7 +45,7 @@ pub(crate) async fn set_price(
         valid_from,
     }) = Json::<SetPrice>::from_request_parts(&headers, &body)?;
     let id = license_type_id(&code);
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: id,
         command: LicenseTypeCommand::SetPrice {
             price_ore,
@@ -59,7 +59,7 @@ pub(crate) async fn set_price(
     };
     let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "price_ore": price_ore, "version": version});
     state
-        .executor
+        .command_handler
         .execute(call, respond)
         .await
         .map(created)

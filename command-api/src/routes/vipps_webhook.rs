@@ -168,9 +168,10 @@ fn count(outcome: &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use payments::vipps::webhook::{Event, EventName};
+
     use super::{dedupe_key, shows};
     use crate::process::settle::Settled;
-    use payments::vipps::webhook::{Event, EventName};
 
     fn event(psp_reference: &str, name: &str, timestamp: &str) -> Event {
         let body = serde_json::json!({

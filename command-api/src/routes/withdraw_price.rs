@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::{LicenseType, LicenseTypeCommand, license_type_id};
-use event_store::Call;
+use event_store::CommandRequest;
 use serde::Deserialize;
 use serde_json::json;
 use service::auth::Principal;
@@ -42,7 +42,7 @@ pub(crate) async fn withdraw_price(
         let Json(WithdrawPrice {}) = Json::from_request_parts(&headers, &body)?;
     }
     let id = license_type_id(&code);
-    let call = Call {
+    let call = CommandRequest {
         aggregate_id: id,
         command: LicenseTypeCommand::WithdrawPrice {
             valid_from,
@@ -55,7 +55,7 @@ pub(crate) async fn withdraw_price(
     };
     let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "valid_from": valid_from, "version": version});
     state
-        .executor
+        .command_handler
         .execute(call, respond)
         .await
         .map(done)

@@ -1,30 +1,11 @@
 //! Events' values as the tables hold them: names of enums, JSON in clear, and the text that is searched.
 
 use envelope::Personal;
-use events::{Category, Guardian, Holder, Role, Vehicle};
+use events::{Guardian, Holder, Vehicle};
 use read_model::Term;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio_postgres::types::Json;
-
-pub(super) fn category(category: Category) -> &'static str {
-    match category {
-        Category::Competition => "competition",
-        Category::Training => "training",
-        Category::TrackDay => "track_day",
-        Category::Passenger => "passenger",
-        Category::Test => "test",
-    }
-}
-
-pub(super) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Driver => "driver",
-        Role::Codriver => "codriver",
-        Role::Companion => "companion",
-        Role::Passenger => "passenger",
-    }
-}
 
 /// A guardian in clear, as the tables hold one.
 #[derive(Serialize)]
@@ -90,28 +71,4 @@ pub(super) fn search_terms<'a>(
         .chain(clear(holder.email.as_ref()).map(Term::Words))
         .chain(clear(holder.phone.as_ref()).map(Term::Phone))
         .chain(numbers.map(Term::Number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{category, role};
-    use events::{Category, Role};
-
-    /// The API filters by the same words that events carry.
-    #[test]
-    fn names_are_the_ones_of_the_events() {
-        let categories = [
-            Category::Competition,
-            Category::Training,
-            Category::TrackDay,
-            Category::Passenger,
-            Category::Test,
-        ];
-        for value in categories {
-            assert_eq!(serde_json::to_value(value).unwrap(), category(value));
-        }
-        for value in [Role::Driver, Role::Codriver, Role::Companion, Role::Passenger] {
-            assert_eq!(serde_json::to_value(value).unwrap(), role(value));
-        }
-    }
 }

@@ -6,7 +6,7 @@ use read_model::write::{LicenseTypeRow, Price};
 use read_model::{Term, searched};
 use tokio_postgres::types::Json;
 
-use super::{Misfit, bounds, create, facts, stamp};
+use super::{Misfit, bounds, create, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseTypeRow>,
@@ -63,9 +63,9 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
     Ok(LicenseTypeRow {
         license_type_id: recorded.aggregate_id,
         code: facts.code,
-        category: facts::category(facts.category).into(),
+        category: facts.category.to_string(),
         discipline: facts.discipline,
-        role: facts::role(facts.role).into(),
+        role: facts.role.to_string(),
         name_nb: facts.name_nb,
         name_en: facts.name_en,
         prices: Json(Vec::new()),

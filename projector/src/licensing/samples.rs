@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::Fold;
+use super::ProjectionBatch;
 use crate::poison;
 
 /// What an aggregate begins with.
@@ -57,7 +57,7 @@ fn every_published_event_is_applied_and_none_set_aside() {
         let first = FIRST.iter().find(|(aggregate, ..)| *aggregate == aggregate_type);
         let (_, first_type, first_version) =
             first.unwrap_or_else(|| panic!("what begins a {aggregate_type}?"));
-        let mut fold = Fold::default();
+        let mut fold = ProjectionBatch::default();
         let mut number = 1;
         if *first_type != event_type {
             let first = recorded(aggregate_type, first_type, first_version, number);

@@ -63,7 +63,7 @@ async fn untried(read: &Pool) -> Result<Vec<write::ParkedAggregate>, String> {
         .await
         .map_err(|error| describe(&error))?;
     let client = read.get().await.map_err(|error| describe(&error))?;
-    let standing = checkpoint::read_standing(&**client)
+    let standing = checkpoint::read_state(&**client)
         .await
         .map_err(|error| describe(&error))?;
     if standing.stale {

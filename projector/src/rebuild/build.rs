@@ -5,17 +5,17 @@ use std::time::Instant;
 use deadpool_postgres::{Client, Pool};
 use envelope::Position;
 use event_store::Log;
-use read_model::checkpoint::Standing;
+use read_model::checkpoint::CheckpointState;
 use read_model::{Checkpoint, SchemaError, applied_schema, checkpoint, known_schema, write};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{BUILDING, Failed, compare, swap};
-use crate::beside::Beside;
 use crate::mark;
 use crate::progress::Progress;
 use crate::replay::{Replay, ReplayError};
 use crate::report::Report;
+use crate::shadow_schema::ShadowSchema;
 
 /// So few events behind the live rows, the rest is applied while those stand still.
 const NEAR: u64 = 2_000;
@@ -70,7 +70,7 @@ pub(super) async fn build(
         }
         if live.epoch == plan.epoch {
             replay.advance(Position::new(live.position), |_| {}).await?;
-            same_event(&checkpoint::read_standing(&**transaction).await?, &replay)?;
+            same_event(&checkpoint::read_state(&**transaction).await?, &replay)?;
         }
         replay.same_log().await?;
         swap::exchange(transaction, &arriving).await?;
@@ -152,7 +152,7 @@ async fn fill(
     times: &mut Times,
 ) -> Result<Replay, Failed> {
     let begun = Instant::now();
-    let mut beside = Beside::create(keeper, order.read_url, BUILDING).await?;
+    let mut beside = ShadowSchema::create(keeper, order.read_url, BUILDING).await?;
     if plan.comparable {
         live_is_of(log, read).await?;
     }
@@ -191,7 +191,7 @@ async fn chase(read: &Pool, log: &Log, replay: &mut Replay) -> Result<(), Failed
 
 /// Refuses live rows at an event that the log does not hold: the log lost events, and there is nothing to compare with.
 async fn live_is_of(log: &Log, read: &Pool) -> Result<(), Failed> {
-    let live = checkpoint::read_standing(&**read.get().await?).await?;
+    let live = checkpoint::read_state(&**read.get().await?).await?;
     let (_, proof) = mark::look(log, mark::of(&live))
         .await
         .map_err(|error| ReplayError::Log(error.into()))?;
@@ -199,7 +199,7 @@ async fn live_is_of(log: &Log, read: &Pool) -> Result<(), Failed> {
 }
 
 /// Refuses rows that are at the position of the live ones and not at their event: the log lost events and has others now.
-pub(super) fn same_event(live: &Standing, replay: &Replay) -> Result<(), Failed> {
+pub(super) fn same_event(live: &CheckpointState, replay: &Replay) -> Result<(), Failed> {
     let (live, rebuilt) = (mark::of(live), replay.mark());
     if live.fingerprint.is_none() || live.position != rebuilt.position || live == rebuilt {
         return Ok(());

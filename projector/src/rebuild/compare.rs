@@ -87,7 +87,7 @@ pub(super) async fn compare(
         replay
             .advance(envelope::Position::new(at.position), |_| {})
             .await?;
-        build::same_event(&checkpoint::read_standing(&*fenced).await?, replay)?;
+        build::same_event(&checkpoint::read_state(&*fenced).await?, replay)?;
         let snapshots = (snapshot(&mut one).await?, snapshot(&mut other).await?);
         fenced.rollback().await?;
         snapshots

@@ -15,7 +15,7 @@ use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failed, KEPT};
-use crate::beside;
+use crate::shadow_schema;
 
 /// Where the live tables are.
 pub(super) const LIVE: &str = "public";
@@ -101,7 +101,7 @@ fn moves(tables: &[String], to: &'static str) -> impl Iterator<Item = String> {
 }
 
 async fn tables(transaction: &Transaction<'_>, schema: &'static str) -> Result<Vec<String>, Failed> {
-    let tables = beside::tables(transaction, schema).await?;
+    let tables = shadow_schema::tables(transaction, schema).await?;
     if tables.is_empty() {
         let reason = format!("there are no tables in schema {schema}: run `projector migrate`");
         return Err(Failed::Refused(reason));

@@ -6,8 +6,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{Unfinished, unknown};
+use crate::connections::Connections;
 use crate::progress::Progress;
-use crate::reach::Reach;
 use crate::report::Report;
 
 /// How many examples of one kind of fault are named.
@@ -15,7 +15,7 @@ const EXAMPLES: i64 = 5;
 /// Positions counted at once.
 const CHUNK: u64 = 100_000;
 
-pub(super) async fn prove(reach: &Reach, head: LogHead, report: &mut Report) -> Result<(), Unfinished> {
+pub(super) async fn prove(reach: &Connections, head: LogHead, report: &mut Report) -> Result<(), Unfinished> {
     let client = reach.events.get().await.map_err(unknown)?;
     let missing = missing_positions(&client, head.position, report).await?;
     let broken = broken_sequences(&client, head.position, report).await?;

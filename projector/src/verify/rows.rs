@@ -12,12 +12,12 @@ use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
 use super::{EXAMPLES, Unfinished, unknown};
-use crate::beside::{self, Beside};
+use crate::connections::Connections;
 use crate::mark;
 use crate::progress::Progress;
-use crate::reach::Reach;
 use crate::replay::{Replay, ReplayError};
 use crate::report::Report;
+use crate::shadow_schema::{self, ShadowSchema};
 
 /// Where the log is replayed to, in the read database. Nobody but its owner can read there.
 const SCRATCH: &str = "verify_scratch";
@@ -25,14 +25,14 @@ const SCRATCH: &str = "verify_scratch";
 const LOCK: i64 = 0x7665_7269_6679;
 
 pub(super) async fn prove(
-    reach: &Reach,
+    reach: &Connections,
     read_url: &str,
     epoch: Uuid,
     report: &mut Report,
 ) -> Result<(), Unfinished> {
     // The lock is the session's, so it goes with this client, however we leave.
     let keeper = reach.read.get().await.map_err(unknown)?;
-    if !beside::begin_alone(&keeper, LOCK).await.map_err(unknown)? {
+    if !shadow_schema::begin_alone(&keeper, LOCK).await.map_err(unknown)? {
         let reason = "another verification of these rows is under way";
         return Err(Unfinished::Unknown(reason.into()));
     }
@@ -41,20 +41,20 @@ pub(super) async fn prove(
         compared = replay_and_compare(reach, &keeper, read_url, epoch, report) => compared,
         _ = tokio::signal::ctrl_c() => Err(Unfinished::Unknown("interrupted before the rows were compared".into())),
     };
-    let dropped = beside::drop_schema(&keeper, SCRATCH).await;
-    beside::end_alone(&keeper, LOCK).await;
+    let dropped = shadow_schema::drop_schema(&keeper, SCRATCH).await;
+    shadow_schema::end_alone(&keeper, LOCK).await;
     compared.and(dropped.map_err(unknown))
 }
 
 async fn replay_and_compare(
-    reach: &Reach,
+    reach: &Connections,
     keeper: &Client,
     read_url: &str,
     epoch: Uuid,
     report: &mut Report,
 ) -> Result<(), Unfinished> {
     // Also drops what one that was killed left behind.
-    let scratch = Beside::create(keeper, read_url, SCRATCH)
+    let scratch = ShadowSchema::create(keeper, read_url, SCRATCH)
         .await
         .map_err(replay_failed)?;
     let mut replay = Replay::begin(scratch.pool.clone(), reach.log.clone(), epoch)
@@ -80,7 +80,7 @@ async fn replay_and_compare(
         .batch_execute(include_str!("../sql/hold_tables.sql"))
         .await
         .map_err(unknown)?;
-    let standing = checkpoint::read_standing(&*snapshot).await.map_err(unknown)?;
+    let standing = checkpoint::read_state(&*snapshot).await.map_err(unknown)?;
     let at = standing.checkpoint;
     same_epoch(at, epoch)?;
     advance(&mut replay, at.position).await?;

@@ -8,8 +8,8 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::{EXAMPLES, Unfinished};
+use crate::connections::{Connections, StreamState};
 use crate::progress::Progress;
-use crate::reach::{Reach, StreamState};
 use crate::report::Report;
 
 /// Messages asked for at once.
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 4;
 
 /// Compares `sample` messages, evenly spread, with the log; all of them if it is 0.
 pub(super) async fn prove(
-    reach: &Reach,
+    reach: &Connections,
     state: &StreamState,
     head: LogHead,
     sample: u64,

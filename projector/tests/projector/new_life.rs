@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use read_model::checkpoint::read_standing;
+use read_model::checkpoint::read_state;
 use read_model::{ORDERS, OrderFilter, PageQuery, Scope, page};
 use tokio::task::JoinHandle;
 
@@ -60,9 +60,7 @@ async fn begin_epoch(world: &World) {
 async fn renewed(world: &World) {
     eventually("the rows are of the log's present life", async || {
         let client = world.read.get().await.map_err(|error| error.to_string())?;
-        let now = read_standing(&**client)
-            .await
-            .map_err(|error| error.to_string())?;
+        let now = read_state(&**client).await.map_err(|error| error.to_string())?;
         let log = world.log.head().await.map_err(|error| error.to_string())?;
         let same = now.checkpoint.epoch == log.epoch && now.checkpoint.position == log.position.get();
         (same && !now.stale)
@@ -87,7 +85,7 @@ async fn readers_see_the_old_rows_until_the_new_ones_are_there() {
     building(&world).await;
     let client = world.read.get().await.unwrap();
     assert!(
-        read_standing(&**client).await.unwrap().stale,
+        read_state(&**client).await.unwrap().stale,
         "said before anything is built"
     );
     assert_eq!(world.count("select count(*) from orders").await, 30);

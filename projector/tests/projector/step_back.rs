@@ -2,7 +2,7 @@
 
 use envelope::Position;
 use event_store::Log;
-use read_model::checkpoint::{Standing, read_standing};
+use read_model::checkpoint::{CheckpointState, read_state};
 
 use crate::shop;
 use crate::world::{Running, World, eventually, pool};
@@ -18,9 +18,9 @@ async fn step_back(world: &World, to: Position) {
     world.as_events_owner(&sql).await;
 }
 
-async fn standing(world: &World) -> Standing {
+async fn standing(world: &World) -> CheckpointState {
     let client = world.read.get().await.unwrap();
-    read_standing(&**client).await.unwrap()
+    read_state(&**client).await.unwrap()
 }
 
 async fn refuses(running: &Running, words: &str) {

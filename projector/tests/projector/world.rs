@@ -111,10 +111,10 @@ impl World {
             .unwrap();
         let mut publisher = Publisher::new(context, self.stream.clone(), PublisherOptions::default());
         let (log, end) = (Log::new(pool(&self.databases.events_owner)), self.end.clone());
-        let mut hint = event_store::listen(&self.databases.events_reader, end.clone()).unwrap();
+        let mut head_watch = event_store::listen(&self.databases.events_reader, end.clone()).unwrap();
         tokio::spawn(end.run_until_cancelled_owned(async move {
             loop {
-                if let Err(Some((epoch, why))) = publish(&mut publisher, &log, &mut hint).await {
+                if let Err(Some((epoch, why))) = publish(&mut publisher, &log, &mut head_watch).await {
                     log.begin_epoch(epoch, &why).await.ok();
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -158,7 +158,7 @@ impl World {
             read: pool(&self.databases.read_owner),
             read_url: self.databases.read_owner.clone(),
             log: self.log.clone(),
-            hint: event_store::listen(&self.databases.events_reader, stop.clone()).unwrap(),
+            head_watch: event_store::listen(&self.databases.events_reader, stop.clone()).unwrap(),
             context: event_bus::connect(self.servers.nats().url(), "projector test")
                 .await
                 .unwrap(),
@@ -234,7 +234,7 @@ impl Drop for World {
 async fn publish(
     publisher: &mut Publisher,
     log: &Log,
-    hint: &mut watch::Receiver<Position>,
+    head_watch: &mut watch::Receiver<Position>,
 ) -> Result<Infallible, Option<(Uuid, String)>> {
     let epoch = log.head().await.map_err(|_| None)?.epoch;
     let noticed = |error: TailError| match error {
@@ -251,7 +251,7 @@ async fn publish(
             .map_err(noticed)?;
         publisher.check_epoch(head.epoch).map_err(|_| None)?;
         if events.is_empty() {
-            let _ = tokio::time::timeout(Duration::from_millis(200), hint.changed()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(200), head_watch.changed()).await;
             continue;
         }
         publisher.publish_batch(&events).await.map_err(|_| None)?;

@@ -6,10 +6,8 @@ use serde_json::json;
 use stack::Role;
 use uuid::Uuid;
 
-use crate::{
-    rows,
-    support::{App, connect, user},
-};
+use crate::rows;
+use crate::support::{App, connect, user};
 
 struct World {
     app: App,

@@ -4,7 +4,8 @@ use anyhow::Result;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::{rows, support::App};
+use crate::rows;
+use crate::support::App;
 
 const PUBLIC: &str = "public, max-age=60, stale-while-revalidate=600";
 

@@ -1,14 +1,13 @@
 //! Each filter, alone: what it finds among rows that differ in just that.
 
 use anyhow::Result;
-use read_model::{
-    Term::{Number, Phone, Words},
-    searched,
-};
+use read_model::Term::{Number, Phone, Words};
+use read_model::searched;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{rows, support::App};
+use crate::rows;
+use crate::support::App;
 
 const CLUB: Uuid = Uuid::from_u128(0xc1);
 const CUSTOMER: Uuid = Uuid::from_u128(0xc2);

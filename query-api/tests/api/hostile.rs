@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{rows, support::App};
+use crate::rows;
+use crate::support::App;
 
 #[tokio::test]
 async fn sql_in_a_text_is_a_text() -> Result<()> {

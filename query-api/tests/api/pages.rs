@@ -8,10 +8,8 @@ use serde_json::json;
 use stack::Role;
 use uuid::Uuid;
 
-use crate::{
-    rows,
-    support::{App, user},
-};
+use crate::rows;
+use crate::support::{App, user};
 
 #[tokio::test]
 async fn a_walk_sees_every_row_once_while_others_arrive() -> Result<()> {

@@ -7,10 +7,8 @@ use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    rows,
-    support::{App, DEADLINE},
-};
+use crate::rows;
+use crate::support::{App, DEADLINE};
 
 #[tokio::test]
 async fn every_answer_says_where_in_the_log_it_is_true() -> Result<()> {

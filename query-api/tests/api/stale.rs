@@ -5,10 +5,8 @@ use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    rows,
-    support::{App, DEADLINE},
-};
+use crate::rows;
+use crate::support::{App, DEADLINE};
 
 /// Whether readiness says that the rows are stale; it is ready in any case.
 async fn until_degraded(app: &App, degraded: bool) -> Result<()> {

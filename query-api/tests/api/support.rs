@@ -3,20 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use axum::{
-    Router,
-    body::Body,
-    http::{HeaderMap, Request, StatusCode, header},
-};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use query_api::{AppState, Cursors, Projection, SchemaGate, router};
 use serde_json::Value;
-use service::{
-    auth::{AuthOptions, Authenticator},
-    health::Health,
-    postgres::PoolOptions,
-};
+use service::auth::{AuthOptions, Authenticator};
+use service::health::Health;
+use service::postgres::PoolOptions;
 use stack::{AUDIENCE, Databases, ISSUER, Issuer, Role};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::fault::Fault;
 use crate::Shop;
-use crate::books::{connect, stream::stream};
+use crate::books::connect;
+use crate::books::stream::stream;
 
 /// How long a stream may take to be there to be harmed: a relay may be just making it.
 const STREAM_PATIENCE: Duration = Duration::from_secs(20);

@@ -60,7 +60,7 @@ async fn servers_wait_for_what_is_not_up_yet() {
 
 #[tokio::test]
 async fn migrating_twice_is_harmless() {
-    let place = Place::new().await;
+    let place = Workdir::new().await;
     for (program, variable, url) in place.migrations() {
         for applied in ["first", "second"] {
             let ended = place.migrate(program, variable, url).await;
@@ -79,7 +79,7 @@ async fn migrating_twice_is_harmless() {
 
 #[tokio::test]
 async fn empty_database_is_refused() {
-    let place = Place::new().await;
+    let place = Workdir::new().await;
     place
         .serve("command-api")
         .await
@@ -91,7 +91,7 @@ async fn empty_database_is_refused() {
 
 #[tokio::test]
 async fn database_of_a_newer_build_is_refused() {
-    let place = Place::new().await;
+    let place = Workdir::new().await;
     for (program, variable, url) in place.migrations() {
         place.migrate(program, variable, url).await.well();
     }
@@ -128,11 +128,11 @@ async fn database_of_a_newer_build_is_refused() {
 }
 
 /// A pair of empty databases.
-struct Place {
+struct Workdir {
     databases: Databases,
 }
 
-impl Place {
+impl Workdir {
     async fn new() -> Self {
         let servers = shared().await.unwrap();
         let databases = Databases::fresh(servers.postgres().url()).await.unwrap();

@@ -1,11 +1,10 @@
 //! What the customer sees: the page behind `redirectUrl`, and its two buttons.
 
-use axum::Json;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde_json::json;
 
 use super::AppState;

@@ -110,7 +110,7 @@ pub(super) struct Payment {
 
 /// Why a request is not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum OperationRefused {
     #[error("the payment is not waiting for the customer")]
     NotWaiting,
     #[error("the payment is not authorized")]
@@ -171,16 +171,16 @@ impl Payment {
     }
 
     /// What `request` leads to, under the merchant's `key` if it is a merchant's.
-    pub(super) fn decide(&self, request: Request, key: Option<&str>) -> Result<Decision, Refusal> {
+    pub(super) fn decide(&self, request: Request, key: Option<&str>) -> Result<Decision, OperationRefused> {
         if let Some((used_for, answer)) = key.and_then(|key| self.answers.get(key)) {
             return if *used_for == request {
                 Ok(Decision::Known(*answer))
             } else {
-                Err(Refusal::KeyReused)
+                Err(OperationRefused::KeyReused)
             };
         }
         if self.history.len() > MAX_CHANGES {
-            return Err(Refusal::TooManyChanges);
+            return Err(OperationRefused::TooManyChanges);
         }
         match request {
             Request::Approve => self.answer_of_customer(Name::Authorized, State::Authorized),
@@ -194,54 +194,54 @@ impl Payment {
     }
 
     /// A button may be pressed twice; the second press changes nothing.
-    fn answer_of_customer(&self, name: Name, leads_to: State) -> Result<Decision, Refusal> {
+    fn answer_of_customer(&self, name: Name, leads_to: State) -> Result<Decision, OperationRefused> {
         match self.now.state {
             State::Created => Ok(Decision::Happens(name, self.creation.amount_ore)),
             state if state == leads_to => Ok(Decision::Known(self.now)),
-            _ => Err(Refusal::NotWaiting),
+            _ => Err(OperationRefused::NotWaiting),
         }
     }
 
-    fn capture(&self, amount_ore: i64) -> Result<Decision, Refusal> {
+    fn capture(&self, amount_ore: i64) -> Result<Decision, OperationRefused> {
         self.must_be_authorized()?;
         positive(amount_ore)?;
         if amount_ore > self.left_to_capture() {
-            return Err(Refusal::ExceedsAuthorized);
+            return Err(OperationRefused::ExceedsAuthorized);
         }
         Ok(Decision::Happens(Name::Captured, amount_ore))
     }
 
-    fn refund(&self, amount_ore: i64) -> Result<Decision, Refusal> {
+    fn refund(&self, amount_ore: i64) -> Result<Decision, OperationRefused> {
         self.must_be_authorized()?;
         positive(amount_ore)?;
         if amount_ore > self.left_to_refund() {
-            return Err(Refusal::ExceedsCaptured);
+            return Err(OperationRefused::ExceedsCaptured);
         }
         Ok(Decision::Happens(Name::Refunded, amount_ore))
     }
 
     /// Before approval it ends the payment; after, it releases what is not captured and the state stays, unless the
     /// merchant asked to end only what is not authorized (`cancelTransactionOnly`): that is refused then.
-    fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, Refusal> {
+    fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, OperationRefused> {
         if self.now.state == State::Created {
             return Ok(Decision::Happens(Name::Terminated, self.creation.amount_ore));
         }
         self.must_be_authorized()?;
         if only_if_not_authorized {
-            return Err(Refusal::Authorized);
+            return Err(OperationRefused::Authorized);
         }
         let left = self.left_to_capture();
         if left == 0 {
-            return Err(Refusal::NothingToCancel);
+            return Err(OperationRefused::NothingToCancel);
         }
         Ok(Decision::Happens(Name::Cancelled, left))
     }
 
-    fn must_be_authorized(&self) -> Result<(), Refusal> {
+    fn must_be_authorized(&self) -> Result<(), OperationRefused> {
         if self.now.state == State::Authorized {
             Ok(())
         } else {
-            Err(Refusal::NotAuthorized)
+            Err(OperationRefused::NotAuthorized)
         }
     }
 
@@ -284,11 +284,11 @@ impl Payment {
     }
 }
 
-fn positive(amount_ore: i64) -> Result<(), Refusal> {
+fn positive(amount_ore: i64) -> Result<(), OperationRefused> {
     if amount_ore > 0 {
         Ok(())
     } else {
-        Err(Refusal::Amount)
+        Err(OperationRefused::Amount)
     }
 }
 

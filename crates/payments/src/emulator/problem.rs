@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::payment::Refusal;
+use super::payment::OperationRefused;
 use super::store::Rejected;
 
 pub(super) struct Problem {
@@ -62,15 +62,15 @@ impl From<Rejected> for Problem {
             Rejected::Full => StatusCode::INSUFFICIENT_STORAGE,
             Rejected::Journal => StatusCode::SERVICE_UNAVAILABLE,
             Rejected::Refused(refusal) => match refusal {
-                Refusal::Amount | Refusal::ExceedsAuthorized | Refusal::ExceedsCaptured => {
-                    StatusCode::BAD_REQUEST
-                }
-                Refusal::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
-                Refusal::NotWaiting
-                | Refusal::NotAuthorized
-                | Refusal::Authorized
-                | Refusal::NothingToCancel
-                | Refusal::KeyReused => StatusCode::CONFLICT,
+                OperationRefused::Amount
+                | OperationRefused::ExceedsAuthorized
+                | OperationRefused::ExceedsCaptured => StatusCode::BAD_REQUEST,
+                OperationRefused::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
+                OperationRefused::NotWaiting
+                | OperationRefused::NotAuthorized
+                | OperationRefused::Authorized
+                | OperationRefused::NothingToCancel
+                | OperationRefused::KeyReused => StatusCode::CONFLICT,
             },
         };
         Self::new(status, rejected.to_string())

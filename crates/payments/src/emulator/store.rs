@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::journal::{Failed, Journal, Places, Record};
 use super::memory::Memory;
-use super::payment::{Change, Creation, Decision, Key, Name, Payment, Refusal, Request, Standing};
+use super::payment::{Change, Creation, Decision, Key, Name, OperationRefused, Payment, Request, Standing};
 use super::{Error, Options};
 
 /// Payments expired in one step, so that the lock is never held long.
@@ -47,7 +47,7 @@ pub(super) enum Rejected {
     #[error("the emulator holds as many payments as it may")]
     Full,
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] OperationRefused),
     #[error("the emulator can't write its journal")]
     Journal,
 }
@@ -107,7 +107,7 @@ impl Store {
                     .get(reference)
                     .map(|payment| &payment.creation.fingerprint);
                 if known != Some(&new.fingerprint) {
-                    return Err(Refusal::KeyReused.into());
+                    return Err(OperationRefused::KeyReused.into());
                 }
             } else if memory.payments.contains_key(new.reference.as_str()) {
                 return Err(Rejected::ReferenceTaken);

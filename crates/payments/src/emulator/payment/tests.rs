@@ -29,7 +29,7 @@ fn after(requests: &[Request]) -> Payment {
     payment
 }
 
-fn ask(payment: &mut Payment, request: Request, key: &str) -> Result<Standing, Refusal> {
+fn ask(payment: &mut Payment, request: Request, key: &str) -> Result<Standing, OperationRefused> {
     match payment.decide(request, Some(key))? {
         Decision::Known(standing) => Ok(standing),
         Decision::Happens(name, amount_ore) => {
@@ -57,7 +57,7 @@ fn captures_up_to_what_is_authorized() {
     assert_eq!(payment.now.state, State::Authorized);
     assert_eq!(
         ask(&mut payment, Request::Capture(1), "more").unwrap_err(),
-        Refusal::ExceedsAuthorized
+        OperationRefused::ExceedsAuthorized
     );
 }
 
@@ -75,11 +75,11 @@ fn one_key_is_one_change() {
     }
     assert_eq!(
         ask(&mut payment, Request::Capture(401), "k").unwrap_err(),
-        Refusal::KeyReused
+        OperationRefused::KeyReused
     );
     assert_eq!(
         ask(&mut payment, Request::Refund(400), "k").unwrap_err(),
-        Refusal::KeyReused
+        OperationRefused::KeyReused
     );
     assert_eq!(payment.count(Name::Captured), 1);
 }
@@ -104,21 +104,37 @@ fn refuses_what_the_state_does_not_allow() {
     let kind_cancel = Request::Cancel {
         only_if_not_authorized: true,
     };
-    let cases: [(&[Request], Request, Refusal); 14] = [
-        (&[], Request::Capture(1), Refusal::NotAuthorized),
-        (&[], Request::Refund(1), Refusal::NotAuthorized),
-        (&[CANCEL], Request::Approve, Refusal::NotWaiting),
-        (&[CANCEL], CANCEL, Refusal::NotAuthorized),
-        (&[Request::Decline], Request::Approve, Refusal::NotWaiting),
-        (&[Request::Decline], Request::Capture(1), Refusal::NotAuthorized),
-        (&approved, Request::Decline, Refusal::NotWaiting),
-        (&approved, Request::Capture(0), Refusal::Amount),
-        (&approved, Request::Capture(-5), Refusal::Amount),
-        (&approved, Request::Capture(i64::MAX), Refusal::ExceedsAuthorized),
-        (&approved, kind_cancel, Refusal::Authorized),
-        (&taken, CANCEL, Refusal::NothingToCancel),
-        (&released, Request::Capture(1), Refusal::ExceedsAuthorized),
-        (&returned, Request::Refund(1), Refusal::ExceedsCaptured),
+    let cases: [(&[Request], Request, OperationRefused); 14] = [
+        (&[], Request::Capture(1), OperationRefused::NotAuthorized),
+        (&[], Request::Refund(1), OperationRefused::NotAuthorized),
+        (&[CANCEL], Request::Approve, OperationRefused::NotWaiting),
+        (&[CANCEL], CANCEL, OperationRefused::NotAuthorized),
+        (
+            &[Request::Decline],
+            Request::Approve,
+            OperationRefused::NotWaiting,
+        ),
+        (
+            &[Request::Decline],
+            Request::Capture(1),
+            OperationRefused::NotAuthorized,
+        ),
+        (&approved, Request::Decline, OperationRefused::NotWaiting),
+        (&approved, Request::Capture(0), OperationRefused::Amount),
+        (&approved, Request::Capture(-5), OperationRefused::Amount),
+        (
+            &approved,
+            Request::Capture(i64::MAX),
+            OperationRefused::ExceedsAuthorized,
+        ),
+        (&approved, kind_cancel, OperationRefused::Authorized),
+        (&taken, CANCEL, OperationRefused::NothingToCancel),
+        (
+            &released,
+            Request::Capture(1),
+            OperationRefused::ExceedsAuthorized,
+        ),
+        (&returned, Request::Refund(1), OperationRefused::ExceedsCaptured),
     ];
     for (history, request, refusal) in cases {
         let found = after(history).decide(request, Some("new")).err();

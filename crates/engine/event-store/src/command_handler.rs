@@ -1,0 +1,377 @@
+//! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use envelope::{EventPayload, Metadata, Position};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::claims::{ClaimRules, Claims};
+use crate::error::{AppendError, CommandError, Error};
+use crate::loader::Loader;
+use crate::log::Log;
+use crate::replay::{Replayed, replay};
+use crate::retries::Retries;
+use crate::snapshots::{SnapshotOptions, Snapshots, Taken};
+use crate::writer::Appender;
+
+/// Runs commands on aggregates.
+#[derive(Clone)]
+pub struct CommandHandler {
+    log: Log,
+    loader: Loader,
+    appender: Appender,
+    snapshots: Option<Snapshots>,
+    claims: ClaimRules,
+    keeps_empty_outcomes: bool,
+}
+
+/// One command and what goes with it.
+#[derive(Clone)]
+pub struct CommandRequest<C> {
+    /// The aggregate.
+    pub aggregate_id: Uuid,
+    /// What it is asked to do.
+    pub command: C,
+    /// The caller's key.
+    pub key: IdempotencyKey,
+    /// Who and what led to it.
+    pub metadata: Metadata,
+    /// The version (last sequence) that the aggregate must be at, if the caller minds.
+    pub expected_version: Option<u64>,
+    /// The aggregate is most likely new: try without loading it first.
+    pub creates: bool,
+}
+
+/// An aggregate as its events made it.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    /// Its state.
+    pub aggregate: A,
+    /// Its version: the sequence of its last event, 0 if it has none.
+    pub version: u64,
+    /// The conversation that its first event began or belongs to.
+    pub correlation_id: Option<String>,
+}
+
+/// What an accepted command answers, now and whenever its key is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandResponse {
+    /// A JSON object, with its `position`. Byte for byte the same for the same key.
+    pub body: String,
+    /// Position of the command's last event, or of the head if it had none.
+    pub position: Position,
+    /// Whether nothing happened now: the key had been used before, or nothing followed from the command and it is not kept.
+    pub replayed: bool,
+}
+
+impl CommandResponse {
+    /// The answer as kept: the response, a JSON object, gets its position as the last member.
+    pub(crate) fn render(response: &str, position: Position, replayed: bool) -> Self {
+        let members = response.strip_suffix('}').unwrap_or(response);
+        let comma = if members.trim() == "{" { "" } else { "," };
+        Self {
+            body: format!("{members}{comma}\"position\":{position}}}"),
+            position,
+            replayed,
+        }
+    }
+}
+
+impl CommandHandler {
+    /// A command handler that reads stored answers from `log`, loads through `loader` and writes through `appender`: the same
+    /// database.
+    pub const fn new(log: Log, loader: Loader, appender: Appender) -> Self {
+        Self {
+            log,
+            loader,
+            appender,
+            snapshots: None,
+            claims: ClaimRules::NONE,
+            keeps_empty_outcomes: true,
+        }
+    }
+
+    /// A command that decides nothing, and takes and releases nothing, writes nothing: when its key is sent again it is
+    /// decided again. For process managers, whose commands mostly find that all is done and whose answers are not read.
+    #[must_use]
+    pub const fn without_empty_outcomes(mut self) -> Self {
+        self.keeps_empty_outcomes = false;
+        self
+    }
+
+    /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes. `rule` is given
+    /// the aggregate after its events, its id, and the events.
+    #[must_use]
+    pub fn claiming<A: Aggregate + 'static>(
+        mut self,
+        rule: impl Fn(&A, Uuid, &[A::Event]) -> Claims + Send + Sync + 'static,
+    ) -> Self {
+        self.claims.add(rule);
+        self
+    }
+
+    /// Takes snapshots after commits and begins loads with them.
+    #[must_use]
+    pub fn with_snapshots(mut self, options: SnapshotOptions) -> Self {
+        self.snapshots = (options.every > 0).then(|| Snapshots::start(self.log.pool().clone(), options));
+        self
+    }
+
+    /// The log it reads from.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) const fn appender(&self) -> &Appender {
+        &self.appender
+    }
+
+    pub(crate) fn claims_of<A: Aggregate + 'static>(
+        &self,
+        aggregate: &A,
+        aggregate_id: Uuid,
+        events: &[A::Event],
+    ) -> Claims {
+        self.claims.of(aggregate, aggregate_id, events)
+    }
+
+    /// The aggregate as of now; its default at version 0 if nothing ever happened to it.
+    pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Loaded<A>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        Ok(self.replay::<A>(aggregate_id).await?.loaded)
+    }
+
+    async fn replay<A>(&self, aggregate_id: Uuid) -> Result<Replayed<A>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        let shape = self
+            .snapshots
+            .as_ref()
+            .map(|snapshots| &snapshots.schema_fingerprint);
+        replay(&self.loader, shape, aggregate_id).await
+    }
+
+    /// The answer kept for `key`, if a command with it was accepted before.
+    pub async fn answered<E>(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<CommandResponse>, CommandError<E>> {
+        match self.log.outcome(&key.scope, &key.key).await? {
+            None => Ok(None),
+            Some(outcome) if !outcome.is_of(key) => Err(CommandError::Append(AppendError::KeyReused)),
+            Some(outcome) => Ok(Some(CommandResponse::render(
+                &outcome.response,
+                outcome.position,
+                true,
+            ))),
+        }
+    }
+
+    /// Runs one command. `respond` makes the answer's body, an object, from the aggregate as it became and its version;
+    /// `position` is added to it.
+    pub async fn execute<A>(
+        &self,
+        call: CommandRequest<A::Command>,
+        respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
+    ) -> Result<CommandResponse, CommandError<A::Error>>
+    where
+        A: Aggregate<Services = ()> + 'static,
+        A::Command: Clone + Send + Sync,
+        A::Event: EventPayload,
+    {
+        Ok(self.execute_on(None, call, respond).await?.0)
+    }
+
+    /// As [`CommandHandler::execute`], for a caller that goes on with the same aggregate: it begins with the aggregate as
+    /// `known`, if it is, instead of loading it (a conflict says when it was no longer true), and gets it back as it
+    /// became, unless the key had been used before, or may have been, or a snapshot took it.
+    pub async fn execute_on<A>(
+        &self,
+        mut known: Option<Loaded<A>>,
+        call: CommandRequest<A::Command>,
+        respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
+    ) -> Result<(CommandResponse, Option<Loaded<A>>), CommandError<A::Error>>
+    where
+        A: Aggregate<Services = ()> + 'static,
+        A::Command: Clone + Send + Sync,
+        A::Event: EventPayload,
+    {
+        let mut retries = Retries::default();
+        loop {
+            let replayed = if let Some(loaded) = known.take() {
+                Replayed {
+                    loaded,
+                    ..Replayed::default()
+                }
+            } else if call.creates && retries.none_yet() {
+                Replayed::default()
+            } else {
+                self.replay::<A>(call.aggregate_id).await?
+            };
+            let Replayed {
+                mut loaded,
+                snapshot_at,
+                epoch,
+                head,
+            } = replayed;
+            if let Some(expected) = call.expected_version
+                && expected != loaded.version
+            {
+                let refusal = CommandError::Version {
+                    actual: loaded.version,
+                };
+                return Ok((self.answered_or(&call.key, refusal).await?, None));
+            }
+            let sink = EventSink::default();
+            if let Err(refusal) = loaded.aggregate.handle(call.command.clone(), &(), &sink).await {
+                let refusal = CommandError::Refused(refusal);
+                return Ok((self.answered_or(&call.key, refusal).await?, None));
+            }
+            let events = sink.collect().await;
+            let claims = self.claims_of(&loaded.aggregate, call.aggregate_id, &events);
+            let events = new_events::<A>(call.aggregate_id, loaded.version, &events)?;
+            let version = loaded.version + events.len() as u64;
+            let response = respond(&loaded.aggregate, version).to_string();
+            if self.writes_nothing(&events, &claims) {
+                return Ok((self.unkept(&response, head).await?, Some(loaded)));
+            }
+            let append = Append {
+                key: call.key.clone(),
+                response,
+                events,
+                claims,
+                metadata: call.metadata.clone(),
+            };
+            let appended = match self.appender.append(append).await {
+                Ok(appended) => appended,
+                Err(AppendError::Conflict(stale)) => {
+                    retries.after(stale).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let answer = CommandResponse::render(&appended.response, appended.position, appended.replayed);
+            if appended.replayed || appended.in_doubt {
+                return Ok((answer, None));
+            }
+            let changed = version > loaded.version;
+            if loaded.version == 0 && changed {
+                loaded.correlation_id.clone_from(&call.metadata.correlation_id);
+            }
+            loaded.version = version;
+            let Some(epoch) = epoch.filter(|_| changed) else {
+                return Ok((answer, Some(loaded)));
+            };
+            let left = self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, appended.position, epoch);
+            return Ok((answer, left));
+        }
+    }
+
+    /// Offers the aggregate as it became by the command whose last event is at `position`; gives it back if no snapshot
+    /// is due.
+    fn offer_snapshot<A: Aggregate + 'static>(
+        &self,
+        aggregate_id: Uuid,
+        loaded: Loaded<A>,
+        snapshot_at: u64,
+        position: Position,
+        epoch: Uuid,
+    ) -> Option<Loaded<A>> {
+        let snapshots = self
+            .snapshots
+            .as_ref()
+            .filter(|snapshots| snapshots.is_due(loaded.version, snapshot_at));
+        let Some(snapshots) = snapshots else {
+            return Some(loaded);
+        };
+        snapshots.take(Taken {
+            aggregate: loaded.aggregate,
+            aggregate_id,
+            sequence: loaded.version,
+            position,
+            epoch,
+            correlation_id: loaded.correlation_id,
+        });
+        None
+    }
+
+    /// Whether a command with these events and claims is not recorded at all.
+    pub(crate) const fn writes_nothing(&self, events: &[NewEvent], claims: &Claims) -> bool {
+        !self.keeps_empty_outcomes && events.is_empty() && claims.is_empty()
+    }
+
+    /// The answer of a command that is not recorded, at `head` if that is known.
+    pub(crate) async fn unkept(
+        &self,
+        response: &str,
+        head: Option<Position>,
+    ) -> Result<CommandResponse, Error> {
+        let position = match head {
+            Some(position) => position,
+            None => self.log.head().await?.position,
+        };
+        Ok(CommandResponse::render(response, position, true))
+    }
+
+    /// A command that is refused now may have been accepted before: then its key has the answer.
+    pub(crate) async fn answered_or<E>(
+        &self,
+        key: &IdempotencyKey,
+        refusal: CommandError<E>,
+    ) -> Result<CommandResponse, CommandError<E>> {
+        self.answered(key).await?.ok_or(refusal)
+    }
+}
+
+/// The events as they are to be recorded after `version`.
+pub(crate) fn new_events<A>(
+    aggregate_id: Uuid,
+    version: u64,
+    events: &[A::Event],
+) -> Result<Vec<NewEvent>, Error>
+where
+    A: Aggregate,
+    A::Event: EventPayload,
+{
+    (version + 1..)
+        .zip(events)
+        .map(|(sequence, event)| {
+            let payload: Box<RawValue> = event.encode().map_err(|_| {
+                Error::Broken(format!("{} has no JSON form", EventPayload::event_type(event)))
+            })?;
+            Ok(NewEvent {
+                aggregate_type: A::TYPE,
+                aggregate_id,
+                sequence,
+                event_type: EventPayload::event_type(event),
+                event_version: EventPayload::event_version(event),
+                payload,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use envelope::Position;
+
+    use super::CommandResponse;
+
+    #[test]
+    fn the_answer_is_the_response_with_its_position() {
+        let answer = |response| CommandResponse::render(response, Position::new(7), false).body;
+        assert_eq!(
+            answer(r#"{"a":{"b":1}}"#),
+            r#"{"a":{"b":1}},"position":7}"#.replacen("}}", "}", 1)
+        );
+        assert_eq!(answer(r#"{"a":1}"#), r#"{"a":1,"position":7}"#);
+        assert_eq!(answer("{}"), r#"{"position":7}"#);
+    }
+}

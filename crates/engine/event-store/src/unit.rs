@@ -1,0 +1,174 @@
+//! One command over several aggregates: all of its events, claims and its one outcome are recorded together, or nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use envelope::{EventPayload, Metadata};
+use uuid::Uuid;
+
+use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::claims::Claims;
+use crate::command_handler::{CommandHandler, CommandResponse, new_events};
+use crate::error::{AppendError, CommandError, Error};
+use crate::retries::Retries;
+
+/// What one attempt at such a command has decided so far.
+#[derive(Clone)]
+pub struct Unit {
+    command_handler: CommandHandler,
+    decided: Arc<Mutex<Decided>>,
+}
+
+#[derive(Default)]
+struct Decided {
+    events: Vec<NewEvent>,
+    claims: Claims,
+    /// Of each aggregate that was asked: its version after its events here. `None` if it was left half changed.
+    versions: HashMap<(&'static str, Uuid), Option<u64>>,
+}
+
+/// An aggregate in a unit.
+#[derive(Debug)]
+pub struct Member<A> {
+    id: Uuid,
+    /// Its state, what this unit decided included.
+    pub aggregate: A,
+    /// Its version, with the events that this unit decided.
+    pub version: u64,
+    /// The conversation that its first event began or belongs to.
+    pub correlation_id: Option<String>,
+}
+
+impl<A> Member<A> {
+    /// The aggregate's id.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl CommandHandler {
+    /// Runs one command over several aggregates. `work` loads and asks them, and makes the answer's body, an object;
+    /// `position` is added to it. When one of them changed meanwhile, all of `work` is done again, a bounded number of
+    /// times. No snapshots are taken.
+    pub async fn together<E, Work>(
+        &self,
+        key: IdempotencyKey,
+        metadata: Metadata,
+        work: impl Fn(Unit) -> Work,
+    ) -> Result<CommandResponse, CommandError<E>>
+    where
+        Work: Future<Output = Result<serde_json::Value, CommandError<E>>> + Send,
+    {
+        let mut retries = Retries::default();
+        loop {
+            let unit = Unit {
+                command_handler: self.clone(),
+                decided: Arc::default(),
+            };
+            let response = match work(unit.clone()).await {
+                Ok(response) => response,
+                Err(refusal @ (CommandError::Refused(_) | CommandError::Version { .. })) => {
+                    return self.answered_or(&key, refusal).await;
+                }
+                Err(error) => return Err(error),
+            };
+            let decided = std::mem::take(&mut *unit.decided());
+            let response = response.to_string();
+            if self.writes_nothing(&decided.events, &decided.claims) {
+                return Ok(self.unkept(&response, None).await?);
+            }
+            let append = Append {
+                key: key.clone(),
+                response,
+                events: decided.events,
+                claims: decided.claims,
+                metadata: metadata.clone(),
+            };
+            match self.appender().append(append).await {
+                Ok(appended) => {
+                    return Ok(CommandResponse::render(
+                        &appended.response,
+                        appended.position,
+                        appended.replayed,
+                    ));
+                }
+                Err(AppendError::Conflict(stale)) => retries.after(stale).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Unit {
+    /// The aggregate as of now. Loads that run at the same time go to the database together.
+    pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Member<A>, Error>
+    where
+        A: Aggregate,
+        A::Event: EventPayload,
+    {
+        let loaded = self.command_handler.load::<A>(aggregate_id).await?;
+        Ok(Member {
+            id: aggregate_id,
+            aggregate: loaded.aggregate,
+            version: loaded.version,
+            correlation_id: loaded.correlation_id,
+        })
+    }
+
+    /// An aggregate that does not exist yet, without a look: if it does, the command meets a conflict, and should load it
+    /// when it is tried again.
+    pub fn create<A: Aggregate>(&self, aggregate_id: Uuid) -> Member<A> {
+        Member {
+            id: aggregate_id,
+            aggregate: A::default(),
+            version: 0,
+            correlation_id: None,
+        }
+    }
+
+    /// Asks the aggregate to do something. Its events, with the claims of theirs, belong to this unit's command.
+    pub async fn handle<A>(
+        &self,
+        member: &mut Member<A>,
+        command: A::Command,
+    ) -> Result<(), CommandError<A::Error>>
+    where
+        A: Aggregate<Services = ()> + 'static,
+        A::Event: EventPayload,
+    {
+        let stream = (A::TYPE, member.id);
+        let before = self.decided().versions.get(&stream).copied();
+        if before.is_some_and(|version| version != Some(member.version)) {
+            let (kind, id) = stream;
+            let why =
+                format!("{kind} {id} was loaded twice in one command, or refused half of what it was asked");
+            return Err(CommandError::Append(AppendError::Unstorable(why)));
+        }
+        let sink = EventSink::default();
+        let handled = member.aggregate.handle(command, &(), &sink).await;
+        let events = sink.collect().await;
+        if let Err(refusal) = handled {
+            if !events.is_empty() {
+                self.decided().versions.insert(stream, None);
+            }
+            return Err(CommandError::Refused(refusal));
+        }
+        let claims = self
+            .command_handler
+            .claims_of(&member.aggregate, member.id, &events);
+        let events = new_events::<A>(member.id, member.version, &events)?;
+        member.version += events.len() as u64;
+        let mut decided = self.decided();
+        decided.versions.insert(stream, Some(member.version));
+        decided.events.extend(events);
+        decided.claims.extend(claims);
+        Ok(())
+    }
+
+    fn decided(&self) -> std::sync::MutexGuard<'_, Decided> {
+        // A panic while the lock is held cannot leave a change half made.
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,111 @@
+//! Clubs: who organizes activities.
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use events::{ClubEvent, ClubRegistered, aggregate_type};
+use serde::{Deserialize, Serialize};
+
+use crate::typed::label;
+use crate::{Field, Refusal};
+
+/// A club.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Club {
+    name: Option<String>,
+}
+
+/// What a club can be asked to do.
+#[derive(Clone, Debug)]
+pub enum ClubCommand {
+    /// Exist.
+    Register {
+        /// Name, as people write it.
+        name: String,
+    },
+}
+
+impl Club {
+    /// Its name, once registered.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn decide(&self, command: ClubCommand) -> Result<ClubEvent, Refusal> {
+        let ClubCommand::Register { name } = command;
+        if self.name.is_some() {
+            return Err(Refusal::Exists);
+        }
+        let name = label(&name, 120).map_err(|rule| {
+            Refusal::Invalid(vec![Field {
+                pointer: "/name".into(),
+                rule,
+            }])
+        })?;
+        Ok(ClubRegistered { name }.into())
+    }
+}
+
+impl Aggregate for Club {
+    const TYPE: &'static str = aggregate_type::CLUB;
+    type Command = ClubCommand;
+    type Event = ClubEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(&mut self, command: ClubCommand, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
+        let event = self.decide(command)?;
+        sink.write(event, self).await;
+        Ok(())
+    }
+
+    fn apply(&mut self, event: ClubEvent) {
+        let ClubEvent::ClubRegistered(ClubRegistered { name }) = event;
+        self.name = Some(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::test::TestFramework;
+    use events::ClubRegistered;
+
+    use super::{Club, ClubCommand};
+    use crate::{Field, Refusal, Rule};
+
+    fn register(name: &str) -> ClubCommand {
+        ClubCommand::Register { name: name.into() }
+    }
+
+    #[test]
+    fn a_club_is_registered_once() {
+        let registered = ClubRegistered {
+            name: "Bodø Gokartklubb".into(),
+        };
+        TestFramework::<Club>::with(())
+            .given_no_previous_events()
+            .when(register("  Bodø\u{a0} Gokartklubb "))
+            .then_expect_events(vec![registered.clone().into()]);
+        TestFramework::<Club>::with(())
+            .given(vec![registered.into()])
+            .when(register("Bodø Gokartklubb"))
+            .then_expect_error(Refusal::Exists);
+    }
+
+    #[test]
+    fn a_club_needs_a_proper_name() {
+        for (name, rule) in [
+            (" ", Rule::Required),
+            ("a\u{0}b", Rule::Text),
+            ("\u{3164}\u{3164}", Rule::TextInvisible),
+            (&"x".repeat(121), Rule::TextTooLong),
+        ] {
+            TestFramework::<Club>::with(())
+                .given_no_previous_events()
+                .when(register(name))
+                .then_expect_error(Refusal::Invalid(vec![Field {
+                    pointer: "/name".into(),
+                    rule,
+                }]));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The rules of the license shop: a command goes in, events or a refusal come out.
+//!
+//! No I/O and no clock: whatever a rule needs to know (the time, the catalogue's price) comes with the command, so
+//! every decision can be made again from what was written down.
+
+mod club;
+mod day;
+mod holder;
+mod ids;
+mod license;
+mod license_type;
+mod order;
+mod people;
+mod refusal;
+pub mod typed;
+
+pub use club::{Club, ClubCommand};
+pub use day::{last_day, time_of_day, today};
+pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
+pub use ids::{license_id, license_type_id, order_number};
+pub use license::{License, LicenseCommand};
+pub use license_type::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
+pub use order::{
+    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus,
+    PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+};
+pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use refusal::{Field, Refusal, Rule};
+pub use typed::{club_identity, holder_identity};
+
+/// Names what the aggregates look like and how they apply their events: another one whenever the text of this crate, of
+/// the events or of the envelope changes, so that a snapshot is never read by rules that might have made another.
+pub const SCHEMA_FINGERPRINT: &str = env!("AGGREGATES_FINGERPRINT");

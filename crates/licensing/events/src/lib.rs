@@ -1,0 +1,88 @@
+//! The facts of the license shop: every event that its log can hold, with versioned payloads.
+//!
+//! One file per aggregate. A payload is a plain struct; the enum beside it is what the aggregate applies. Published
+//! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
+
+mod club;
+mod declare;
+mod license;
+mod license_type;
+mod order;
+mod person;
+mod schema;
+mod upcast;
+
+pub use club::{ClubEvent, ClubRegistered};
+pub use license::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
+pub use license_type::{
+    LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
+};
+pub use order::{
+    CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderCancelled, OrderEvent,
+    OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured,
+    PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
+};
+pub use person::{Guardian, Holder, Vehicle};
+pub use schema::{EventSchema, written};
+pub use vocabulary::{Category, Role};
+
+use envelope::{DecodeError, EventPayload, RecordedEvent};
+
+/// The aggregate types, as they stand in the log and in subjects.
+pub mod aggregate_type {
+    /// A customer's purchase.
+    pub const ORDER: &str = "order";
+    /// A dated right to take part.
+    pub const LICENSE: &str = "license";
+    /// An entry of the catalogue.
+    pub const LICENSE_TYPE: &str = "license_type";
+    /// A club that organizes activities.
+    pub const CLUB: &str = "club";
+}
+
+/// Any event of the shop, for readers that follow the whole log.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "decoded, applied and dropped: a box per event would cost more than it saves"
+)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Of an order.
+    Order(OrderEvent),
+    /// Of a license.
+    License(LicenseEvent),
+    /// Of a license type.
+    LicenseType(LicenseTypeEvent),
+    /// Of a club.
+    Club(ClubEvent),
+}
+
+impl Event {
+    /// What `recorded` is to this build: most often one event; none if it was dropped, several if it was split.
+    ///
+    /// The one way from a recorded event to its meaning for whoever follows the whole log. Events that became one with
+    /// their successor are seen apart here: only an aggregate's own replay sees two events at once.
+    pub fn read(recorded: &RecordedEvent) -> Result<Vec<Self>, DecodeError> {
+        fn of<E: EventPayload>(
+            recorded: &RecordedEvent,
+            event: impl Fn(E) -> Event,
+        ) -> Result<Vec<Event>, DecodeError> {
+            let (name, version) = (&recorded.event_type, &recorded.event_version);
+            let read = E::read(name, version, recorded.payload.get())?;
+            Ok(read.into_iter().map(event).collect())
+        }
+        match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => of(recorded, Self::Order),
+            aggregate_type::LICENSE => of(recorded, Self::License),
+            aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
+            aggregate_type::CLUB => of(recorded, Self::Club),
+            _ => Err(DecodeError::unknown(
+                &recorded.event_type,
+                &recorded.event_version,
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

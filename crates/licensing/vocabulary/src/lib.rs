@@ -1,0 +1,133 @@
+//! The closed lists of words of the shop, each declared once: in events, rows, filters and answers a status, a role or
+//! a category is one of these enums, and its text is the same everywhere.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
+
+/// A closed list of words.
+pub trait Word: VariantArray + Into<&'static str> + Copy {
+    /// The text in events, rows, parameters and answers.
+    fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The texts of the whole list, in its order.
+    fn texts() -> Vec<&'static str> {
+        Self::VARIANTS.iter().map(|word| word.as_str()).collect()
+    }
+}
+
+impl<T: VariantArray + Into<&'static str> + Copy> Word for T {}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize, Display, EnumString,
+                IntoStaticStr, VariantArray, ToSchema,
+            )]
+            #[serde(rename_all = "snake_case")]
+            #[strum(serialize_all = "snake_case")]
+            pub enum $name {
+                $($(#[$variant_doc])* $variant,)+
+            }
+        )+
+    };
+}
+
+words! {
+    /// What kind of activity a license is for.
+    Category {
+        /// Competition (konkurranse).
+        Competition,
+        /// Training (trening).
+        Training,
+        /// Track day (banedag).
+        TrackDay,
+        /// Passenger (passasjer).
+        Passenger,
+        /// Test.
+        Test,
+    }
+
+    /// What the holder does.
+    Role {
+        /// Driver (fører): needs a vehicle.
+        Driver,
+        /// Co-driver (kartleser).
+        Codriver,
+        /// Companion (ledsager).
+        Companion,
+        /// Passenger (passasjer).
+        Passenger,
+    }
+
+    /// Where an order is in its life cycle.
+    OrderStatus {
+        /// Placed; the provider has not been asked yet.
+        Placed,
+        /// The customer can pay.
+        PaymentPending,
+        /// Paid; its licenses are being issued.
+        Paid,
+        /// Every line has its license.
+        Fulfilled,
+        /// Every line has its license, and the money can't be collected: staff must decide.
+        CaptureFailed,
+        /// Will not be paid.
+        Cancelled,
+        /// Was not paid in time.
+        Expired,
+        /// The money has to go back.
+        RefundPending,
+        /// The money went back.
+        Refunded,
+    }
+
+    /// Where a license is in its life cycle.
+    LicenseStatus {
+        /// Valid on its days.
+        Issued,
+        /// The holder was let in.
+        CheckedIn,
+        /// Not valid any more.
+        Revoked,
+        /// Not valid for now.
+        Suspended,
+    }
+
+    /// Whether a license type can be bought.
+    LicenseTypeStatus {
+        /// It can.
+        Active,
+        /// It can't any more.
+        Retired,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, Role, Word};
+
+    fn texts_are_those_of_json<
+        T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
+    >() {
+        for word in T::VARIANTS {
+            assert_eq!(serde_json::to_value(word).unwrap(), word.as_str());
+            assert_eq!(word.as_str().parse().ok(), Some(*word));
+        }
+    }
+
+    #[test]
+    fn a_word_has_one_text() {
+        texts_are_those_of_json::<Category>();
+        texts_are_those_of_json::<Role>();
+        texts_are_those_of_json::<OrderStatus>();
+        texts_are_those_of_json::<LicenseStatus>();
+        texts_are_those_of_json::<LicenseTypeStatus>();
+        assert_eq!(Category::texts()[2], "track_day");
+    }
+}

@@ -1,0 +1,347 @@
+//! The Vipps MobilePay ePayment adapter.
+//!
+//! Sources: <https://developer.vippsmobilepay.com/docs/APIs/epayment-api/> and, for webhooks,
+//! <https://developer.vippsmobilepay.com/docs/APIs/webhooks-api/request-authentication/>.
+//!
+//! What the rest of the crate may rely on: every request is safe to repeat (reads, or changes carrying an
+//! `Idempotency-Key`), so `client` retries without asking; the idempotency key of a create *is* its reference.
+
+mod client;
+mod token;
+mod wire;
+
+pub mod webhook;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use client::{Call, Client};
+use reqwest::Url;
+
+use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
+
+/// The longest `Idempotency-Key` the protocol takes.
+pub const MAX_IDEMPOTENCY_KEY: usize = 50;
+/// The longest `paymentDescription` the protocol takes, in characters.
+const MAX_DESCRIPTION: usize = 100;
+const PAYMENTS: &str = "epayment/v1/payments";
+/// The label `provider` of this adapter's metrics.
+pub(crate) const PROVIDER: &str = client::PROVIDER;
+/// The values of their label `operation`.
+pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
+
+/// How to reach Vipps, and as whom.
+#[derive(Debug, Clone)]
+pub struct VippsOptions {
+    /// The root of the API, such as `https://api.vipps.no`; a path prefix is kept.
+    pub base_url: String,
+    /// As whom.
+    pub credentials: Credentials,
+    /// How long to wait and how often to try.
+    pub limits: Limits,
+}
+
+/// The keys of one sales unit. `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Credentials {
+    /// `client_id` of the sales unit.
+    pub client_id: String,
+    /// `client_secret` of the sales unit.
+    pub client_secret: String,
+    /// `Ocp-Apim-Subscription-Key` of the sales unit.
+    pub subscription_key: String,
+    /// `Merchant-Serial-Number` (MSN) of the sales unit.
+    pub merchant_serial_number: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("merchant_serial_number", &self.merchant_serial_number)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bounds on one call to the provider.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a TCP and TLS connection.
+    pub connect_timeout: Duration,
+    /// For one attempt, from the first byte sent to the last byte of the answer.
+    pub attempt_timeout: Duration,
+    /// For the whole call: access token, attempts and the waits between them.
+    pub deadline: Duration,
+    /// How often to try again after a failure that may pass.
+    pub retries: usize,
+    /// The first wait between attempts; it doubles, with jitter, up to ten times this.
+    pub retry_delay: Duration,
+    /// The largest answer read, in bytes.
+    pub max_answer_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            attempt_timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(10),
+            retries: 2,
+            retry_delay: Duration::from_millis(100),
+            max_answer_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// A change of a payment. `cancel` is two operations in one at the provider, told apart by its body.
+#[derive(Clone, Copy)]
+enum Change {
+    Capture(i64),
+    Refund(i64),
+    /// Cancel only what is not authorized yet.
+    Abort,
+    /// Cancel a reservation.
+    Release,
+}
+
+/// Vipps MobilePay as a [`PaymentProvider`].
+#[derive(Debug)]
+pub struct Vipps {
+    client: Client,
+}
+
+impl Vipps {
+    /// Prepares the adapter; asks nothing of the network. Fails with [`Error::Protocol`] on a base URL or a
+    /// credential that can't be sent.
+    pub fn new(options: VippsOptions) -> Result<Self, Error> {
+        Ok(Self {
+            client: Client::new(options)?,
+        })
+    }
+
+    async fn read(&self, reference: &str) -> Result<wire::PaymentAnswer, Error> {
+        check_reference(reference)?;
+        let answer = self
+            .client
+            .call(&Call::read("get", format!("{PAYMENTS}/{reference}")))
+            .await?;
+        wire::payment(&answer, reference)
+    }
+
+    async fn change(&self, change: Change, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        check_reference(reference)?;
+        check_key(idempotency_key)?;
+        let (operation, resource, body) = match change {
+            Change::Capture(amount_ore) => (
+                "capture",
+                "capture",
+                wire::modification(check_amount(amount_ore)?),
+            ),
+            Change::Refund(amount_ore) => ("refund", "refund", wire::modification(check_amount(amount_ore)?)),
+            Change::Abort => ("abort", "cancel", wire::abort()),
+            Change::Release => ("release", "cancel", wire::release()),
+        };
+        let path = format!("{PAYMENTS}/{reference}/{resource}");
+        let answer = self
+            .client
+            .call(&Call::change(operation, path, idempotency_key, body))
+            .await?;
+        Ok(wire::payment(&answer, reference)?.into())
+    }
+
+    /// The address of a payment that exists already, if it is the one we meant.
+    async fn existing(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {
+        let found = match self.read(&payment.reference).await {
+            Ok(found) => found,
+            // Told that the reference is taken, then that it is unknown: another request of ours is in flight.
+            Err(Error::NotFound) => {
+                return Err(Error::Unavailable("conflict on an unknown reference".to_owned()));
+            }
+            Err(error) => return Err(error),
+        };
+        if found.amount_ore() != payment.amount_ore {
+            return Err(refused(
+                409,
+                "the reference belongs to a payment of another amount",
+            ));
+        }
+        let redirect_url = found.redirect_url.as_deref();
+        let redirect_url =
+            redirect_url.ok_or_else(|| refused(409, "the payment can no longer be approved"))?;
+        wire::redirect_to(redirect_url)
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Vipps {
+    fn name(&self) -> &'static str {
+        client::PROVIDER
+    }
+
+    async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {
+        check_reference(&payment.reference)?;
+        check_amount(payment.amount_ore)?;
+        check_return_url(&payment.return_url)?;
+        let description: String = payment.description.chars().take(MAX_DESCRIPTION).collect();
+        let body = wire::creation(payment, &description);
+        let call = Call::change("create", PAYMENTS.to_owned(), &payment.reference, body);
+        match self.client.call(&call).await {
+            Ok(answer) => wire::created(&answer, &payment.reference),
+            Err(Error::Refused { status: 409, .. }) => self.existing(payment).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn get(&self, reference: &str) -> Result<Payment, Error> {
+        Ok(self.read(reference).await?.into())
+    }
+
+    async fn capture(
+        &self,
+        reference: &str,
+        amount_ore: i64,
+        idempotency_key: &str,
+    ) -> Result<Payment, Error> {
+        self.change(Change::Capture(amount_ore), reference, idempotency_key)
+            .await
+    }
+
+    async fn refund(
+        &self,
+        reference: &str,
+        amount_ore: i64,
+        idempotency_key: &str,
+    ) -> Result<Payment, Error> {
+        self.change(Change::Refund(amount_ore), reference, idempotency_key)
+            .await
+    }
+
+    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Abort, reference, idempotency_key).await
+    }
+
+    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Release, reference, idempotency_key).await
+    }
+}
+
+/// Whether `reference` is one the protocol takes: `^[a-zA-Z0-9-]{8,50}$`. Such a text is safe in a URL path.
+pub fn is_reference(reference: &str) -> bool {
+    (8..=50).contains(&reference.len()) && reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// Whether `key` can be sent as an `Idempotency-Key`: 1 to 50 visible ASCII characters.
+pub fn is_idempotency_key(key: &str) -> bool {
+    (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+}
+
+// What the provider would refuse is refused here, with the status it would have answered.
+
+fn check_reference(reference: &str) -> Result<(), Error> {
+    if is_reference(reference) {
+        Ok(())
+    } else {
+        Err(refused(400, "the reference is not 8 to 50 of a-z, A-Z, 0-9, -"))
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if is_idempotency_key(key) {
+        Ok(())
+    } else {
+        Err(refused(
+            400,
+            "the idempotency key is not 1 to 50 visible characters",
+        ))
+    }
+}
+
+fn check_amount(amount_ore: i64) -> Result<i64, Error> {
+    if amount_ore > 0 {
+        Ok(amount_ore)
+    } else {
+        Err(refused(400, "the amount is not above zero"))
+    }
+}
+
+fn check_return_url(return_url: &str) -> Result<(), Error> {
+    if Url::parse(return_url).is_ok() {
+        Ok(())
+    } else {
+        Err(refused(400, "the return URL is not an absolute URL"))
+    }
+}
+
+fn refused(status: u16, detail: &str) -> Error {
+    Error::Refused {
+        status,
+        detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_follow_the_protocol() {
+        for good in ["12345678", "order-0198c0ffee", &"a".repeat(50)] {
+            assert!(is_reference(good), "{good}");
+        }
+        for bad in [
+            "1234567",
+            "",
+            "with space",
+            "sl/ash-12",
+            "dot.dot.dot",
+            "blåbær-123",
+            &"a".repeat(51),
+        ] {
+            assert!(!is_reference(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let options = VippsOptions {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            credentials: Credentials {
+                client_id: "the-id".to_owned(),
+                client_secret: "the-secret".to_owned(),
+                subscription_key: "the-key".to_owned(),
+                merchant_serial_number: "123456".to_owned(),
+            },
+            limits: Limits::default(),
+        };
+        for shown in [
+            format!("{options:?}"),
+            format!("{:?}", Vipps::new(options).unwrap()),
+        ] {
+            assert!(
+                !shown.contains("the-secret") && !shown.contains("the-key"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_base_url_that_is_none_is_refused_at_start() {
+        let credentials = Credentials {
+            client_id: String::new(),
+            client_secret: String::new(),
+            subscription_key: String::new(),
+            merchant_serial_number: String::new(),
+        };
+        for base_url in ["", "api.vipps.no", "ftp://api.vipps.no", "data:text/plain,x"] {
+            let options = VippsOptions {
+                base_url: base_url.to_owned(),
+                credentials: credentials.clone(),
+                limits: Limits::default(),
+            };
+            assert!(
+                matches!(Vipps::new(options), Err(Error::Protocol(_))),
+                "{base_url}"
+            );
+        }
+    }
+}

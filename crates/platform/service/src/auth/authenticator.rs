@@ -1,0 +1,70 @@
+//! Joins the issuer's keys and the rules for tokens.
+
+use std::sync::Arc;
+
+use jsonwebtoken::Validation;
+
+use super::jwks::{Jwks, Missing, Pace};
+use super::token::{self, TokenError};
+use super::verified::Verified;
+use super::{AuthOptions, Principal};
+use crate::health::Health;
+use crate::problem::Problem;
+
+/// Checks bearer tokens. Cheap to clone; belongs in the application state, for the [`Principal`] extractor to find.
+#[derive(Clone, Debug)]
+pub struct Authenticator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    jwks: Jwks,
+    validation: Validation,
+    options: AuthOptions,
+    verified: Verified,
+}
+
+impl Authenticator {
+    /// Starts fetching the issuer's keys in the background, inside the current runtime. An issuer that is down is no
+    /// error: tokens get 503 until its keys have arrived.
+    pub fn new(options: &AuthOptions) -> anyhow::Result<Self> {
+        Self::with_pace(options, Pace::default())
+    }
+
+    /// As [`new`](Self::new), asking the issuer at another pace.
+    pub fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(Inner {
+            jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
+            validation: token::validation(options),
+            options: options.clone(),
+            verified: Verified::default(),
+        })))
+    }
+
+    /// Adds the health check "jwks", which fails until the issuer's keys have been fetched once.
+    #[must_use]
+    pub fn report_to(self, health: &Health) -> Self {
+        self.0.jwks.report_to(health.check("jwks"));
+        self
+    }
+
+    /// Checks the value of an `Authorization` header and says who it stands for.
+    pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
+        Ok(self.verify(authorization).await?)
+    }
+
+    async fn verify(&self, authorization: &[u8]) -> Result<Principal, TokenError> {
+        let inner = &self.0;
+        let token = token::from_header(authorization)?;
+        let key_id = token::key_id(token, inner.options.jwt_algorithm)?;
+        let key = inner.jwks.key(&key_id).await.map_err(|missing| match missing {
+            Missing::Unknown => TokenError::UnknownKey,
+            Missing::Unavailable => TokenError::KeysUnavailable,
+        })?;
+        if let Some(principal) = inner.verified.get(token, &key) {
+            return Ok(principal);
+        }
+        let (principal, ends) = token::verify(token, &key, &inner.validation)?;
+        inner.verified.keep(token, &key, &principal, ends);
+        Ok(principal)
+    }
+}

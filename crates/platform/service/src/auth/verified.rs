@@ -1,0 +1,108 @@
+//! Tokens that were found good, so that a customer's next request doesn't pay for the signature again.
+//!
+//! A token stays good only for the very key that proved it (a rotated or withdrawn key is a new one here) and until it
+//! expires. Nothing gets in that was not verified, and the number is bounded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::DecodingKey;
+
+use super::Principal;
+
+/// The most tokens remembered, about 1 KiB each. When they are too many all are forgotten: they are soon back.
+const MOST: usize = 4096;
+
+/// Good tokens, by their text.
+#[derive(Default)]
+pub(super) struct Verified(RwLock<HashMap<Box<str>, Entry>>);
+
+struct Entry {
+    key: Arc<DecodingKey>,
+    principal: Principal,
+    /// Seconds since 1970 from which it is no longer good, leeway included.
+    ends: u64,
+}
+
+impl Verified {
+    /// Whom the token stands for, if it was found good by `key` and has not ended.
+    pub(super) fn get(&self, token: &str, key: &Arc<DecodingKey>) -> Option<Principal> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(token)?;
+        (Arc::ptr_eq(&entry.key, key) && now() < entry.ends).then(|| entry.principal.clone())
+    }
+
+    /// Remembers a token that `key` has just proved.
+    pub(super) fn keep(&self, token: &str, key: &Arc<DecodingKey>, principal: &Principal, ends: u64) {
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MOST {
+            entries.clear();
+        }
+        let entry = Entry {
+            key: Arc::clone(key),
+            principal: principal.clone(),
+            ends,
+        };
+        entries.insert(token.into(), entry);
+    }
+}
+
+impl std::fmt::Debug for Verified {
+    /// Tokens are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Verified")
+            .field("tokens", &entries.len())
+            .finish()
+    }
+}
+
+fn now() -> u64 {
+    // A clock before 1970 has every token ended.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(u64::MAX, |since: Duration| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jsonwebtoken::DecodingKey;
+    use uuid::Uuid;
+
+    use super::{MOST, Verified, now};
+    use crate::auth::{Principal, Role};
+
+    fn somebody() -> Principal {
+        Principal {
+            user_id: Uuid::nil(),
+            roles: [Role::Customer].into(),
+            clubs: Vec::new(),
+        }
+    }
+
+    fn key() -> Arc<DecodingKey> {
+        Arc::new(DecodingKey::from_secret(b"for comparison only"))
+    }
+
+    #[test]
+    fn a_token_is_good_for_the_key_that_proved_it_and_until_it_ends() {
+        let (verified, right, other) = (Verified::default(), key(), key());
+        verified.keep("token", &right, &somebody(), now() + 60);
+        assert_eq!(verified.get("token", &right), Some(somebody()));
+        assert_eq!(verified.get("token", &other), None);
+        assert_eq!(verified.get("token2", &right), None);
+        verified.keep("token", &right, &somebody(), now());
+        assert_eq!(verified.get("token", &right), None);
+    }
+
+    #[test]
+    fn the_number_of_tokens_is_bounded() {
+        let (verified, key) = (Verified::default(), key());
+        for number in 0..MOST + 2 {
+            verified.keep(&number.to_string(), &key, &somebody(), now() + 60);
+        }
+        assert_eq!(format!("{verified:?}"), "Verified { tokens: 2 }");
+    }
+}

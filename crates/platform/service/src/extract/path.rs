@@ -1,0 +1,72 @@
+//! Path parameters.
+
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::malformed::escape;
+use crate::problem::Problem;
+
+/// The parameters of the matched path.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(failed)) => match position(failed.kind()) {
+                Some(Position::Named(name)) => Err(refuse(&name)),
+                Some(Position::Index(index)) => Err(refuse(&nth_name(parts, index).await)),
+                None => Err(Problem::internal(&failed)),
+            },
+            Err(rejection) => Err(Problem::internal(&rejection)),
+        }
+    }
+}
+
+/// Which parameter is wrong.
+enum Position {
+    Named(String),
+    Index(usize),
+}
+
+/// `None` for mistakes in the route or the handler's type, which are not the client's.
+fn position(kind: &ErrorKind) -> Option<Position> {
+    match kind {
+        ErrorKind::ParseErrorAtKey { key, .. }
+        | ErrorKind::InvalidUtf8InPathParam { key }
+        | ErrorKind::DeserializeError { key, .. } => Some(Position::Named(key.clone())),
+        ErrorKind::ParseErrorAtIndex { index, .. } => Some(Position::Index(*index)),
+        ErrorKind::ParseError { .. } | ErrorKind::Message(_) => Some(Position::Index(0)),
+        _ => None,
+    }
+}
+
+async fn nth_name(parts: &mut Parts, index: usize) -> String {
+    let params = RawPathParams::from_request_parts(parts, &()).await;
+    params
+        .ok()
+        .and_then(|params| params.iter().nth(index).map(|(name, _)| name.to_owned()))
+        .unwrap_or_default()
+}
+
+fn refuse(name: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_path",
+        "Adressen er ikke gyldig.",
+        "The address is not valid.",
+    )
+    .field(
+        format!("/{}", escape(name)),
+        "invalid_value",
+        "Verdien har feil format.",
+        "The value has the wrong format.",
+    )
+}

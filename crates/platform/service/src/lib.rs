@@ -1,0 +1,35 @@
+//! What every process of the shop needs around its own work, so that a `main.rs` stays a page: one boot order, HTTP
+//! with limits and a drain, errors people can read, login, health, logs and metrics. Nothing here knows the domain.
+//!
+//! ```no_run
+//! # async fn run(router: axum::Router) -> anyhow::Result<()> {
+//! let booted = service::boot("command-api", &service::telemetry::LogOptions::default())?;
+//! service::ops::serve(tokio::net::TcpListener::bind("127.0.0.1:9080").await?, &booted);
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! service::http::serve(listener, router, service::http::HttpOptions::default(), booted.shutdown).await
+//! # }
+//! ```
+
+mod boot;
+mod exit;
+pub mod telemetry;
+
+pub mod http;
+pub mod request_id;
+
+pub mod extract;
+pub mod problem;
+
+pub mod auth;
+
+pub mod health;
+pub mod metrics;
+pub mod ops;
+
+pub mod nats;
+pub mod postgres;
+/// Secrets of settings.
+pub use ::secret;
+
+pub use boot::{Booted, boot};
+pub use exit::{Inconclusive, exit};

@@ -1,0 +1,373 @@
+//! The whole system: servers, databases, token issuer and our four programs, supervised. `make up` runs it in
+//! the checkout; a test runs one of its own, on shared servers or, to kill those too, on private ones.
+
+mod applications;
+mod control;
+mod links;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
+use chrono::TimeDelta;
+use futures_util::future::{join_all, try_join_all};
+use links::Links;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::checkout::{Checkout, create_dir};
+use crate::daemon::Daemon;
+use crate::databases::Databases;
+use crate::disk::DiskSizes;
+use crate::issuer::{Issuer, Role};
+use crate::process::Process;
+use crate::progress::Progress;
+use crate::scratch::Scratch;
+use crate::secrets::{Secrets, holder_key, seal_key};
+use crate::servers::{Server, Servers, shared};
+
+const TOKEN_HOURS: i64 = 48;
+
+/// What a test may want differently.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Environment variables for single programs, such as a short `ORDER_TTL_S`. They win over the usual ones.
+    pub env: Vec<(Process, String, String)>,
+    /// Whether a second command-api runs beside the first.
+    pub second_command_api: bool,
+    /// Whether each program reaches PostgreSQL and NATS through proxies of its own, to be cut off by
+    /// [`System::network`].
+    pub proxied: bool,
+    /// Disks for PostgreSQL and NATS that can be filled, on private servers.
+    pub small_disks: Option<DiskSizes>,
+    /// Whether PostgreSQL, NATS and Redis talk by TLS only, on private servers.
+    pub tls: bool,
+}
+
+/// A running system.
+pub struct System {
+    servers: Arc<Servers>,
+    /// Whether `servers` were started for this system alone, and are supervised and stopped with it.
+    owns_servers: bool,
+    databases: Databases,
+    drop_databases: bool,
+    issuer: Issuer,
+    ports: Ports,
+    links: Option<Links>,
+    stream: String,
+    seal_file: PathBuf,
+    seal_public_key: String,
+    applications: Vec<(Process, Arc<Daemon>)>,
+    supervisors: tokio::sync::Mutex<JoinSet<()>>,
+    shutdown: CancellationToken,
+    progress: Progress,
+    logs: PathBuf,
+    /// Removed last.
+    scratch: Option<Scratch>,
+}
+
+/// Bearer tokens of five people, valid for two days.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// A customer.
+    pub customer: String,
+    /// Another customer, who must not see the first one's orders.
+    pub customer2: String,
+    /// An organizer of the given clubs.
+    pub organizer: String,
+    /// The federation's staff.
+    pub staff: String,
+    /// An administrator.
+    pub admin: String,
+}
+
+impl System {
+    /// On the servers that all tests share, with databases and a stream of its own.
+    pub async fn on_shared_servers(options: Options) -> anyhow::Result<Self> {
+        Self::for_test(shared().await?, false, options).await
+    }
+
+    /// On servers of its own, which can be killed, frozen and wiped.
+    pub async fn on_private_servers(options: Options) -> anyhow::Result<Self> {
+        let servers = match options.small_disks {
+            Some(sizes) => Servers::temporary_on_small_disks(sizes).await?,
+            None if options.tls => Servers::temporary_with_tls().await?,
+            None => Servers::temporary().await?,
+        };
+        Self::for_test(Arc::new(servers), true, options).await
+    }
+
+    /// On servers that the caller started and stops, with databases and a stream of its own.
+    pub async fn on_servers(servers: Arc<Servers>, options: Options) -> anyhow::Result<Self> {
+        Self::for_test(servers, false, options).await
+    }
+
+    async fn for_test(servers: Arc<Servers>, owns_servers: bool, options: Options) -> anyhow::Result<Self> {
+        let scratch = Scratch::create()?;
+        let databases = Databases::fresh(servers.postgres().url()).await?;
+        let place = SystemPlaces {
+            data: scratch.path().join("data"),
+            logs: scratch.path().join("logs"),
+            pids: None,
+            // On servers of its own it has the names, and so the permissions, of an installation.
+            stream_suffix: (!owns_servers).then(|| Uuid::new_v4().simple().to_string()),
+            ports: Ports::any()?,
+        };
+        let mut system = Self::prepare(
+            servers,
+            owns_servers,
+            databases,
+            place,
+            &options,
+            Progress::silent(),
+        )
+        .await?;
+        system.drop_databases = !owns_servers;
+        system.scratch = Some(scratch);
+        if let Err(error) = system.start().await {
+            system.stop().await;
+            return Err(error);
+        }
+        Ok(system)
+    }
+
+    /// In the checkout, on its servers and with the data that an earlier run left.
+    pub(crate) async fn in_checkout(
+        checkout: &Checkout,
+        servers: Arc<Servers>,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        let id = checkout.id();
+        // Servers given by URL may be shared with other checkouts.
+        let suffix = |server: &Server| {
+            if server.is_ours() {
+                String::new()
+            } else {
+                id.clone()
+            }
+        };
+        let databases =
+            Databases::open_or_create(servers.postgres().url(), &suffix(servers.postgres())).await?;
+        let place = SystemPlaces {
+            data: checkout.data()?,
+            logs: checkout.logs()?,
+            pids: Some(checkout.pids()?),
+            stream_suffix: Some(suffix(servers.nats())).filter(|suffix| !suffix.is_empty()),
+            ports: Ports::preferred()?,
+        };
+        Self::prepare(servers, true, databases, place, &Options::default(), progress).await
+    }
+
+    async fn prepare(
+        servers: Arc<Servers>,
+        owns_servers: bool,
+        databases: Databases,
+        place: SystemPlaces,
+        options: &Options,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        create_dir(&place.data, 0o755)?;
+        create_dir(&place.logs, 0o755)?;
+        let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
+        let seal_public_key = seal_key(&seal_key_file(&place.data))?;
+        holder_key(&holder_key_file(&place.data))?;
+        let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
+        let (stream, subject_prefix) = match &place.stream_suffix {
+            None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
+            Some(suffix) => (format!("LICENSING_{suffix}"), format!("licensing_{suffix}.v1")),
+        };
+        let mut programs = Process::APPLICATIONS.to_vec();
+        if options.second_command_api {
+            programs.push(Process::CommandApi2);
+        }
+        let links = if options.proxied {
+            Some(Links::open(&servers, &programs).await?)
+        } else {
+            None
+        };
+        let settings = Settings {
+            ports: &place.ports,
+            databases: &databases,
+            nats_url: servers.nats().url(),
+            nats_logins: servers.nats_logins(),
+            certificates: servers.certificates(),
+            stream: &stream,
+            subject_prefix: &subject_prefix,
+            jwks_url: &issuer.jwks_url(),
+            secrets: &secrets,
+            data: &place.data,
+            logs: &place.logs,
+            pids: place.pids.as_deref(),
+            extra: &options.env,
+        };
+        let mut applications = Vec::new();
+        for process in programs {
+            let mut launch = settings.launch(process)?;
+            if let Some(links) = &links {
+                links.redirect(process, &mut launch.env)?;
+            }
+            applications.push((process, Daemon::new(launch, None)));
+        }
+        progress.step("migrate the databases", settings.migrate()).await?;
+        Ok(Self {
+            servers,
+            owns_servers,
+            databases,
+            drop_databases: false,
+            issuer,
+            ports: place.ports,
+            links,
+            stream,
+            seal_file: seal_file(&place.data),
+            seal_public_key,
+            applications,
+            supervisors: tokio::sync::Mutex::new(JoinSet::new()),
+            shutdown: CancellationToken::new(),
+            progress,
+            logs: place.logs,
+            scratch: None,
+        })
+    }
+
+    /// Starts the programs, waits until all are ready, and supervises everything from then on.
+    pub(crate) async fn start(&self) -> anyhow::Result<()> {
+        try_join_all(self.applications.iter().map(|(_, daemon)| daemon.start())).await?;
+        let mut supervisors = self.supervisors.lock().await;
+        for process in self.processes() {
+            if let Some(daemon) = self.supervised(process) {
+                supervisors.spawn(Arc::clone(daemon).supervise(self.progress, self.shutdown.clone()));
+            }
+        }
+        drop(supervisors);
+        try_join_all(
+            self.applications
+                .iter()
+                .map(|(process, _)| self.wait_ready(*process)),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Stops everything that was started for this system and returns when no process of it is left.
+    pub async fn stop(&self) {
+        self.shutdown.cancel();
+        let mut supervisors = self.supervisors.lock().await;
+        while supervisors.join_next().await.is_some() {}
+        drop(supervisors);
+        join_all(self.applications.iter().map(|(_, daemon)| daemon.stop())).await;
+        if self.owns_servers {
+            self.servers.stop().await;
+        } else if self.drop_databases {
+            // Space on a server that goes away soon; a failure costs nothing.
+            let _ = self.databases.drop().await;
+        }
+    }
+
+    /// The servers underneath.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// The databases, by the URLs of those who use them.
+    pub fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    /// The JetStream stream's name.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// Who signs tokens.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Tokens of five people.
+    pub fn tokens(&self, organizer_of: &[Uuid]) -> anyhow::Result<Tokens> {
+        let token = |role, subject: &str, clubs: &[Uuid]| {
+            self.issuer
+                .token(role, subject, clubs, TimeDelta::hours(TOKEN_HOURS))
+        };
+        Ok(Tokens {
+            customer: token(Role::Customer, "customer", &[])?,
+            customer2: token(Role::Customer, "customer2", &[])?,
+            organizer: token(Role::Organizer, "organizer", organizer_of)?,
+            staff: token(Role::Staff, "staff", &[])?,
+            admin: token(Role::Admin, "admin", &[])?,
+        })
+    }
+
+    /// `http://…`, without `/api/v1`.
+    pub fn command_api_url(&self) -> String {
+        self.ports.command_api.http_url()
+    }
+
+    /// The second instance's, if there is one.
+    pub fn second_command_api_url(&self) -> Option<String> {
+        self.supervised(Process::CommandApi2)?;
+        Some(self.ports.command_api_2.http_url())
+    }
+
+    /// `http://…`, without `/api/v1`.
+    pub fn query_api_url(&self) -> String {
+        self.ports.query_api.http_url()
+    }
+
+    /// Metrics and health of command-api.
+    pub fn command_ops_url(&self) -> String {
+        self.ports.command_ops.http_url()
+    }
+
+    /// Metrics and health of the second command-api.
+    pub fn second_command_ops_url(&self) -> String {
+        self.ports.command_ops_2.http_url()
+    }
+
+    /// Metrics and health of query-api.
+    pub fn query_ops_url(&self) -> String {
+        self.ports.query_ops.http_url()
+    }
+
+    /// Metrics and health of the projector.
+    pub fn projector_ops_url(&self) -> String {
+        self.ports.projector_ops.http_url()
+    }
+
+    /// The payment provider.
+    pub fn payment_emulator_url(&self) -> String {
+        self.ports.payment_emulator.http_url()
+    }
+
+    /// Where the log's seals are kept outside the database.
+    pub fn seal_file(&self) -> &std::path::Path {
+        &self.seal_file
+    }
+
+    /// What verifies them.
+    pub fn seal_public_key(&self) -> &str {
+        &self.seal_public_key
+    }
+
+    /// The directory with one log file per program.
+    pub fn logs(&self) -> &std::path::Path {
+        &self.logs
+    }
+}
+
+impl Drop for System {
+    /// For a test that fails before it stops its system: nothing may be restarted any more.
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Where a system keeps its things.
+struct SystemPlaces {
+    data: PathBuf,
+    logs: PathBuf,
+    pids: Option<PathBuf>,
+    stream_suffix: Option<String>,
+    ports: Ports,
+}

@@ -1,0 +1,263 @@
+//! A run of events, folded into the rows it touches: each row is read once and written once, however many events it
+//! takes.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use deadpool_postgres::{GenericClient, Transaction};
+use envelope::RecordedEvent;
+use events::{Event, aggregate_type};
+use futures_util::try_join;
+use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
+use tokio_postgres::Error;
+use uuid::Uuid;
+
+use super::{Misfit, bounds, clubs, license_types, licenses, orders, stamp};
+
+/// From so many new rows of a table on, `COPY` is worth its extra round trip.
+const MANY: usize = 32;
+
+/// The rows that a run of events touches.
+#[derive(Default)]
+pub struct ProjectionBatch {
+    orders: Table<OrderRow>,
+    licenses: Table<LicenseRow>,
+    license_types: Table<LicenseTypeRow>,
+    clubs: Table<ClubRow>,
+}
+
+impl ProjectionBatch {
+    /// The rows of the aggregates in `events`, as they are now. Those that begin in this run have none, and are not
+    /// asked for.
+    pub async fn load(client: &impl GenericClient, events: &[RecordedEvent]) -> Result<Self, Error> {
+        let mut seen = HashSet::with_capacity(events.len());
+        let older: Vec<&RecordedEvent> = events
+            .iter()
+            .filter(|event| seen.insert((&event.aggregate_type, event.aggregate_id)) && event.sequence > 1)
+            .collect();
+        let ids = |kind: &str| {
+            let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
+            of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
+        };
+        let (orders, licenses, license_types, clubs) = try_join!(
+            Table::load(client, ids(aggregate_type::ORDER)),
+            Table::load(client, ids(aggregate_type::LICENSE)),
+            Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
+            Table::load(client, ids(aggregate_type::CLUB)),
+        )?;
+        Ok(Self {
+            orders,
+            licenses,
+            license_types,
+            clubs,
+        })
+    }
+
+    /// Applies to its row, in memory, what one recorded event is read as. After a misfit the row is as before.
+    pub fn apply(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        bounds::without_nul(recorded)?;
+        match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
+                Event::Order(event) => orders::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
+                Event::License(event) => licenses::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE_TYPE => {
+                self.license_types
+                    .apply(recorded, events, |row, event| match event {
+                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
+            }
+            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
+                Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            _ => Err(Misfit::NoRow),
+        }
+    }
+
+    /// Writes the rows that changed.
+    pub async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let Self {
+            mut orders,
+            mut licenses,
+            mut license_types,
+            mut clubs,
+        } = self;
+        // One after the other: a connection takes one copy at a time.
+        orders.copy(transaction).await?;
+        licenses.copy(transaction).await?;
+        license_types.copy(transaction).await?;
+        clubs.copy(transaction).await?;
+        try_join!(
+            orders.store(transaction),
+            licenses.store(transaction),
+            license_types.store(transaction),
+            clubs.store(transaction),
+        )?;
+        Ok(())
+    }
+}
+
+struct Table<R> {
+    rows: HashMap<Uuid, Option<R>>,
+    /// Rows that began in this run.
+    created: BTreeSet<Uuid>,
+    /// Older rows that this run changed.
+    changed: BTreeSet<Uuid>,
+}
+
+impl<R> Default for Table<R> {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            created: BTreeSet::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+}
+
+impl<R: Row> Table<R> {
+    async fn load(client: &impl GenericClient, ids: Vec<Uuid>) -> Result<Self, Error> {
+        if ids.is_empty() {
+            return Ok(Self::default());
+        }
+        let rows = write::load::<R>(client, &ids).await?;
+        Ok(Self {
+            rows: rows.into_iter().map(|row| (row.id(), Some(row))).collect(),
+            ..Self::default()
+        })
+    }
+
+    fn apply(
+        &mut self,
+        recorded: &RecordedEvent,
+        events: Vec<Event>,
+        mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        let id = recorded.aggregate_id;
+        let row = self.rows.entry(id).or_default();
+        if row
+            .as_ref()
+            .is_some_and(|row| row.position() >= recorded.position.to_sql())
+        {
+            return Ok(());
+        }
+        let begins = row.is_none();
+        // All of an event that was split, or nothing of it.
+        let before = (events.len() > 1).then(|| row.clone());
+        for event in events {
+            if let Err(misfit) = change(row, event) {
+                if let Some(before) = before {
+                    *row = before;
+                }
+                return Err(misfit);
+            }
+        }
+        // Also for an event that was dropped: the aggregate's version is past it.
+        if let Some(row) = row {
+            let (version, position) = stamp(recorded);
+            row.stamp(version, position);
+            if begins {
+                self.created.insert(id);
+            } else if !self.created.contains(&id) {
+                self.changed.insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies in the rows that began in this run, if they are many. One that is there already, because the checkpoint
+    /// was set back by hand, makes that an error; one by one the events then find it.
+    async fn copy(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        if self.created.len() < MANY {
+            return Ok(());
+        }
+        let created = std::mem::take(&mut self.created);
+        write::copy(transaction, &self.take(&created)).await
+    }
+
+    async fn store(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        // In the order of their ids, so that two writers would wait for each other rather than deadlock.
+        let mut ids = std::mem::take(&mut self.created);
+        ids.append(&mut self.changed);
+        let rows = self.take(&ids);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        write::upsert(transaction, &rows).await
+    }
+
+    fn take(&mut self, ids: &BTreeSet<Uuid>) -> Vec<R> {
+        ids.iter()
+            .filter_map(|id| self.rows.remove(id).flatten())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use envelope::{Metadata, Position, RecordedEvent};
+    use events::{ClubRegistered, Event, aggregate_type};
+    use uuid::Uuid;
+
+    use super::{Misfit, ProjectionBatch};
+
+    fn recorded(number: u64) -> RecordedEvent {
+        RecordedEvent {
+            position: Position::new(number * 10),
+            aggregate_type: aggregate_type::CLUB.into(),
+            aggregate_id: Uuid::nil(),
+            sequence: number,
+            event_type: "Club".into(),
+            event_version: "0".into(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: Metadata::default(),
+            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+        }
+    }
+
+    fn registered(name: &str) -> Event {
+        Event::Club(ClubRegistered { name: name.into() }.into())
+    }
+
+    /// Name, version and position of the club's row.
+    fn row(fold: &ProjectionBatch) -> Option<(&str, i64, i64)> {
+        let row = fold.clubs.rows.get(&Uuid::nil())?.as_ref()?;
+        Some((&row.name, row.version, row.position))
+    }
+
+    #[test]
+    fn a_dropped_event_moves_the_row_to_its_version_and_makes_none() {
+        let mut fold = ProjectionBatch::default();
+        fold.apply(&recorded(1), vec![]).unwrap();
+        assert_eq!(row(&fold), None);
+        assert!(fold.clubs.changed.is_empty());
+        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
+        fold.apply(&recorded(3), vec![]).unwrap();
+        assert_eq!(row(&fold), Some(("NMK", 3, 30)));
+    }
+
+    #[test]
+    fn a_split_event_is_applied_whole_or_not_at_all() {
+        let mut fold = ProjectionBatch::default();
+        let twice = vec![registered("NMK"), registered("KNA")];
+        assert_eq!(fold.apply(&recorded(1), twice), Err(Misfit::RowExists));
+        assert_eq!(row(&fold), None, "its first part neither");
+        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
+        assert_eq!(row(&fold), Some(("NMK", 2, 20)));
+    }
+
+    #[test]
+    fn an_event_that_is_in_the_row_already_changes_nothing() {
+        let mut fold = ProjectionBatch::default();
+        for _ in 0..2 {
+            fold.apply(&recorded(1), vec![registered("NMK")]).unwrap();
+        }
+        assert_eq!(row(&fold), Some(("NMK", 1, 10)));
+    }
+}
