@@ -120,7 +120,14 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
     let head = event_store::listen(url, shutdown.clone())?;
-    background.spawn(lead(head, bulkheads, context.clone(), bus, seal, shutdown.clone()));
+    background.spawn(lead(
+        head,
+        bulkheads,
+        context.clone(),
+        bus,
+        seal,
+        shutdown.clone(),
+    ));
     background.close();
 
     let state = AppState {

@@ -3,24 +3,24 @@
 //! No I/O and no clock: whatever a rule needs to know (the time, the catalogue's price) comes with the command, so
 //! every decision can be made again from what was written down.
 
-mod club;
+mod clubs;
 mod day;
 mod holder;
 mod ids;
-mod license;
-mod license_type;
-mod order;
+mod license_types;
+mod licenses;
+mod orders;
 mod people;
 mod refusal;
 pub mod typed;
 
-pub use club::{Club, ClubCommand};
+pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
 pub use ids::{license_id, license_type_id, order_number};
-pub use license::{License, LicenseCommand};
-pub use license_type::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
-pub use order::{
+pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
+pub use licenses::{License, LicenseCommand};
+pub use orders::{
     AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus,
     PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
 };

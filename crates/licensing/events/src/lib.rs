@@ -3,26 +3,26 @@
 //! One file per aggregate. A payload is a plain struct; the enum beside it is what the aggregate applies. Published
 //! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
 
-mod club;
+mod clubs;
 mod declare;
-mod license;
-mod license_type;
-mod order;
-mod person;
+mod license_types;
+mod licenses;
+mod orders;
+mod people;
 mod schema;
 mod upcast;
 
-pub use club::{ClubEvent, ClubRegistered};
-pub use license::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
-pub use license_type::{
+pub use clubs::{ClubEvent, ClubRegistered};
+pub use license_types::{
     LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
 };
-pub use order::{
+pub use licenses::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
+pub use orders::{
     CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderCancelled, OrderEvent,
     OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured,
     PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
 };
-pub use person::{Guardian, Holder, Vehicle};
+pub use people::{Guardian, Holder, Vehicle};
 pub use schema::{EventSchema, written};
 pub use vocabulary::{Category, Role};
 

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{ORDER, and, expect, expect_refusal, fulfilled, paid, pending};
-use crate::order::{CapturePolicy, Order, OrderCommand, PaymentBooks, Resolution};
+use crate::orders::{CapturePolicy, Order, OrderCommand, PaymentBooks, Resolution};
 use crate::{Field, OrderStatus, Refusal, Rule};
 
 const DUE: i64 = 42_000;

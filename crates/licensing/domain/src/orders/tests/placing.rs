@@ -5,7 +5,7 @@ use cqrs_es::test::TestFramework;
 use events::Role;
 
 use super::{ORDER, date, expect_refusal, line, now, place, placed};
-use crate::order::{Order, OrderCommand, RequestedLine};
+use crate::orders::{Order, OrderCommand, RequestedLine};
 use crate::{Field, Refusal, RequestedGuardian, RequestedVehicle, Rule};
 
 /// The fields and rules that placing an order with one changed line runs into.

@@ -6,7 +6,7 @@ use events::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason, aggregat
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
-use crate::order::PaidOrder;
+use crate::orders::PaidOrder;
 
 /// A license.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     ORDER, and, confirm, expect, expect_refusal, fulfilled, now, paid, pending, placed, refund, requested,
 };
-use crate::order::{Order, OrderCommand};
+use crate::orders::{Order, OrderCommand};
 use crate::{License, LicenseCommand, Refusal};
 
 #[test]

@@ -7,7 +7,7 @@ use events::{OrderEvent, OrderExpired, RefundReason};
 use proptest::prelude::*;
 
 use super::{and, confirm, date, expect, paid, placed, refund, requested};
-use crate::order::Order;
+use crate::orders::Order;
 
 /// An order for `day` that can be paid, or could.
 fn waiting(day: NaiveDate) -> [Vec<OrderEvent>; 3] {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{
     ORDER, confirm, date, expect, fulfilled, line, now, paid, pending, place, placed, refund, requested,
 };
-use crate::order::{ClaimChange, Order, OrderCommand, RequestedLine};
+use crate::orders::{ClaimChange, Order, OrderCommand, RequestedLine};
 use crate::{Field, HolderKey, Refusal, Rule};
 
 fn key() -> HolderKey {
