@@ -86,8 +86,8 @@ pub(crate) struct Written {
     pub(crate) aggregate_type: &'static str,
     aggregate_id: Uuid,
     sequence: i64,
-    pub(crate) event_type: &'static str,
-    pub(crate) event_version: &'static str,
+    pub(crate) event_type: String,
+    pub(crate) event_version: String,
     pub(crate) payload: Value,
 }
 
@@ -225,8 +225,8 @@ fn written(
         aggregate_type,
         aggregate_id,
         sequence,
-        event_type: event.event_type(),
-        event_version: event.event_version(),
+        event_type: event.event_type().to_owned(),
+        event_version: event.event_version().to_owned(),
         payload: serde_json::from_str(payload.get()).expect("an event is JSON"),
     }
 }

@@ -164,7 +164,11 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
         head_watch: event_store::listen(events_url, end.clone())?,
         context: event_bus::connect(servers.nats().url(), "bench").await?,
         // Nobody publishes: what is behind comes from the log.
-        stream: StreamConfig::declared(&format!("BENCH_{name}"), &format!("bench-{name}.v1")),
+        stream: StreamConfig::from_declaration(
+            events::STREAM_DECLARATION,
+            &format!("BENCH_{name}"),
+            &format!("bench-{name}.v1"),
+        )?,
         check: health.check("projection"),
         check_stream: health.check("nats"),
     };

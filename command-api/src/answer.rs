@@ -36,13 +36,13 @@ fn answered(status: StatusCode, answer: CommandResponse) -> Response {
 pub(crate) fn problem(error: CommandError<Refusal>) -> Problem {
     match error {
         CommandError::Refused(refusal) => refused(&refusal),
-        CommandError::Version { actual } => Problem::new(
+        CommandError::Version(conflict) => Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "version_mismatch",
             "Noen andre har endret dette i mellomtiden.",
             "Somebody else has changed this meanwhile.",
         )
-        .detail(format!("the current version is {actual}")),
+        .detail(format!("the current version is {}", conflict.actual)),
         CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => Problem::new(
             StatusCode::CONFLICT,
             "conflict",

@@ -115,7 +115,11 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     spawn_workers(&background, &context, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
-        stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
+        stream: StreamConfig::from_declaration(
+            events::STREAM_DECLARATION,
+            &options.bus.stream,
+            &options.bus.subject_prefix,
+        )?,
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
@@ -263,6 +267,7 @@ async fn await_schema(url: &str, pool: &Pool, check: &Check) -> anyhow::Result<(
         postgres::refuse_pooler(url).await?;
         match known {
             Ok(()) => return Ok(()),
+            Err(error @ Error::NotMigrated(_)) => bail!("{error}: run `command-api migrate`"),
             Err(error @ Error::Schema(_)) => bail!(error),
             Err(error) => {
                 tracing::warn!(error = %error, "waiting for the event database");

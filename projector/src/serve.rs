@@ -64,7 +64,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     known?;
     let counting = count_retries(read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
-    let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
+    let stream = StreamConfig::from_declaration(
+        events::STREAM_DECLARATION,
+        &options.sources.stream,
+        &options.subject_prefix,
+    )?;
     let head_watch = event_store::listen(events_url, shutdown.clone())?;
     tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {

@@ -186,9 +186,9 @@ fn tasks(recorded: &RecordedEvent, reconcile_after: TimeDelta) -> Vec<NewTask> {
                 .collect()
         }
     };
-    let task = |(kind, due_at)| NewTask {
+    let task = |(kind, due_at): (&'static str, _)| NewTask {
         aggregate_id: recorded.aggregate_id,
-        kind,
+        kind: kind.into(),
         due_at,
         position: recorded.position,
         request_id: recorded.metadata.request_id.clone(),

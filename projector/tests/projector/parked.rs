@@ -147,8 +147,8 @@ async fn an_event_of_a_newer_build_waits_for_that_build() {
     let running = world.projector().await;
     let sick = Uuid::now_v7();
     let unknown = NewEvent {
-        event_type: "LicenseTypeReimagined",
-        event_version: "9",
+        event_type: "LicenseTypeReimagined".into(),
+        event_version: "9".into(),
         ..shop::price(sick, 3, 1_000)
     };
     let last = world
@@ -291,8 +291,8 @@ async fn a_new_build_tries_what_an_older_one_parked_by_itself_and_once() {
     as_read_owner(&world, STOP).await;
     let (healed, unknown) = (Uuid::now_v7(), Uuid::now_v7());
     let reimagined = NewEvent {
-        event_type: "LicenseTypeReimagined",
-        event_version: "9",
+        event_type: "LicenseTypeReimagined".into(),
+        event_version: "9".into(),
         ..shop::price(unknown, 3, 1_000)
     };
     let last = world

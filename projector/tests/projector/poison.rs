@@ -9,11 +9,11 @@ use crate::world::World;
 fn future(aggregate_id: Uuid, sequence: u64) -> NewEvent {
     let payload = serde_json::value::to_raw_value(&serde_json::json!({"secret": "Kari"})).unwrap();
     NewEvent {
-        aggregate_type: "license_type",
+        aggregate_type: "license_type".into(),
         aggregate_id,
         sequence,
-        event_type: "LicenseTypeReimagined",
-        event_version: "9",
+        event_type: "LicenseTypeReimagined".into(),
+        event_version: "9".into(),
         payload,
     }
 }
@@ -92,9 +92,9 @@ async fn events_of_aggregates_that_are_not_read_are_skipped_by_all_who_apply() {
     world.relay().await;
     let running = world.projector().await;
     let voucher = Uuid::now_v7();
-    let foreign = |sequence, event_type| NewEvent {
-        aggregate_type: "voucher",
-        event_type,
+    let foreign = |sequence, event_type: &'static str| NewEvent {
+        aggregate_type: "voucher".into(),
+        event_type: event_type.into(),
         ..future(voucher, sequence)
     };
     world

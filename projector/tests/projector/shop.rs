@@ -92,11 +92,11 @@ pub(crate) fn new(
     let (event_type, event_version) = (event.event_type(), event.event_version());
     let payload = event.encode().unwrap();
     NewEvent {
-        aggregate_type,
+        aggregate_type: aggregate_type.into(),
         aggregate_id,
         sequence,
-        event_type,
-        event_version,
+        event_type: event_type.to_owned().into(),
+        event_version: event_version.to_owned().into(),
         payload,
     }
 }

@@ -76,7 +76,12 @@ impl World {
         Self {
             log: Log::new(pool(&databases.events_reader)),
             read: pool(&databases.read_owner),
-            stream: StreamConfig::declared(&format!("LICENSING_{name}"), &format!("licensing-{name}.v1")),
+            stream: StreamConfig::from_declaration(
+                events::STREAM_DECLARATION,
+                &format!("LICENSING_{name}"),
+                &format!("licensing-{name}.v1"),
+            )
+            .unwrap(),
             servers,
             databases,
             appender,

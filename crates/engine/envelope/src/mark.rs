@@ -209,10 +209,10 @@ mod tests {
     fn event(position: u64) -> RecordedEvent {
         RecordedEvent {
             position: Position::new(position),
-            aggregate_type: "order".into(),
+            aggregate_type: "account".into(),
             aggregate_id: Uuid::from_u128(9),
             sequence: 1,
-            event_type: "OrderPlaced".into(),
+            event_type: "AccountOpened".into(),
             event_version: "1".into(),
             payload: serde_json::from_str(r#"{"b":1.50,  "a":"\u00e5"}"#).unwrap(),
             metadata: Metadata {
@@ -229,8 +229,8 @@ mod tests {
         let printed = serde_json::to_string(&event(7)).unwrap();
         let read: RecordedEvent = serde_json::from_str(&printed).unwrap();
         let again = r#"{ "recorded_at": "2025-10-09T10:53:20.12+02:00", "metadata": {"later": 1, "request_id": "r-1"},
-            "payload": {"b":1.50,  "a":"\u00e5"}, "event_version": "1", "event_type": "OrderPlaced", "sequence": 1,
-            "aggregate_id": "00000000-0000-0000-0000-000000000009", "aggregate_type": "order", "position": 7 }"#;
+            "payload": {"b":1.50,  "a":"\u00e5"}, "event_version": "1", "event_type": "AccountOpened", "sequence": 1,
+            "aggregate_id": "00000000-0000-0000-0000-000000000009", "aggregate_type": "account", "position": 7 }"#;
         let again: RecordedEvent = serde_json::from_str(again).unwrap();
         let fingerprint = Fingerprint::of(&event(7));
         assert_eq!(Fingerprint::of(&read), fingerprint);
@@ -243,10 +243,10 @@ mod tests {
     fn every_field_matters() {
         let changes: [fn(&mut RecordedEvent); 13] = [
             |event| event.position = Position::new(8),
-            |event| event.aggregate_type = "club".into(),
+            |event| event.aggregate_type = "branch".into(),
             |event| event.aggregate_id = Uuid::from_u128(10),
             |event| event.sequence = 2,
-            |event| event.event_type = "OrderPaid".into(),
+            |event| event.event_type = "Deposited".into(),
             |event| event.event_version = "2".into(),
             |event| event.payload = serde_json::from_str("{}").unwrap(),
             |event| event.recorded_at += chrono::TimeDelta::microseconds(1),

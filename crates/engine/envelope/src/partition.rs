@@ -23,7 +23,7 @@ pub fn partition(aggregate_id: Uuid) -> u8 {
 }
 
 /// `<prefix>.<partition>.<aggregate_type>.<event_type>.<aggregate_id>`, for example
-/// `licensing.v1.7.order.OrderPlaced.0198c5a2-…`. The types are tokens of our own code: no dots, no spaces.
+/// `ledger.v1.7.account.Deposited.0198c5a2-…`. The types are single tokens: no dots, no spaces.
 pub fn subject(prefix: &str, aggregate_type: &str, event_type: &str, aggregate_id: Uuid) -> String {
     format!(
         "{prefix}.{}.{aggregate_type}.{event_type}.{aggregate_id}",
@@ -66,8 +66,8 @@ mod tests {
     fn the_subject_names_partition_types_and_id() {
         let id = Uuid::nil();
         assert_eq!(
-            subject("licensing.v1", "order", "OrderPlaced", id),
-            format!("licensing.v1.{}.order.OrderPlaced.{id}", partition(id))
+            subject("ledger.v1", "account", "Deposited", id),
+            format!("ledger.v1.{}.account.Deposited.{id}", partition(id))
         );
     }
 }

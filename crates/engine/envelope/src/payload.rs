@@ -12,11 +12,11 @@ pub trait EventPayload: Sized {
     /// Which events became one with their successor in the aggregate.
     const MERGERS: &'static [Merger] = &[];
 
-    /// What happened, for example `OrderPlaced`: one token, no dots or spaces.
-    fn event_type(&self) -> &'static str;
+    /// What happened, for example `Deposited`: one token, no dots or spaces.
+    fn event_type(&self) -> &str;
 
     /// The version of the payload's shape, as written by this build.
-    fn event_version(&self) -> &'static str;
+    fn event_version(&self) -> &str;
 
     /// The payload as JSON.
     fn encode(&self) -> Result<Box<RawValue>, serde_json::Error>;

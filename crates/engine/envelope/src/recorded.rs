@@ -16,13 +16,13 @@ use crate::Position;
 pub struct RecordedEvent {
     /// Its place in the log.
     pub position: Position,
-    /// The kind of aggregate it belongs to, for example `order`.
+    /// The kind of aggregate it belongs to, for example `account`.
     pub aggregate_type: String,
     /// The aggregate it belongs to.
     pub aggregate_id: Uuid,
     /// Its place among the events of that aggregate: 1, 2, 3 … without a gap.
     pub sequence: u64,
-    /// What happened, for example `OrderPlaced`.
+    /// What happened, for example `Deposited`.
     pub event_type: String,
     /// The version of the payload's shape, for example `1`.
     pub event_version: String,
@@ -94,10 +94,10 @@ mod tests {
     fn event() -> RecordedEvent {
         RecordedEvent {
             position: Position::new(7),
-            aggregate_type: "order".into(),
+            aggregate_type: "account".into(),
             aggregate_id: Uuid::nil(),
             sequence: 1,
-            event_type: "OrderPlaced".into(),
+            event_type: "Deposited".into(),
             event_version: "1".into(),
             payload: serde_json::value::to_raw_value(&serde_json::json!({"name": "Kari"})).unwrap(),
             metadata: Metadata {

@@ -28,7 +28,7 @@ pub use decide::{Continuity, Verdict};
 pub use message::{Arrived, HEADERS, LOG_EPOCH, Untrusted, decode};
 pub use previous::PreviousPositions;
 pub use publisher::{PublishError, Publisher, PublisherOptions, ResumeError};
-pub use stream::{DeclareError, Declared, StreamConfig};
+pub use stream::{BadDeclaration, DeclareError, Declared, StreamConfig};
 pub use tail::{Tail, TailError};
 
 /// Compiles the example in the README.

@@ -1,4 +1,4 @@
-//! The stream: declared once in `nats/stream.json`, compared with the live server.
+//! The stream: its declaration is a JSON text that the program gives; the live stream is compared with it.
 
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::Config;
@@ -10,8 +10,6 @@ use uuid::Uuid;
 use crate::decide::{LiveStream, first_of_new_stream};
 use crate::message::LOG_EPOCH;
 use crate::metrics;
-
-const DECLARATION: &str = include_str!("../../../../nats/stream.json");
 
 /// A stream as declared.
 #[derive(Clone, Debug)]
@@ -58,26 +56,42 @@ pub enum DeclareError {
     },
 }
 
+/// The text is no stream's declaration: what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream's declaration: {0}")]
+pub struct BadDeclaration(String);
+
 impl StreamConfig {
-    /// The declaration in `nats/stream.json`, under another name and prefix where asked for.
-    #[expect(
-        clippy::expect_used,
-        clippy::missing_panics_doc,
-        reason = "the file is compiled in, and a test reads it"
-    )]
-    pub fn declared(name: &str, subject_prefix: &str) -> Self {
-        let mut declared: serde_json::Map<String, Value> =
-            serde_json::from_str(DECLARATION).expect("nats/stream.json is a JSON object");
+    /// Reads a declaration, a JSON object with the fields of JetStream's stream configuration. `name` and
+    /// `subject_prefix` replace the declared ones.
+    pub fn from_declaration(
+        declaration: &str,
+        name: &str,
+        subject_prefix: &str,
+    ) -> Result<Self, BadDeclaration> {
+        let mut declared = fields(declaration)?;
         declared.insert("name".into(), name.into());
         declared.insert("subjects".into(), vec![format!("{subject_prefix}.>")].into());
-        let config = serde_json::from_value(Value::Object(declared.clone()))
-            .expect("nats/stream.json is a stream configuration");
-        Self {
+        let config = serde_json::from_value(Value::Object(declared.clone())).map_err(bad)?;
+        Ok(Self {
             name: name.into(),
             subject_prefix: subject_prefix.into(),
             config,
             declared,
-        }
+        })
+    }
+
+    /// Reads a declaration with its own name and its own prefix: one subject, `<prefix>.>`.
+    pub fn as_declared(declaration: &str) -> Result<Self, BadDeclaration> {
+        let declared = fields(declaration)?;
+        let name = declared.get("name").and_then(Value::as_str);
+        let prefix = declared
+            .get("subjects")
+            .and_then(|subjects| subjects.get(0)?.as_str()?.strip_suffix(".>"));
+        let (Some(name), Some(prefix)) = (name, prefix) else {
+            return Err(bad("it names no stream, or no subject <prefix>.>"));
+        };
+        Self::from_declaration(declaration, name, prefix)
     }
 
     /// Makes the live stream what is declared: creates a missing one, replaces one that belongs to another life of
@@ -182,6 +196,14 @@ impl StreamConfig {
     }
 }
 
+fn fields(declaration: &str) -> Result<serde_json::Map<String, Value>, BadDeclaration> {
+    serde_json::from_str(declaration).map_err(bad)
+}
+
+fn bad(error: impl std::fmt::Display) -> BadDeclaration {
+    BadDeclaration(error.to_string())
+}
+
 fn nats(error: impl std::fmt::Display) -> DeclareError {
     DeclareError::Nats(error.to_string())
 }
@@ -194,19 +216,38 @@ mod tests {
 
     use super::StreamConfig;
 
+    const DECLARATION: &str = r#"{"name": "LEDGER", "subjects": ["ledger.v1.>"], "description": "The log.",
+        "storage": "file", "max_age": 604800000000000, "deny_delete": true}"#;
+
     #[test]
-    fn the_declaration_keeps_messages_from_being_deleted_and_has_the_shops_name() {
-        let stream = StreamConfig::declared("LICENSING", "licensing.v1");
-        assert!(stream.config.deny_delete);
-        assert_eq!(stream.config.storage, StorageType::File);
-        assert!(stream.config.max_age > Duration::ZERO);
-        let file: serde_json::Value = serde_json::from_str(super::DECLARATION).unwrap();
-        assert_eq!(serde_json::Value::Object(stream.declared), file);
+    fn a_declaration_names_its_stream_and_other_names_replace_its_own() {
+        let own = StreamConfig::as_declared(DECLARATION).unwrap();
+        assert_eq!(
+            (own.name.as_str(), own.subject_prefix.as_str()),
+            ("LEDGER", "ledger.v1")
+        );
+        assert!(own.config.deny_delete);
+        assert_eq!(own.config.storage, StorageType::File);
+        let other = StreamConfig::from_declaration(DECLARATION, "A", "a").unwrap();
+        assert_eq!(
+            (other.config.name.as_str(), other.config.subjects.len()),
+            ("A", 1)
+        );
+        assert_eq!(other.config.subjects[0], "a.>");
+    }
+
+    #[test]
+    fn a_text_that_declares_no_stream_is_refused() {
+        for bad in ["", "[]", "{}", r#"{"name": "A", "subjects": ["a"]}"#] {
+            assert!(StreamConfig::as_declared(bad).is_err(), "{bad}");
+        }
+        let misspelt = r#"{"storage": "paper"}"#;
+        assert!(StreamConfig::from_declaration(misspelt, "A", "a").is_err());
     }
 
     #[test]
     fn only_declared_fields_are_compared() {
-        let stream = StreamConfig::declared("A", "a");
+        let stream = StreamConfig::from_declaration(DECLARATION, "A", "a").unwrap();
         let mut live = Config {
             description: None,
             duplicate_window: Duration::from_mins(2),

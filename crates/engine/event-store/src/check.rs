@@ -80,9 +80,9 @@ fn check_metadata(metadata: &Metadata) -> Checked {
 }
 
 fn check_event(event: &NewEvent, max_payload_bytes: usize) -> Checked {
-    token("an aggregate's type", event.aggregate_type)?;
-    token("an event's type", event.event_type)?;
-    token("an event's version", event.event_version)?;
+    token("an aggregate's type", &event.aggregate_type)?;
+    token("an event's type", &event.event_type)?;
+    token("an event's version", &event.event_version)?;
     if event.aggregate_id.is_nil() {
         return Err("an aggregate's id is nil".into());
     }
@@ -99,7 +99,7 @@ fn check_event(event: &NewEvent, max_payload_bytes: usize) -> Checked {
 fn check_order(events: &[NewEvent]) -> Checked {
     let mut due: HashMap<(&str, Uuid), u64> = HashMap::new();
     for event in events {
-        let (kind, id, sequence) = (event.aggregate_type, event.aggregate_id, event.sequence);
+        let (kind, id, sequence) = (&*event.aggregate_type, event.aggregate_id, event.sequence);
         if sequence == 0 || i64::try_from(sequence).is_err() {
             return Err(format!("{kind} {id} has no sequence {sequence}"));
         }
@@ -122,20 +122,20 @@ fn check_claims(claims: &Claims) -> Checked {
         ));
     }
     let released = claims.release.iter().map(|release| match release {
-        Release::One { scope, key, holder } => (Some((scope, key)), holder),
-        Release::All(holder) => (None, holder),
+        Release::One { scope, key, owner } => (Some((scope, key)), owner),
+        Release::All(owner) => (None, owner),
     });
     let taken = claims
         .take
         .iter()
-        .map(|claim| (Some((&claim.scope, &claim.key)), &claim.holder));
-    for (claim, holder) in released.chain(taken) {
+        .map(|claim| (Some((&claim.scope, &claim.key)), &claim.owner));
+    for (claim, owner) in released.chain(taken) {
         if let Some((scope, key)) = claim {
             text("a claim's scope", scope)?;
             text("a claim's key", key)?;
         }
-        if holder.is_nil() {
-            return Err("a claim's holder is nil".into());
+        if owner.is_nil() {
+            return Err("a claim's owner is nil".into());
         }
     }
     if claims

@@ -10,7 +10,7 @@ use cqrs_es::Aggregate;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A claim that a command takes. What its holder holds already stays as it is.
+/// A claim that a command takes. What its owner holds already stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// What kind of thing is claimed, 1 to 255 characters.
@@ -18,23 +18,23 @@ pub struct Claim {
     /// The thing, 1 to 255 characters.
     pub key: String,
     /// Who holds it, for example an aggregate.
-    pub holder: Uuid,
+    pub owner: Uuid,
     /// How many may hold it at a time, from 1.
     pub at_most: u32,
 }
 
 impl Claim {
     /// What only one may hold.
-    pub fn unique(scope: impl Into<String>, key: impl Into<String>, holder: Uuid) -> Self {
-        Self::counted(scope, key, holder, 1)
+    pub fn unique(scope: impl Into<String>, key: impl Into<String>, owner: Uuid) -> Self {
+        Self::counted(scope, key, owner, 1)
     }
 
     /// What `at_most` may hold.
-    pub fn counted(scope: impl Into<String>, key: impl Into<String>, holder: Uuid, at_most: u32) -> Self {
+    pub fn counted(scope: impl Into<String>, key: impl Into<String>, owner: Uuid, at_most: u32) -> Self {
         Self {
             scope: scope.into(),
             key: key.into(),
-            holder,
+            owner,
             at_most,
         }
     }
@@ -50,9 +50,9 @@ pub enum Release {
         /// The thing.
         key: String,
         /// Who holds it.
-        holder: Uuid,
+        owner: Uuid,
     },
-    /// Everything that this holder holds.
+    /// Everything that this owner holds.
     All(Uuid),
 }
 
@@ -90,8 +90,9 @@ pub struct TakenClaim {
     pub scope: String,
     /// The thing.
     pub key: String,
-    /// Who holds it, by slot.
-    pub holders: Vec<Uuid>,
+    /// The owners, by slot.
+    #[serde(rename = "holders")]
+    pub owners: Vec<Uuid>,
 }
 
 type Rule<A> = Box<dyn Fn(&A, Uuid, &[<A as Aggregate>::Event]) -> Claims + Send + Sync>;

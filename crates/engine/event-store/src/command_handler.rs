@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey, NewEvent};
 use crate::claims::{ClaimRules, Claims};
-use crate::error::{AppendError, CommandError, Error};
+use crate::error::{AppendError, CommandError, Error, VersionConflict};
 use crate::loader::Loader;
 use crate::log::Log;
-use crate::replay::{Replayed, replay};
+use crate::replay::{Loaded, Replayed, replay};
 use crate::retries::Retries;
 use crate::snapshots::{SnapshotOptions, Snapshots, Taken};
 use crate::writer::Appender;
@@ -42,17 +42,6 @@ pub struct CommandRequest<C> {
     pub expected_version: Option<u64>,
     /// The aggregate is most likely new: try without loading it first.
     pub creates: bool,
-}
-
-/// An aggregate as its events made it.
-#[derive(Clone, Debug)]
-pub struct Loaded<A> {
-    /// Its state.
-    pub aggregate: A,
-    /// Its version: the sequence of its last event, 0 if it has none.
-    pub version: u64,
-    /// The conversation that its first event began or belongs to.
-    pub correlation_id: Option<String>,
 }
 
 /// What an accepted command answers, now and whenever its key is sent again.
@@ -224,9 +213,12 @@ impl CommandHandler {
             if let Some(expected) = call.expected_version
                 && expected != loaded.version
             {
-                let refusal = CommandError::Version {
+                let refusal = CommandError::Version(VersionConflict {
+                    aggregate_type: A::TYPE.to_owned(),
+                    aggregate_id: call.aggregate_id,
+                    expected,
                     actual: loaded.version,
-                };
+                });
                 return Ok((self.answered_or(&call.key, refusal).await?, None));
             }
             let sink = EventSink::default();
@@ -251,8 +243,8 @@ impl CommandHandler {
             };
             let appended = match self.appender.append(append).await {
                 Ok(appended) => appended,
-                Err(AppendError::Conflict(stale)) => {
-                    retries.after(stale).await?;
+                Err(AppendError::Conflict(conflict)) => {
+                    retries.after(conflict).await?;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -347,11 +339,11 @@ where
                 Error::Broken(format!("{} has no JSON form", EventPayload::event_type(event)))
             })?;
             Ok(NewEvent {
-                aggregate_type: A::TYPE,
+                aggregate_type: A::TYPE.into(),
                 aggregate_id,
                 sequence,
-                event_type: EventPayload::event_type(event),
-                event_version: EventPayload::event_version(event),
+                event_type: EventPayload::event_type(event).to_owned().into(),
+                event_version: EventPayload::event_version(event).to_owned().into(),
                 payload,
             })
         })

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use envelope::{LogHead, Position};
 use uuid::Uuid;
 
-use crate::{Error, Log};
+use crate::error::Error;
+use crate::log::Log;
 
 /// One life of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

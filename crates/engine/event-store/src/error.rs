@@ -1,22 +1,30 @@
 //! What can go wrong, told apart by what the caller can do about it.
 
 use envelope::DecodeError;
-use serde::Deserialize;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::claims::TakenClaim;
 
 /// Why the log could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The database can't be reached, is restarting, or answered too late. Try again.
+    /// The database cannot be reached, is restarting or overloaded, or answered too late. Try again.
     #[error("the event database is unavailable: {0}")]
     Unavailable(String),
+    /// The database refuses the statement, and will refuse it again until its schema, a privilege or its data changes.
+    #[error("the event database refuses: {0}")]
+    Refused(String),
+    /// The database's answer does not have the columns and types that this build reads.
+    #[error("the event database's answer can't be read: {0}")]
+    Unreadable(String),
     /// The database's URL, or a file that it names, can't be used.
-    #[error(transparent)]
-    Url(#[from] connect::BadUrl),
-    /// The database's schema is not the one that this build knows.
+    #[error("{0}")]
+    Url(String),
+    /// The database's schema is older than this build, or the database is empty. Run [`crate::migrate`].
+    #[error("schema: {0}: migrate it")]
+    NotMigrated(String),
+    /// The database's schema is newer than this build, or another one.
     #[error("schema: {0}")]
     Schema(String),
     /// A stored event can't be read by this build.
@@ -27,9 +35,60 @@ pub enum Error {
     Broken(String),
 }
 
+impl Error {
+    /// The meaning of a driver error for the caller.
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
+        let why = describe(error);
+        match error.as_db_error() {
+            Some(refused) if is_passing(refused.code()) => Self::Unavailable(why),
+            Some(_) => Self::Refused(why),
+            None if is_unreadable(error) => Self::Unreadable(why),
+            None if is_unsendable(error) => Self::Refused(why),
+            None => Self::Unavailable(why),
+        }
+    }
+}
+
+/// Whether the same statement may succeed later without a change to schema, privileges or data.
+fn is_passing(code: &SqlState) -> bool {
+    // 08 connection, 28 login (a password is being changed), 40 rollback, 53 resources, 55 locks, 57 operator
+    // intervention and statement timeout, 58 system. A missing database is being created or restored. A read-only one is
+    // a standby: a new connection may find the primary.
+    ["08", "28", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
+        || [
+            SqlState::INVALID_CATALOG_NAME,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+        ]
+        .contains(code)
+}
+
+/// The driver keeps the kinds of its own errors to itself; their texts are stable, and a test holds them.
+fn is_unreadable(error: &tokio_postgres::Error) -> bool {
+    let text = error.to_string();
+    [
+        "error deserializing column",
+        "invalid column",
+        "query returned an unexpected number of",
+    ]
+    .iter()
+    .any(|kind| text.starts_with(kind))
+}
+
+/// Whether a value could not be sent: the fault of the statement's caller, not of the connection.
+fn is_unsendable(error: &tokio_postgres::Error) -> bool {
+    let io = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+    !io && error.to_string().starts_with("error serializing parameter")
+}
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Unavailable(describe(&error))
+        Self::of(&error)
+    }
+}
+
+impl From<connect::BadUrl> for Error {
+    fn from(error: connect::BadUrl) -> Self {
+        Self::Url(error.to_string())
     }
 }
 
@@ -45,9 +104,9 @@ impl From<deadpool_postgres::PoolError> for Error {
 /// Why a command was not appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// An aggregate moved on since it was loaded.
-    #[error("{0} meanwhile")]
-    Conflict(Stale),
+    /// A stream is not at the version that the command expects.
+    #[error(transparent)]
+    Conflict(VersionConflict),
     /// Claims that the command takes are held by others; all of them. Nothing of the command is recorded.
     #[error("{}", taken(.0))]
     ClaimTaken(Vec<TakenClaim>),
@@ -57,39 +116,28 @@ pub enum AppendError {
     /// The database refuses these events, now and whenever they are sent again: for example text with `\u0000`.
     #[error("the log can't store this: {0}")]
     Unstorable(String),
-    /// Not appended as far as is known within the time allowed. The same key may be sent again, and decides it.
+    /// The log gave no answer within the time allowed. Sending the same key again decides the command.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
 }
 
-/// A stream that is not at the version that a command expected.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Stale {
+/// A stream that is not at the version that a command expects.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{aggregate_type} {aggregate_id} is at version {actual}, expected {expected}")]
+pub struct VersionConflict {
     /// Kind of aggregate.
     pub aggregate_type: String,
     /// The aggregate.
     pub aggregate_id: Uuid,
-    /// Its version now; 0 without any event.
-    pub version: u64,
+    /// The version that the command expects; 0 for a new stream.
+    pub expected: u64,
+    /// The version of the stream now; 0 without any event.
+    pub actual: u64,
 }
 
-impl std::fmt::Display for Stale {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            aggregate_type,
-            aggregate_id,
-            version,
-        } = self;
-        write!(
-            formatter,
-            "{aggregate_type} {aggregate_id} is at version {version}"
-        )
-    }
-}
-
-/// In words, without the key, which may be somebody's.
+/// Scopes and owners, without the keys, which may be personal data.
 fn taken(claims: &[TakenClaim]) -> String {
-    let one = |claim: &TakenClaim| format!("a claim of {} is held by {:?}", claim.scope, claim.holders);
+    let one = |claim: &TakenClaim| format!("a claim of {} is held by {:?}", claim.scope, claim.owners);
     claims.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -99,24 +147,21 @@ pub enum CommandError<E> {
     /// The aggregate's rules refuse it.
     #[error(transparent)]
     Refused(E),
-    /// The aggregate is not at the version that the caller demanded.
-    #[error("the aggregate is at version {actual}")]
-    Version {
-        /// Its version now.
-        actual: u64,
-    },
+    /// The aggregate is not at the version that the caller demands.
+    #[error(transparent)]
+    Version(VersionConflict),
     /// The command takes claims that others hold; all of them.
     #[error("{}", taken(.0))]
     ClaimTaken(Vec<TakenClaim>),
-    /// The aggregate changed again and again meanwhile.
-    #[error("the aggregate changed meanwhile, {attempts} times in a row: at last, {last}")]
+    /// The aggregate changed during each attempt.
+    #[error("the aggregate changed during each of {attempts} attempts, at last: {last}")]
     Contended {
-        /// How often it was tried.
+        /// How many attempts were made.
         attempts: usize,
-        /// What it met the last time.
-        last: Stale,
+        /// The conflict of the last attempt.
+        last: VersionConflict,
     },
-    /// The log said no.
+    /// The log refused the command, or could not be reached.
     #[error(transparent)]
     Append(AppendError),
     /// The log could not be read.
@@ -152,7 +197,7 @@ pub(crate) enum Failure {
     Unstorable,
     /// Rolled back for a passing reason.
     Passing,
-    /// The connection is gone: nobody knows whether it committed.
+    /// The connection is gone: the batch may have been committed.
     Unknown,
 }
 
@@ -181,7 +226,7 @@ impl Failure {
             // Data exceptions, integrity violations, limits: what one command can bring about.
             "22" | "23" | "54" => Self::Unstorable,
             // Locks, resources (disk full, too many connections), operator, system; also whatever is wrong with the
-            // installation (passwords, privileges, a missing function), which is nobody's command.
+            // installation (passwords, privileges, a missing function), which no command causes.
             _ => Self::Passing,
         }
     }
@@ -189,11 +234,7 @@ impl Failure {
     /// An error made on our side of the connection: a value that can't be sent is the command's fault, anything else
     /// is the connection's.
     fn of_client_error(error: &tokio_postgres::Error) -> Self {
-        use std::error::Error as _;
-        let io = error
-            .source()
-            .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-        if !io && error.to_string().starts_with("error serializing parameter") {
+        if is_unsendable(error) {
             Self::Unstorable
         } else {
             Self::Unknown
@@ -204,6 +245,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::Error;
+
     #[tokio::test]
     async fn a_database_that_is_not_there_is_unavailable_and_why_is_said() {
         let free = std::net::TcpListener::bind("127.0.0.1:0")

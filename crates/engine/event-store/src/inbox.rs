@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The memory of messages, by source.
 #[derive(Clone)]

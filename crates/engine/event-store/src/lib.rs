@@ -1,27 +1,30 @@
 //! An event log on PostgreSQL whose positions are contiguous in commit order, so that every reader can prove that it
 //! missed nothing.
 //!
-//! - [`Log`] reads: an aggregate's stream, everything after a position, the head, a command's stored outcome.
-//! - [`Appender`] writes: one task sends whatever commands are waiting as one statement, `append_batch`, which commits
-//!   their events and outcomes together. A command's idempotency key makes a retry after any failure safe.
-//! - [`Tasks`] is what a process manager remembers: how far it has read, what it still has to do.
-//! - [`Inbox`] remembers which messages from outside were dealt with.
-//! - [`seal`] makes a change of what was written visible.
+//! - [`Appender`] writes: one task sends all waiting commands as one statement, `append_batch`, which commits their
+//!   events and outcomes together. A command's idempotency key makes a retry after any failure safe.
+//! - [`Log`] reads: a stream or the whole log, forward, backward and bounded; the head; a command's stored outcome.
+//! - [`LogSubscription`] follows the log as it grows, without a broker.
+//! - [`CommandHandler`] runs cqrs-es aggregates: load, handle, append, retry on a conflict; with snapshots if configured.
+//!   [`CommandHandler::together`] runs one command over several aggregates.
+//! - [`Loader`] loads aggregates for it: all waiting loads are sent as one statement.
+//! - A [`Claim`] limits how many owners a key has, often to one. A command takes and releases claims with its events.
+//! - [`Tasks`] stores the checkpoint and the open tasks of a process manager, [`Inbox`] the handled messages from outside.
 //! - [`Lease`] lets one of several instances lead.
-//! - [`Loader`] loads aggregates for [`CommandHandler`]: as with writing, whatever loads are waiting go as one statement.
-//! - [`CommandHandler`] runs cqrs-es aggregates on them: load, handle, append, retry on a conflict; snapshots if wanted.
-//!   [`CommandHandler::together`] runs one command over several.
-//! - A [`Claim`] limits how many holders a key has, often to one. It is taken and released with the events of a command.
+//! - [`seal`] makes a change of recorded events visible.
 //!
-//! Knows nothing of what the events mean.
+//! The crate knows nothing of what the events mean.
 
+mod any_version;
 mod append;
+mod backward;
 mod check;
 mod claims;
 mod command_handler;
 mod cqrs;
 mod epoch;
 mod error;
+mod frame;
 mod inbox;
 mod lease;
 mod listen;
@@ -36,27 +39,38 @@ pub mod seal;
 mod share;
 mod snapshots;
 mod stream;
+mod subscription;
 mod tasks;
 mod unit;
 mod writer;
 
-pub use append::{Append, Appended, IdempotencyKey, NewEvent};
+pub use append::{Append, Appended, EventData, IdempotencyKey, NewEvent};
 pub use claims::{Claim, Claims, Release, TakenClaim};
-pub use command_handler::{CommandHandler, CommandRequest, CommandResponse, Loaded};
+pub use command_handler::{CommandHandler, CommandRequest, CommandResponse};
 pub use cqrs::StoreContext;
 pub use epoch::Epoch;
-pub use error::{AppendError, CommandError, Error, Stale};
+pub use error::{AppendError, CommandError, Error, VersionConflict};
 pub use inbox::Inbox;
 pub use lease::Lease;
 pub use listen::listen;
 pub use loader::{Loader, LoaderOptions};
 pub use log::{Log, Outcome};
+pub use replay::Loaded;
 pub use schema::{check_schema, migrate};
 pub use share::{Share, ShareRun};
 pub use snapshots::SnapshotOptions;
+pub use subscription::{LogSubscription, SubscriptionError};
 pub use tasks::{Backlog, NewTask, Reached, Task, Tasks};
 pub use unit::{Member, Unit};
 pub use writer::{Appender, AppenderOptions};
+
+// What the API above mentions, so that a user of the crate needs no version of its own.
+pub use envelope::{
+    Contradiction, DecodeError, EventPayload, Facts, Fingerprint, LogHead, LogPage, LogReader, Mark, Merger,
+    Metadata, Position, RecordedEvent, Upcaster,
+};
+pub use tokio_util::sync::CancellationToken;
+pub use {chrono, cqrs_es, deadpool_postgres, serde_json, uuid};
 
 /// Compiles the example in the README.
 #[cfg(doctest)]

@@ -1,15 +1,14 @@
-//! The loading tasks: take whatever loads are waiting and send them as one statement.
+//! The loading tasks: send all waiting loads as one statement.
 //!
 //! As in the writing task there is no timer: while one batch is answered the next one gathers, and a load that comes
-//! alone waits for nobody. Answers go out load by load as their rows arrive, and are decoded by whoever asked. A load
-//! changes nothing, so a lost connection means asking again; a batch that the database refuses is asked load by load,
-//! so that one bad load can't fail its neighbors.
+//! alone is sent at once. Each load is answered when its row arrives; the caller decodes the row. A load changes
+//! nothing, so after a lost connection the batch is sent again. A batch that the database refuses is sent load by load,
+//! so that the other loads succeed.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use connect::Database;
 use envelope::Position;
 use futures_util::TryStreamExt as _;
@@ -20,6 +19,7 @@ use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use crate::error::{Error, Failure, describe};
+use crate::frame::{self, Pauses, Prepare, Session, silence_after};
 use crate::metrics::{LOAD_BATCH_SIZE, LOAD_QUEUE, LOAD_RETRIES_TOTAL, LOAD_SECONDS, LOAD_TOTAL};
 use crate::page::{Ask, Page};
 
@@ -32,7 +32,7 @@ pub struct LoaderOptions {
     pub max_batch: usize,
     /// Most events that one load gets at a time; a longer aggregate is loaded in several.
     pub max_events: u32,
-    /// Most loads waiting for a batch; one more waits up to a second and is then told that the log is unavailable.
+    /// Most loads waiting for a batch. One more waits up to a second, and then gets [`Error::Unavailable`].
     pub queue: usize,
     /// How long a load is tried while the database can't be reached.
     pub give_up_after: Duration,
@@ -94,9 +94,8 @@ impl Loader {
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..options.connections.max(1) {
             let task = LoadingTask {
-                database: database.clone(),
+                session: Session::new(database.clone()),
                 options,
-                connected: None,
             };
             tokio::spawn(task.run(Arc::clone(&waiting)));
         }
@@ -105,46 +104,41 @@ impl Loader {
 
     /// The next events of one aggregate.
     pub(crate) async fn page(&self, ask: Ask) -> Reply {
-        let unavailable = |why: &str| Error::Unavailable(why.to_owned());
-        let (reply, answer) = oneshot::channel();
         let since = Instant::now();
-        self.queue
-            .send_timeout(
-                Pending {
-                    ask,
-                    since,
-                    reply: Some(reply),
-                },
-                Duration::from_secs(1),
-            )
-            .await
-            .map_err(|error| {
-                unavailable(match error {
-                    mpsc::error::SendTimeoutError::Timeout(_) => "too many loads are waiting",
-                    mpsc::error::SendTimeoutError::Closed(_) => "shutting down",
-                })
-            })?;
-        let page = answer.await;
-        page.unwrap_or_else(|_| Err(unavailable("the loading task ended")))
+        frame::ask(&self.queue, "loads", |reply| Pending {
+            ask,
+            since,
+            reply: Some(reply),
+        })
+        .await
+        .unwrap_or_else(|why| Err(Error::Unavailable(why)))
     }
 }
 
 struct LoadingTask {
-    database: Database,
+    session: Session<LoadBatch>,
     options: LoaderOptions,
-    connected: Option<(Client, Statement)>,
+}
+
+/// The statement, prepared.
+struct LoadBatch(Statement);
+
+impl Prepare for LoadBatch {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self(client.prepare(include_str!("sql/load_batch.sql")).await?))
+    }
 }
 
 /// Why a batch was not answered to its end.
 enum Failed {
-    /// The database can't be reached, or was lost; ask again.
+    /// The database can't be reached, or the connection was lost. Send the batch again.
     Unreachable(String),
-    /// It refused the batch.
-    Refused(String),
+    /// The database refused the batch.
+    Refused(Error),
 }
 
 impl LoadingTask {
-    async fn run(mut self, waiting: Arc<Mutex<mpsc::Receiver<Pending>>>) {
+    async fn run(self, waiting: Arc<Mutex<mpsc::Receiver<Pending>>>) {
         loop {
             let mut batch = Vec::new();
             {
@@ -157,108 +151,94 @@ impl LoadingTask {
                 }
                 gauge!(LOAD_QUEUE).set(f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)));
             }
-            // Those whose caller went away need no answer.
+            // Loads whose caller is gone need no answer.
             batch.retain(|pending: &Pending| pending.reply.as_ref().is_some_and(|reply| !reply.is_closed()));
-            self.settle(batch).await;
+            self.answer_all(batch).await;
         }
     }
 
-    /// Asks until every load in the batch has its answer.
-    async fn settle(&mut self, mut batch: Vec<Pending>) {
-        let mut backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(20))
-            .with_max_delay(Duration::from_millis(500))
-            .with_jitter()
-            .without_max_times()
-            .build();
+    /// Sends the batch until every load in it has its answer.
+    async fn answer_all(&self, mut batch: Vec<Pending>) {
+        let mut pauses = Pauses::default();
         while let Some(oldest) = batch.first() {
-            let give_up_at = oldest.since + self.options.give_up_after;
+            let deadline = oldest.since + self.options.give_up_after;
             match self.attempt(&mut batch).await {
                 Ok(()) => {}
-                Err(Failed::Refused(why)) if batch.len() == 1 => refuse(batch.drain(..), &why),
+                Err(Failed::Refused(error)) if batch.len() == 1 => refuse(batch.drain(..), &error),
                 Err(Failed::Refused(_)) => {
                     counter!(LOAD_RETRIES_TOTAL, "reason" => "single").increment(1);
                     for pending in batch.drain(..) {
-                        let mut single = vec![pending];
-                        if let Err(Failed::Refused(why) | Failed::Unreachable(why)) =
-                            self.attempt(&mut single).await
-                        {
-                            refuse(single.drain(..), &why);
-                        }
+                        self.answer_one(pending).await;
                     }
                 }
                 Err(Failed::Unreachable(why)) => {
                     counter!(LOAD_RETRIES_TOTAL, "reason" => "unreachable").increment(1);
-                    self.connected = None;
-                    let pause = backoff.next().unwrap_or(Duration::from_millis(500));
-                    if Instant::now() + pause >= give_up_at {
-                        tracing::error!(loads = batch.len(), error = why, "gave up on a batch of loads");
-                        refuse(batch.drain(..), &why);
-                    } else {
-                        tracing::warn!(
-                            loads = batch.len(),
-                            error = why,
-                            "a batch of loads failed and goes again"
-                        );
+                    let loads = batch.len();
+                    if let Some(pause) = pauses.before(deadline) {
+                        tracing::warn!(loads, error = why, "a batch of loads failed and is sent again");
                         tokio::time::sleep(pause).await;
+                    } else {
+                        tracing::error!(loads, error = why, "gave up on a batch of loads");
+                        refuse(batch.drain(..), &Error::Unavailable(why));
                     }
                 }
             }
         }
     }
 
-    /// Asks once. What was answered is no longer in the batch.
-    async fn attempt(&mut self, batch: &mut Vec<Pending>) -> Result<(), Failed> {
-        let asked = self.ask(batch).await;
-        batch.retain(|pending| pending.reply.is_some());
-        asked
+    /// Sends one load of a refused batch, once.
+    async fn answer_one(&self, pending: Pending) {
+        let mut single = vec![pending];
+        match self.attempt(&mut single).await {
+            Ok(()) => {}
+            Err(Failed::Refused(error)) => refuse(single.drain(..), &error),
+            Err(Failed::Unreachable(why)) => refuse(single.drain(..), &Error::Unavailable(why)),
+        }
     }
 
-    async fn ask(&mut self, batch: &mut [Pending]) -> Result<(), Failed> {
-        // A little longer than the database allows itself, for a database that does not answer at all.
-        let limit = self.options.statement_timeout + Duration::from_secs(1);
-        let (started, loads) = (Instant::now(), batch.len());
+    /// Sends the batch once. Answered loads leave it.
+    async fn attempt(&self, batch: &mut Vec<Pending>) -> Result<(), Failed> {
+        let sent = self.send(batch).await;
+        batch.retain(|pending| pending.reply.is_some());
+        sent
+    }
+
+    async fn send(&self, batch: &mut [Pending]) -> Result<(), Failed> {
+        let limit = silence_after(self.options.statement_timeout);
+        let (started, loads, mut used) = (Instant::now(), batch.len(), None);
         let max_events = self.options.max_events;
-        let asked = tokio::time::timeout(limit, async {
-            let (client, statement) = self
-                .connection()
+        let sent = tokio::time::timeout(limit, async {
+            let open = self
+                .session
+                .get(|| ())
                 .await
                 .map_err(|error| Failed::Unreachable(describe(&error)))?;
-            ask(client, statement, batch, max_events)
+            let (client, LoadBatch(statement)) = &**used.insert(open);
+            query(client, statement, batch, max_events)
                 .await
                 .map_err(|error| match Failure::of(&error) {
                     Failure::Unknown => Failed::Unreachable(describe(&error)),
-                    Failure::Passing | Failure::Unstorable => Failed::Refused(describe(&error)),
+                    Failure::Passing | Failure::Unstorable => Failed::Refused(error.into()),
                 })
         })
-        .await;
-        asked.unwrap_or_else(|_| Err(Failed::Unreachable("the database did not answer in time".into())))?;
+        .await
+        .unwrap_or_else(|_| Err(Failed::Unreachable("the database did not answer in time".into())));
+        if let (Err(Failed::Unreachable(_)), Some(used)) = (&sent, used) {
+            self.session.close(&used).await;
+        }
+        sent?;
         if batch.iter().any(|pending| pending.reply.is_some()) {
             let why = "the database answered for fewer loads than it got";
-            return Err(Failed::Refused(why.into()));
+            return Err(Failed::Refused(Error::Unreadable(why.into())));
         }
         histogram!(LOAD_BATCH_SIZE).record(f64::from(u32::try_from(loads).unwrap_or(u32::MAX)));
         histogram!(LOAD_SECONDS).record(started.elapsed());
         Ok(())
     }
-
-    async fn connection(&mut self) -> Result<&(Client, Statement), tokio_postgres::Error> {
-        if let Some(usable) = self.connected.take().filter(|(client, _)| !client.is_closed()) {
-            return Ok(self.connected.insert(usable));
-        }
-        let (client, connection) = self.database.connect().await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(error = describe(&error), "a loading connection ended");
-            }
-        });
-        let statement = client.prepare(include_str!("sql/load_batch.sql")).await?;
-        Ok(self.connected.insert((client, statement)))
-    }
 }
 
-/// Asks for the whole batch and answers each load as its row arrives.
-async fn ask(
+/// Runs the statement for the whole batch and answers each load when its row arrives.
+async fn query(
     client: &Client,
     statement: &Statement,
     batch: &mut [Pending],
@@ -284,17 +264,17 @@ async fn ask(
             continue;
         };
         counter!(LOAD_TOTAL, "outcome" => "loaded").increment(1);
-        // A caller that went away needs no answer.
+        // A caller that is gone needs no answer.
         let _ = reply.send(Ok(Page::new(ask, row, max_events)));
     }
     Ok(())
 }
 
-fn refuse(batch: impl Iterator<Item = Pending>, why: &str) {
+fn refuse(batch: impl Iterator<Item = Pending>, error: &Error) {
     for pending in batch {
         counter!(LOAD_TOTAL, "outcome" => "unavailable").increment(1);
         if let Some(reply) = pending.reply {
-            let _ = reply.send(Err(Error::Unavailable(why.to_owned())));
+            let _ = reply.send(Err(error.clone()));
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Reading the log.
 
-use deadpool_postgres::{Object, Pool};
+use std::time::Duration;
+
+use connect::Database;
+use deadpool_postgres::{Manager, Object, Pool, Runtime};
 use envelope::{LogError, LogHead, LogPage, LogReader, Position, RecordedEvent};
 use serde_json::value::RawValue;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::{Error, IdempotencyKey};
+use crate::append::IdempotencyKey;
+use crate::error::Error;
+
+/// How long a read waits for a connection of [`Log::connect`]'s pool, and for a new one.
+const POOL_WAIT: Duration = Duration::from_secs(5);
 
 /// The log, for reading.
 #[derive(Clone)]
@@ -22,7 +29,7 @@ pub struct Outcome {
     pub request_hash: Vec<u8>,
     /// The answer, a JSON object without its position.
     pub response: String,
-    /// The answer's position.
+    /// Position of the answer.
     pub position: Position,
 }
 
@@ -39,7 +46,22 @@ impl Log {
         Self { pool }
     }
 
-    /// Where the log stands.
+    /// The log at `url`, read by at most `connections` connections, which are opened when they are needed. Only a URL that
+    /// can't be used is an error.
+    pub fn connect(url: &str, connections: usize) -> Result<Self, Error> {
+        let database = Database::parse(url)?.named("event-store read");
+        let manager = Manager::new(database.config().clone(), database.protection().clone());
+        let pool = Pool::builder(manager)
+            .max_size(connections.max(1))
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(POOL_WAIT))
+            .build()
+            .map_err(|error| Error::Url(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// The end of the log.
     pub async fn head(&self) -> Result<LogHead, Error> {
         let rows = self.query(include_str!("sql/read_head.sql"), &[]).await?;
         let row = rows
@@ -51,7 +73,7 @@ impl Log {
         })
     }
 
-    /// The events as [`Log::read_after`] gives them, and where the log stands, both of one moment.
+    /// The events of [`Log::read_after`] and the end of the log, read in one statement.
     pub async fn read_page(&self, after: Position, limit: u32) -> Result<LogPage, Error> {
         let binds: [&(dyn ToSql + Sync); 2] = [&after.to_sql(), &i64::from(limit)];
         let rows = self.query(include_str!("sql/read_page.sql"), &binds).await?;
@@ -75,7 +97,7 @@ impl Log {
         Ok(LogPage { head, events })
     }
 
-    /// At most `limit` events after `after`, in order and without a gap: an empty answer means that there are none.
+    /// At most `limit` events after `after`, in order and without a gap. Empty at the end of the log.
     pub async fn read_after(&self, after: Position, limit: u32) -> Result<Vec<RecordedEvent>, Error> {
         let events = self
             .events(
@@ -96,7 +118,19 @@ impl Log {
         Ok(events)
     }
 
-    /// All events of one aggregate after `after_sequence`, in order. [`Log::events_of`] takes them bit by bit.
+    /// The version of a stream: the sequence of its last event, 0 if it has none.
+    pub async fn version(&self, aggregate_type: &str, aggregate_id: Uuid) -> Result<u64, Error> {
+        let rows = self
+            .query(
+                include_str!("sql/read_version.sql"),
+                &[&aggregate_type, &aggregate_id],
+            )
+            .await?;
+        let last: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+        Ok(last.map_or(0, |last| Position::from_sql(last).get()))
+    }
+
+    /// All events of a stream after `after_sequence`, in order. [`Log::events_of`] reads them page by page.
     pub async fn load(
         &self,
         aggregate_type: &str,
@@ -107,8 +141,19 @@ impl Log {
             .await
     }
 
-    /// The next events of one aggregate, at most `limit`.
-    pub(crate) async fn load_up_to(
+    /// At most `limit` events of a stream after `after_sequence`, in order and without a gap.
+    pub async fn read_stream(
+        &self,
+        aggregate_type: &str,
+        aggregate_id: Uuid,
+        after_sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        self.load_up_to(aggregate_type, aggregate_id, after_sequence, i64::from(limit))
+            .await
+    }
+
+    async fn load_up_to(
         &self,
         aggregate_type: &str,
         aggregate_id: Uuid,
@@ -129,7 +174,7 @@ impl Log {
         Ok(events)
     }
 
-    /// Position of the command that took this claim, the first one if several hold it; nothing if it is free.
+    /// Position of the command that took this claim, of the first one if it has several owners; `None` if it is free.
     pub async fn claimed_at(&self, scope: &str, key: &str) -> Result<Option<Position>, Error> {
         let rows = self
             .query(include_str!("sql/find_claim.sql"), &[&scope, &key])

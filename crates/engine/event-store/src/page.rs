@@ -6,7 +6,7 @@ use envelope::{Facts, Position};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The events of one aggregate that are asked for.
 #[derive(Clone)]

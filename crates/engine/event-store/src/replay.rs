@@ -7,11 +7,21 @@ use envelope::{EventPayload, Position, Run};
 use metrics::counter;
 use uuid::Uuid;
 
-use crate::command_handler::Loaded;
 use crate::error::Error;
 use crate::loader::Loader;
 use crate::metrics::SNAPSHOTS_TOTAL;
 use crate::page::Ask;
+
+/// The state of an aggregate after its events.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    /// Its state.
+    pub aggregate: A,
+    /// Its version: the sequence of its last event, 0 if it has none.
+    pub version: u64,
+    /// The conversation that its first event began or belongs to.
+    pub correlation_id: Option<String>,
+}
 
 /// An aggregate as loaded, and what a snapshot of it needs to know.
 pub(crate) struct Replayed<A> {

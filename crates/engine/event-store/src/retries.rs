@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use metrics::counter;
 
-use crate::error::{CommandError, Stale};
+use crate::error::{CommandError, VersionConflict};
 use crate::metrics::EXECUTE_CONFLICTS_TOTAL;
 
 /// How often a command is tried.
@@ -38,13 +38,13 @@ impl Retries {
     }
 
     /// Waits until the command may be tried again after this conflict; an error if it was tried often enough.
-    pub(crate) async fn after<E>(&mut self, stale: Stale) -> Result<(), CommandError<E>> {
+    pub(crate) async fn after<E>(&mut self, conflict: VersionConflict) -> Result<(), CommandError<E>> {
         counter!(EXECUTE_CONFLICTS_TOTAL).increment(1);
         self.failed += 1;
         if self.failed >= ATTEMPTS {
             return Err(CommandError::Contended {
                 attempts: ATTEMPTS,
-                last: stale,
+                last: conflict,
             });
         }
         tokio::time::sleep(self.backoff.next().unwrap_or_default()).await;

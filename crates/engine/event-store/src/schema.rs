@@ -5,7 +5,7 @@ use deadpool_postgres::Pool;
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
-use crate::Error;
+use crate::error::Error;
 use crate::error::describe;
 
 /// Names the migration table and, hashed, the advisory lock that lets one migration run at a time.
@@ -44,31 +44,41 @@ pub async fn check_schema(pool: &Pool) -> Result<(), Error> {
     let client: &mut Client = &mut client;
     let exists = client
         .query_one("select to_regclass($1) is not null", &[&TABLE])
-        .await
-        .map_err(|error| Error::Unavailable(describe(&error)))?;
-    if !exists.get::<_, bool>(0) {
-        return Err(Error::Schema(
-            "the event database is empty: run `command-api migrate`".into(),
-        ));
+        .await?
+        .try_get::<_, bool>(0)?;
+    if !exists {
+        return Err(Error::NotMigrated("the event database is empty".into()));
     }
     let runner = runner();
     let applied = runner
         .get_applied_migrations_async(client)
         .await
-        .map_err(|error| Error::Unavailable(error.to_string()))?;
+        .map_err(|error| unreadable(&error))?;
     compare(runner.get_migrations(), &applied)
 }
 
-/// With what the database said: the migration's name alone helps nobody.
+/// The migration that failed, and the database's reason.
 fn not_migrated(error: &refinery::Error) -> Error {
+    match driver_error(error) {
+        Some(refused) => Error::Schema(format!("{error}: {}", describe(refused))),
+        None => Error::Schema(error.to_string()),
+    }
+}
+
+/// Why the list of applied migrations could not be read.
+fn unreadable(error: &refinery::Error) -> Error {
+    driver_error(error).map_or_else(|| Error::Unavailable(error.to_string()), Error::of)
+}
+
+fn driver_error(error: &refinery::Error) -> Option<&tokio_postgres::Error> {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        if let Some(refused) = inner.downcast_ref() {
-            return Error::Schema(format!("{error}: {}", describe(refused)));
+        if let Some(found) = inner.downcast_ref() {
+            return Some(found);
         }
         cause = inner.source();
     }
-    Error::Schema(error.to_string())
+    None
 }
 
 fn runner() -> Runner {
@@ -81,8 +91,8 @@ fn compare(known: &[Migration], applied: &[Migration]) -> Result<(), Error> {
     let newest = |list: &[Migration]| list.iter().map(Migration::version).max().unwrap_or(0);
     let (needed, has) = (newest(known), newest(applied));
     if has < needed {
-        return Err(Error::Schema(format!(
-            "the event database is at version {has}, this build needs {needed}: run `command-api migrate`"
+        return Err(Error::NotMigrated(format!(
+            "the event database is at version {has}, this build needs {needed}"
         )));
     }
     if has > needed {

@@ -7,8 +7,9 @@ use envelope::{Position, RecordedEvent};
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::ToSql;
 
+use crate::error::Error;
+use crate::log::Log;
 use crate::log::recorded;
-use crate::{Error, Log};
 
 /// Which reader of how many. Every aggregate belongs to exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::error::Error;
 use crate::metrics::SNAPSHOTS_TOTAL;
 
 /// Most snapshots waiting to be written.

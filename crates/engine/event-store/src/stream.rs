@@ -1,4 +1,4 @@
-//! Reading bit by bit: however long the log or an aggregate is, no more than a page of it is in memory.
+//! Reading page by page: memory holds one page, however long the log or a stream is.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,8 @@ use envelope::{Position, RecordedEvent};
 use futures_util::stream::{Stream, try_unfold};
 use uuid::Uuid;
 
-use crate::{Error, Log};
+use crate::error::Error;
+use crate::log::Log;
 
 /// Events in one page.
 const PAGE: u32 = 500;
@@ -14,13 +15,23 @@ const PAGE: u32 = 500;
 const SPAN: u64 = 20_000;
 
 impl Log {
-    /// All events after `after`, in order, to where the log ends when the stream gets there. No gap: a missing position
-    /// is an error.
+    /// All events after `after`, in order, up to the end of the log when the reader gets there. A missing position is an
+    /// error.
     pub fn events_after(
         &self,
         after: Position,
     ) -> impl Stream<Item = Result<RecordedEvent, Error>> + Send + use<> {
         self.stream(What::After(after))
+    }
+
+    /// The events after `after` up to and including `through`, in order. A missing position is an error; the end of the
+    /// log before `through` is not.
+    pub fn events_between(
+        &self,
+        after: Position,
+        through: Position,
+    ) -> impl Stream<Item = Result<RecordedEvent, Error>> + Send + use<> {
+        self.stream(What::Between(after, through))
     }
 
     /// The events of one aggregate after `after_sequence`, in order and without a gap.
@@ -35,8 +46,8 @@ impl Log {
 
     /// The events of these types after `after`, in order, up to where the log ends when the stream begins.
     ///
-    /// There is no index for this: it would grow with the log, and this is for people and for jobs that run now and
-    /// then. The positions are walked through in bounded steps instead.
+    /// For rare jobs: there is no index by type, since it would grow with the log. The statement reads all positions in
+    /// bounded steps.
     pub fn events_of_types(
         &self,
         event_types: &[&str],
@@ -66,18 +77,19 @@ struct Cursor {
     log: Log,
     what: What,
     page: VecDeque<RecordedEvent>,
-    /// Whether the page is the last one.
+    /// Whether `page` is the last page.
     ended: bool,
 }
 
-/// Which events are still to come.
+/// The events that are still to be read.
 enum What {
     After(Position),
+    Between(Position, Position),
     Of(String, Uuid, u64),
     Types {
         types: Vec<String>,
         after: Position,
-        /// Where the log ended, once it was asked.
+        /// The end of the log, once it was read.
         through: Option<Position>,
     },
 }
@@ -98,9 +110,15 @@ impl Cursor {
                 *after = page.last().map_or(*after, |event| event.position);
                 page
             }
+            What::Between(after, through) => {
+                let limit = u32::try_from(through.since(*after)).map_or(PAGE, |left| left.min(PAGE));
+                let page = self.log.read_after(*after, limit).await?;
+                *after = page.last().map_or(*after, |event| event.position);
+                self.ended = page.len() < limit as usize || *after >= *through;
+                return Ok(page);
+            }
             What::Of(aggregate_type, id, after) => {
-                let limit = i64::from(PAGE);
-                let page = self.log.load_up_to(aggregate_type, *id, *after, limit).await?;
+                let page = self.log.read_stream(aggregate_type, *id, *after, PAGE).await?;
                 *after = page.last().map_or(*after, |event| event.sequence);
                 page
             }

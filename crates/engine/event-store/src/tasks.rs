@@ -6,6 +6,7 @@
 //! database makes it forget the newest of them in order, plans and checkpoint together, and what is forgotten is planned
 //! or done again.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,13 +16,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The memory of one process manager.
 #[derive(Clone)]
 pub struct Tasks {
     pool: Pool,
-    process: &'static str,
+    process: Cow<'static, str>,
 }
 
 /// How far a process manager has read the log.
@@ -49,7 +50,7 @@ pub struct NewTask {
     /// The aggregate it is about.
     pub aggregate_id: Uuid,
     /// What to do.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Not before.
     pub due_at: DateTime<Utc>,
     /// The event that led to it.
@@ -90,8 +91,11 @@ pub struct Backlog {
 
 impl Tasks {
     /// The memory of `process`, in the log's database.
-    pub const fn new(pool: Pool, process: &'static str) -> Self {
-        Self { pool, process }
+    pub fn new(pool: Pool, process: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            pool,
+            process: process.into(),
+        }
     }
 
     /// Position of the last event that was planned for.
@@ -153,7 +157,7 @@ impl Tasks {
         let fingerprint = new.mark.fingerprint.as_ref().map(Fingerprint::bytes);
         let tasks = latest_of_each(tasks);
         let ids: Vec<Uuid> = tasks.iter().map(|task| task.aggregate_id).collect();
-        let kinds: Vec<&str> = tasks.iter().map(|task| task.kind).collect();
+        let kinds: Vec<&str> = tasks.iter().map(|task| &*task.kind).collect();
         let due: Vec<DateTime<Utc>> = tasks.iter().map(|task| task.due_at).collect();
         let positions: Vec<i64> = tasks.iter().map(|task| task.position.to_sql()).collect();
         let requests: Vec<Option<&str>> = tasks.iter().map(|task| task.request_id.as_deref()).collect();
@@ -268,7 +272,7 @@ fn latest_of_each(tasks: Vec<NewTask>) -> Vec<NewTask> {
     let mut latest: Vec<NewTask> = tasks
         .into_iter()
         .rev()
-        .filter(|task| seen.insert((task.aggregate_id, task.kind)))
+        .filter(|task| seen.insert((task.aggregate_id, task.kind.clone())))
         .collect();
     latest.reverse();
     latest

@@ -69,7 +69,7 @@ impl CommandHandler {
             };
             let response = match work(unit.clone()).await {
                 Ok(response) => response,
-                Err(refusal @ (CommandError::Refused(_) | CommandError::Version { .. })) => {
+                Err(refusal @ (CommandError::Refused(_) | CommandError::Version(_))) => {
                     return self.answered_or(&key, refusal).await;
                 }
                 Err(error) => return Err(error),
@@ -94,7 +94,7 @@ impl CommandHandler {
                         appended.replayed,
                     ));
                 }
-                Err(AppendError::Conflict(stale)) => retries.after(stale).await?,
+                Err(AppendError::Conflict(conflict)) => retries.after(conflict).await?,
                 Err(error) => return Err(error.into()),
             }
         }

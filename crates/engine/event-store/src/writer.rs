@@ -1,33 +1,34 @@
-//! The writing task: takes whatever commands are waiting and sends them as one statement.
+//! The writing task: sends all waiting commands as one statement.
 //!
-//! There is no timer. While one batch commits, the next one gathers: under load batches grow by themselves, and a
-//! command that comes alone waits for nobody. When many wait, the next one is sent behind the first, so that the database
-//! has work while the first one's answers go out and bring new commands. A batch that fails goes again (its keys make
-//! that safe, whatever else is under way) or, when something in it can't be stored, command by command, so that one bad
-//! command can't fail its neighbours.
+//! There is no timer. While one batch commits, the next one gathers: batches grow with the load, and a command that
+//! comes alone is sent at once. When many commands wait, a second batch is sent behind the first, so that the database
+//! has work while the answers of the first go out and bring new commands. A batch that fails is sent again; its keys
+//! make that safe. A batch with a command that can't be stored is sent command by command, so that the other commands
+//! succeed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use connect::Database;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use metrics::{counter, gauge, histogram};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use self::batch::{gather, how_many};
+use self::pending::{Pending, Reply, refuse};
 use self::recent::Recent;
-use self::statement::{AppendBatch, answer, refuse};
-use crate::append::{Append, Appended};
+use self::statement::{AppendBatch, answer};
+use crate::append::Append;
 use crate::check::check;
 use crate::error::{AppendError, Error, Failure, describe};
+use crate::frame::{Pauses, Session, ask, silence_after};
 use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
 
 mod batch;
+mod pending;
 mod recent;
 mod statement;
 mod steps;
@@ -39,14 +40,14 @@ pub struct AppenderOptions {
     pub max_batch: usize,
     /// Most bytes in one batch, about; a larger single command goes alone.
     pub max_batch_bytes: usize,
-    /// Most commands waiting for a batch; one more waits up to a second and is then told that the log is unavailable.
+    /// Most commands waiting for a batch. One more waits up to a second, and then gets [`AppendError::Unavailable`].
     pub queue: usize,
-    /// Most bytes of one event's payload. Below what a message on the bus may hold, so that nothing is recorded that
-    /// can't be passed on.
+    /// Most bytes of one event's payload. Keep it below what a message on a bus may hold, so that every recorded event can
+    /// be passed on.
     pub max_payload_bytes: usize,
     /// Most outcomes that are kept in memory, so that repeats of recent commands cost the database nothing; 0 for none.
     pub recent_outcomes: usize,
-    /// How long a batch is tried before its commands are told that the log is unavailable.
+    /// How long a batch is tried before its commands get [`AppendError::Unavailable`].
     pub give_up_after: Duration,
     /// How long the database may wait for the head's lock.
     pub lock_timeout: Duration,
@@ -76,14 +77,6 @@ pub struct Appender {
     max_payload_bytes: usize,
 }
 
-type Reply = Result<Appended, AppendError>;
-
-struct Pending {
-    append: Append,
-    since: Instant,
-    reply: oneshot::Sender<Reply>,
-}
-
 impl Appender {
     /// Starts the writing task on a connection of its own to the log at `url`. It connects when the first command
     /// comes, and again whenever the connection is lost.
@@ -111,10 +104,9 @@ impl Appender {
             max_payload_bytes: options.max_payload_bytes,
         };
         let writer = Writer {
-            database,
+            session: Session::new(database),
             recent: Recent::new(options.recent_outcomes),
             options,
-            connected: Mutex::new(None),
         };
         Ok((appender, tokio::spawn(async move { writer.run(waiting).await })))
     }
@@ -124,35 +116,17 @@ impl Appender {
         if let Err(why) = check(&append, self.max_payload_bytes) {
             return Err(AppendError::Unstorable(why));
         }
-        let (reply, answer) = oneshot::channel();
-        let unavailable = |why: &str| AppendError::Unavailable(why.to_owned());
-        self.queue
-            .send_timeout(
-                Pending {
-                    append,
-                    since: Instant::now(),
-                    reply,
-                },
-                Duration::from_secs(1),
-            )
+        let since = Instant::now();
+        ask(&self.queue, "commands", |reply| Pending { append, since, reply })
             .await
-            .map_err(|error| {
-                unavailable(match error {
-                    mpsc::error::SendTimeoutError::Timeout(_) => "too many commands are waiting",
-                    mpsc::error::SendTimeoutError::Closed(_) => "shutting down",
-                })
-            })?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(unavailable("the writing task ended")))
+            .unwrap_or_else(|why| Err(AppendError::Unavailable(why)))
     }
 }
 
 struct Writer {
-    database: Database,
     options: AppenderOptions,
     recent: Recent,
-    connected: Mutex<Option<Arc<(Client, AppendBatch)>>>,
+    session: Session<AppendBatch>,
 }
 
 impl Writer {
@@ -171,14 +145,14 @@ impl Writer {
                 && let Some(batch) = self.next_batch(&mut gathered, unanswered)
             {
                 unanswered += batch.len();
-                under_way.push(self.settle(batch));
+                under_way.push(self.answer_all(batch));
                 let left = gathered.len() + waiting.len();
                 gauge!(APPEND_QUEUE).set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
             }
         }
     }
 
-    /// What is to be sent now, if anything is, behind a batch of so many `unanswered` commands.
+    /// The batch to send now, behind a batch of `unanswered` commands.
     fn next_batch(&self, gathered: &mut VecDeque<Pending>, unanswered: usize) -> Option<Vec<Pending>> {
         let most = how_many(gathered.len(), unanswered).min(self.options.max_batch);
         let mut bytes = 0;
@@ -194,9 +168,9 @@ impl Writer {
         (most > 0).then(|| gathered.drain(..fitting.max(1)).collect())
     }
 
-    /// Sends the batch until every command in it has its answer. Those that have waited too long already, behind
-    /// batches that failed, are told so at once. Returns how many they were.
-    async fn settle(&self, mut batch: Vec<Pending>) -> usize {
+    /// Sends the batch until every command in it has its answer. Commands that have waited too long behind failed batches
+    /// are refused at once. Returns the number of commands in the batch.
+    async fn answer_all(&self, mut batch: Vec<Pending>) -> usize {
         let commands = batch.len();
         loop {
             let (waiting, late) = batch
@@ -227,7 +201,7 @@ impl Writer {
         counter!(APPEND_RETRIES_TOTAL, "reason" => "single").increment(1);
         let mut answered = false;
         for pending in batch {
-            // A batch of one is always settled.
+            // A batch of one always gets its answer.
             answered |= self.commit(vec![pending]).await.unwrap_or_default();
         }
         answered
@@ -240,13 +214,7 @@ impl Writer {
             return Ok(false);
         };
         let deadline = oldest + self.options.give_up_after;
-        let mut backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(20))
-            .with_max_delay(Duration::from_millis(500))
-            .with_jitter()
-            .without_max_times()
-            .build();
-        let mut in_doubt = false;
+        let (mut pauses, mut in_doubt) = (Pauses::default(), false);
         loop {
             let known = self.recent.head();
             let (failure, why) = match self.attempt(&batch).await {
@@ -268,27 +236,24 @@ impl Writer {
                     in_doubt = true;
                 }
             }
-            let pause = backoff.next().unwrap_or(Duration::from_millis(500));
-            if Instant::now() + pause >= deadline {
-                tracing::error!(commands = batch.len(), error = why, "gave up on a batch");
+            let commands = batch.len();
+            let Some(pause) = pauses.before(deadline) else {
+                tracing::error!(commands, error = why, "gave up on a batch");
                 refuse(batch, &AppendError::Unavailable(why));
                 return Ok(false);
-            }
-            tracing::warn!(
-                commands = batch.len(),
-                error = why,
-                "a batch failed and goes again"
-            );
+            };
+            tracing::warn!(commands, error = why, "a batch failed and is sent again");
             tokio::time::sleep(pause).await;
         }
     }
 
     async fn attempt(&self, batch: &[Pending]) -> Result<Vec<Row>, (Failure, String)> {
-        // A little longer than the database allows itself, for a database that does not answer at all.
-        let limit = self.options.statement_timeout + Duration::from_secs(1);
+        let limit = silence_after(self.options.statement_timeout);
         let (started, mut used) = (Instant::now(), None);
         let done = tokio::time::timeout(limit, async {
-            let (client, statement) = &**used.insert(self.connection().await?);
+            // A new connection may lead to another server, whose log lost its end and has grown since.
+            let open = self.session.get(|| self.recent.forget()).await?;
+            let (client, statement) = &**used.insert(open);
             statement.run(client, batch).await
         })
         .await;
@@ -303,37 +268,8 @@ impl Writer {
             Err(_) => (Failure::Unknown, "the database did not answer in time".into()),
         };
         if let (Failure::Unknown, Some(used)) = (failure, used) {
-            self.give_up(&used).await;
+            self.session.close(&used).await;
         }
         Err((failure, why))
-    }
-
-    /// The connection, the same for both batches under way. Who has one may go on with it until it fails.
-    async fn connection(&self) -> Result<Arc<(Client, AppendBatch)>, tokio_postgres::Error> {
-        let mut connected = self.connected.lock().await;
-        if let Some(usable) = connected.as_ref().filter(|usable| !usable.0.is_closed()) {
-            return Ok(Arc::clone(usable));
-        }
-        let (client, connection) = self.database.connect().await?;
-        // Behind a new connection may be another server, whose log lost its end and has grown since.
-        self.recent.forget();
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(error = describe(&error), "the writing connection ended");
-            }
-        });
-        let statement = AppendBatch::prepare(&client).await?;
-        Ok(Arc::clone(connected.insert(Arc::new((client, statement)))))
-    }
-
-    /// The next attempt gets another connection than this one.
-    async fn give_up(&self, used: &Arc<(Client, AppendBatch)>) {
-        let mut connected = self.connected.lock().await;
-        if connected
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, used))
-        {
-            *connected = None;
-        }
     }
 }

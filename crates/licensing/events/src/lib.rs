@@ -40,6 +40,9 @@ pub mod aggregate_type {
     pub const CLUB: &str = "club";
 }
 
+/// The stream that carries the log to its readers: the declaration in `nats/stream.json`.
+pub const STREAM_DECLARATION: &str = include_str!("../../../../nats/stream.json");
+
 /// Any event of the shop, for readers that follow the whole log.
 #[expect(
     clippy::large_enum_variant,

@@ -49,8 +49,8 @@ async fn parked_events_are_parked_in_the_rebuilt_rows_too() {
     let (world, running) = shop_with_history(200).await;
     let sick = Uuid::now_v7();
     let unknown = NewEvent {
-        event_type: "LicenseTypeReimagined",
-        event_version: "9",
+        event_type: "LicenseTypeReimagined".into(),
+        event_version: "9".into(),
         ..shop::price(sick, 3, 1_000)
     };
     let refused: u64 = 41;

@@ -30,10 +30,24 @@ fn access(servers: &Servers, user: &str) -> Access {
     }
 }
 
+/// The installation's own declaration: `nats/accounts.conf` names its stream and its subjects.
+fn declared() -> StreamConfig {
+    StreamConfig::as_declared(include_str!("../../../../../nats/stream.json")).unwrap()
+}
+
+fn stream_name() -> String {
+    declared().name
+}
+
+/// A subject that leads into the stream.
+fn an_event() -> String {
+    format!("{}.0.account.Deposited.1", declared().subject_prefix)
+}
+
 async fn bus(servers: &Arc<Servers>, user: &str) -> Bus {
     Bus {
         context: connect_as(&access(servers, user), user).await.unwrap(),
-        stream: StreamConfig::declared("LICENSING", "licensing.v1"),
+        stream: declared(),
         servers: Some(Arc::clone(servers)),
     }
 }
@@ -83,7 +97,7 @@ async fn each_does_its_work() {
     for user in ["projector", "operator"] {
         let looking = bus(&servers, user).await;
         assert_eq!(last_sequence(&looking).await, 2_000);
-        let stream = looking.context.get_stream("LICENSING").await.unwrap();
+        let stream = looking.context.get_stream(stream_name()).await.unwrap();
         assert_eq!(stream.direct_get(7).await.unwrap().sequence, 7, "{user}");
         assert_eq!(looking.context.problem(), None, "{user}");
     }
@@ -102,20 +116,18 @@ async fn the_projector_cannot_publish_nor_touch_the_stream() {
     let client = context.client();
 
     // Events, by any name that leads to the stream.
-    denied(context, "licensing.v1.0.order.OrderPaid.1", async {
-        let published = context
-            .publish("licensing.v1.0.order.OrderPaid.1", "{}".into())
-            .await;
+    denied(context, &an_event(), async {
+        let published = context.publish(an_event(), "{}".into()).await;
         published.unwrap().await.is_ok()
     })
     .await;
     let config = || Config {
-        name: "LICENSING".into(),
+        name: stream_name(),
         ..Config::default()
     };
-    let stream = context.get_stream("LICENSING").await.unwrap();
+    let stream = context.get_stream(stream_name()).await.unwrap();
     denied(context, "STREAM.DELETE", async {
-        context.delete_stream("LICENSING").await.is_ok()
+        context.delete_stream(stream_name()).await.is_ok()
     })
     .await;
     denied(context, "STREAM.PURGE", async { stream.purge().await.is_ok() }).await;
@@ -138,24 +150,32 @@ async fn the_projector_cannot_publish_nor_touch_the_stream() {
     })
     .await;
     // The account that holds the stream is another one: its own names lead nowhere.
-    denied(context, "$JS.API.STREAM.PURGE.LICENSING", async {
-        client
-            .request("$JS.API.STREAM.PURGE.LICENSING", "".into())
-            .await
-            .is_ok()
-    })
+    denied(
+        context,
+        &format!("$JS.API.STREAM.PURGE.{}", stream_name()),
+        async {
+            client
+                .request(format!("$JS.API.STREAM.PURGE.{}", stream_name()), "".into())
+                .await
+                .is_ok()
+        },
+    )
     .await;
     // What only a consumer with a name would need, such as taking over somebody else's.
-    denied(context, "CONSUMER.CREATE.LICENSING.taken", async {
-        let config = pull::Config {
-            name: Some("taken".into()),
-            ..pull::Config::default()
-        };
-        context
-            .create_consumer_on_stream(config, "LICENSING")
-            .await
-            .is_ok()
-    })
+    denied(
+        context,
+        &format!("CONSUMER.CREATE.{}.taken", stream_name()),
+        async {
+            let config = pull::Config {
+                name: Some("taken".into()),
+                ..pull::Config::default()
+            };
+            context
+                .create_consumer_on_stream(config, stream_name())
+                .await
+                .is_ok()
+        },
+    )
     .await;
     // Nobody else's answers.
     let mut others = client.subscribe("_INBOX.command-api.>").await.unwrap();
@@ -180,48 +200,52 @@ async fn no_answer_of_the_server_gets_into_the_stream() {
     publish_all(&mut relay.publisher(PublisherOptions::default()), &log).await;
     let reader = bus(&servers, "projector").await;
     let client = reader.context.client();
-    let into = "licensing.v1.0.order.OrderPaid.1";
+    let into = an_event();
     for (subject, body) in [
-        ("$JS.LOG.API.STREAM.INFO.LICENSING", json!({})),
-        ("$JS.LOG.API.DIRECT.GET.LICENSING", json!({"seq": 3})),
+        (format!("$JS.LOG.API.STREAM.INFO.{}", stream_name()), json!({})),
         (
-            "$JS.LOG.API.CONSUMER.MSG.NEXT.LICENSING.nobody",
+            format!("$JS.LOG.API.DIRECT.GET.{}", stream_name()),
+            json!({"seq": 3}),
+        ),
+        (
+            format!("$JS.LOG.API.CONSUMER.MSG.NEXT.{}.nobody", stream_name()),
             json!({"batch": 1}),
         ),
         (
-            "$JS.LOG.API.CONSUMER.CREATE.LICENSING",
-            json!({"stream_name": "LICENSING", "config": {}}),
+            format!("$JS.LOG.API.CONSUMER.CREATE.{}", stream_name()),
+            json!({"stream_name": stream_name(), "config": {}}),
         ),
     ] {
         client
-            .publish_with_reply(subject, into, body.to_string().into())
+            .publish_with_reply(subject, into.clone(), body.to_string().into())
             .await
             .unwrap();
     }
     // A consumer that pushes, to where the stream would take it.
     let pushing = push::Config {
-        deliver_subject: into.into(),
+        deliver_subject: into.clone(),
         ..push::Config::default()
     };
     let refused = reader
         .context
-        .create_consumer_on_stream(pushing, "LICENSING")
+        .create_consumer_on_stream(pushing, stream_name())
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("cycle"), "{refused}");
     // Pulled, with the stream's own subject to answer to.
     let consumer = reader
         .context
-        .create_consumer_on_stream(pull::Config::default(), "LICENSING")
+        .create_consumer_on_stream(pull::Config::default(), stream_name())
         .await
         .unwrap();
     let next = format!(
-        "$JS.LOG.API.CONSUMER.MSG.NEXT.LICENSING.{}",
+        "$JS.LOG.API.CONSUMER.MSG.NEXT.{}.{}",
+        stream_name(),
         consumer.cached_info().name
     );
     let pull = json!({"batch": 20, "expires": 1_000_000});
     client
-        .publish_with_reply(next, into, pull.to_string().into())
+        .publish_with_reply(next, into.clone(), pull.to_string().into())
         .await
         .unwrap();
     client.flush().await.unwrap();
@@ -264,9 +288,9 @@ async fn command_api_can_touch_no_other_subject_and_no_other_stream() {
         context.delete_stream("OTHER").await.is_ok()
     })
     .await;
-    denied(context, "STREAM.PURGE.LICENSING", async {
+    denied(context, &format!("STREAM.PURGE.{}", stream_name()), async {
         context
-            .get_stream("LICENSING")
+            .get_stream(stream_name())
             .await
             .unwrap()
             .purge()

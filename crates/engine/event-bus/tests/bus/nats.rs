@@ -12,6 +12,10 @@ use uuid::Uuid;
 
 use crate::log::TestLog;
 
+/// The declaration that the streams of these tests share; names and subjects are replaced.
+const DECLARATION: &str = r#"{"description": "The log of a test.", "storage": "file", "retention": "limits",
+    "discard": "old", "num_replicas": 1, "max_age": 604800000000000, "deny_delete": true, "allow_direct": true}"#;
+
 pub(crate) struct Bus {
     pub(crate) context: Connection,
     pub(crate) stream: StreamConfig,
@@ -39,7 +43,12 @@ impl Bus {
     async fn at(url: &str, servers: Option<Arc<Servers>>) -> Self {
         let context = event_bus::connect(url, "event-bus test").await.unwrap();
         let name = Uuid::new_v4().simple().to_string();
-        let stream = StreamConfig::declared(&format!("THINGS_{name}"), &format!("things-{name}.v1"));
+        let stream = StreamConfig::from_declaration(
+            DECLARATION,
+            &format!("THINGS_{name}"),
+            &format!("things-{name}.v1"),
+        )
+        .unwrap();
         Self {
             context,
             stream,

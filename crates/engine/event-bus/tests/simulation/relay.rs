@@ -59,7 +59,7 @@ async fn renew(world: &World, me: Process) {
 async fn hold(world: &World, me: Process, wait: Time) -> Result<bool, &'static str> {
     let hold = |world: &World| {
         let held = world.lease.get();
-        let free = held.is_none_or(|(holder, until)| holder == me || until < world.now());
+        let free = held.is_none_or(|(owner, until)| owner == me || until < world.now());
         if free {
             world.lease.set(Some((me, world.now() + LASTS)));
         }

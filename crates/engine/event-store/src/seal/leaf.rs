@@ -105,7 +105,7 @@ mod tests {
     fn every_column_counts_and_none_flows_into_the_next() {
         let leaf = Leaf {
             position: 1,
-            aggregate_type: "order".into(),
+            aggregate_type: "account".into(),
             aggregate_id: Uuid::nil(),
             sequence: 1,
             event_type: "Placed".into(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
 
-use super::Pending;
+use super::pending::Pending;
 
 /// Fewest commands that are sent behind a batch under way. With fewer, what the database saves by having the next batch
 /// at hand is less than what it costs to commit once more.

@@ -10,8 +10,7 @@ use envelope::Position;
 use metrics::counter;
 use uuid::Uuid;
 
-use super::statement::respond;
-use super::{Pending, Reply};
+use super::pending::{Pending, Reply, respond};
 use crate::append::{Appended, IdempotencyKey};
 use crate::error::AppendError;
 use crate::metrics::APPEND_RECENT_TOTAL;

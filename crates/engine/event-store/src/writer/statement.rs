@@ -4,17 +4,18 @@ use std::collections::HashMap;
 
 use envelope::Position;
 use metrics::counter;
-use tokio::sync::oneshot;
+use serde::Deserialize;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::pending::{Pending, Reply, refuse, respond};
 use super::recent::Recent;
-use super::steps::Steps;
-use super::{Pending, Reply};
-use crate::append::Appended;
-use crate::error::AppendError;
-use crate::metrics::{APPEND_CHECKED_TOTAL, APPEND_TOTAL};
+use super::steps::{Steps, running};
+use crate::append::{Append, Appended};
+use crate::error::{AppendError, VersionConflict, describe};
+use crate::frame::Prepare;
+use crate::metrics::APPEND_CHECKED_TOTAL;
 
 /// The statement, prepared: for batches without claims, and for those with some.
 pub(super) struct AppendBatch {
@@ -22,8 +23,8 @@ pub(super) struct AppendBatch {
     claiming: Statement,
 }
 
-impl AppendBatch {
-    pub(super) async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+impl Prepare for AppendBatch {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             plain: client.prepare(include_str!("../sql/append_batch.sql")).await?,
             claiming: client
@@ -31,7 +32,9 @@ impl AppendBatch {
                 .await?,
         })
     }
+}
 
+impl AppendBatch {
     pub(super) async fn run(
         &self,
         client: &Client,
@@ -50,13 +53,13 @@ impl AppendBatch {
             .zip(commands())
             .flat_map(|(number, append)| std::iter::repeat_n(number, append.events.len()))
             .collect();
-        let aggregate_types: Vec<&str> = events().map(|event| event.aggregate_type).collect();
+        let aggregate_types: Vec<&str> = events().map(|event| &*event.aggregate_type).collect();
         let aggregate_ids: Vec<Uuid> = events().map(|event| event.aggregate_id).collect();
         let sequences: Vec<i64> = events()
             .map(|event| Position::new(event.sequence).to_sql())
             .collect();
-        let event_types: Vec<&str> = events().map(|event| event.event_type).collect();
-        let event_versions: Vec<&str> = events().map(|event| event.event_version).collect();
+        let event_types: Vec<&str> = events().map(|event| &*event.event_type).collect();
+        let event_versions: Vec<&str> = events().map(|event| &*event.event_version).collect();
         let payloads: Vec<&str> = events().map(|event| event.payload.get()).collect();
         let metadata: Vec<String> = commands()
             .flat_map(|append| {
@@ -88,18 +91,8 @@ impl AppendBatch {
     }
 }
 
-/// Of these counts, the sum up to and with each.
-pub(super) fn running(counts: impl Iterator<Item = usize>) -> Vec<i32> {
-    counts
-        .scan(0, |sum, count| {
-            *sum += i32::try_from(count).unwrap_or(i32::MAX);
-            Some(*sum)
-        })
-        .collect()
-}
-
-/// Answers every command of a committed batch. `in_doubt`: an earlier attempt may have committed already, so that a
-/// used key can be our own and no replay. `known`: how far the log was known to go when the batch was sent.
+/// Answers every command of a committed batch. `in_doubt`: an earlier attempt may have committed the batch, so that a used
+/// key can be our own and no replay. `known`: the end of the log as known when the batch was sent.
 pub(super) fn answer(
     batch: Vec<Pending>,
     rows: &[Row],
@@ -110,21 +103,21 @@ pub(super) fn answer(
         let why = "the database gave no answer";
         return refuse(batch, &AppendError::Unavailable(why.into()));
     };
-    if head.get::<_, &str>(1) == "checked" {
+    let answer = match Answer::of(head, refused) {
+        Ok(answer) => answer,
+        Err(error) => return refuse(batch, &AppendError::Unavailable(describe(&error))),
+    };
+    if answer.checked {
         counter!(APPEND_CHECKED_TOTAL).increment(1);
     }
-    let mut position = Position::from_sql(head.get(2));
-    recent.confirm(head.get(4), position, known);
-    let refused: HashMap<i32, &Row> = refused.iter().map(|row| (row.get(0), row)).collect();
-    for (
-        number,
-        Pending {
+    let mut position = answer.base;
+    recent.confirm(answer.epoch, position, known);
+    for (number, pending) in (1..).zip(batch) {
+        let Pending {
             mut append, reply, ..
-        },
-    ) in (1..).zip(batch)
-    {
-        let outcome = if let Some(row) = refused.get(&number) {
-            refusal(row, in_doubt.then_some(append.response.as_str()))
+        } = pending;
+        let outcome = if let Some(row) = answer.refused.get(&number) {
+            refusal(row, &append, in_doubt)
         } else {
             position = Position::new(position.get() + append.events.len() as u64);
             Ok(Appended {
@@ -141,48 +134,82 @@ pub(super) fn answer(
     }
 }
 
-/// What became of a command that was not appended now. `own`: our response, if we may have recorded it already.
-/// Another one under our key is an earlier request's.
-fn refusal(row: &Row, own: Option<&str>) -> Reply {
-    let outcome: &str = row.get(1);
-    if outcome == "reused" {
-        return Err(AppendError::KeyReused);
+/// The rows of a batch's answer.
+struct Answer<'a> {
+    /// Whether the batch went through the checked path.
+    checked: bool,
+    /// The end of the log before the batch.
+    base: Position,
+    epoch: Uuid,
+    /// Of each refused command, by its number.
+    refused: HashMap<i32, Refusal<'a>>,
+}
+
+struct Refusal<'a> {
+    outcome: &'a str,
+    /// Only of a duplicate.
+    position: Option<i64>,
+    response: Option<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    fn of(head: &'a Row, refused: &'a [Row]) -> Result<Self, tokio_postgres::Error> {
+        let refusal = |row: &'a Row| {
+            let refusal = Refusal {
+                outcome: row.try_get(1)?,
+                position: row.try_get(2)?,
+                response: row.try_get(3)?,
+            };
+            Ok((row.try_get(0)?, refusal))
+        };
+        Ok(Self {
+            checked: head.try_get::<_, &str>(1)? == "checked",
+            base: Position::from_sql(head.try_get(2)?),
+            epoch: head.try_get(4)?,
+            refused: refused.iter().map(refusal).collect::<Result<_, _>>()?,
+        })
     }
-    let response: String = row.get(3);
-    // The function writes this JSON itself.
+}
+
+/// The stream that a command expects at another version, as `stale_stream` in the database names it.
+#[derive(Deserialize)]
+struct Stale {
+    aggregate_type: String,
+    aggregate_id: Uuid,
+    version: u64,
+}
+
+/// The outcome of a command that was not appended now. `in_doubt`: our own earlier attempt may have recorded it, which
+/// its response shows. Another response under the key is an earlier request's.
+fn refusal(refusal: &Refusal<'_>, append: &Append, in_doubt: bool) -> Reply {
+    let response = refusal.response.unwrap_or_default();
+    // The database function writes this JSON itself.
     let unclear = |error: serde_json::Error| AppendError::Unavailable(format!("an unclear refusal: {error}"));
-    match outcome {
-        "conflict" => Err(serde_json::from_str(&response).map_or_else(unclear, AppendError::Conflict)),
-        "taken" => Err(serde_json::from_str(&response).map_or_else(unclear, AppendError::ClaimTaken)),
+    match refusal.outcome {
+        "reused" => Err(AppendError::KeyReused),
+        "conflict" => Err(serde_json::from_str(response)
+            .map_or_else(unclear, |stale| AppendError::Conflict(conflict(stale, append)))),
+        "taken" => Err(serde_json::from_str(response).map_or_else(unclear, AppendError::ClaimTaken)),
         _ => {
-            let in_doubt = own == Some(response.as_str());
+            let own = in_doubt && append.response == response;
             Ok(Appended {
-                position: Position::from_sql(row.get(2)),
-                response,
-                replayed: !in_doubt,
-                in_doubt,
+                position: Position::from_sql(refusal.position.unwrap_or_default()),
+                response: response.to_owned(),
+                replayed: !own,
+                in_doubt: own,
             })
         }
     }
 }
 
-pub(super) fn refuse(batch: Vec<Pending>, error: &AppendError) {
-    for pending in batch {
-        respond(pending.reply, Err(error.clone()));
+fn conflict(stale: Stale, append: &Append) -> VersionConflict {
+    let first = append.events.iter().find(|event| {
+        event.aggregate_id == stale.aggregate_id && *event.aggregate_type == *stale.aggregate_type
+    });
+    VersionConflict {
+        expected: first.map_or(0, |event| event.sequence.saturating_sub(1)),
+        actual: stale.version,
+        aggregate_type: stale.aggregate_type,
+        aggregate_id: stale.aggregate_id,
     }
-}
-
-pub(super) fn respond(reply: oneshot::Sender<Reply>, outcome: Reply) {
-    let label = match &outcome {
-        Ok(appended) if appended.replayed => "duplicate",
-        Ok(_) => "appended",
-        Err(AppendError::Conflict(_)) => "conflict",
-        Err(AppendError::ClaimTaken(_)) => "taken",
-        Err(AppendError::KeyReused) => "reused",
-        Err(AppendError::Unstorable(_)) => "unstorable",
-        Err(AppendError::Unavailable(_)) => "unavailable",
-    };
-    counter!(APPEND_TOTAL, "outcome" => label).increment(1);
-    // A caller that went away doesn't need its answer: its key has it.
-    let _ = reply.send(outcome);
 }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::Pending;
-use super::statement::running;
+use super::pending::Pending;
 use crate::claims::{Claim, Claims, Release};
 
 /// One element per step: each command's releases, then what it takes.
@@ -17,10 +16,10 @@ pub(super) struct Steps<'a> {
     command: Vec<i32>,
     scope: Vec<Option<&'a str>>,
     key: Vec<Option<&'a str>>,
-    holder: Vec<Uuid>,
+    owner: Vec<Uuid>,
     /// 0 to release.
     at_most: Vec<i32>,
-    /// The commands whose claims are settled one after the other.
+    /// The commands whose claims are decided one after the other.
     in_turn: Option<Vec<i32>>,
 }
 
@@ -37,24 +36,24 @@ impl<'a> Steps<'a> {
         };
         for (command, claims) in (1..).zip(claims()) {
             for release in &claims.release {
-                let (scope, key, holder) = match release {
-                    Release::One { scope, key, holder } => (Some(scope.as_str()), Some(key.as_str()), holder),
-                    Release::All(holder) => (None, None, holder),
+                let (scope, key, owner) = match release {
+                    Release::One { scope, key, owner } => (Some(scope.as_str()), Some(key.as_str()), owner),
+                    Release::All(owner) => (None, None, owner),
                 };
-                steps.push(command, scope, key, *holder, 0);
+                steps.push(command, scope, key, *owner, 0);
             }
             for Claim {
                 scope,
                 key,
-                holder,
+                owner,
                 at_most,
             } in &claims.take
             {
                 let at_most = i32::try_from(*at_most).unwrap_or(i32::MAX);
-                steps.push(command, Some(scope), Some(key), *holder, at_most);
+                steps.push(command, Some(scope), Some(key), *owner, at_most);
             }
         }
-        let in_turn = steps.settled_in_turn();
+        let in_turn = steps.decided_in_turn();
         steps.in_turn = (!in_turn.is_empty()).then_some(in_turn);
         Some(steps)
     }
@@ -65,7 +64,7 @@ impl<'a> Steps<'a> {
             &self.command,
             &self.scope,
             &self.key,
-            &self.holder,
+            &self.owner,
             &self.at_most,
             &self.in_turn,
         ]
@@ -76,20 +75,20 @@ impl<'a> Steps<'a> {
         command: i32,
         scope: Option<&'a str>,
         key: Option<&'a str>,
-        holder: Uuid,
+        owner: Uuid,
         at_most: i32,
     ) {
         self.command.push(command);
         self.scope.push(scope);
         self.key.push(key);
-        self.holder.push(holder);
+        self.owner.push(owner);
         self.at_most.push(at_most);
     }
 
-    /// Commands whose claims may depend on another step of the batch, or that count. All others are decided together.
-    fn settled_in_turn(&self) -> Vec<i32> {
+    /// Commands whose claims depend on another step of the batch, or are counted. All other claims are decided together.
+    fn decided_in_turn(&self) -> Vec<i32> {
         let mut commands = if self.scope.contains(&None) {
-            // Which claims that releases, only the database knows.
+            // Only the database knows which claims such a release concerns.
             self.command.clone()
         } else {
             let mut found = Vec::new();
@@ -109,4 +108,14 @@ impl<'a> Steps<'a> {
         commands.dedup();
         commands
     }
+}
+
+/// For each count, the sum up to and including it.
+pub(super) fn running(counts: impl Iterator<Item = usize>) -> Vec<i32> {
+    counts
+        .scan(0, |sum, count| {
+            *sum += i32::try_from(count).unwrap_or(i32::MAX);
+            Some(*sum)
+        })
+        .collect()
 }

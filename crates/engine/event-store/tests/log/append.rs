@@ -124,7 +124,7 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
     let test = TestLog::new().await;
     test.refuse_unstorable().await;
     let mut bad = append(key("bad"), Uuid::now_v7(), 1);
-    bad.events[0].event_type = "Unstorable";
+    bad.events[0].event_type = "Unstorable".into();
     let outcomes = in_one_batch(
         &test,
         vec![
@@ -147,8 +147,8 @@ async fn what_postgres_cannot_store_fails_alone_and_says_why() {
 async fn two_batches_lose_their_connection_and_nothing_else() {
     let test = TestLog::new().await;
     let appender = test.appender(AppenderOptions::default());
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     held.execute("select from log_head for update", &[])
         .await
         .unwrap();
@@ -237,8 +237,8 @@ async fn a_held_head_gives_up_in_time_and_recovers_by_itself() {
         ..AppenderOptions::default()
     };
     let appender = test.appender(options);
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     held.execute("select from log_head for update", &[])
         .await
         .unwrap();

@@ -9,7 +9,7 @@ use event_store::{
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::support::{TestLog, append, holders, in_one_batch, key};
+use crate::support::{TestLog, append, in_one_batch, key, owners};
 
 fn taking(name: impl Into<String>, take: Vec<Claim>) -> Append {
     Append {
@@ -28,16 +28,16 @@ fn releasing(name: impl Into<String>, release: Vec<Release>, take: Vec<Claim>) -
     }
 }
 
-fn one(key: &str, holder: Uuid) -> Release {
+fn one(key: &str, owner: Uuid) -> Release {
     Release::One {
         scope: "seat".into(),
         key: key.into(),
-        holder,
+        owner,
     }
 }
 
-fn seat(key: &str, holder: Uuid) -> Claim {
-    Claim::unique("seat", key, holder)
+fn seat(key: &str, owner: Uuid) -> Claim {
+    Claim::unique("seat", key, owner)
 }
 
 /// Every refused one must say that `key` is held by these, by slot.
@@ -45,7 +45,7 @@ fn assert_taken(refused: &Result<Appended, AppendError>, key: &str, by: &[Uuid])
     let taken = TakenClaim {
         scope: "seat".into(),
         key: key.into(),
-        holders: by.to_vec(),
+        owners: by.to_vec(),
     };
     assert_eq!(refused, &Err(AppendError::ClaimTaken(vec![taken])));
 }
@@ -80,7 +80,7 @@ async fn of_64_that_take_one_claim_at_once_one_gets_it_and_the_others_are_told_w
     let events = test.log.read_after(Position::START, 1000).await.unwrap();
     assert_eq!(events.len(), 65, "contiguous, or reading fails");
     assert_eq!(test.log.head().await.unwrap().position, Position::new(65));
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, winner)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, winner)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,10 +98,10 @@ async fn a_counted_claim_has_its_limit_and_no_other() {
     }))
     .await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 10);
-    let held = holders(&test, "seat", "stand").await;
+    let held = owners(&test, "seat", "stand").await;
     let slots: Vec<i32> = held.iter().map(|(slot, _)| *slot).collect();
     assert_eq!(slots, (1..=10).collect::<Vec<_>>());
-    let by: Vec<Uuid> = held.iter().map(|(_, holder)| *holder).collect();
+    let by: Vec<Uuid> = held.iter().map(|(_, owner)| *owner).collect();
     assert_eq!(by.iter().collect::<HashSet<_>>().len(), 10);
     for refused in outcomes.iter().filter(|outcome| outcome.is_err()) {
         assert_taken(refused, "stand", &by);
@@ -113,7 +113,7 @@ async fn a_counted_claim_has_its_limit_and_no_other() {
     appender.append(release).await.unwrap();
     let take = Claim::counted("seat", "stand", next, 10);
     appender.append(taking("next", vec![take])).await.unwrap();
-    assert_eq!(holders(&test, "seat", "stand").await[3], (4, next));
+    assert_eq!(owners(&test, "seat", "stand").await[3], (4, next));
 }
 
 #[tokio::test]
@@ -137,22 +137,22 @@ async fn what_one_holds_already_can_be_taken_again_and_what_is_not_held_released
         ))
         .await
         .unwrap();
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, me)]);
-    assert_eq!(holders(&test, "seat", "1B").await, [(1, me)]);
-    let counted = |holder| Claim::counted("seat", "stand", holder, 2);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, me)]);
+    assert_eq!(owners(&test, "seat", "1B").await, [(1, me)]);
+    let counted = |owner| Claim::counted("seat", "stand", owner, 2);
     for name in ["a", "b", "c"] {
         appender.append(taking(name, vec![counted(me)])).await.unwrap();
     }
-    assert_eq!(holders(&test, "seat", "stand").await, [(1, me)]);
+    assert_eq!(owners(&test, "seat", "stand").await, [(1, me)]);
     appender.append(taking("d", vec![counted(other)])).await.unwrap();
     // All that one holds, and nothing else.
     appender
         .append(releasing("leave", vec![Release::All(me)], vec![]))
         .await
         .unwrap();
-    assert_eq!(holders(&test, "seat", "1A").await, []);
-    assert_eq!(holders(&test, "seat", "1B").await, []);
-    assert_eq!(holders(&test, "seat", "stand").await, [(2, other)]);
+    assert_eq!(owners(&test, "seat", "1A").await, []);
+    assert_eq!(owners(&test, "seat", "1B").await, []);
+    assert_eq!(owners(&test, "seat", "stand").await, [(2, other)]);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_claim_passes_on_within_a_batch_and_across() {
     assert_taken(&outcomes[3], "1A", &[b]);
     let accepted: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(accepted, [false, true, true, false, true, true, true]);
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, d)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, d)]);
     let events = test.log.read_after(Position::START, 100).await.unwrap();
     assert_eq!(events.len(), 7);
     appender
@@ -190,7 +190,7 @@ async fn a_claim_passes_on_within_a_batch_and_across() {
         .append(taking("a again", vec![seat("1A", a)]))
         .await
         .unwrap();
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, a)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, a)]);
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn a_command_that_is_refused_one_of_its_claims_takes_and_releases_none() {
         let taken = names.map(|name| TakenClaim {
             scope: "seat".into(),
             key: name.into(),
-            holders: vec![other],
+            owners: vec![other],
         });
         Err(AppendError::ClaimTaken(taken.to_vec()))
     };
@@ -228,8 +228,8 @@ async fn a_command_that_is_refused_one_of_its_claims_takes_and_releases_none() {
     .await;
     assert_eq!(outcomes[0], expected(["1B", "1C"]));
     assert!(outcomes[1].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
-    assert_eq!(holders(&test, "seat", "9A").await, [(1, me)]);
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, other)]);
+    assert_eq!(owners(&test, "seat", "9A").await, [(1, me)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, other)]);
     assert_eq!(test.log.head().await.unwrap().position, Position::new(5));
 }
 
@@ -256,7 +256,7 @@ async fn a_refused_claim_beside_a_used_key_a_conflict_and_what_cannot_be_stored(
     };
     let unstorable = || {
         let mut bad = append(key("bad"), Uuid::now_v7(), 1);
-        bad.events[0].event_type = "Unstorable";
+        bad.events[0].event_type = "Unstorable".into();
         bad
     };
     for (round, extra) in [
@@ -273,7 +273,7 @@ async fn a_refused_claim_beside_a_used_key_a_conflict_and_what_cannot_be_stored(
         assert!(!outcomes[3].as_ref().unwrap().replayed, "{round}: {outcomes:?}");
         assert!(outcomes[4..].iter().all(Result::is_err), "{round}: {outcomes:?}");
         assert_eq!(outcomes.len(), 4 + extras);
-        assert_eq!(holders(&test, "seat", round).await, [(1, me)], "{round}");
+        assert_eq!(owners(&test, "seat", round).await, [(1, me)], "{round}");
     }
     let events = test.log.read_after(Position::START, 100).await.unwrap();
     // Two to begin with; each round two and the one that its batch waits behind.
@@ -298,8 +298,12 @@ async fn a_stale_command_meets_a_conflict_before_a_taken_claim() {
         panic!("{alone:?}")
     };
     assert_eq!(
-        (found.aggregate_type.as_str(), found.aggregate_id, found.version),
-        ("counter", known, 1)
+        (
+            found.aggregate_type.as_str(),
+            found.aggregate_id,
+            (found.expected, found.actual)
+        ),
+        ("counter", known, (0, 1))
     );
     let neighbors = vec![stale, append(key("neighbor"), Uuid::now_v7(), 1)];
     let outcomes = in_one_batch(&test, neighbors).await;
@@ -315,13 +319,13 @@ async fn a_command_without_events_takes_claims_all_the_same() {
     let test = TestLog::new().await;
     let appender = test.appender(AppenderOptions::default());
     let me = Uuid::now_v7();
-    let bare = |name: &str, holder| Append {
+    let bare = |name: &str, owner| Append {
         events: Vec::<NewEvent>::new(),
-        ..taking(name, vec![seat("1A", holder)])
+        ..taking(name, vec![seat("1A", owner)])
     };
     let taken = appender.append(bare("a", me)).await.unwrap();
     assert_eq!(taken.position, Position::START);
     assert_taken(&appender.append(bare("b", Uuid::now_v7())).await, "1A", &[me]);
     assert!(appender.append(bare("a", me)).await.unwrap().replayed);
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, me)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, me)]);
 }

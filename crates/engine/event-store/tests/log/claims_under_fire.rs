@@ -38,7 +38,7 @@ fn command(name: &str, seat: usize, by: Uuid, takes: bool) -> Append {
             release: vec![Release::One {
                 scope,
                 key: seat,
-                holder: by,
+                owner: by,
             }],
             take: vec![],
         }
@@ -60,8 +60,8 @@ async fn settle(appender: &Appender, command: Append) -> Option<()> {
         match appender.append(command.clone()).await {
             Ok(_) => return Some(()),
             Err(AppendError::ClaimTaken(taken)) => {
-                let me = command.claims.take[0].holder;
-                assert!(!taken[0].holders.contains(&me), "refused by its own claim");
+                let me = command.claims.take[0].owner;
+                assert!(!taken[0].owners.contains(&me), "refused by its own claim");
                 return None;
             }
             Err(AppendError::Unavailable(_)) => {}

@@ -83,7 +83,7 @@ async fn write(log: Log, appender: Appender, writer: usize, id: Uuid) {
             let Ok(sequence) = sequence else { continue };
             if command % 3 == 0 {
                 let mut bad = append(key(format!("bad-{name}")), Uuid::now_v7(), 1);
-                bad.events[0].event_type = "Unstorable";
+                bad.events[0].event_type = "Unstorable".into();
                 let (refused, accepted) = tokio::join!(
                     appender.append(bad),
                     appender.append(append(key(&name), id, sequence))

@@ -119,10 +119,13 @@ async fn a_demanded_version_is_held() {
         expected_version: Some(version),
         ..call(id, name, 1)
     };
-    assert!(matches!(
-        run(&command_handler, demand("b", 0)).await,
-        Err(CommandError::Version { actual: 1 })
-    ));
+    let Err(CommandError::Version(conflict)) = run(&command_handler, demand("b", 0)).await else {
+        panic!("an old version was accepted")
+    };
+    assert_eq!(
+        conflict.to_string(),
+        format!("counter {id} is at version 1, expected 0")
+    );
     let accepted = run(&command_handler, demand("c", 1)).await.unwrap();
     // Sent again, it is at version 2 by now, and still the same command.
     assert_eq!(run(&command_handler, demand("c", 1)).await.unwrap(), accepted);
@@ -163,7 +166,7 @@ async fn a_taken_claim_refuses_the_command_and_says_who_holds_it() {
         let Err(CommandError::ClaimTaken(taken)) = &refused else {
             panic!("{refused:?}")
         };
-        assert_eq!((taken[0].key.as_str(), &taken[0].holders), ("5", &vec![a]));
+        assert_eq!((taken[0].key.as_str(), &taken[0].owners), ("5", &vec![a]));
     }
     assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
     // Its key has been used for nothing; and a used one has its answer, whoever holds the claim now.

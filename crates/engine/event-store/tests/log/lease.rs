@@ -28,7 +28,7 @@ async fn one_leads_until_it_lets_go() {
 }
 
 #[tokio::test]
-async fn a_lease_that_is_not_renewed_is_taken_over_and_the_old_holder_learns_of_it() {
+async fn a_lease_that_is_not_renewed_is_taken_over_and_the_old_owner_learns_of_it() {
     let test = TestLog::new().await;
     let lease = |lasts| Lease::new(pool(&test.url), "relay", lasts);
     let (paused, next) = (lease(Duration::from_millis(100)), lease(Duration::from_mins(1)));

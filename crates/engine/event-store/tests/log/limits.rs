@@ -14,11 +14,11 @@ fn seat(change: impl FnOnce(&mut Claim)) -> Vec<Claim> {
     vec![claim]
 }
 
-fn release(scope: &str, key: &str, holder: u128) -> Vec<Release> {
+fn release(scope: &str, key: &str, owner: u128) -> Vec<Release> {
     vec![Release::One {
         scope: scope.into(),
         key: key.into(),
-        holder: Uuid::from_u128(holder),
+        owner: Uuid::from_u128(owner),
     }]
 }
 
@@ -50,16 +50,16 @@ const REFUSED: &[(&str, Change)] = &[
     ("response is larger", |a| {
         a.response = format!(r#"{{"a":"{}"}}"#, "x".repeat(1 << 20));
     }),
-    ("visible ASCII", |a| a.events[0].aggregate_type = ""),
-    ("visible ASCII", |a| a.events[0].aggregate_type = "a.b"),
-    ("visible ASCII", |a| a.events[0].aggregate_type = "løype"),
-    ("visible ASCII", |a| a.events[0].event_type = "Race Held"),
-    ("visible ASCII", |a| a.events[0].event_type = "*"),
-    ("visible ASCII", |a| a.events[0].event_type = "Counted>"),
-    ("visible ASCII", |a| a.events[0].event_type = "a\u{1f}b"),
-    ("visible ASCII", |a| a.events[0].event_version = ""),
-    ("visible ASCII", |a| a.events[0].event_version = "1\n"),
-    ("visible ASCII", |a| a.events[0].event_version = "1.0"),
+    ("visible ASCII", |a| a.events[0].aggregate_type = "".into()),
+    ("visible ASCII", |a| a.events[0].aggregate_type = "a.b".into()),
+    ("visible ASCII", |a| a.events[0].aggregate_type = "løype".into()),
+    ("visible ASCII", |a| a.events[0].event_type = "Race Held".into()),
+    ("visible ASCII", |a| a.events[0].event_type = "*".into()),
+    ("visible ASCII", |a| a.events[0].event_type = "Counted>".into()),
+    ("visible ASCII", |a| a.events[0].event_type = "a\u{1f}b".into()),
+    ("visible ASCII", |a| a.events[0].event_version = "".into()),
+    ("visible ASCII", |a| a.events[0].event_version = "1\n".into()),
+    ("visible ASCII", |a| a.events[0].event_version = "1.0".into()),
     ("id is nil", |a| a.events[0].aggregate_id = Uuid::nil()),
     ("no sequence 0", |a| a.events[0].sequence = 0),
     ("no sequence", |a| a.events[0].sequence = u64::MAX),
@@ -85,8 +85,8 @@ const REFUSED: &[(&str, Change)] = &[
     ("no character", |a| {
         a.claims.take = seat(|claim| claim.scope.push('\0'));
     }),
-    ("holder is nil", |a| {
-        a.claims.take = seat(|claim| claim.holder = Uuid::nil());
+    ("owner is nil", |a| {
+        a.claims.take = seat(|claim| claim.owner = Uuid::nil());
     }),
     ("held by 1 to", |a| {
         a.claims.take = seat(|claim| claim.at_most = 0);
@@ -99,8 +99,8 @@ const REFUSED: &[(&str, Change)] = &[
     }),
     ("1 to 255 characters", |a| a.claims.release = release("", "1A", 7)),
     ("no character", |a| a.claims.release = release("seat", "\0", 7)),
-    ("holder is nil", |a| a.claims.release = release("seat", "1A", 0)),
-    ("holder is nil", |a| {
+    ("owner is nil", |a| a.claims.release = release("seat", "1A", 0)),
+    ("owner is nil", |a| {
         a.claims.release = vec![Release::All(Uuid::nil())];
     }),
 ];

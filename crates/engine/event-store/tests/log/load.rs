@@ -154,7 +154,7 @@ async fn what_the_database_refuses_fails_alone_and_says_why() {
     for (index, loaded) in loaded.into_iter().enumerate() {
         match loaded {
             Ok(loaded) => assert_eq!(usize::try_from(loaded.version).unwrap(), index),
-            Err(Error::Unavailable(why)) => assert!(index == 5 && why.contains("22012"), "{index}: {why}"),
+            Err(Error::Refused(why)) => assert!(index == 5 && why.contains("22012"), "{index}: {why}"),
             Err(other) => panic!("{index}: {other}"),
         }
     }
@@ -245,8 +245,8 @@ async fn a_database_that_says_nothing_is_an_error_within_the_time_allowed_and_re
         ..LoaderOptions::default()
     };
     let command_handler = command_handler(&test, options);
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     held.batch_execute("lock table events").await.unwrap();
     let refused = command_handler.load::<Counter>(ids[1]).await.unwrap_err();
     assert!(refused.to_string().contains("57014"), "{refused}");

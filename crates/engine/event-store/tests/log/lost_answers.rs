@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use uuid::Uuid;
 
-use crate::support::{Count, Counter, TestLog, append, eventually, holders, key};
+use crate::support::{Count, Counter, TestLog, append, eventually, key, owners};
 
 /// Stands between the writer and the database. The first connection's answers pass until `swallow` is closed; then
 /// they vanish, and the connection breaks when `release` is closed. Later connections are left alone.
@@ -116,7 +116,7 @@ async fn a_lost_answer_to_a_command_with_claims_is_resolved_by_the_key() {
         command.claims = Claims { release, take };
         command
     };
-    let seat = |holder| Claim::unique("seat", "1A", holder);
+    let seat = |owner| Claim::unique("seat", "1A", owner);
     let warm = claiming("warm", vec![], vec![seat(first)]);
     appender.append(warm).await.unwrap();
 
@@ -136,16 +136,16 @@ async fn a_lost_answer_to_a_command_with_claims_is_resolved_by_the_key() {
 
     let answer = in_doubt.await.unwrap().unwrap();
     assert_eq!((answer.position, answer.in_doubt), (Position::new(2), true));
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, next)]);
-    assert_eq!(holders(&test, "stand", "A").await.len(), 2);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, next)]);
+    assert_eq!(owners(&test, "stand", "A").await.len(), 2);
     // Also when the claims have moved on meanwhile.
     let moved = claiming("moved on", vec![Release::All(next)], vec![seat(first)]);
     appender.append(moved).await.unwrap();
     assert!(appender.append(command).await.unwrap().replayed);
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, first)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, first)]);
 }
 
-/// A customer's request failed after its command was recorded, and comes again, as a new attempt that would create
+/// A caller's request failed after its command was recorded, and comes again, as a new attempt that would create
 /// something else, just when the answers get lost. What it gets is the first attempt's, and nothing of its own.
 #[tokio::test]
 async fn what_another_request_did_with_the_key_is_not_taken_for_ones_own() {
@@ -153,7 +153,7 @@ async fn what_another_request_did_with_the_key_is_not_taken_for_ones_own() {
     let creating = |aggregate_id| CommandRequest {
         aggregate_id,
         command: Count(1),
-        key: key("order"),
+        key: key("transfer"),
         metadata: envelope::Metadata::default(),
         expected_version: None,
         creates: true,
@@ -172,8 +172,8 @@ async fn what_another_request_did_with_the_key_is_not_taken_for_ones_own() {
         .append(append(key("warm"), Uuid::now_v7(), 1))
         .await
         .unwrap();
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     held.execute("select from log_head for update", &[])
         .await
         .unwrap();

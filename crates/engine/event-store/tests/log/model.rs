@@ -54,8 +54,8 @@ impl Model {
         let mut claims = self.claims.clone();
         for release in &append.claims.release {
             claims.retain(|(of, what, _), by| match release {
-                Release::One { scope, key, holder } => (of, what, &*by) != (scope, key, holder),
-                Release::All(holder) => by != holder,
+                Release::One { scope, key, owner } => (of, what, &*by) != (scope, key, owner),
+                Release::All(owner) => by != owner,
             });
         }
         let taken: Vec<TakenClaim> = append
@@ -100,22 +100,22 @@ impl Model {
 /// The claim, if it can't be had; or it is had.
 fn take(claims: &mut BTreeMap<(String, String, i32), Uuid>, claim: &Claim) -> Option<TakenClaim> {
     let name = |slot| (claim.scope.clone(), claim.key.clone(), slot);
-    let holders: BTreeMap<i32, Uuid> = claims
+    let owners: BTreeMap<i32, Uuid> = claims
         .range(name(0)..=name(i32::MAX))
-        .map(|((_, _, slot), holder)| (*slot, *holder))
+        .map(|((_, _, slot), owner)| (*slot, *owner))
         .collect();
-    if holders.values().any(|holder| *holder == claim.holder) {
+    if owners.values().any(|owner| *owner == claim.owner) {
         return None;
     }
-    if holders.len() >= claim.at_most as usize {
+    if owners.len() >= claim.at_most as usize {
         return Some(TakenClaim {
             scope: claim.scope.clone(),
             key: claim.key.clone(),
-            holders: holders.into_values().collect(),
+            owners: owners.into_values().collect(),
         });
     }
-    let free = (1..=i32::MAX).find(|slot| !holders.contains_key(slot)).unwrap();
-    claims.insert(name(free), claim.holder);
+    let free = (1..=i32::MAX).find(|slot| !owners.contains_key(slot)).unwrap();
+    claims.insert(name(free), claim.owner);
     None
 }
 
@@ -135,19 +135,19 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn holder(&mut self) -> Uuid {
+    fn owner(&mut self) -> Uuid {
         Uuid::from_u128(u128::from(1 + self.below(5)))
     }
 
     fn claim(&mut self) -> Claim {
-        let holder = self.holder();
+        let owner = self.owner();
         match self.below(7) {
-            n @ 0..5 => Claim::unique("unique", n.to_string(), holder),
+            n @ 0..5 => Claim::unique("unique", n.to_string(), owner),
             // Of one thing, some may ask for more places than others.
             n => Claim::counted(
                 "counted",
                 n.to_string(),
-                holder,
+                owner,
                 1 + u32::try_from(self.below(3)).unwrap(),
             ),
         }
@@ -163,12 +163,12 @@ impl Dice {
         }
         for _ in 0..self.below(3) {
             let Claim {
-                scope, key, holder, ..
+                scope, key, owner, ..
             } = self.claim();
             claims.release.push(if self.one_in(6) {
-                Release::All(holder)
+                Release::All(owner)
             } else {
-                Release::One { scope, key, holder }
+                Release::One { scope, key, owner }
             });
         }
         claims

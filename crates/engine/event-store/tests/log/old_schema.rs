@@ -6,7 +6,7 @@ use refinery::Target;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use crate::support::{TestLog, append, empty_database, holders, key};
+use crate::support::{TestLog, append, empty_database, key, owners};
 
 mod embedded {
     refinery::embed_migrations!("src/migrations");
@@ -39,10 +39,10 @@ async fn a_log_of_the_release_before_goes_on_with_its_events_and_keys_and_withou
             .unwrap();
         (row.get::<_, String>(1), row.get::<_, i64>(2))
     };
-    let hashed = key("customer's");
+    let hashed = key("caller's");
     old("test", &hashed.key, &hashed.request_hash, id, 1).await;
     // Process managers' keys had no hash.
-    old("process:shop:fulfil", "1:step", b"", id, 2).await;
+    old("process:ledger:close", "1:step", b"", id, 2).await;
 
     assert_eq!(event_store::migrate(&url).await.unwrap(), embedded_after());
     let test = TestLog::at(url.clone()).await;
@@ -53,14 +53,14 @@ async fn a_log_of_the_release_before_goes_on_with_its_events_and_keys_and_withou
         release: vec![],
     };
     assert_eq!(appender.append(next).await.unwrap().position, Position::new(3));
-    assert_eq!(holders(&test, "seat", "1A").await, [(1, id)]);
+    assert_eq!(owners(&test, "seat", "1A").await, [(1, id)]);
     // What it answered, it answers.
     let again = appender.append(append(hashed, id, 1)).await.unwrap();
     assert_eq!((again.replayed, again.response.as_str()), (true, r#"{"old":1}"#));
-    let mut other = append(key("customer's"), id, 1);
+    let mut other = append(key("caller's"), id, 1);
     other.key.request_hash = [2; 32];
     assert_eq!(appender.append(other).await, Err(AppendError::KeyReused));
-    let step = IdempotencyKey::new("process:shop:fulfil", "1:step", "the step");
+    let step = IdempotencyKey::new("process:ledger:close", "1:step", "the step");
     let again = appender.append(append(step, id, 2)).await.unwrap();
     assert_eq!((again.replayed, again.position), (true, Position::new(2)));
     // An instance of that release that still runs would break claims: it can't append any more.

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use crate::support::{Counter, TestLog, append, eventually, key, pool};
 
-const CUSTOMERS: usize = 24;
+const WRITERS: usize = 24;
 
-/// What customers were told.
+/// What writers were told.
 #[derive(Default)]
 struct Told {
     stop: AtomicBool,
@@ -41,7 +41,7 @@ impl Told {
 }
 
 /// Sends one command after the other, each until it is accepted.
-async fn customer(appender: Appender, told: &Told) {
+async fn writer(appender: Appender, told: &Told) {
     while !told.stop.load(Ordering::Relaxed) {
         let name = Uuid::now_v7().to_string();
         let command = append(key(&name), Uuid::now_v7(), 1);
@@ -58,14 +58,14 @@ async fn customer(appender: Appender, told: &Told) {
     }
 }
 
-/// Runs customers while `trouble` happens.
+/// Runs writers while `trouble` happens.
 async fn under_load(appenders: &[Appender], told: &Told, trouble: impl Future<Output = ()>) {
-    let customers = join_all((0..CUSTOMERS).map(|n| customer(appenders[n % appenders.len()].clone(), told)));
+    let writers = join_all((0..WRITERS).map(|n| writer(appenders[n % appenders.len()].clone(), told)));
     let trouble = async {
         trouble.await;
         told.stop.store(true, Ordering::Relaxed);
     };
-    tokio::join!(customers, trouble);
+    tokio::join!(writers, trouble);
 }
 
 /// Every accepted command is at its position, once, and nothing else is in the log.

@@ -26,7 +26,7 @@ async fn in_schema(name: &str) -> (String, tokio_postgres::Client) {
 
 #[tokio::test]
 async fn migrations_appends_loads_reads_and_listening_use_the_schema_of_the_url() {
-    let (url, owner) = in_schema("shop").await;
+    let (url, owner) = in_schema("ledger").await;
     assert!(event_store::migrate(&url).await.unwrap() > 0);
     event_store::check_schema(&pool(&url)).await.unwrap();
     let shutdown = CancellationToken::new();
@@ -65,11 +65,11 @@ async fn migrations_appends_loads_reads_and_listening_use_the_schema_of_the_url(
         .unwrap();
     assert_eq!(answer.position, Position::new(2));
     eventually("a snapshot is in that schema", async || {
-        let there = "select from shop.snapshots";
+        let there = "select from ledger.snapshots";
         owner.query_opt(there, &[]).await.unwrap()
     })
     .await;
-    let counted = "select (select count(*) from shop.events),
+    let counted = "select (select count(*) from ledger.events),
                           (select count(*) from pg_class where relnamespace = 'public'::regnamespace)";
     let row = owner.query_one(counted, &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 0));

@@ -156,8 +156,8 @@ async fn commands_do_not_wait_for_snapshots_nor_fail_with_them() {
     let test = TestLog::new().await;
     let command_handler = command_handler(&test, 1, SCHEMA_FINGERPRINT);
     let ids: Vec<Uuid> = (0..400).map(|_| Uuid::now_v7()).collect();
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     // May be read, not written.
     held.batch_execute("lock table snapshots in exclusive mode")
         .await

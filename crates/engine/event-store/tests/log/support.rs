@@ -124,8 +124,8 @@ pub(crate) async fn in_one_batch_of(
     appender: &Appender,
     appends: Vec<Append>,
 ) -> Vec<Result<Appended, AppendError>> {
-    let mut holder = test.client().await;
-    let held = holder.transaction().await.unwrap();
+    let mut owner = test.client().await;
+    let held = owner.transaction().await.unwrap();
     held.execute("select from log_head for update", &[])
         .await
         .unwrap();
@@ -150,7 +150,7 @@ pub(crate) async fn in_one_batch_of(
 }
 
 /// Who holds the claim, by slot.
-pub(crate) async fn holders(test: &TestLog, scope: &str, key: &str) -> Vec<(i32, Uuid)> {
+pub(crate) async fn owners(test: &TestLog, scope: &str, key: &str) -> Vec<(i32, Uuid)> {
     let held = "select slot, holder from claims where scope = $1 and key = $2 order by slot";
     let rows = test.client().await.query(held, &[&scope, &key]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -174,11 +174,11 @@ pub(crate) fn append_payload(
     Append {
         response: format!(r#"{{"sequence":{sequence}}}"#),
         events: vec![NewEvent {
-            aggregate_type: Counter::TYPE,
+            aggregate_type: Counter::TYPE.into(),
             aggregate_id,
             sequence,
-            event_type: "Counted",
-            event_version: "1",
+            event_type: "Counted".into(),
+            event_version: "1".into(),
             payload: RawValue::from_string(payload.into()).unwrap(),
         }],
         claims: Claims::default(),

@@ -14,7 +14,7 @@ const LEASE: Duration = Duration::from_mins(1);
 fn task(aggregate_id: Uuid, kind: &'static str, position: u64) -> NewTask {
     NewTask {
         aggregate_id,
-        kind,
+        kind: kind.into(),
         due_at: Utc::now() - TimeDelta::seconds(1),
         position: Position::new(position),
         request_id: Some("r".into()),

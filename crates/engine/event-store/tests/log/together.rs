@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::contiguous::kill_connections;
-use crate::support::{BelowZero, Count, Counter, TestLog, append, distinct_totals, eventually, holders, key};
+use crate::support::{BelowZero, Count, Counter, TestLog, append, distinct_totals, eventually, key, owners};
 
 type Done = Result<event_store::CommandResponse, CommandError<BelowZero>>;
 
@@ -44,20 +44,20 @@ async fn totals(command_handler: &CommandHandler, ids: &[Uuid]) -> Vec<i64> {
 #[tokio::test]
 async fn one_command_changes_a_hundred_aggregates_under_one_key() {
     let test = TestLog::new().await;
-    let (command_handler, order) = (test.command_handler(), Uuid::now_v7());
-    count(&command_handler, "order", order, 1).await.unwrap();
-    let licenses: Vec<Uuid> = (0..100).map(|_| Uuid::now_v7()).collect();
+    let (command_handler, statement) = (test.command_handler(), Uuid::now_v7());
+    count(&command_handler, "statement", statement, 1).await.unwrap();
+    let accounts: Vec<Uuid> = (0..100).map(|_| Uuid::now_v7()).collect();
     let issue = async || -> Done {
-        let licenses = &licenses;
+        let accounts = &accounts;
         command_handler
             .together(key("fulfil"), Metadata::default(), |unit| async move {
-                let mut order = unit.load::<Counter>(order).await?;
-                for license in licenses {
-                    let mut license = unit.create::<Counter>(*license);
-                    unit.handle(&mut license, Count(7)).await?;
+                let mut statement = unit.load::<Counter>(statement).await?;
+                for account in accounts {
+                    let mut account = unit.create::<Counter>(*account);
+                    unit.handle(&mut account, Count(7)).await?;
                 }
-                unit.handle(&mut order, Count(100)).await?;
-                Ok(json!({"issued": licenses.len(), "version": order.version}))
+                unit.handle(&mut statement, Count(100)).await?;
+                Ok(json!({"issued": accounts.len(), "version": statement.version}))
             })
             .await
     };
@@ -65,8 +65,8 @@ async fn one_command_changes_a_hundred_aggregates_under_one_key() {
     assert_eq!(answer.body, r#"{"issued":100,"version":2,"position":102}"#);
     let again = issue().await.unwrap();
     assert_eq!((again.replayed, &again.body), (true, &answer.body));
-    assert_eq!(totals(&command_handler, &licenses).await, [7; 100]);
-    assert_eq!(totals(&command_handler, &[order]).await, [101]);
+    assert_eq!(totals(&command_handler, &accounts).await, [7; 100]);
+    assert_eq!(totals(&command_handler, &[statement]).await, [101]);
     assert_eq!(test.log.head().await.unwrap().position, Position::new(102));
 }
 
@@ -143,7 +143,7 @@ async fn what_keeps_changing_is_given_up_with_its_name_and_version() {
         panic!("{refused:?}")
     };
     assert_eq!(attempts, version.load(Ordering::Relaxed));
-    assert_eq!((last.aggregate_id, last.version), (id, attempts as u64));
+    assert_eq!((last.aggregate_id, last.actual), (id, attempts as u64));
     assert_eq!(test.log.outcome("test", "slow").await.unwrap(), None);
 }
 
@@ -172,15 +172,15 @@ async fn the_claims_of_all_are_taken_together_or_not_at_all() {
     let five = TakenClaim {
         scope: "total".into(),
         key: "5".into(),
-        holders: vec![a],
+        owners: vec![a],
     };
     assert_eq!(taken, &[five]);
-    assert_eq!(holders(&test, "total", "4").await, []);
+    assert_eq!(owners(&test, "total", "4").await, []);
     assert_eq!(totals(&command_handler, &[a, b, c]).await, [5, 0, 0]);
     // Within one command, what one leaves another takes.
     both("5 moves", (a, 1), (d, 5)).await.unwrap();
-    assert_eq!(holders(&test, "total", "5").await, [(1, d)]);
-    assert_eq!(holders(&test, "total", "6").await, [(1, a)]);
+    assert_eq!(owners(&test, "total", "5").await, [(1, d)]);
+    assert_eq!(owners(&test, "total", "6").await, [(1, a)]);
     // A repeat gets its answer, though its claims are another's now.
     count(&command_handler, "d moves on", d, 2).await.unwrap();
     both("5 is free", (b, 5), (c, 9)).await.unwrap();

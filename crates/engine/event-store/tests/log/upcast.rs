@@ -121,11 +121,11 @@ async fn record(test: &TestLog, id: Uuid, recorded: &[(&'static str, &'static st
     let events = (1..)
         .zip(recorded)
         .map(|(sequence, (event_type, event_version, payload))| NewEvent {
-            aggregate_type: Diary::TYPE,
+            aggregate_type: Diary::TYPE.into(),
             aggregate_id: id,
             sequence,
-            event_type,
-            event_version,
+            event_type: (*event_type).into(),
+            event_version: (*event_version).into(),
             payload: RawValue::from_string((*payload).to_owned()).unwrap(),
         });
     let append = Append {

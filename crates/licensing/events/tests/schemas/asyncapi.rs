@@ -59,7 +59,7 @@ pub(crate) fn document() -> Value {
 
 /// Name and subject prefix of the stream.
 fn declared() -> (String, String) {
-    let stream: Value = serde_json::from_str(include_str!("../../../../../nats/stream.json")).unwrap();
+    let stream: Value = serde_json::from_str(events::STREAM_DECLARATION).unwrap();
     let subjects = stream["subjects"][0].as_str().unwrap();
     let prefix = subjects.strip_suffix(".>").expect("a prefix of subjects");
     (stream["name"].as_str().unwrap().into(), prefix.into())

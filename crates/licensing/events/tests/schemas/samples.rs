@@ -44,11 +44,11 @@ fn recorded(published: &Published) -> RecordedEvent {
     }
 }
 
-fn encode(event: &Event) -> (&'static str, Value) {
-    fn of(event: &impl EventPayload) -> (&'static str, Value) {
+fn encode(event: &Event) -> (String, Value) {
+    fn of(event: &impl EventPayload) -> (String, Value) {
         let payload = event.encode().unwrap();
         (
-            event.event_version(),
+            event.event_version().to_owned(),
             serde_json::from_str(payload.get()).unwrap(),
         )
     }

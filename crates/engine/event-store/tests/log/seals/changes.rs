@@ -42,7 +42,7 @@ async fn an_edit_of_any_column_is_found_where_it_is() {
         .await
         .unwrap();
     for edit in [
-        "aggregate_type = 'order'",
+        "aggregate_type = 'meter'",
         "aggregate_id = gen_random_uuid()",
         "sequence = 99",
         "event_type = 'Discounted'",
