@@ -58,6 +58,10 @@ fn every_statement_says_who_uses_it_and_is_used() {
             .file_name()
             .and_then(|name| name.to_str())
             .expect("a file name");
+        // A schema as it is now, written and compared by a test.
+        if name == "schema.sql" {
+            continue;
+        }
         let owner = path
             .ancestors()
             .find(|dir| dir.ends_with("src") || dir.ends_with("tests"))
@@ -73,7 +77,7 @@ fn every_statement_says_who_uses_it_and_is_used() {
     assert!(checked > 10, "found only {checked} statements");
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -82,7 +86,7 @@ fn is_test(path: &Path) -> bool {
 }
 
 /// Our files with that extension, from the directories of the layout.
-fn files(extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut dirs = vec![root()];
     while let Some(dir) = dirs.pop() {

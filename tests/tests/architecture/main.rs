@@ -3,7 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
 
+mod cycles;
 mod edges;
+mod engine;
 mod files;
 mod licenses;
 mod reach;

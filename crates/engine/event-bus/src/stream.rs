@@ -62,8 +62,8 @@ pub enum DeclareError {
 pub struct BadDeclaration(String);
 
 impl StreamConfig {
-    /// Reads a declaration, a JSON object with the fields of JetStream's stream configuration. `name` and
-    /// `subject_prefix` replace the declared ones.
+    /// Reads a declaration, a JSON object with fields of JetStream's stream configuration; the others keep the server's
+    /// defaults. `name` and `subject_prefix` replace the declared ones.
     pub fn from_declaration(
         declaration: &str,
         name: &str,
@@ -72,7 +72,9 @@ impl StreamConfig {
         let mut declared = fields(declaration)?;
         declared.insert("name".into(), name.into());
         declared.insert("subjects".into(), vec![format!("{subject_prefix}.>")].into());
-        let config = serde_json::from_value(Value::Object(declared.clone())).map_err(bad)?;
+        let mut config = fields_of(&Config::default())?;
+        config.extend(declared.clone());
+        let config = serde_json::from_value(Value::Object(config)).map_err(bad)?;
         Ok(Self {
             name: name.into(),
             subject_prefix: subject_prefix.into(),
@@ -198,6 +200,13 @@ impl StreamConfig {
 
 fn fields(declaration: &str) -> Result<serde_json::Map<String, Value>, BadDeclaration> {
     serde_json::from_str(declaration).map_err(bad)
+}
+
+fn fields_of(config: &Config) -> Result<serde_json::Map<String, Value>, BadDeclaration> {
+    match serde_json::to_value(config).map_err(bad)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(bad("a configuration is no object")),
+    }
 }
 
 fn bad(error: impl std::fmt::Display) -> BadDeclaration {

@@ -44,6 +44,27 @@ pub struct CommandRequest<C> {
     pub creates: bool,
 }
 
+impl<C> CommandRequest<C> {
+    /// A command on an aggregate at any version, without metadata.
+    pub fn new(aggregate_id: Uuid, command: C, key: IdempotencyKey) -> Self {
+        Self {
+            aggregate_id,
+            command,
+            key,
+            metadata: Metadata::default(),
+            expected_version: None,
+            creates: false,
+        }
+    }
+
+    /// The aggregate must be at this version, or the command is refused with [`CommandError::Version`].
+    #[must_use]
+    pub fn expecting(mut self, version: u64) -> Self {
+        self.expected_version = Some(version);
+        self
+    }
+}
+
 /// What an accepted command answers, now and whenever its key is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandResponse {

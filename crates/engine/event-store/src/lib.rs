@@ -24,6 +24,7 @@ mod command_handler;
 mod cqrs;
 mod epoch;
 mod error;
+mod event;
 mod frame;
 mod inbox;
 mod lease;

@@ -18,6 +18,7 @@ pub use ports::Port;
 pub use process::Process;
 pub use progress::Progress;
 pub use proxy::{Direction, Network, Proxy};
+pub use schema_dump::{check_schema_file, schema_dump};
 pub use servers::{Server, Servers, ServersConfig, shared};
 pub use system::{Options, System, Tokens};
 
@@ -47,6 +48,7 @@ mod disk;
 mod nats_logins;
 mod pgbouncer;
 mod proxy;
+mod schema_dump;
 mod servers;
 
 // A process, and what it needs.

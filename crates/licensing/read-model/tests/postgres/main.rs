@@ -7,4 +7,6 @@ mod plans;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod schema_sql;
+#[cfg(test)]
 mod support;
