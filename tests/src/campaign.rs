@@ -18,18 +18,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
-use fault::Fault;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use inject::{inject, revive};
-use recovery::probe;
-use report::{Commands, FaultReport, Machine, RecoveryReport, Report};
-use schedule::{Planned, Round, Schedule};
 use stack::{DiskSizes, Options, Progress, SmallDisk};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
+use self::fault::Fault;
+use self::inject::{inject, revive};
+use self::recovery::probe;
+use self::report::{Commands, FaultReport, Machine, RecoveryReport, Report};
+use self::schedule::{Planned, Round, Schedule};
 use crate::purchase::Sales;
 use crate::{Shop, books, privacy};
 

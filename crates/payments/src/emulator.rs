@@ -47,14 +47,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use calls::Calls;
-use faults::FaultSwitch;
-use store::Store;
-use tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
+use self::calls::Calls;
+use self::faults::FaultSwitch;
+use self::store::Store;
+use self::tokens::Tokens;
 use crate::vipps::Credentials;
 
 pub use cli::Cli;

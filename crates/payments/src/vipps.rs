@@ -16,9 +16,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use client::{Call, Client};
 use reqwest::Url;
 
+use self::client::{Call, Client};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
 
 /// The longest `Idempotency-Key` the protocol takes.

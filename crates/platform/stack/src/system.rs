@@ -8,14 +8,14 @@ mod links;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
 use chrono::TimeDelta;
 use futures_util::future::{join_all, try_join_all};
-use links::Links;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
+use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
 use crate::daemon::Daemon;
 use crate::databases::Databases;
