@@ -38,7 +38,7 @@ async fn superuser(shop: &Shop) -> Client {
     client
 }
 
-/// The seals in the file; `None` if a line is incomplete.
+/// The seals in the complete lines of the file.
 fn in_file(shop: &Shop) -> Option<Vec<Value>> {
     let text = std::fs::read_to_string(shop.system.seal_file()).ok()?;
     let (whole, _) = text.rsplit_once('\n')?;

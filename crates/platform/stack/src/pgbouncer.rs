@@ -28,7 +28,7 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     /// Starts one in front of the database at `url`, with more settings for its `[pgbouncer]` section and for its database.
-    /// `None`, with a line on standard error, on a system without PgBouncer.
+    /// `None`, with a line that says so, on a system without PgBouncer.
     pub async fn start(url: &str, settings: &str, of_database: &str) -> anyhow::Result<Option<Self>> {
         install::ensure_pgbouncer(Progress::console()).await;
         let Some(program) = pgbouncer() else {
