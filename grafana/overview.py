@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes dashboards/overview.json; with --check, says whether it is as written here.
+"""Writes dashboards/overview.json; with --check, compares it with this file.
 
 A panel's series are (legend, PromQL). Grafana replaces `$__rate_interval` by a window that fits the scrape interval and the width of the panel.
 """
@@ -30,12 +30,12 @@ def quantiles(histogram, by="", labels=""):
 
 
 def or_none(expr):
-    """Zero while nothing of the kind has happened: a counter begins to exist with its first event."""
+    """Zero while the series does not exist: some counters appear with their first event."""
     return f"{expr} or vector(0)"
 
 
 def stat(title, text, expr, limit, unit="none", legend="", below=False):
-    """A number that is red from `limit` on; with `below`, until it."""
+    """A number that is red from `limit` up; with `below`, red below it."""
     colors = ["red", "green"] if below else ["green", "red"]
     steps = [{"color": colors[0], "value": None}, {"color": colors[1], "value": limit}]
     return {
@@ -76,7 +76,7 @@ ROWS = [
              "min by (job) (up)", 1, legend="{{job}}", below=True),
         stat("Failing health checks", "Checks that keep an instance from getting traffic.",
              or_none("count(bilsport_health_check_ok == 0)"), 1),
-        stat("Leaders", "Instances that feed the stream and plan for the process managers: exactly one.",
+        stat("Leaders", "Instances that publish and plan: exactly one.",
              "sum(bilsport_relay_leader)", 1, below=True),
         stat("Server errors", "Share of requests answered with 5xx.",
              f'({or_none(rate(HTTP + "{status=~" + chr(34) + "5.." + chr(34) + "}"))}) / clamp_min({rate(HTTP)}, 1e-9)',
@@ -90,7 +90,7 @@ ROWS = [
         stat("Another log", "1 or 2 while rows, or process managers, are at an event that the log does not hold.",
              "(" + or_none("max(bilsport_projector_contradicted)") + ") + ("
              + or_none("max(bilsport_process_contradicted)") + ")", 1),
-        stat("Stale answers", "1 while the rows of the log's new life are built and the old ones are answered.",
+        stat("Stale answers", "1 while the rows of a new epoch are built and queries answer the old ones.",
              or_none("max(bilsport_query_stale)"), 1),
         stat("Overdue tasks", "How long the oldest due task of the process managers has waited.",
              "max(bilsport_process_overdue_seconds)", 30, "s"),
@@ -104,7 +104,7 @@ ROWS = [
              or_none("sum(increase(bilsport_process_panics_total[1h]))"), 1),
     ]),
     ("Purchases and HTTP", 8, 8, [
-        graph("Orders", "Orders placed by status of the answer, and orders whose licenses were issued and paid.", [
+        graph("Orders", "Orders placed, by status of the answer, and orders fulfilled.", [
             ("POST {{status}}", rate(HTTP + ORDERS, "status")),
             ("fulfilled", rate('bilsport_process_task_seconds_count{kind="fulfill", outcome="done"}')),
             ("captured", rate('bilsport_process_task_seconds_count{kind="capture", outcome="done"}')),
@@ -132,7 +132,7 @@ ROWS = [
         ], "cps"),
     ]),
     ("The log", 8, 6, [
-        graph("Commands by outcome", "What became of the commands handed to the log.",
+        graph("Commands by outcome", "Commands given to the log, by outcome.",
               [("{{outcome}}", rate("bilsport_log_append_total", "outcome"))], "cps", stack=True),
         graph("Batch size", "Commands that share one commit. It grows with the load.",
               quantiles("bilsport_log_append_batch_size")),
@@ -153,14 +153,14 @@ ROWS = [
             ("events", "max(bilsport_projector_position) + max(bilsport_projector_lag_positions)"
                        " - max(bilsport_log_sealed_position)"),
         ]),
-        graph("Seal time", "One range: read, hashed, signed and kept.", quantiles("bilsport_log_seal_seconds"), "s"),
+        graph("Seal time", "One range: read, hashed, signed and stored.", quantiles("bilsport_log_seal_seconds"), "s"),
         graph("Seals refused", "Failures to seal, by reason. A contradiction means that log and seals disagree: run log verify.",
               [("{{reason}}", rate("bilsport_log_seal_errors_total", "reason"))], "cps"),
     ]),
     ("Delivery", 8, 6, [
         graph("Relay lag", "Events that the stream lacks.", [("positions", "max(bilsport_relay_lag_positions)")]),
         graph("Relay lag, seconds", "Age of the oldest of them.", [("seconds", "max(bilsport_relay_lag_seconds)")], "s"),
-        graph("Relay interrupted", "Times that publishing was begun again, by what stopped it. full: JetStream has no room.",
+        graph("Relay interrupted", "Restarts of publishing, by cause. full: JetStream has no space.",
               [("{{reason}}", rate("bilsport_relay_interruptions_total", "reason"))], "cps"),
         graph("Lag of the rows behind the stream", "Events that the stream has and the rows lack, and the age of the oldest.", [
             ("positions", "max(bilsport_projector_apply_lag_positions)"),
@@ -169,7 +169,7 @@ ROWS = [
         graph("Projection lag", "Events that the rows lack.", [("positions", "max(bilsport_projector_lag_positions)")]),
         graph("Projection lag, seconds", "Age of the oldest of them.",
               [("seconds", "max(bilsport_projector_lag_seconds)")], "s"),
-        graph("Published", "Events a second accepted by the stream; batches cut short, relay resumed, stream made anew.", [
+        graph("Published", "Events a second accepted by the stream; batches cut short, relay resumed, stream recreated.", [
             ("published", rate("bilsport_bus_published_total")),
             ("cut short: {{reason}}", rate("bilsport_bus_publish_errors_total", "reason")),
             ("resumed", rate("bilsport_relay_resumes_total")),
@@ -177,7 +177,7 @@ ROWS = [
         ], "cps"),
         graph("Publish time", "First publish of a batch to its last acknowledgement.",
               quantiles("bilsport_bus_publish_seconds"), "s"),
-        graph("Feed sources", "Where the events came from: the stream, or the log where the stream could not prove complete.",
+        graph("Feed sources", "Source of the events: the stream, or the log where the stream is not provably complete.",
               [("{{feed}} from {{source}}", rate("bilsport_bus_feed_events_total", "feed, source"))], "cps", stack=True),
         graph("Feed repairs", "Gaps found and refilled, old events dropped, messages not trusted, consumers opened.", [
             ("{{feed}} gaps found", rate("bilsport_bus_feed_gaps_found_total", "feed")),
@@ -192,7 +192,7 @@ ROWS = [
         ], "cps"),
         graph("Projection batches", "Events in one transaction.", quantiles("bilsport_projector_batch_size")),
         graph("Projection time", "One transaction, commit included.", quantiles("bilsport_projector_apply_seconds"), "s"),
-        graph("Parked and interrupted", "Events set aside; times that following was begun again, or the rows built again for a new life of the log.", [
+        graph("Parked and interrupted", "Parked events; restarts of following, and rebuilds for a new epoch.", [
             ("parked", "max(bilsport_projector_parked)"),
             ("parked, untried by this build", "max(bilsport_projector_parked_untried)"),
             ("retried: {{outcome}}", "sum by (outcome) (increase(bilsport_projector_parked_retries_total[$__rate_interval]))"),

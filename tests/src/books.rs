@@ -1,7 +1,7 @@
-//! The books after a fault: what customers were told, against the log, the stream, the read model, the provider's
-//! payments, the log's seals and a replay of everything.
+//! Audits the books after faults: the answers that customers got, against the log, the stream, the read model, the
+//! provider's payments, the log's seals and a replay of everything.
 //!
-//! A check does not panic but complains, so that a test of the checks can show that each of them would.
+//! A check returns complaints and does not panic, so that another test can show that each check finds its fault.
 
 mod answers;
 mod claims;
@@ -20,7 +20,7 @@ use tokio_postgres::Client;
 use crate::purchase::Sales;
 use crate::{Shop, eventually_within};
 
-/// How long everything that goes on by itself may take to come to rest.
+/// How long all background work may take to finish.
 const REST: Duration = Duration::from_mins(2);
 
 /// Everything that was found.
@@ -42,7 +42,7 @@ pub struct Audit {
     pub seals: Value,
 }
 
-/// Waits until all purchases are fulfilled, their money collected, and rows and stream are where the log is.
+/// Waits until all purchases are fulfilled, their money is collected, and rows and stream are at the log's head.
 pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
     let log = connect(&shop.system.databases().events_reader).await;
     let expected = i64::try_from(sales.purchases.len()).unwrap();
@@ -63,7 +63,7 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
     .await;
 }
 
-/// Looks at everything.
+/// Runs all checks.
 pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
     let Sales { purchases, .. } = sales;
     let log = connect(&shop.system.databases().events_reader).await;
@@ -88,8 +88,8 @@ pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
     }
 }
 
-/// Everything that is wrong, but for what the payment provider and the seals know: for a log that was restored, after which
-/// both remember more than it.
+/// All complaints except those about the provider's payments and the seals. For a restored log, which holds less than
+/// both.
 pub async fn complaints_of_ours(shop: &Shop, sales: &Sales) -> Vec<String> {
     let log = connect(&shop.system.databases().events_reader).await;
     let found = log::look(&log, sales).await;
@@ -101,7 +101,7 @@ pub async fn complaints_of_ours(shop: &Shop, sales: &Sales) -> Vec<String> {
     complaints
 }
 
-/// Comes to rest, and holds that nothing is wrong.
+/// Waits for rest, and asserts that there is no complaint.
 pub async fn close(shop: &Shop, sales: &Sales) {
     come_to_rest(shop, sales).await;
     let Audit { complaints, .. } = audit(shop, sales).await;

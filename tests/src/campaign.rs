@@ -1,6 +1,6 @@
 //! The fault campaign: customers come in an open loop while processes are killed and paused, connections cut, streams
-//! harmed and disks filled, in an order that follows from a seed. At the end the books must be right: each acknowledged
-//! purchase there once and whole, what nobody knows resolved to none or one, and read models equal to a replay.
+//! damaged and disks filled, in an order that follows from a seed. At the end the books must be right: each acknowledged
+//! purchase is there once and complete, each unanswered one none or one time, and the read model equals a replay.
 
 mod customers;
 mod dice;
@@ -18,41 +18,41 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
-use fault::Fault;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use inject::{inject, revive};
-use recovery::probe;
-use report::{Commands, FaultReport, Machine, RecoveryReport, Report};
-use schedule::{Planned, Round, Schedule};
 use stack::{DiskSizes, Options, Progress, SmallDisk};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::customers::{Ledger, Patience, Payment, Placed, pay, place, serve};
+use self::fault::Fault;
+use self::inject::{inject, revive};
+use self::recovery::probe;
+use self::report::{Commands, FaultReport, Machine, RecoveryReport, Report};
+use self::schedule::{Planned, Round, Schedule};
 use crate::purchase::Sales;
 use crate::{Shop, books, privacy};
 
 /// How long a process may take to be ready again.
 const READY: Duration = Duration::from_mins(2);
-/// Of those whose outcome is not known, every second customer tries again at the end, this patiently.
+/// The patience of the customers that repeat an unanswered order at the end: every second one of them.
 const AT_LAST: Patience = Patience {
     tries: 20,
     one_try: Duration::from_secs(10),
     pause: Duration::from_millis(500),
     rest: Duration::from_mins(1),
 };
-/// Numbers of the probes' orders begin here, far from the customers'.
+/// The first number of the probes' orders, above all customers' numbers.
 const PROBES: usize = 1_000_000;
 
-/// What is asked for.
+/// The options of a campaign.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides what goes wrong.
+    /// Decides the faults.
     pub seed: u64,
-    /// No round begins after this.
+    /// No round starts after this time.
     pub lasts: Duration,
-    /// Nor after so many.
+    /// The most rounds.
     pub rounds: usize,
     /// Customers a second.
     pub rate: f64,
@@ -60,7 +60,7 @@ pub struct Plan {
     pub logs: Option<PathBuf>,
 }
 
-/// Runs a whole campaign. An error is one of the equipment; what is wrong with the system is in the report.
+/// Runs a whole campaign. An error means that the campaign could not run; faults of the system are in the report.
 pub async fn run(plan: &Plan, progress: Progress) -> anyhow::Result<Report> {
     let began = Instant::now();
     let mut report = Report::new(plan, Machine::here(), Utc::now());
@@ -84,14 +84,14 @@ pub async fn run(plan: &Plan, progress: Progress) -> anyhow::Result<Report> {
     audit(&shop, &commands, &mut report, progress).await;
     report.seconds = began.elapsed().as_secs_f64();
     if let (false, Some(kept)) = (report.is_clean(), &plan.logs) {
-        // The directory of the system goes with it.
+        // The system's own directory is removed with it.
         inject::copy(shop.system.logs(), kept).context("cannot keep the logs")?;
     }
     shop.system.stop().await;
     Ok(report)
 }
 
-/// Disks that can be filled, if that is possible here; large enough for what is written in the time.
+/// Sizes of the small disks, if disks can be mounted here: large enough for the data of the whole campaign.
 fn disks(plan: &Plan, progress: Progress) -> Option<DiskSizes> {
     let minutes = u32::try_from(plan.lasts.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
     match SmallDisk::possible() {
@@ -217,8 +217,8 @@ async fn one_round(
     last_ended
 }
 
-/// What nobody knows is looked up in the log; every second of those customers then tries again, with the same key, and
-/// the others never come back. Whoever has not paid yet pays.
+/// Resolves the unanswered orders: looks each up in the log, repeats every second one under its key, and abandons the
+/// others. Then pays all acknowledged orders that are not paid yet.
 async fn settle(
     shop: &Shop,
     ledger: Ledger,
@@ -269,7 +269,7 @@ async fn settle(
                 commands.retried += 1;
                 paid.push((purchase, false));
             }
-            // Its time ran out meanwhile: it is not to be had any more, and nobody pays for it.
+            // The order has expired, so it can't be paid any more.
             Placed::Over => sales.abandoned.push(key),
             Placed::Refused(why) => report.complaints.push(format!("refused at last: {key}: {why}")),
             Placed::Unknown => {
@@ -284,7 +284,7 @@ async fn settle(
         if !approved {
             match pay(shop, &purchase, Instant::now() + AT_LAST.rest).await {
                 Payment::Approved => {}
-                // Answered as it was when it was placed, which is longer ago than an order lives.
+                // The stored answer is from the order's placing, and the order has expired since.
                 Payment::TooLate => {
                     sales.abandoned.push(purchase.key);
                     continue;
@@ -298,7 +298,7 @@ async fn settle(
     sales
 }
 
-/// The books. What panics in there is a complaint as well, so that there is a report in any case.
+/// Audits the books. A panic counts as a complaint, so that there is always a report.
 async fn audit(shop: &Shop, sales: &Sales, report: &mut Report, progress: Progress) {
     progress.line("wait until everything is at rest, and look into the books …");
     let resting = AssertUnwindSafe(books::come_to_rest(shop, sales)).catch_unwind();
@@ -325,7 +325,7 @@ async fn audit(shop: &Shop, sales: &Sales, report: &mut Report, progress: Progre
     report.complaints.extend(privacy::complaints(shop));
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())

@@ -1,4 +1,4 @@
-//! A shop to test: the whole system on real servers, a small catalogue, and a client as thin as curl.
+//! A shop to test: the whole system on real servers, a small catalogue, and a thin HTTP client.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +25,7 @@ pub mod privacy;
 
 pub mod campaign;
 
-/// How long anything may take to come about.
+/// How long a test waits for a condition.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running shop with a small catalogue.
@@ -39,7 +39,7 @@ pub struct Shop {
     http: Client,
 }
 
-/// An answer, taken apart.
+/// An HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Its status.
@@ -87,7 +87,7 @@ impl Shop {
         Self::in_system(System::on_shared_servers(options).await.expect("a system")).await
     }
 
-    /// On servers of its own, to be killed and wiped.
+    /// On its own servers, which a test may kill and wipe.
     pub async fn open_private(options: Options) -> Self {
         Self::in_system(System::on_private_servers(options).await.expect("a system")).await
     }
@@ -129,7 +129,7 @@ impl Shop {
         shop
     }
 
-    /// The bus, by the URL of the server, which is the administrator's if the server is ours.
+    /// A connection to NATS with the server's URL, which is the administrator's if the server is ours.
     pub async fn bus(&self, name: &str) -> Result<Connection, ConnectError> {
         let servers = self.system.servers();
         let tls = servers
@@ -147,7 +147,7 @@ impl Shop {
         event_bus::connect_as(&access, name).await
     }
 
-    /// An order of one bilcross license, thirty days ahead. Change what the test is about.
+    /// An order of one bilcross license, thirty days ahead. A test changes the fields that it is about.
     pub fn order(&self) -> Value {
         json!({
             "lines": [self.line("konkurranse-bilcross", "Kari Nordmann")],
@@ -163,7 +163,8 @@ impl Shop {
         order
     }
 
-    /// As [`Shop::order`], for a holder of the key's own, so that one shop can have several and a retry is the same.
+    /// As [`Shop::order`], for a holder that follows from the key, so that one shop can have several orders and a retry sends
+    /// the same.
     pub fn order_of(&self, key: &str) -> Value {
         let letters = key.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         self.order_for(&format!("Kari Nordmann {letters}"))
@@ -221,7 +222,7 @@ impl Shop {
         self.post("/orders", &self.tokens.customer, key, order).await
     }
 
-    /// Does what the customer does on the provider's page: `approve` or `decline`.
+    /// Presses a button on the provider's page: `approve` or `decline`.
     pub async fn at_provider(&self, placed: &Answer, action: &str) -> Answer {
         let url = format!("{}/{action}", placed.text_at("/payment/redirect_url"));
         answer(self.http.post(url).header("Accept", "application/json"))
@@ -229,7 +230,7 @@ impl Shop {
             .expect("an answer")
     }
 
-    /// What the provider has of a payment.
+    /// The payment as the provider has it.
     pub async fn payment(&self, order_id: &str) -> Value {
         let url = format!(
             "{}/emulator/payments/{order_id}",
@@ -238,14 +239,14 @@ impl Shop {
         answer(self.http.get(url)).await.expect("an answer").body
     }
 
-    /// Makes the provider misbehave; `{}` mends it.
+    /// Sets the provider's faults; `{}` ends them.
     pub async fn provider_faults(&self, faults: &Value) {
         let url = format!("{}/emulator/faults", self.system.payment_emulator_url());
         let set = answer(self.http.post(url).json(faults)).await.expect("an answer");
         assert!(set.status.is_success(), "{}", set.text);
     }
 
-    /// The sum of command-api's counters of that name with `label` as a label's value; `None` if there is none yet.
+    /// The sum of command-api's counters of that name that have `label` as a label's value; `None` if there is none yet.
     pub async fn command_metric(&self, name: &str, label: &str) -> Option<f64> {
         let url = format!("{}/metrics", self.system.command_ops_url());
         let text = answer(self.http.get(url)).await.ok()?.text;
@@ -256,7 +257,7 @@ impl Shop {
             .reduce(|sum: f64, count| sum + count)
     }
 
-    /// The order as staff reads it, once its status is `status`, or one of several: `paid or fulfilled`.
+    /// Waits until the order has that status, or one of several (`paid or fulfilled`), and returns it as staff reads it.
     pub async fn order_with_status(&self, order_id: &str, status: &str) -> Value {
         let path = format!("/orders/{order_id}");
         eventually(&format!("order {order_id} becomes {status}"), async || {
@@ -276,13 +277,13 @@ impl Shop {
         page.body["items"].as_array().cloned().expect("items")
     }
 
-    /// Stops everything. A test that fails before leaves that to the end of its process.
+    /// Stops everything. After a failure the end of the test's process does it.
     pub async fn close(self) {
         self.system.stop().await;
     }
 }
 
-/// Sends a request and takes the answer apart.
+/// Sends a request and reads the answer.
 pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
@@ -296,7 +297,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer>
     })
 }
 
-/// The date in so many days, as Norway counts them closely enough.
+/// The date in `days` days, close enough to Norway's calendar for a test.
 pub fn in_days(days: u64) -> NaiveDate {
     Utc::now().date_naive() + Days::new(days)
 }

@@ -1,9 +1,9 @@
-//! What the programs wrote to their logs meanwhile: nothing about people, and no panic.
+//! Searches the programs' logs for personal data and panics.
 
 use crate::Shop;
 use crate::purchase::HOLDER;
 
-/// Lines that must not be there, by file, at most a few.
+/// The first lines of each log file that must not be there.
 pub fn complaints(shop: &Shop) -> Vec<String> {
     let tokens = &shop.tokens;
     let mut secrets = vec![

@@ -1,4 +1,4 @@
-//! Purchases as their customers know them, and what all customers do alike, whichever test they are in.
+//! Purchases as their customers see them, and the steps that the customers of all tests share.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use uuid::Uuid;
 
 use crate::{Answer, Shop};
 
-/// What every holder is called, with a number.
+/// The name of every holder, followed by a number.
 pub const HOLDER: &str = "Kari Nordmann";
 
-/// One that was acknowledged, and paid.
+/// An acknowledged and paid purchase.
 #[derive(Clone, Debug)]
 pub struct Purchase {
     /// The idempotency key, and the id of every request about it.
     pub key: String,
-    /// What was sent.
+    /// The request body.
     pub order: Value,
     /// The order's id, as acknowledged.
     pub order_id: Uuid,
     /// The acknowledgement as received.
     pub answer: String,
-    /// What it costs, as acknowledged.
+    /// The acknowledged total.
     pub total_ore: i64,
 }
 
 impl Purchase {
-    /// As its acknowledgement has it.
+    /// The purchase that an acknowledgement describes.
     pub fn acknowledged(key: &str, order: &Value, answer: &Answer) -> Self {
         Self {
             key: key.to_owned(),
@@ -37,7 +37,7 @@ impl Purchase {
         }
     }
 
-    /// Who gets a license.
+    /// The holders of its licenses.
     pub fn holders(&self) -> Vec<&str> {
         let lines = self.order["lines"].as_array().expect("lines");
         lines
@@ -47,8 +47,8 @@ impl Purchase {
     }
 }
 
-/// All that was bought, and what customers gave up before an answer came: that was placed once or not at all, and
-/// nobody paid for it.
+/// All purchases, and the orders that customers gave up before an answer came: these were placed once or not at all, and
+/// not paid.
 #[derive(Clone, Debug, Default)]
 pub struct Sales {
     /// Acknowledged and paid.
@@ -74,8 +74,8 @@ pub fn order_of(shop: &Shop, number: usize) -> Value {
     order
 }
 
-/// Sends an order once, to one of the instances. Its key is also the id of the request, which the log keeps with every
-/// event that follows from it.
+/// Sends an order once, to one of the instances. Its key is also the request id, which the log keeps with every event of
+/// the request.
 pub async fn send(
     shop: &Shop,
     command_api_url: &str,
@@ -93,7 +93,7 @@ pub async fn send(
     crate::answer(request.timeout(patience)).await
 }
 
-/// What the API says of a failure that passes.
+/// Whether the answer is a failure that may pass.
 pub fn worth_another_try(answer: &Answer) -> bool {
     let passing = ["conflict", "request_in_flight"];
     answer.status.is_server_error() || passing.iter().any(|code| answer.body["code"] == *code)

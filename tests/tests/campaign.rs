@@ -1,4 +1,4 @@
-//! The fault campaign in its short form: faults of every class, on the real stack, and then the books are right.
+//! A short fault campaign: faults of every class on the real stack, and then the books are right.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -6,12 +6,11 @@ use std::process::Command;
 use serde_json::Value;
 use system_tests::campaign::schedule::Schedule;
 
-/// Has a fault of every class in its first rounds.
+/// This seed has a fault of every class in its first rounds.
 const SEED: u64 = 802;
 const ROUNDS: usize = 7;
 
-/// One of each must be among the kinds: what goes wrong with a process, the network, the stream, the store, a disk, and
-/// the provider.
+/// The classes of faults: process, network, stream, store, disk, provider. One kind of each must occur.
 const CLASSES: [&[&str]; 6] = [
     &["kill"],
     &["pause"],
@@ -55,7 +54,7 @@ fn a_short_campaign_with_faults_of_every_class_loses_and_doubles_nothing() {
     assert_eq!(found["complaints"], Value::Array(Vec::new()), "{said}");
     assert!(output.status.success(), "{said}");
 
-    // Everything that was planned was done, or left out loudly.
+    // Every planned fault was injected, or reported as skipped.
     let faults = found["faults"].as_array().unwrap();
     let done: Vec<&str> = faults
         .iter()

@@ -1,4 +1,4 @@
-//! More than one command-api: one leads, the other takes over when the leader is paused, and nothing is doubled.
+//! Two instances of command-api: one leads, the other takes over when the leader is paused, and nothing is doubled.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
@@ -103,7 +103,7 @@ async fn a_paused_leader_is_replaced_and_does_no_harm_when_it_comes_back() {
     })
     .await;
 
-    // The old leader wakes up in the middle of its term: it learns that it is over, and what it sends is refused.
+    // The old leader resumes after its lease has ended: it stops leading, and what it sends is refused.
     shop.system.resume(leader.process).unwrap();
     eventually("the old leader stands by", async || {
         leads(&shop, &leader.ops_url).await.filter(|leads| !leads)
@@ -130,7 +130,7 @@ async fn leading(shop: &Shop, ops_url: &str, wanted: bool) -> Option<bool> {
     leads(shop, ops_url).await.filter(|leads| *leads == wanted)
 }
 
-/// How long it takes is printed, and not held: it depends on the machine. `ROUNDS` says how often.
+/// Prints how long a takeover takes, without a limit: it depends on the machine. `ROUNDS` is the number of takeovers.
 #[expect(clippy::print_stdout, reason = "the figure is for whoever runs this alone")]
 #[tokio::test]
 async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {

@@ -1,4 +1,4 @@
-//! A purchase from end to end, and what each side sees of it.
+//! A purchase from end to end, as the customer, the organizer and staff see it.
 
 use serde_json::{Value, json};
 use stack::Options;
@@ -30,7 +30,7 @@ async fn a_license_is_bought_and_read_back_with_min_position_in_one_go() {
     );
 
     shop.at_provider(&placed, "approve").await.expect(200);
-    // The browser never comes back; everything happens all the same.
+    // The browser does not return to the shop; the order is fulfilled without it.
     let fulfilled = shop.order_with_status(&order_id, "fulfilled").await;
     assert_eq!(fulfilled["total_ore"], 64_000);
     let mut licenses = shop.licenses_of(&order_id).await;
@@ -91,7 +91,7 @@ async fn a_hundred_copies_of_one_request_are_one_order_and_a_hundred_equal_answe
     let payment = shop.payment(first.text_at("/order_id")).await;
     assert_eq!(payment["state"], "CREATED", "{payment}");
 
-    // Much later, with another body: refused. As somebody else: another order.
+    // Later, with another body: refused. As another customer: another order.
     let mut other = order.clone();
     other["accept_terms_version"] = json!("2026-02");
     let reused = shop.place("same", &other).await.expect(422);

@@ -1,11 +1,11 @@
-//! What the shop refuses, and how it says so. The defects of the site it replaces are among them.
+//! What the shop refuses, and with which problem. The defects of the site that it replaces are among them.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use stack::Options;
 use system_tests::{Answer, Shop, in_days};
 
-/// Refused with a problem that has everything a problem has.
+/// Asserts a refusal with a complete problem.
 fn problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
@@ -219,7 +219,7 @@ async fn without_key_or_login_nothing_is_done() {
 async fn hostile_paths_types_and_names_are_the_callers_fault_and_say_so() {
     let shop = Shop::open(Options::default()).await;
     let staff = &shop.tokens.staff;
-    // A NUL can't be in any code; it must not look like an outage.
+    // No code can hold a NUL; the answer must be a refusal, not an outage.
     let price = json!({"price_ore": 1});
     problem(
         &shop

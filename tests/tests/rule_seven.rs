@@ -1,4 +1,4 @@
-//! One license for a holder, type and day, across orders, buyers, instances and whatever dies.
+//! One license for a holder, type and day, across orders, buyers, instances and crashes.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
@@ -8,7 +8,7 @@ use stack::{Options, Process};
 use system_tests::books::connect;
 use system_tests::{Answer, Shop, in_days};
 
-/// Who buys for Kari, and how they spell her: case, space, Unicode form.
+/// Spellings of one holder's name: case, space, Unicode form.
 const SPELLINGS: [&str; 4] = [
     "Kari \u{c5}sen",
     "KARI A\u{30a}SEN",
@@ -97,7 +97,7 @@ async fn of_64_buyers_of_one_day_one_wins_and_63_are_told_the_day_and_charged_no
     shop.close().await;
 }
 
-/// A page that was reloaded lost its key: the refusal says where the order is that holds the day, to its own customer only.
+/// A reloaded page has lost its key. The refusal names the order that holds the day, to its own customer only.
 #[tokio::test]
 async fn a_refusal_tells_its_own_customer_where_the_waiting_order_is_paid() {
     let shop = Shop::open(Options::default()).await;
@@ -163,7 +163,7 @@ async fn every_day_of_a_span_counts_and_nothing_else_does() {
         expect_refused(&answer, &in_english(taken));
         assert_eq!(answer.text_at("/errors/0/pointer"), "/lines/1/activity_date");
     }
-    // What was refused holds nothing: the other line's holder buys that day.
+    // A refused order holds no day: the other line's holder buys that day.
     let free = order(json!([
         track_day(60, 1, "Ola Nordmann"),
         track_day(37, 3, "Kari Nordmann"),
@@ -232,7 +232,7 @@ async fn the_holder_key_is_the_first_one_and_older_orders_get_their_days() {
     shop.at_provider(&placed, "approve").await.expect(200);
     shop.order_with_status(placed.text_at("/order_id"), "fulfilled")
         .await;
-    // As a log is that was written before there were claims.
+    // Removes the claims, as in a log that was written before there were any.
     shop.system.stop_one(Process::CommandApi).await.unwrap();
     let log = connect(&shop.system.databases().events_owner).await;
     log.batch_execute("delete from claims; delete from commands where scope = 'rule-seven'")
@@ -273,7 +273,7 @@ async fn a_payment_for_an_expired_order_whose_day_was_bought_meanwhile_goes_back
     .await;
     let late = shop.place("late", &shop.order()).await.expect(201);
     let late_id = late.text_at("/order_id").to_owned();
-    // The provider does not know the payment for a while, so nothing ends it when the time is over.
+    // The provider loses the payment for a while, so that the expiry does not end it.
     let journal = journal_of_the_provider(&shop);
     let kept = journal.with_extension("kept");
     shop.system.stop_one(Process::PaymentEmulator).await.unwrap();

@@ -1,4 +1,4 @@
-//! The whole system by TLS: PostgreSQL, NATS and Redis take nothing else, and nobody without a certificate.
+//! The whole system with TLS: PostgreSQL, NATS and Redis accept nothing else, and no client without a certificate.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
@@ -76,7 +76,7 @@ async fn no_plain_nats(shop: &Shop) {
     let url = shop.system.servers().nats().url();
     let address = url.rsplit('@').next().unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // With the administrator's password, even.
+    // Not even with the administrator's password.
     let login = url.split("://").nth(1).unwrap().split('@').next().unwrap();
     let (user, password) = login.split_once(':').unwrap();
     let hello =

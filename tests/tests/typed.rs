@@ -1,4 +1,4 @@
-//! What people type, through the whole system: stored in one form, read back as stored, refused in words.
+//! Typed text through the whole system: stored in one form, read back as stored, or refused with a problem.
 
 use serde_json::{Value, json};
 use stack::Options;
@@ -126,7 +126,7 @@ async fn a_price_set_by_mistake_is_withdrawn() {
         .expect("prices");
     assert_eq!(kept.len(), 1, "{}", types.text);
 
-    // What is in force stays: orders may have been placed at it.
+    // A price in force stays: orders may have been placed at it.
     let first = kept[0]["valid_from"].as_str().expect("a moment");
     let refused = shop
         .post(&format!("{prices}/{first}/withdraw"), &staff, "first", &json!({}))

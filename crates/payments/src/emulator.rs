@@ -1,9 +1,9 @@
-//! A payment provider for development and tests: the Vipps ePayment protocol, over HTTP, with a memory that survives
-//! a crash and switches to misbehave.
+//! A payment provider for development and tests: the Vipps ePayment protocol over HTTP. Its payments survive a crash, and
+//! switches inject faults.
 //!
-//! It answers as the real one does (states, amounts, idempotency, problem+json, signed webhooks in order with
-//! retries) and is written from the protocol, sharing no JSON types with the adapter: if the two disagree, a test
-//! fails. Only the webhook signature is shared, and a published vector holds that one.
+//! The emulator follows the protocol's states, amounts, idempotency, problem+json and signed webhooks in order with
+//! retries. It shares no JSON types with the adapter, so a test fails if the two disagree. Both use one implementation of
+//! the webhook signature, which a published test vector checks.
 //!
 //! | Route | |
 //! |---|---|
@@ -13,15 +13,15 @@
 //! | `POST /epayment/v1/payments/{reference}/capture`, `/refund`, `/cancel` | change |
 //! | `GET /pay/{reference}` | the customer's page |
 //! | `POST /pay/{reference}/approve`, `/decline` | its buttons; JSON for a client that does not accept HTML |
-//! | `GET /portal/{reference}` | the merchant's portal: what a person there may do |
-//! | `POST /portal/{reference}/capture`, `/refund`, `/void` | it is done, without an idempotency key |
-//! | `POST /emulator/faults` | misbehave: see [`Faults`] |
+//! | `GET /portal/{reference}` | the merchant's portal |
+//! | `POST /portal/{reference}/capture`, `/refund`, `/void` | its buttons; no idempotency key is needed |
+//! | `POST /emulator/faults` | switch faults on and off: see [`Faults`] |
 //! | `GET /emulator/calls` | how many requests merchants made, and which are held |
 //! | `GET /emulator/payments/{reference}` | everything about a payment, for tests |
 //! | `GET /health/ready` | 200 when it answers, 503 when it stops or its journal fails |
 //!
-//! What the customer approves is forgotten by nobody: a change is in the journal, flushed to disk, before it is
-//! answered, shown or sent.
+//! A change is in the journal and flushed to disk before the emulator answers, shows or sends it. So an approval survives
+//! a crash.
 
 mod api;
 mod calls;
@@ -47,14 +47,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use calls::Calls;
-use faults::FaultSwitch;
-use store::Store;
-use tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
+use self::calls::Calls;
+use self::faults::FaultSwitch;
+use self::store::Store;
+use self::tokens::Tokens;
 use crate::vipps::Credentials;
 
 pub use cli::Cli;

@@ -24,10 +24,10 @@ pub fn describe() {
     begin(vipps::PROVIDER, vipps::OPERATIONS);
 }
 
-/// What becomes of a call, as the label `outcome`.
+/// The outcomes of a call: the values of the label `outcome`.
 const OUTCOMES: &[&str] = &["ok", "not_found", "refused", "unavailable", "protocol"];
 
-/// Begins the counters of one provider's operations at 0, so that a rate sees the first failure.
+/// Starts the counters of one provider's operations at 0, so that a rate includes the first failure.
 pub(crate) fn begin(provider: &'static str, operations: &[&'static str]) {
     for operation in operations {
         for outcome in OUTCOMES {

@@ -1,4 +1,4 @@
-//! The port: what the shop asks of any payment provider, and the words it uses for the answers.
+//! The port: the operations that the shop needs of a payment provider, and the types of the answers.
 
 use async_trait::async_trait;
 
@@ -11,8 +11,8 @@ pub trait PaymentProvider: Send + Sync {
     /// The provider's name in events, metrics and logs: `vipps`.
     fn name(&self) -> &'static str;
 
-    /// Starts a payment and returns where to send the customer. Idempotent by `reference`: asked again for the same
-    /// reference and amount, it returns the existing payment's address.
+    /// Starts a payment and returns where to send the customer. Idempotent by `reference`: a repeated call with the same
+    /// reference and amount returns the existing payment's address.
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error>;
 
     /// Reads the payment from the provider: the only source to decide on.
@@ -34,7 +34,7 @@ pub trait PaymentProvider: Send + Sync {
     /// over, is [`Error::Refused`], and the caller reads it again.
     async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
 
-    /// Gives up what is authorized and not captured. For money that has to go back, and for nothing else.
+    /// Releases what is authorized and not captured. Only for money that must go back.
     async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
 }
 
@@ -58,7 +58,7 @@ pub struct CreatedPayment {
     pub redirect_url: String,
 }
 
-/// Where a payment stands. Capture and refund leave it [`Authorized`](Self::Authorized): look at the amounts.
+/// The state of a payment. Capture and refund leave it [`Authorized`](Self::Authorized) and change only the amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentState {
     /// Waiting for the customer.
@@ -73,12 +73,12 @@ pub enum PaymentState {
     Terminated,
 }
 
-/// What the provider says about a payment. Amounts are in øre, never negative.
+/// A payment as read from the provider. Amounts are in øre, never negative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// Our name for it.
     pub reference: String,
-    /// Where it stands.
+    /// Its state.
     pub state: PaymentState,
     /// What was asked for.
     pub amount_ore: i64,
@@ -111,13 +111,13 @@ impl Payment {
     }
 }
 
-/// Why the provider did not do what it was asked.
+/// Why an operation did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The provider does not know the reference.
     #[error("the provider does not know the payment")]
     NotFound,
-    /// The provider will not do it, now or later: asking again the same way is pointless.
+    /// The provider refuses the request for good: repeating it unchanged is pointless.
     ///
     /// `detail` is the provider's own text, for staff: it is left out of the message because it may quote what was
     /// sent.
@@ -128,10 +128,10 @@ pub enum Error {
         /// The provider's title and detail, cut to 300 characters.
         detail: String,
     },
-    /// No usable answer: the work may or may not have been done. Ask again later with the same key.
+    /// No usable answer: the work may or may not have been done. Repeat later with the same key.
     #[error("the provider is unavailable: {0}")]
     Unavailable(String),
-    /// An answer that makes no sense. Asking again at once will not help; a person should look.
+    /// An answer against the protocol. Repeating at once does not help; a person must look into it.
     #[error("the provider's answer is not understood: {0}")]
     Protocol(String),
 }

@@ -3,8 +3,8 @@
 //! Sources: <https://developer.vippsmobilepay.com/docs/APIs/epayment-api/> and, for webhooks,
 //! <https://developer.vippsmobilepay.com/docs/APIs/webhooks-api/request-authentication/>.
 //!
-//! What the rest of the crate may rely on: every request is safe to repeat (reads, or changes carrying an
-//! `Idempotency-Key`), so `client` retries without asking; the idempotency key of a create *is* its reference.
+//! **Invariant:** every request is safe to repeat (a read, or a change with an `Idempotency-Key`), so `client` may retry
+//! each. The idempotency key of a create *is* its reference.
 
 mod client;
 mod token;
@@ -16,9 +16,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use client::{Call, Client};
 use reqwest::Url;
 
+use self::client::{Call, Client};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
 
 /// The longest `Idempotency-Key` the protocol takes.
@@ -111,8 +111,8 @@ pub struct Vipps {
 }
 
 impl Vipps {
-    /// Prepares the adapter; asks nothing of the network. Fails with [`Error::Protocol`] on a base URL or a
-    /// credential that can't be sent.
+    /// Prepares the adapter without using the network. Fails with [`Error::Protocol`] on a base URL or a credential that
+    /// can't be sent.
     pub fn new(options: VippsOptions) -> Result<Self, Error> {
         Ok(Self {
             client: Client::new(options)?,
@@ -149,11 +149,11 @@ impl Vipps {
         Ok(wire::payment(&answer, reference)?.into())
     }
 
-    /// The address of a payment that exists already, if it is the one we meant.
+    /// The address of a payment that exists already, if its amount is the one asked for.
     async fn existing(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {
         let found = match self.read(&payment.reference).await {
             Ok(found) => found,
-            // Told that the reference is taken, then that it is unknown: another request of ours is in flight.
+            // The reference is first taken and then unknown: another request of ours is in flight.
             Err(Error::NotFound) => {
                 return Err(Error::Unavailable("conflict on an unknown reference".to_owned()));
             }

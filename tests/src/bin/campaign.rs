@@ -1,4 +1,4 @@
-//! `campaign`: what `make campaign` runs.
+//! `campaign`, the program behind `make campaign`.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -14,34 +14,34 @@ use system_tests::campaign::{Plan, run};
 
 /// Customers buy while processes are killed, connections cut, streams wiped and disks filled; then the books are audited.
 ///
-/// Starts a system of its own, private servers included. Exit status 0 if nothing was lost and nothing doubled, 1 if the
-/// books are wrong, 2 if it could not be run.
+/// Starts its own system with private servers. Exit status 0 if nothing was lost and nothing doubled, 1 if the books are
+/// wrong, 2 if it could not run.
 #[derive(Debug, Parser)]
 #[command(name = "campaign", version)]
 struct Cli {
-    /// Decides what goes wrong, where, and for how long; the same seed gives the same faults [default: random]
+    /// Decides the faults, their places and their durations; the same seed gives the same faults [default: random]
     #[arg(long, env = "SEED", value_name = "NUMBER")]
     seed: Option<u64>,
-    /// How long faults go on; what is under way then is finished, and the books are audited
+    /// Minutes of faults; then the round under way is finished and the books are audited
     #[arg(long, env = "MINUTES", default_value_t = 5.0, value_name = "MINUTES")]
     minutes: f64,
-    /// Rounds of faults after which it ends, if the time is not over before
+    /// Rounds of faults after which the campaign ends, if its time is not over before
     #[arg(long, env = "ROUNDS", default_value_t = usize::MAX, hide_default_value = true, value_name = "COUNT")]
     rounds: usize,
-    /// Customers a second, however long each has to wait
+    /// New customers a second, even if earlier ones still wait
     #[arg(long, env = "RATE", default_value_t = 10.0, value_name = "NUMBER")]
     rate: f64,
-    /// File for the report, in Markdown; the same as JSON goes beside it
+    /// File for the report in Markdown; a JSON file with the same content and name is written to the same directory
     /// [default: bench/results/campaign-DAY-COMMIT-seedSEED.md]
     #[arg(long, env = "REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Say what can go wrong, and do nothing
+    /// List all kinds of faults, and exit
     #[arg(long, env = "LIST_FAULTS")]
     list_faults: bool,
-    /// Say what would go wrong with this seed, 20 rounds if their number is not given, and do nothing
+    /// Print the faults of this seed, 20 rounds unless --rounds is given, and exit
     #[arg(long, env = "SHOW_PLAN")]
     show_plan: bool,
-    /// Set when it runs in a mount namespace of its own, where the disks to be filled are.
+    /// Set when this process runs in its own mount namespace, which holds the small disks.
     #[arg(long, hide = true)]
     own_mounts: bool,
 }
@@ -102,15 +102,15 @@ async fn conduct(cli: &Cli, seed: u64) -> anyhow::Result<bool> {
     Ok(report.is_clean())
 }
 
-/// Goes on in a mount namespace of its own, which takes the disks with it however this ends. Where that is not possible
-/// it goes on without, and disks are not filled.
+/// Executes this program again in its own mount namespace, whose end unmounts the small disks. Where that is not possible
+/// the campaign runs without one and fills no disks.
 fn isolate(seed: u64) {
     let Ok(program) = std::env::current_exe() else {
         return;
     };
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private"]);
-    // Tried first: what is executed in place of this program can't be told that it failed.
+    // Tried first: after `exec` a failure could not be handled any more.
     let works = Command::new("unshare").args(["--mount", "true"]).output();
     if works.is_ok_and(|output| output.status.success()) {
         let error = command
@@ -136,7 +136,7 @@ fn show_plan(seed: u64, rounds: usize) {
     }
 }
 
-/// From the system's own source of random keys.
+/// A random seed.
 fn random() -> u64 {
     let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
     // Short enough to be typed.

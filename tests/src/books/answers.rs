@@ -1,9 +1,9 @@
-//! The acknowledgements: a key sent again, long after, is answered byte for byte as before.
+//! The acknowledgements: a repeated key gets the same answer, byte for byte, even much later.
 
 use crate::Shop;
 use crate::purchase::Purchase;
 
-/// How many keys are sent again.
+/// How many keys are repeated.
 const SAMPLE: usize = 100;
 
 pub(super) async fn complaints(shop: &Shop, purchases: &[Purchase]) -> Vec<String> {

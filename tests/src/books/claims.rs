@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde_json::Value;
 use tokio_postgres::Client;
 
-/// What a placed order asks for, and whether it ended without licenses since, or its licenses were revoked.
+/// The content of each placed order, and whether it ended without licenses or its licenses were revoked.
 const ORDERS: &str = "select p.payload,
         exists (select from events e where e.aggregate_type = 'order' and e.aggregate_id = p.aggregate_id
                 and e.event_type in ('OrderCancelled', 'OrderExpired', 'RefundRequested', 'OrderRefunded')

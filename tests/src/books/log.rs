@@ -1,7 +1,7 @@
 //! The log: positions and sequences without a gap, and each purchase in it once.
 //!
-//! Reads the tables themselves, and not through the crate that checks while it reads. Which order belongs to which key
-//! is told by the id of the request, which is in every event, and not by the stored answers, which are checked too.
+//! Reads the tables directly, since `event-store` would check while it reads. The request id in every event says which
+//! order belongs to which key; the stored answers can't say it, since they are checked, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::purchase::{Purchase, Sales};
 
-/// What happens to an order that is bought and paid, in this order.
+/// The events of an order that is paid, in their order.
 const LIFE_OF_AN_ORDER: [&str; 5] = [
     "OrderPlaced",
     "PaymentRequested",
@@ -18,7 +18,7 @@ const LIFE_OF_AN_ORDER: [&str; 5] = [
     "OrderFulfilled",
     "PaymentCaptured",
 ];
-/// What happens to one that its customer gave up, sooner or later.
+/// The events of an order that its customer gave up, before or after the payment was started.
 const LIVES_OF_THE_ABANDONED: [&[&str]; 2] = [
     &["OrderPlaced", "PaymentRequested", "OrderExpired"],
     &["OrderPlaced", "OrderExpired"],
@@ -29,7 +29,7 @@ const STORED_ANSWERS: &str = "select idempotency_key, count(*) from commands
 
 type Lives = BTreeMap<(String, Uuid), Vec<(i64, String)>>;
 
-/// What the log says, and what is wrong with it.
+/// The findings in the log.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) complaints: Vec<String>,
@@ -71,7 +71,7 @@ pub(super) async fn look(log: &Client, sales: &Sales) -> Found {
     found
 }
 
-/// The life of each aggregate; positions are looked at on the way.
+/// The event names of each aggregate. Checks the positions on the way.
 async fn lives(log: &Client) -> (Lives, Found) {
     let sql =
         "select position, aggregate_type, aggregate_id, sequence, event_type from events order by position";
@@ -100,7 +100,7 @@ async fn lives(log: &Client) -> (Lives, Found) {
     (lives, found)
 }
 
-/// Each key has its one order, one that was given up none or one, and nobody else has any.
+/// Each acknowledged key has one order, each abandoned key none or one, and no other key has any.
 fn count_orders(orders: &BTreeMap<String, Vec<Uuid>>, sales: &Sales, found: &mut Found) {
     let mut known = BTreeSet::new();
     for Purchase { key, order_id, .. } in &sales.purchases {

@@ -1,4 +1,4 @@
-//! The provider: each purchase paid once, in full, and collected once; nothing taken for what was given up.
+//! The provider: each purchase paid once, in full, and collected once; nothing collected for abandoned orders.
 
 use futures_util::StreamExt;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::Shop;
 use crate::purchase::Purchase;
 
-/// How many payments are asked for at once.
+/// How many payments are read at once.
 const AT_ONCE: usize = 8;
 
 pub(super) async fn complaints(shop: &Shop, purchases: &[Purchase], unpaid: &[Uuid]) -> Vec<String> {
@@ -33,7 +33,7 @@ async fn complaint(shop: &Shop, purchase: &Purchase) -> Option<String> {
     (!full || !nothing_back || !once).then(|| format!("payment: {} was paid {payment}", purchase.key))
 }
 
-/// There may be no payment at all, and then there are no amounts.
+/// The complaint about an abandoned order with money taken. There may be no payment at all, and then no amounts.
 async fn complaint_of_unpaid(shop: &Shop, order_id: Uuid) -> Option<String> {
     let payment = shop.payment(&order_id.to_string()).await;
     let taken = ["authorized_ore", "captured_ore"]

@@ -1,4 +1,4 @@
-//! What the system says of itself: `projector verify`, which replays the log and compares rows and stream with it, and
+//! The system's own proofs: `projector verify`, which replays the log and compares rows and stream with it, and
 //! `command-api log verify`, which compares every event with its seal.
 
 use serde_json::Value;
@@ -6,7 +6,7 @@ use stack::Process;
 
 use crate::Shop;
 
-/// What a command found, and what is wrong with that.
+/// The output of a command, and the complaints about it.
 pub(super) struct Proof {
     pub(super) said: Value,
     pub(super) complaints: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) async fn verify(shop: &Shop) -> Proof {
     }
 }
 
-/// Every event is what it was when it was sealed.
+/// Every event is unchanged since it was sealed.
 pub(super) async fn verify_seals(shop: &Shop) -> Proof {
     let key = [("SEAL_PUBLIC_KEY", shop.system.seal_public_key())];
     let proof = run(shop, Process::CommandApi, &["log", "verify", "--json"], &key).await;

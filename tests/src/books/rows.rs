@@ -1,4 +1,4 @@
-//! The read model: each acknowledged purchase once, fulfilled, with exactly its licenses; what was given up, without.
+//! The read model: each acknowledged purchase once, fulfilled, with exactly its licenses; abandoned orders without.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Shop;
 use crate::purchase::Purchase;
 
-/// How an order stands that nobody pays for.
+/// The statuses of an order without a payment.
 const UNPAID: [&str; 3] = ["placed", "payment_pending", "expired"];
 
 pub(super) async fn complaints(shop: &Shop, purchases: &[Purchase], abandoned: &[Uuid]) -> Vec<String> {

@@ -12,13 +12,13 @@ use crate::Shop;
 /// How long one page of messages may take.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// The stream, if it can be had.
+/// The stream, if it can be read.
 pub(crate) async fn stream(shop: &Shop) -> Option<Stream> {
     let bus = shop.bus("books").await.ok()?;
     bus.get_stream(shop.system.stream()).await.ok()
 }
 
-/// The stream's last sequence, if it can be had.
+/// The stream's last sequence, if it can be read.
 pub(super) async fn last(shop: &Shop) -> Option<u64> {
     Some(stream(shop).await?.cached_info().state.last_sequence)
 }

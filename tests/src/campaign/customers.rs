@@ -1,4 +1,4 @@
-//! The load: customers who come when they come, whatever the system does, and who give up when it takes too long.
+//! The load: customers in an open loop, who come regardless of the system's state and give up when it takes too long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,53 +17,53 @@ const MOST_AT_ONCE: usize = 256;
 /// The longest gap between two customers, in mean gaps.
 const LONGEST_GAP: f64 = 5.0;
 
-/// How patient someone is.
+/// Retries and time limits of a customer.
 #[derive(Clone, Copy)]
 pub(super) struct Patience {
     /// How often an order is sent before its customer gives up.
     pub(super) tries: u32,
-    /// How long each may take.
+    /// How long each try may take.
     pub(super) one_try: Duration,
-    /// The pause after the first; doubled after each.
+    /// The pause after the first try, doubled after each further one.
     pub(super) pause: Duration,
     /// How long everything after the acknowledgement may take.
     pub(super) rest: Duration,
 }
 
-/// A customer in the shop.
+/// An ordinary customer.
 const USUAL: Patience = Patience {
     tries: 4,
     one_try: Duration::from_secs(4),
     pause: Duration::from_millis(250),
     rest: Duration::from_mins(1),
 };
-/// One who asks once and does not wait: what became of the order nobody knows, more often than with the others.
+/// A customer who sends the order once and waits briefly, so that the outcome is more often unknown.
 const IMPATIENT: Patience = Patience {
     tries: 1,
     one_try: Duration::from_millis(400),
     ..USUAL
 };
-/// Every so many customers one is impatient.
+/// One customer in this number is impatient.
 const ONE_IN: usize = 4;
-/// Of so many customers, one repeats an acknowledged order under its key, and another reloads the page, which makes a new
-/// key for the same holder, type and day.
+/// Of this number of customers, one repeats an acknowledged order under its key, and another reloads the page, which makes
+/// a new key for the same holder, type and day.
 const HABITS: usize = 8;
 const REPEATS: usize = 3;
 const RELOADS: usize = 5;
 
-/// What became of sending an order.
+/// The outcome of sending an order.
 pub(super) enum Placed {
     /// 201.
     Acknowledged(Purchase),
-    /// 200: it was placed under this key, and ended without a license meanwhile.
+    /// 200: the order was placed under this key and has ended without a license.
     Over,
-    /// No, and for good.
+    /// Refused for good.
     Refused(String),
-    /// Nobody knows.
+    /// No answer.
     Unknown,
 }
 
-/// What became of one customer.
+/// The outcome of one customer's visit.
 struct Visit {
     key: String,
     number: usize,
@@ -72,11 +72,11 @@ struct Visit {
     took: Duration,
     approved: bool,
     read_back: bool,
-    /// What was wrong with the answers to an order that was sent again.
+    /// The complaint about the answers to a repeated order.
     again: Option<String>,
 }
 
-/// What became of all.
+/// The outcomes of all visits.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// Customers who came.
@@ -87,7 +87,7 @@ pub(super) struct Ledger {
     pub(super) refused: Vec<String>,
     /// Acknowledged, and whether the payment was approved.
     pub(super) acknowledged: Vec<(Purchase, bool)>,
-    /// Acknowledged and paid, and fulfilled before the customer's eyes.
+    /// Acknowledged, paid, and read back as fulfilled.
     pub(super) read_back: usize,
     /// Keys of those who gave up, with the numbers of their orders.
     pub(super) unknown: Vec<(String, usize)>,
@@ -97,7 +97,7 @@ pub(super) struct Ledger {
 
 /// Lets customers in until `closing`, about `rate` a second, and waits until the last has left.
 pub(super) async fn serve(shop: Arc<Shop>, seed: u64, rate: f64, closing: CancellationToken) -> Ledger {
-    // Not the dice of the schedule: faults must not depend on how many customers come.
+    // Other dice than the schedule's, so that faults do not depend on the number of customers.
     let mut dice = Dice::new(!seed);
     let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
     let mut visits = JoinSet::new();
@@ -134,7 +134,7 @@ pub(super) async fn serve(shop: Arc<Shop>, seed: u64, rate: f64, closing: Cancel
 
 impl Ledger {
     fn enter(&mut self, visit: Result<Visit, tokio::task::JoinError>) {
-        // A customer who panics has found an answer that no customer can read.
+        // A panic means an answer that no customer can read.
         let visit = visit.expect("a visit");
         self.read_back += usize::from(visit.read_back);
         self.refused.extend(visit.again);
@@ -179,7 +179,7 @@ async fn buy(shop: &Shop, key: String, number: usize) -> Visit {
     visit
 }
 
-/// The same key once more: the same answer, byte for byte. What is wrong, if anything is.
+/// Repeats the key and returns a complaint unless the answer is the same, byte for byte.
 async fn repeat(shop: &Shop, purchase: &Purchase, number: usize) -> Option<String> {
     match place(shop, &purchase.key, number, USUAL).await {
         Placed::Acknowledged(again) if again.answer == purchase.answer => None,
@@ -193,8 +193,8 @@ async fn repeat(shop: &Shop, purchase: &Purchase, number: usize) -> Option<Strin
     }
 }
 
-/// Another key for the same holder, type and day: refused, since the first order holds the day. An order that came of it
-/// would be found in the books as one that nobody sent.
+/// Sends another key for the same holder, type and day, which must be refused, since the first order holds the day. The
+/// audit would report an order of that key as unknown.
 async fn reload(shop: &Shop, purchase: &Purchase, number: usize) -> Option<String> {
     let key = format!("reloaded-{number}");
     match place(shop, &key, number, USUAL).await {
@@ -208,7 +208,7 @@ async fn reload(shop: &Shop, purchase: &Purchase, number: usize) -> Option<Strin
     }
 }
 
-/// Sends an order until it is acknowledged or refused, or patience ends; to the other instance after each failure.
+/// Sends an order until it is acknowledged or refused, or patience ends. Goes to the other instance after each failure.
 pub(super) async fn place(shop: &Shop, key: &str, number: usize, patience: Patience) -> Placed {
     let order = order_of(shop, number);
     let first = shop.system.command_api_url();
@@ -236,7 +236,7 @@ pub(super) async fn place(shop: &Shop, key: &str, number: usize, patience: Patie
     Placed::Unknown
 }
 
-/// Pays at the provider until it says yes. Twice is as good as once.
+/// Approves at the provider until that succeeds. Approving twice is harmless.
 pub(super) async fn approve(shop: &Shop, purchase: &Purchase, deadline: Instant) -> bool {
     let Some(page) = redirect_url(purchase) else {
         return false;
@@ -255,9 +255,9 @@ pub(super) async fn approve(shop: &Shop, purchase: &Purchase, deadline: Instant)
     .await
 }
 
-/// What came of paying for an order that was placed some time ago.
+/// The outcome of paying for an order that was placed some time ago.
 pub(super) enum Payment {
-    /// The provider said yes.
+    /// The provider accepted.
     Approved,
     /// The order's time had run out.
     TooLate,
@@ -284,7 +284,7 @@ pub(super) async fn pay(shop: &Shop, purchase: &Purchase, deadline: Instant) -> 
     }
 }
 
-/// Looks at the order until it is fulfilled.
+/// Reads the order until it is fulfilled.
 pub(super) async fn read_back(shop: &Shop, purchase: &Purchase, deadline: Instant) -> bool {
     until(deadline, async || {
         status(shop, purchase)
@@ -310,7 +310,7 @@ fn redirect_url(purchase: &Purchase) -> Option<String> {
     Some(answer.pointer("/payment/redirect_url")?.as_str()?.to_owned())
 }
 
-/// Asks again, first at once and then less often, until yes or the deadline.
+/// Polls, first at once and then less often, until the answer is yes or the deadline is over.
 async fn until<Answered: Future<Output = bool>>(deadline: Instant, ask: impl Fn() -> Answered) -> bool {
     let mut pause = Duration::from_millis(40);
     loop {

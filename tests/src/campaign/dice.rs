@@ -1,5 +1,5 @@
-//! Chance that repeats itself: the same seed throws the same numbers on every machine and with every build, which no
-//! library promises over its versions.
+//! Repeatable random numbers: one seed gives the same numbers on every machine and in every build. Libraries do not promise
+//! that across versions.
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]

@@ -9,8 +9,7 @@ use stack::{Direction, Network, Process};
 pub enum Fault {
     /// SIGKILL; started again at the end.
     Kill(Process),
-    /// SIGSTOP until the end. Longer than a leader leads without renewing, so that one that was paused comes back as a
-    /// leader who is none.
+    /// SIGSTOP until the end. Longer than the leader's lease, so that a paused leader resumes after its lease has ended.
     Pause(Process),
     /// The network between these two.
     Network {
@@ -18,21 +17,20 @@ pub enum Fault {
         program: Process,
         /// PostgreSQL or NATS.
         server: Process,
-        /// What it is like.
+        /// The state of the network.
         network: Network,
     },
     /// The stream is deleted.
     StreamDeleted,
-    /// The stream loses all its messages, and keeps its last sequence; with them what a projector that is down just then
-    /// has not seen.
+    /// The stream loses all messages, including those that a stopped projector has not read, and keeps its last sequence.
     StreamPurged,
-    /// The stream is deleted, and somebody else makes one of that name that begins at 1.
+    /// The stream is deleted, and a foreign one of that name is created, which starts at 1.
     StreamReplaced,
     /// NATS is killed and loses everything it ever wrote.
     StoreWiped,
-    /// NATS is killed and comes back with what it had earlier.
+    /// NATS is killed and starts with an earlier copy of its store.
     TailLost,
-    /// No space is left where this server keeps its data.
+    /// The disk of this server's data is full.
     DiskFull(Process),
     /// Webhooks are lost for good.
     WebhooksLost,
@@ -40,7 +38,7 @@ pub enum Fault {
     WebhooksForged,
     /// The payment provider answers 503 and does nothing.
     ProviderDown,
-    /// The payment provider does what it is asked and answers 503.
+    /// The payment provider does the work and answers 503.
     AnswersLost,
 }
 
@@ -126,7 +124,7 @@ impl Fault {
         }
     }
 
-    /// Whether both can be at the same time. Two that need the same process in different states can't.
+    /// Whether both faults can be injected at the same time. Two faults of one process can't.
     pub fn goes_with(&self, other: &Self) -> bool {
         let same_network = match (self, other) {
             (
@@ -148,7 +146,7 @@ impl Fault {
         !same_network && !same_process
     }
 
-    /// The processes that have to be, or are made, something for it.
+    /// The processes whose state the fault needs or changes.
     const fn processes(&self) -> [Option<Process>; 2] {
         let process = match self {
             Self::Kill(process) | Self::Pause(process) | Self::DiskFull(process) => Some(*process),

@@ -1,4 +1,4 @@
-//! Doing it: each fault begins, lasts, and ends, on the real processes, connections, files and streams.
+//! Injects faults into real processes, connections, files and streams, and ends them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::Shop;
 use crate::books::connect;
 use crate::books::stream::stream;
 
-/// How long a stream may take to be there to be harmed: a relay may be just making it.
+/// How long to wait for a stream to damage: the relay may be creating it.
 const STREAM_PATIENCE: Duration = Duration::from_secs(20);
-/// For how long the projector misses what is then purged.
+/// How long the projector is stopped before the purge.
 const MISSED: Duration = Duration::from_secs(1);
-/// How long a server may take to be well again by itself once it has space.
+/// How long a server may take to recover by itself once it has space.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was done.
+/// An injected fault.
 pub(super) struct Injected {
-    /// When it was over, or the way back began.
+    /// When the fault ended, or its recovery began.
     pub(super) ended: Instant,
     /// What shows that it was done.
     pub(super) seen: String,
 }
 
-/// Does it, for so long, and undoes it.
+/// Injects the fault, keeps it for `lasts`, and ends it.
 pub(super) async fn inject(shop: &Shop, fault: Fault, lasts: Duration) -> anyhow::Result<Injected> {
     let system = &shop.system;
     match fault {
@@ -106,7 +106,7 @@ async fn set_provider(shop: &Shop, faults: &serde_json::Value) -> anyhow::Result
     Ok(())
 }
 
-/// Tries until there was a stream to do it to.
+/// Repeats until a stream existed to be damaged.
 async fn harm_stream(shop: &Shop, fault: Fault) -> anyhow::Result<String> {
     let context = shop.bus("campaign").await?;
     let name = shop.system.stream();
@@ -124,10 +124,10 @@ async fn harm_stream(shop: &Shop, fault: Fault) -> anyhow::Result<String> {
             (Fault::StreamDeleted, Some(_)) => context.delete_stream(name).await.is_ok(),
             (_, Some(stream)) => {
                 let mut config = stream.cached_info().config.clone();
-                // As if made by hand: it carries no log, and begins at 1.
+                // As if made by hand: without the log's metadata, and starting at 1.
                 config.metadata.clear();
                 config.first_sequence = None;
-                // The relay may be faster, and then there is again one to be replaced.
+                // If the relay is faster, its new stream must be replaced, too.
                 context.delete_stream(name).await.is_ok() && context.create_stream(config).await.is_ok()
             }
         };
@@ -152,7 +152,7 @@ async fn wipe(shop: &Shop, lasts: Duration) -> anyhow::Result<Injected> {
     Ok(Injected { ended, seen })
 }
 
-/// NATS is stopped to be copied, and killed to be put back.
+/// Stops NATS to copy its store, and later kills it to restore that copy.
 async fn lose_tail(shop: &Shop, lasts: Duration) -> anyhow::Result<Injected> {
     let store = shop.system.servers().nats().data_dir()?.to_owned();
     let older = store.with_extension("older");
@@ -192,8 +192,8 @@ async fn fill_disk(shop: &Shop, process: Process, lasts: Duration) -> anyhow::Re
     Ok(Injected { ended, seen })
 }
 
-/// Does for a server that had no space what whoever watches its health does: nats-server says from then on that it is
-/// unwell, and stays so until it is restarted. Says whether that was needed.
+/// Restarts a server that ran out of space and does not recover, as a health probe would: nats-server reports itself
+/// unhealthy until it is restarted. Returns whether that was needed.
 pub(super) async fn revive(shop: &Shop, server: Process) -> anyhow::Result<bool> {
     let well = tokio::time::timeout(DISK_PATIENCE, shop.system.wait_ready(server)).await;
     if well.is_ok() {
@@ -204,7 +204,7 @@ pub(super) async fn revive(shop: &Shop, server: Process) -> anyhow::Result<bool>
     Ok(true)
 }
 
-/// Writes more than there can be room for.
+/// Writes more than fits, and returns the refusal.
 async fn refused_by_postgres(shop: &Shop) -> String {
     let url = shop.system.servers().postgres().url().to_owned();
     let writing = tokio::spawn(async move {
@@ -218,7 +218,7 @@ async fn refused_by_postgres(shop: &Shop) -> String {
             let why = error.as_db_error().map_or("gone", |error| error.message());
             format!("; a write was refused: {why}")
         }
-        // No connection could be made: it is down already.
+        // No connection: the server is down already.
         Err(_) => "; it went down".into(),
     }
 }
@@ -236,7 +236,7 @@ fn files_in(dir: &Path) -> anyhow::Result<usize> {
     Ok(files)
 }
 
-/// Everything in a directory, to another.
+/// Copies a directory.
 pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from).context("cannot look into the store")? {

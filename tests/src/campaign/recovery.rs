@@ -1,5 +1,4 @@
-//! How long after a fault it takes until somebody who comes now gets a license: order, payment, license, and the order
-//! read back as fulfilled.
+//! Measures recovery: the time from the end of a fault until a new purchase is ordered, paid, and read back as fulfilled.
 
 use std::time::Duration;
 
@@ -9,10 +8,10 @@ use super::customers::{Patience, Placed, approve, place, read_back};
 use crate::Shop;
 use crate::purchase::Purchase;
 
-/// After this it is not a recovery any more.
+/// A longer recovery counts as failed.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// One who does not give up, and tries often, so that what is measured is the system and not the pause.
+/// A customer with short pauses, so that they do not add to the measured time.
 const EAGER: Patience = Patience {
     tries: 400,
     one_try: Duration::from_secs(2),
@@ -20,19 +19,19 @@ const EAGER: Patience = Patience {
     rest: LONGEST,
 };
 
-/// What became of the probe.
+/// The outcome of a probe.
 pub(super) struct Probe {
     pub(super) key: String,
     pub(super) number: usize,
-    /// If it was acknowledged: the purchase, and whether it was paid.
+    /// The purchase, if it was acknowledged, and whether it was paid.
     pub(super) purchase: Option<(Purchase, bool)>,
-    /// Since the end of the fault, if it went through.
+    /// The time since the end of the fault, if the purchase was completed.
     pub(super) took: Option<Duration>,
-    /// Where it stopped, if it did not.
+    /// The step that failed, if it was not.
     pub(super) stopped: Option<String>,
 }
 
-/// Buys one license, and says how long after `since` it was there.
+/// Buys one license, and returns the time from `since` until the license was readable.
 pub(super) async fn probe(shop: &Shop, number: usize, since: Instant) -> Probe {
     let deadline = Instant::now() + LONGEST;
     let key = format!("probe-{number}");

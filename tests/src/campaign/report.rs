@@ -1,4 +1,4 @@
-//! What a campaign found, for people as Markdown and for machines as JSON.
+//! The report of a campaign, in Markdown and in JSON.
 
 mod markdown;
 
@@ -18,23 +18,23 @@ use super::Plan;
 /// Everything about one campaign.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Repeats its faults.
+    /// The seed, which repeats the faults.
     pub seed: u64,
-    /// What was run.
+    /// The commit of the programs.
     pub commit: String,
-    /// When.
+    /// The start.
     pub began: DateTime<Utc>,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
     /// Customers a second.
     pub rate: f64,
-    /// How long, from the start of the servers to the end of the audit.
+    /// Seconds from the start of the servers to the end of the audit.
     pub seconds: f64,
     /// Each fault.
     pub faults: Vec<FaultReport>,
-    /// What came after each round.
+    /// The recovery after each round.
     pub recoveries: Vec<RecoveryReport>,
-    /// What became of all commands.
+    /// The outcomes of all commands.
     pub commands: Commands,
     /// From the first try to the acknowledgement, in milliseconds.
     pub acknowledged_ms: Spread,
@@ -48,7 +48,7 @@ pub struct Report {
     pub complaints: Vec<String>,
 }
 
-/// What it ran on.
+/// The machine and the build.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     /// Cores that may be used.
@@ -66,25 +66,25 @@ pub struct FaultReport {
     pub round: usize,
     /// Its kind.
     pub kind: &'static str,
-    /// It, and where.
+    /// The fault and its place.
     pub fault: String,
-    /// When it was due, after the begin of its round.
+    /// When it was due, from the start of its round.
     pub after_ms: u64,
-    /// For how long.
+    /// How long it lasted.
     pub lasts_ms: u64,
     /// The server that had no space left.
     #[serde(skip)]
     pub(super) full_disk_of: Option<Process>,
     /// `done`, `skipped` or `failed`.
     pub outcome: &'static str,
-    /// What shows that it was done, or why not.
+    /// What proves the injection, or why it failed.
     pub seen: String,
 }
 
-/// What came after a round.
+/// The recovery after a round.
 #[derive(Debug, Serialize)]
 pub struct RecoveryReport {
-    /// From 1.
+    /// The round, from 1.
     pub round: usize,
     /// The kinds of its faults.
     pub kinds: Vec<&'static str>,
@@ -92,20 +92,20 @@ pub struct RecoveryReport {
     pub took_ms: Option<f64>,
 }
 
-/// What became of all commands, an order each.
+/// The outcomes of all commands, one order each.
 #[derive(Debug, Default, Serialize)]
 pub struct Commands {
     /// Customers who came.
     pub offered: usize,
-    /// Of these, turned away by the generator because too many were there.
+    /// Of these, turned away by the generator because too many were waiting.
     pub shed: usize,
     /// Acknowledged to a customer who waited.
     pub acknowledged: usize,
-    /// Refused for good; there is no reason to.
+    /// Refused for good, which should not happen.
     pub refused: usize,
     /// No answer, and the customer gave up.
     pub unknown: usize,
-    /// Of these, in the log all the same: they resolve to one.
+    /// Of these, in the log.
     pub unknown_in_log: usize,
     /// Tried again at the end, with the same key, and acknowledged.
     pub retried: usize,
@@ -121,10 +121,10 @@ pub struct Commands {
     pub doubled: usize,
 }
 
-/// How something that was measured often is spread.
+/// The distribution of a measurement.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Spread {
-    /// How often it was measured.
+    /// The number of measurements.
     pub count: usize,
     /// The median.
     pub p50: f64,
@@ -137,7 +137,7 @@ pub struct Spread {
 impl Spread {
     fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
-        // The nearest rank: a value that was measured.
+        // The nearest rank, so that each percentile is a measured value.
         let at = |percent: usize| {
             let rank = (values.len() * percent).div_ceil(100).max(1);
             values.get(rank - 1).copied().unwrap_or_default()
@@ -152,7 +152,7 @@ impl Spread {
 }
 
 impl Machine {
-    /// This one.
+    /// This machine and build.
     pub fn here() -> Self {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
@@ -196,7 +196,7 @@ impl Report {
         self.acknowledged_ms = Spread::of(took.iter().copied().map(milliseconds).collect());
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there is no complaint.
     pub fn is_clean(&self) -> bool {
         self.complaints.is_empty()
     }
@@ -221,7 +221,7 @@ impl Report {
         spreads.map(|(kind, took)| (kind, Spread::of(took))).collect()
     }
 
-    /// Writes both forms, the JSON beside the Markdown.
+    /// Writes the Markdown, and the JSON to the same directory.
     pub fn write(&self, markdown: &Path) -> anyhow::Result<()> {
         if let Some(dir) = markdown.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -240,7 +240,7 @@ impl Report {
     }
 }
 
-/// The checkout's, with a mark if something in it is not committed.
+/// The checkout's commit, marked if there are uncommitted changes.
 fn commit() -> String {
     let git = |args: &[&str]| {
         let output = Command::new("git").args(args).output().ok()?;

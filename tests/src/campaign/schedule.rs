@@ -1,8 +1,8 @@
-//! What goes wrong and when: a pure function of the seed.
+//! The schedule of faults: a pure function of the seed.
 //!
-//! Kinds are dealt from a shuffled deck, so that a campaign of any length has all of them about equally often; where
-//! and for how long is thrown with dice. Faults come in rounds of one or two; the next round begins when the system has
-//! recovered from the one before and had a rest, so the time of each fault is told from the begin of its round.
+//! Kinds are dealt from a shuffled deck, so that a campaign of any length has all of them about equally often. Places and
+//! durations are random. Faults come in rounds of one or two. A round starts when the system has recovered from the one
+//! before and has rested, so the time of a fault counts from the start of its round.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const PROGRAMS: [Process; 5] = [
     Process::PaymentEmulator,
 ];
 const SERVERS: [Process; 2] = [Process::Postgres, Process::Nats];
-/// Who talks to whom.
+/// The connections between programs and servers.
 const LINKS: [(Process, Process); 7] = [
     (Process::CommandApi, Process::Postgres),
     (Process::CommandApi, Process::Nats),
@@ -31,7 +31,7 @@ const LINKS: [(Process, Process); 7] = [
 ];
 const DIRECTIONS: [Direction; 3] = [Direction::ToServer, Direction::ToProgram, Direction::Both];
 
-/// What is dealt. Where it strikes is thrown afterwards.
+/// A kind of fault without its place.
 #[derive(Clone, Copy)]
 enum Card {
     KillProgram,
@@ -44,7 +44,7 @@ enum Card {
     Certain(Fault),
 }
 
-/// One pass through the deck: what happens most in life is there more than once.
+/// One pass through the deck. The kinds that are frequent in operation are in it more than once.
 const DECK: [Card; 22] = [
     Card::KillProgram,
     Card::KillProgram,
@@ -73,24 +73,24 @@ const DECK: [Card; 22] = [
 /// One fault of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// When, from the begin of the round.
+    /// When it is injected, from the start of the round.
     pub after: Duration,
-    /// For how long.
+    /// How long it lasts.
     pub lasts: Duration,
 }
 
-/// What goes wrong at about the same time.
+/// Faults at about the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// How long all is well before it.
+    /// The time without faults before the round.
     pub rest: Duration,
     /// One or two.
     pub faults: Vec<Planned>,
 }
 
-/// Rounds without end.
+/// An endless sequence of rounds.
 #[derive(Clone)]
 pub struct Schedule {
     dice: Dice,
@@ -98,7 +98,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The one of that seed.
+    /// The schedule of that seed.
     pub const fn new(seed: u64) -> Self {
         Self {
             dice: Dice::new(seed),
@@ -162,7 +162,7 @@ impl Iterator for Schedule {
                 // While the first one lasts, or just after.
                 faults.push(self.plan(fault, first.lasts));
             } else {
-                // Under the deck, to come later in this pass.
+                // Put under the deck, so that the card comes later in this pass.
                 self.deck.insert(0, card);
             }
         }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::files::{files, read};
+use crate::{files, read, root};
 
 /// The segments of a module's path within its crate.
 type Module = Vec<String>;
@@ -29,7 +29,7 @@ type Sources = BTreeMap<Module, Source>;
 #[test]
 fn no_two_files_import_each_other() {
     let mut crates: BTreeMap<String, Sources> = BTreeMap::new();
-    for path in files("rs") {
+    for path in files(&root(), "rs") {
         let Some(src) = path.ancestors().find(|dir| dir.ends_with("src")) else {
             continue;
         };

@@ -1,12 +1,12 @@
-//! The arrows of the layout: direct dependencies between our own crates.
+//! The edges of the layout: direct dependencies between our own crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use cargo_metadata::{DependencyKind, Package};
 
-use crate::root;
+use crate::packages;
 
-/// What each crate may use of our own. `envelope` is what travels, so whoever handles events may name it.
+/// The crates of our own that each crate may use.
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "command-api",
@@ -62,13 +62,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Measures and tests of the whole system, which may look inside the programs.
+/// Benchmarks and tests of the whole system. They may use the programs' libraries.
 const OF_THE_WHOLE: &[&str] = &["bench", "system-tests"];
 
-/// Programs: nobody builds on them, and only what is of the whole system may look inside.
+/// Programs. Only benchmarks and tests of the whole system depend on them.
 const PROGRAMS: &[&str] = &["command-api", "projector", "query-api"];
 
-/// Test equipment: no program may need it to run.
+/// Test equipment. No program is built from it.
 const EQUIPMENT: &[&str] = &["bench", "stack", "system-tests"];
 
 #[test]
@@ -121,17 +121,6 @@ fn nothing_builds_on_programs_or_test_equipment() {
             );
         }
     }
-}
-
-/// Our own packages.
-fn packages() -> Vec<Package> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .expect("cargo metadata");
-    metadata.packages
 }
 
 fn uses<'a>(package: &Package, ours: &BTreeSet<&'a str>, kinds: &[DependencyKind]) -> BTreeSet<&'a str> {

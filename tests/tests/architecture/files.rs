@@ -1,30 +1,26 @@
-//! What every file looks like.
+//! The form of every file: short, finished, introduced by a comment, used.
 
 use std::path::{Path, PathBuf};
 
-use crate::root;
+use crate::{files, read, root, shown};
 
-/// At this length a file is split, or says why not. Tests may be longer: they are lists.
+/// A longer file is split. Tests may be longer: they are lists.
 const MOST_LINES: usize = 500;
 
 #[test]
 fn files_are_short_and_finished() {
     let mut checked = 0;
-    for path in files("rs") {
+    for path in files(&root(), "rs") {
         let text = read(&path);
         let lines = text.lines().count();
         assert!(
             is_test(&path) || lines <= MOST_LINES,
             "{} has {lines} lines",
-            path.display()
+            shown(&path)
         );
-        // Written apart, or this file would be a finding.
+        // In two parts, so that this file contains neither.
         for unfinished in [concat!("todo", "!("), concat!("unimplemented", "!(")] {
-            assert!(
-                !text.contains(unfinished),
-                "{} has {unfinished}…)",
-                path.display()
-            );
+            assert!(!text.contains(unfinished), "{} has {unfinished}…)", shown(&path));
         }
         checked += 1;
     }
@@ -34,11 +30,14 @@ fn files_are_short_and_finished() {
 #[test]
 fn every_module_says_why_it_exists() {
     // A module's unit tests, in a file of their own, need no introduction.
-    for path in files("rs").into_iter().filter(|path| !path.ends_with("tests.rs")) {
+    for path in files(&root(), "rs")
+        .into_iter()
+        .filter(|path| !path.ends_with("tests.rs"))
+    {
         assert!(
             read(&path).starts_with("//! "),
             "{} begins with no //!",
-            path.display()
+            shown(&path)
         );
     }
 }
@@ -46,13 +45,13 @@ fn every_module_says_why_it_exists() {
 #[test]
 fn every_statement_says_who_uses_it_and_is_used() {
     let with_text = |path: PathBuf| (read(&path), path);
-    let sources: Vec<(String, PathBuf)> = files("rs").into_iter().map(with_text).collect();
+    let sources: Vec<(String, PathBuf)> = files(&root(), "rs").into_iter().map(with_text).collect();
     let mut checked = 0;
-    for path in files("sql") {
+    for path in files(&root(), "sql") {
         assert!(
             read(&path).starts_with("-- "),
             "{} begins with no comment",
-            path.display()
+            shown(&path)
         );
         let name = path
             .file_name()
@@ -71,38 +70,12 @@ fn every_statement_says_who_uses_it_and_is_used() {
             || sources
                 .iter()
                 .any(|(text, source)| source.starts_with(owner) && text.contains(name));
-        assert!(used, "nothing uses {}", path.display());
+        assert!(used, "nothing uses {}", shown(&path));
         checked += 1;
     }
     assert!(checked > 10, "found only {checked} statements");
 }
 
-pub(crate) fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn is_test(path: &Path) -> bool {
     path.ends_with("tests.rs") || path.iter().any(|part| part == "tests")
-}
-
-/// Our files with that extension, from the directories of the layout.
-pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut dirs = vec![root()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(&dir).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
-                dirs.push(path);
-            } else if path.extension().is_some_and(|other| other == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
 }

@@ -1,5 +1,5 @@
-//! `deny.toml` agrees with the tree. `make lint` runs cargo-deny where it is installed; this holds its two most
-//! important promises everywhere.
+//! `deny.toml` agrees with the tree. `make lint` runs cargo-deny where cargo-deny is installed; these tests check its two
+//! most important rules without it.
 
 use crate::{root, tree};
 
@@ -57,7 +57,7 @@ fn deny() -> String {
     std::fs::read_to_string(root().join("deny.toml")).expect("deny.toml")
 }
 
-/// The strings of the one-line list that begins so.
+/// The strings of the one-line list that starts with `begin`.
 fn list(begin: &str) -> Vec<String> {
     let text = deny();
     let line = text
@@ -67,7 +67,7 @@ fn list(begin: &str) -> Vec<String> {
     line.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Whether an SPDX expression can be met: `AND` binds closer than `OR`, and `/` is an old way to write `OR`.
+/// Whether the allowed licenses satisfy an SPDX expression. `AND` binds closer than `OR`; `/` is an old form of `OR`.
 fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression
         .replace('/', " OR ")

@@ -1,17 +1,24 @@
-//! What `docs/ARCHITECTURE.md` says about the shape of the code, held against the code: which crate may know which,
-//! what is reached by way of others, and what every file looks like.
+//! Holds `docs/ARCHITECTURE.md` against the code: the edges between crates, what each crate reaches through others,
+//! and the form of every file, its prose included.
 
 #![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
 
 mod cycles;
+mod dependencies;
 mod edges;
 mod engine;
 mod files;
 mod licenses;
+mod links;
+mod prose;
 mod reach;
+mod style;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use cargo_metadata::{MetadataCommand, Package};
 
 /// The checkout.
 fn root() -> PathBuf {
@@ -21,8 +28,70 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-/// What `cargo tree` prints for these packages, one `format`ted package a line: what is really built, unlike
-/// `cargo metadata`, which lists optional dependencies that no feature turns on.
+/// Our own packages.
+fn packages() -> Vec<Package> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(["--offline".to_owned(), "--locked".to_owned()])
+        .exec()
+        .expect("cargo metadata");
+    metadata.packages
+}
+
+/// The files with that extension, below that directory of the checkout. Skips hidden directories and what tools write.
+fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut dirs = vec![below.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|other| other == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The path below the checkout, for messages.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Fails with all findings, one a line, and their number for each area of the tree.
+#[track_caller]
+fn assert_none(what: &str, findings: &[String]) {
+    let mut areas = BTreeMap::<String, usize>::new();
+    for finding in findings {
+        let path = finding.split(':').next().unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').collect();
+        let depth = if parts.first() == Some(&"crates") { 3 } else { 1 };
+        *areas
+            .entry(parts[..depth.min(parts.len())].join("/"))
+            .or_default() += 1;
+    }
+    assert!(
+        findings.is_empty(),
+        "{} {what}: {areas:#?}\n{}",
+        findings.len(),
+        findings.join("\n")
+    );
+}
+
+/// The packages that `cargo tree` prints, one `format`ted line each. `cargo tree` lists what is built; `cargo metadata`
+/// also lists optional dependencies that no feature turns on.
 fn tree(arguments: &[&str], format: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -55,7 +124,7 @@ fn tree(arguments: &[&str], format: &str) -> Vec<String> {
     lines
 }
 
-/// The names of everything that a package is built from, itself included.
+/// The names of all packages that a package is built from, itself included.
 fn built_from(package: &str) -> Vec<String> {
     let names = tree(&["--package", package, "--edges", "normal,build"], "{p}");
     names

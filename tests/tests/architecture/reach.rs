@@ -1,8 +1,8 @@
-//! What a crate must not reach, by whatever way.
+//! What a crate must not depend on, directly or through other crates.
 
 use crate::{built_from, tree};
 
-/// Talking to the world.
+/// Crates that do I/O.
 const IO: &[&str] = &[
     "async-nats",
     "axum",
@@ -13,7 +13,7 @@ const IO: &[&str] = &[
     "rustls",
     "tokio-postgres",
 ];
-/// Crypto beside aws-lc-rs, TLS beside rustls.
+/// Crypto other than aws-lc-rs, TLS other than rustls.
 const SECOND_CRYPTO: &[&str] = &["native-tls", "openssl", "openssl-sys", "ring", "rsa"];
 
 #[track_caller]
@@ -32,7 +32,7 @@ fn assert_reaches_none(package: &str, forbidden: &[&str]) {
 
 #[test]
 fn rules_know_no_input_or_output() {
-    // cqrs-es brings tokio itself, for its test harness; the drivers are what would make a rule wait for the world.
+    // cqrs-es depends on tokio for its test harness, so tokio is not in the list; the drivers are.
     for package in ["envelope", "events", "domain"] {
         assert_reaches_none(package, IO);
     }

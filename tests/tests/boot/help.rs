@@ -1,4 +1,4 @@
-//! `--help` leaves nothing out.
+//! `--help` of every program lists every flag with its variable, and every command.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ async fn help(program: &str, arguments: &[&str]) -> String {
     ended.output
 }
 
-/// The flags of a help text, each with what is said of it.
+/// The flags of a help text, each with its description.
 fn flags(help: &str) -> Vec<(String, String)> {
     let mut flags: Vec<(String, String)> = Vec::new();
     for line in help.lines() {
@@ -73,7 +73,7 @@ fn commands(help: &str) -> Vec<&str> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     listed
         .take_while(|line| !line.is_empty())
-        // What is said of one may go on in the next line, further to the right.
+        // A description may continue on the next line, further to the right.
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")

@@ -1,5 +1,5 @@
-//! How the programs begin and end: what they need, what they wait for, what they say when something is wrong, and
-//! that they finish what they began.
+//! How the programs start and stop: their settings, what they wait for, their error messages, and that they finish work in
+//! flight.
 
 #![expect(
     clippy::expect_used,

@@ -1,20 +1,21 @@
-//! A connection pooler before PostgreSQL: refused at once, and by name, instead of failing later in parts.
+//! A connection pooler in front of PostgreSQL is refused at start, with a message that names it, instead of failing later
+//! in parts.
 
 use stack::{Databases, PgBouncer, shared};
 
 use crate::{run, settings};
 
-/// What PgBouncer is set to, and what is said of it.
+/// Settings of PgBouncer, and the refusal of each.
 const POOLERS: [(&str, &str, &str); 3] = [
-    // As it comes.
+    // The default settings.
     ("pool_mode = transaction", "", "the startup parameter `options`"),
-    // As it is often set, so that clients get in: their settings count for nothing.
+    // A frequent setting: clients can connect, and their settings are ignored.
     (
         "pool_mode = transaction\nignore_startup_parameters = options",
         "",
         "ignores the startup parameter `options`",
     ),
-    // As if it knew `options`: sessions are shared all the same.
+    // Settings with `options` passed on; sessions are still shared.
     (
         "pool_mode = transaction\nignore_startup_parameters = options",
         "connect_query='set bilsport.session = ''own'''",

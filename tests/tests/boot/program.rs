@@ -1,4 +1,4 @@
-//! A program that a test runs by itself, to see its exit code and what it says.
+//! A program that a test runs by itself, to see its exit code and its output.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 use stack::{Process, System};
 use tokio::process::{Child, Command};
 
-/// What every program promises: gone within this time of being asked.
+/// The time within which every program stops after SIGTERM.
 const PROMISED: Duration = Duration::from_secs(10);
-/// How long a program may take to find out that it can't run, or to do what it was started for.
+/// How long a program may take to refuse to run, or to do its work.
 const REFUSAL: Duration = Duration::from_secs(30);
 
 /// A running program.
@@ -24,12 +24,12 @@ pub(crate) struct Program {
     output: PathBuf,
 }
 
-/// One that has ended.
+/// An ended program.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// How.
+    /// Its exit status.
     pub(crate) status: ExitStatus,
-    /// Everything it said, on both channels.
+    /// Its standard output and standard error.
     pub(crate) output: String,
 }
 
@@ -66,7 +66,7 @@ impl Program {
         kill(Pid::from_raw(pid.try_into().expect("a pid")), signal).expect("a signal");
     }
 
-    /// Waits for it to end as it was asked to.
+    /// Waits for its end within [`PROMISED`].
     pub(crate) async fn ended(mut self) -> Ended {
         let status = tokio::time::timeout(PROMISED, self.child.wait()).await;
         let output = std::fs::read_to_string(&self.output).expect("its output");
@@ -79,7 +79,7 @@ impl Program {
     }
 }
 
-/// Runs a program of this workspace, with nothing but these variables, until it ends by itself.
+/// Runs a program of this workspace, with only these variables, until it ends by itself.
 pub(crate) async fn run(program: &str, arguments: &[&str], variables: &BTreeMap<&str, String>) -> Ended {
     let running = Command::new(path(program))
         .args(arguments)
@@ -99,13 +99,13 @@ pub(crate) async fn run(program: &str, arguments: &[&str], variables: &BTreeMap<
 }
 
 impl Ended {
-    /// It ended as it should.
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn well(&self) {
         assert!(self.status.success(), "{}:\n{}", self.status, self.output);
     }
 
-    /// It refused to run, and said this of the reason.
+    /// Asserts a refusal whose message contains this text.
     #[track_caller]
     pub(crate) fn because(&self, reason: &str) {
         assert!(

@@ -1,4 +1,4 @@
-//! Settings that are missing or wrong: the program says which, and never what is secret.
+//! Settings that are missing or wrong: the message names the setting, and never contains a secret.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::run;
 /// In every secret below.
 const SECRET: &str = "hunter2";
 
-/// Settings of all servers, complete and well-formed. Nobody listens at those addresses.
+/// Settings of all servers, complete and well-formed. No server listens at those addresses.
 pub(crate) fn fine() -> BTreeMap<&'static str, String> {
     let nobody = "127.0.0.1:1";
     let listen = "127.0.0.1:0".to_owned();
@@ -39,7 +39,7 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// Changes one setting (`None` takes it away), and requires a refusal for that reason, without a secret in it.
+/// Changes one setting (`None` removes it), and requires a refusal for that reason, without a secret in it.
 async fn refused(program: &str, name: &'static str, value: Option<&str>, reason: &str) {
     let mut settings = fine();
     match value {
@@ -88,7 +88,7 @@ async fn missing_setting_is_named() {
             refused(program, name, None, &flag(name)).await;
         }
     }
-    // Needed, but given as a value or as a file: told by us, and before anything is waited for.
+    // Required as a value or as a file: our own check refuses their absence, before the program waits for a server.
     for name in [
         "VIPPS_CLIENT_SECRET",
         "VIPPS_SUBSCRIPTION_KEY",
@@ -208,7 +208,7 @@ async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
         with(None, "/nonexistent/secret", "cannot read /nonexistent/secret").await;
         with(None, &empty.display().to_string(), "is empty").await;
         if name.ends_with("DATABASE_URL") {
-            // Read, and its line break is not part of it: what is wrong is the port.
+            // The file is read without its line break, so that only the port is wrong.
             let mut settings = fine();
             settings.remove(name);
             settings.insert(file, bad_url.display().to_string());

@@ -1,5 +1,4 @@
-//! What a server waits for, and what it does not: a database that is down comes up; a schema that it does not know
-//! stays unknown.
+//! A program waits at start for a database that is down, and does not wait for a schema that it does not know.
 
 use std::collections::BTreeMap;
 
@@ -139,7 +138,7 @@ impl Workdir {
         Self { databases }
     }
 
-    /// Who migrates what: program, variable, URL.
+    /// The migrations: program, variable, URL.
     fn migrations(&self) -> [(&'static str, &'static str, &str); 2] {
         [
             ("command-api", "EVENTS_DATABASE_URL", &self.databases.events_owner),

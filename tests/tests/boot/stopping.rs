@@ -1,4 +1,4 @@
-//! SIGTERM: what is under way is finished, and the process is gone within ten seconds whatever hangs.
+//! SIGTERM: requests in flight finish, and the process is gone within ten seconds, whatever hangs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ async fn every_command_that_was_answered_is_in_the_log() {
     }
     let mut acknowledged = BTreeSet::new();
     while let Some(answer) = commands.join_next().await {
-        // In the middle of it; whoever comes later finds nobody listening.
+        // While commands are in flight. Later ones are refused a connection.
         if acknowledged.len() == 20 {
             program.signal(Signal::SIGTERM);
         }
@@ -150,7 +150,7 @@ async fn provider_that_hangs_holds_nobody_up() {
     program.ended().await.well();
 
     shop.system.resume(Process::PaymentEmulator).unwrap();
-    // Nobody gave the task back. It is done when its minute is over; this is what a later claim finds.
+    // The task was not given back. It can be claimed again when its lease of a minute is over.
     let rows = client
         .execute("update process_tasks set leased_until = null", &[])
         .await
@@ -171,7 +171,7 @@ async fn database_that_hangs_holds_nobody_up() {
         shop.system.wait_ready(process).await.unwrap();
     }
     shop.system.pause(Process::Postgres).unwrap();
-    // Until whoever asks the database now and then has asked, and waits.
+    // Until the periodic checks of the database wait for its answer.
     for ops in [
         shop.system.command_ops_url(),
         shop.system.projector_ops_url(),

@@ -1,4 +1,4 @@
-//! Filters that a row satisfies: what it says finds it.
+//! A filter with a value of a row finds the row.
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
@@ -7,10 +7,10 @@ use system_tests::Shop;
 use crate::reading::{Rows, rows};
 use crate::writing::AT_ONCE;
 
-/// About how many rows of a list are looked for by everything that they say.
+/// About how many rows of a list are searched for by each of their values.
 const SAMPLE: usize = 40;
 
-/// What a row says finds the row.
+/// Searches for rows by each of their values.
 pub(crate) async fn every_filter_finds(shop: &Shop, path: &str, id: &str, said: &Rows) {
     let sample: Vec<&Value> = said.values().step_by(said.len() / SAMPLE + 1).collect();
     stream::iter(sample)
@@ -31,7 +31,7 @@ pub(crate) async fn every_filter_finds(shop: &Shop, path: &str, id: &str, said: 
 
 type Filter = Vec<(&'static str, String)>;
 
-/// Filters that a row satisfies, each with what it is about.
+/// Filters that a row satisfies, each with the name of its field.
 fn reading_of(path: &str, row: &Value) -> Vec<(Filter, &'static str)> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let line = if path == "/orders" { &row["lines"][0] } else { row };
@@ -53,10 +53,10 @@ fn reading_of(path: &str, row: &Value) -> Vec<(Filter, &'static str)> {
         text(&row["order_number"]).map(|number| number.replace('-', "")),
     );
     let holder = &line["holder"];
-    // At most a hundred characters are searched for.
+    // `q` takes at most a hundred characters.
     let short = |text: String| text.chars().take(100).collect::<String>();
     one("q", text(&holder["name"]).map(short));
-    // Capitals of some letters are those of others.
+    // Some letters share their capital with another letter.
     let capitals = |name: String| {
         let capitals = name.to_uppercase();
         (text::fold(&capitals) == text::fold(&name)).then_some(short(capitals))

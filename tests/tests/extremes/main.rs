@@ -1,6 +1,6 @@
-//! Extremes of every field of every command, through the real system: each is refused in words or taken, and what was
-//! taken is read back equal, in every list, in every order, by every filter. One row that can't be said would fail the
-//! whole list that it is in.
+//! Extremes of every field of every command, through the real system. Each is refused with a problem or accepted, and
+//! accepted values are read back equal, in every list, in every order, by every filter. One row that can't be serialized
+//! would fail its whole list.
 
 #[cfg(test)]
 mod filters;

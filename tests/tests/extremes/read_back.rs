@@ -1,4 +1,4 @@
-//! What was taken is read back.
+//! Accepted values are read back equal.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ async fn what_is_taken_is_read_back_equal_in_every_list() {
     let (types, second) = license_types(&shop).await;
     let (orders, third) = orders(&shop).await;
     let (prices, last) = prices(&shop).await;
-    // Not everything was refused.
+    // Enough values were accepted.
     for (what, count, least) in [
         ("clubs", clubs.len(), 15),
         ("license types", types.len(), 60),
@@ -44,7 +44,7 @@ async fn what_is_taken_is_read_back_equal_in_every_list() {
     let said = every_way(&shop, "/clubs", "club_id").await;
     assert_said(&said, &clubs);
     let said = every_way(&shop, "/license-types", "license_type_id").await;
-    // The price is first set with the type, and today's.
+    // The type's creation sets its first price, which is today's.
     assert_said(&said, &types);
     let listed = said
         .values()
@@ -55,7 +55,7 @@ async fn what_is_taken_is_read_back_equal_in_every_list() {
             let from = price["valid_from"]
                 .as_str()
                 .and_then(|from| from.parse::<DateTime<Utc>>().ok());
-            // In microseconds; and a moment that passed while it was sent is now.
+            // In microseconds. A moment that passed while it was sent becomes the present.
             let later = from.map(|from| from.timestamp_micros() - valid_from.timestamp_micros());
             let now = *valid_from <= Utc::now();
             price["price_ore"] == *ore

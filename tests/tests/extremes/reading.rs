@@ -1,4 +1,4 @@
-//! Reading a list in all the ways that it offers.
+//! Reads a list with every sort, page size and selection of fields.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(crate) type Rows = BTreeMap<String, Value>;
 pub(crate) async fn rows(shop: &Shop, path: &str, id: &str) -> Rows {
     let (mut rows, mut cursor) = (Rows::new(), String::new());
     loop {
-        // An empty cursor is none.
+        // An empty cursor means the first page.
         let page = shop
             .get(&format!("{path}&cursor={cursor}"), &shop.tokens.staff)
             .await;
@@ -29,7 +29,7 @@ pub(crate) async fn rows(shop: &Shop, path: &str, id: &str) -> Rows {
     }
 }
 
-/// What the refusal of a wrong value says that there is.
+/// The allowed values, from the refusal of a wrong one.
 async fn offered(shop: &Shop, path: &str, parameter: &str) -> Vec<String> {
     let refused = shop
         .get(&format!("{path}?{parameter}=none"), &shop.tokens.staff)
@@ -43,7 +43,8 @@ async fn offered(shop: &Shop, path: &str, parameter: &str) -> Vec<String> {
         .collect()
 }
 
-/// The rows of a list, the same in every sort and direction, in pages of any size, column by column and one by one.
+/// The rows of a list. Asserts that they are equal in every sort and direction, in pages of any size, column by column and
+/// one by one.
 pub(crate) async fn every_way(shop: &Shop, path: &str, id: &str) -> Rows {
     let all = rows(shop, &format!("{path}?limit=200"), id).await;
     let total = shop

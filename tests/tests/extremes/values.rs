@@ -1,10 +1,10 @@
-//! Extremes, just within and just beyond what any rule could allow.
+//! Extreme values, just inside and just outside of what a rule could allow.
 
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-/// Whole numbers and what only looks like one.
+/// Whole numbers, and values that only look like one.
 pub(crate) static NUMBERS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     vec![
         json!(i64::MIN),
@@ -25,7 +25,7 @@ pub(crate) static NUMBERS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     ]
 });
 
-/// Dates, and what only looks like one.
+/// Dates, and texts that only look like one.
 pub(crate) const DATES: &[&str] = &[
     "1899-12-31",
     "1900-01-01",
@@ -49,7 +49,7 @@ pub(crate) const DATES: &[&str] = &[
     "",
 ];
 
-/// Moments, and what only looks like one.
+/// Moments, and texts that only look like one.
 pub(crate) const MOMENTS: &[&str] = &[
     "1899-12-31T23:59:59Z",
     "1970-01-01T00:00:00Z",
@@ -113,7 +113,7 @@ pub(crate) const VEHICLE_NUMBERS: &[&str] = &[
     "-",
 ];
 
-/// Texts of up to `most` characters and one more, of many scripts, composed and not, and what no text may hold.
+/// Texts of up to `most` + 1 characters, of many scripts, composed and not, some with forbidden characters.
 pub(crate) fn texts(most: usize) -> Vec<String> {
     let mut texts: Vec<String> = [
         "x",

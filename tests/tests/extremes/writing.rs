@@ -1,4 +1,4 @@
-//! Sending every command with each of its fields at each of its extremes.
+//! Sends every command with each of its fields at each of its extremes.
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
@@ -7,16 +7,16 @@ use system_tests::{Answer, Shop, in_days};
 
 use crate::values::{DATES, EMAILS, MOMENTS, NUMBERS, PHONES, VEHICLE_NUMBERS, texts};
 
-/// How many requests are under way at once.
+/// How many requests are in flight at once.
 pub(crate) const AT_ONCE: usize = 8;
 
-/// What was taken: what identifies the row, and what it must say at which pointers.
+/// An accepted command: the id of its row, and the values that the row must have, by pointer.
 pub(crate) struct Taken {
     pub(crate) id: String,
     pub(crate) expected: Vec<(String, Value)>,
 }
 
-/// Refused in words, or taken; never failed.
+/// Whether the command was accepted. Asserts that it was accepted or refused with a problem, and did not fail.
 fn taken(answer: &Answer, what: &str) -> bool {
     let status = answer.status.as_u16();
     assert!(status < 500, "{what}: {}", answer.text);
@@ -28,7 +28,7 @@ fn taken(answer: &Answer, what: &str) -> bool {
     status < 300
 }
 
-/// The values of one field, with how it reads when it was taken.
+/// A field, its values, and the form in which an accepted value is read back.
 type Field = (&'static str, Vec<Value>, fn(&Value) -> Value);
 
 fn same(given: &Value) -> Value {
@@ -43,7 +43,8 @@ fn strings(values: &[&str]) -> Vec<Value> {
     values.iter().map(|value| json!(value)).collect()
 }
 
-/// Each field below `at` in turn at each of its extremes, the others as in the body of that number.
+/// Bodies with each field below `at` in turn at each of its extremes. The other fields are those of the body with the same
+/// number.
 fn variations(
     plain: &dyn Fn(usize) -> Value,
     at: &str,
@@ -62,7 +63,7 @@ fn variations(
     variations
 }
 
-/// Sends each body; gives what was taken, by the id in the answer.
+/// Sends each body, and returns the accepted ones by the id in the answer.
 async fn send(
     shop: &Shop,
     path: &str,
@@ -164,7 +165,7 @@ pub(crate) async fn license_types(shop: &Shop) -> (Vec<Taken>, u64) {
     send(shop, path, &shop.tokens.staff, "/license_type_id", bodies).await
 }
 
-/// Prices of one type: all that were taken must be in its list.
+/// Sets prices of one type. All accepted ones must be in its list.
 pub(crate) async fn prices(shop: &Shop) -> (Vec<(i64, DateTime<Utc>)>, u64) {
     let (staff, path) = (&shop.tokens.staff, "/license-types/banedag-racing/prices");
     let ahead = |days: i64| (Utc::now() + chrono::TimeDelta::days(days)).to_rfc3339();
@@ -190,7 +191,7 @@ pub(crate) async fn prices(shop: &Shop) -> (Vec<(i64, DateTime<Utc>)>, u64) {
     (accepted, position)
 }
 
-/// The order for somebody else each time: one person has one license of a type and day.
+/// The order for another holder each time: one person has one license of a type and day.
 fn somebody(order: &Value, number: usize) -> Value {
     let mut order = order.clone();
     let holder = &mut order["lines"][0]["holder"];
@@ -214,7 +215,7 @@ pub(crate) async fn orders(shop: &Shop) -> (Vec<Taken>, u64) {
         .map(String::as_str)
         .chain(DATES.iter().copied())
         .collect::<Vec<_>>();
-    // Of numbers and addresses the stored form is the write side's to say: those given in it read as given.
+    // The write side decides the stored form of numbers and addresses, so the values here have that form already.
     let fields: &[Field] = &[
         ("/activity_date", strings(&days), same),
         (

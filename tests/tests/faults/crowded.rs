@@ -1,4 +1,4 @@
-//! Requests hold every connection they may have. Leadership, delivery and readiness do not notice.
+//! Requests hold all of their connections. Leadership, delivery and readiness are not affected.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn requests_that_hold_every_connection_leave_leadership_and_readiness_alon
         row.get(0)
     };
     let led_by = leader().await;
-    // A refused command looks for an answer that was kept under its key, and waits for this lock.
+    // A refused command reads the answer stored under its key, and waits for this lock.
     owner
         .batch_execute("begin; lock table commands in access exclusive mode")
         .await

@@ -1,4 +1,4 @@
-//! A server that keeps its connections and answers nothing is worse than a dead one.
+//! Paused servers keep their connections and answer nothing, which is harder to detect than a dead server.
 
 use stack::{Options, Process};
 use system_tests::{Shop, books, eventually};
@@ -7,7 +7,7 @@ use crate::till::Till;
 
 const PURCHASES: usize = 300;
 
-/// What command-api says of its readiness, if anything.
+/// Whether command-api is ready, if it answers.
 async fn is_ready(shop: &Shop) -> Option<bool> {
     let url = format!("{}/health/ready", shop.system.command_ops_url());
     let answer = shop.http().get(url).send().await.ok()?;
@@ -26,7 +26,7 @@ async fn frozen_servers_in_the_middle_of_purchases_lose_and_double_nothing() {
             till.has_sold(PURCHASES * until / 6).await;
             shop.system.resume(process).unwrap();
         }
-        // And not without this one: it says so, and goes on as soon as it can.
+        // Without PostgreSQL it can't sell: it reports itself unready, and sells again when PostgreSQL answers.
         till.has_sold(PURCHASES * 5 / 6).await;
         shop.system.pause(Process::Postgres).unwrap();
         eventually("command-api is not ready", async || {

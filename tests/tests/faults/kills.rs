@@ -1,4 +1,4 @@
-//! Every process killed, in turn, together and more than once, while two thousand purchases are under way.
+//! Kills every process, in turn, together and more than once, during two thousand purchases.
 
 use futures_util::future::try_join_all;
 use stack::{Options, Process};
@@ -8,7 +8,7 @@ use crate::till::Till;
 
 const PURCHASES: usize = 2_000;
 
-/// Who is killed, one after the other or at once: the four that events pass through, four times each.
+/// The kills in their order, some of several processes at once: the four that events pass through, four times each.
 const VICTIMS: [&[Process]; 14] = [
     &[Process::CommandApi],
     &[Process::Projector],
@@ -30,8 +30,8 @@ const VICTIMS: [&[Process]; 14] = [
 async fn every_process_killed_in_the_middle_of_2000_purchases_loses_and_doubles_nothing() {
     let shop = Shop::open_private(Options::default()).await;
     let till = Till::new(&shop);
-    // Customers come in shifts, one more than there are kills, and each kill finds its shift in the middle of things:
-    // by what was sold, not by the clock.
+    // Customers come in shifts, one more than there are kills. The number of sold orders, not the clock, puts each kill into
+    // the middle of its shift.
     let shift = PURCHASES / (VICTIMS.len() + 1);
     till.admit(0);
     let killing = async {

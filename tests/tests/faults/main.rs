@@ -1,4 +1,4 @@
-//! Whatever dies, is deleted or wiped in the middle of purchases: every acknowledged one is there once, and whole.
+//! Processes die and data is deleted in the middle of purchases: every acknowledged purchase is there once, and complete.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 

@@ -1,4 +1,4 @@
-//! NATS is disposable: its stream deleted, or everything it ever wrote, in the middle of purchases.
+//! NATS is disposable: its stream or its whole store is deleted in the middle of purchases.
 
 use stack::{Options, Process};
 use system_tests::{Shop, books};
@@ -15,10 +15,10 @@ async fn a_stream_deleted_in_the_middle_of_purchases_loses_and_doubles_nothing()
     let deleting = async {
         let context = shop.bus("test").await.unwrap();
         for shift in 1..=3 {
-            // More come than have bought at the deletion, so that it is in the middle of purchases.
+            // More customers come than have bought at the deletion, so that it is in the middle of purchases.
             till.admit(PURCHASES * shift / 4);
             till.has_sold(PURCHASES * shift / 4 - PURCHASES / 8).await;
-            // Only between two deletions can it be missing: the relay creates it again.
+            // The stream is missing only until the relay has created it again.
             system_tests::eventually("there is a stream to delete", async || {
                 context.delete_stream(shop.system.stream()).await.ok()
             })

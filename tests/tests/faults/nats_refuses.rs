@@ -1,5 +1,5 @@
-//! NATS is there and says no: to the password, for lack of room; or it is away for long. The shop sells all the while,
-//! and says what is wrong.
+//! NATS refuses the password, or has no space, or is down for long. The shop sells all the time, and its health checks
+//! report the reason.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::till::Till;
 
 /// Purchases at a time.
 const PURCHASES: usize = 60;
-/// Both programs that talk to NATS.
+/// Both programs that connect to NATS.
 const CLIENTS: [Process; 2] = [Process::CommandApi, Process::Projector];
 
-/// What a program that is ready says of NATS: a reason, if something is wrong.
+/// The reason in the NATS check of a program that is ready, if the check is degraded.
 async fn said_of_nats(shop: &Shop, process: Process) -> Option<Option<String>> {
     let url = match process {
         Process::CommandApi => shop.system.command_ops_url(),
@@ -62,7 +62,7 @@ async fn a_refused_password_is_told_and_a_new_one_picked_up_without_a_restart() 
         let last = sales.purchases.last().unwrap().order_id;
         shop.order_with_status(&last.to_string(), "fulfilled").await;
 
-        // As a rotation ends; then back, so that the other one finds its password.
+        // The end of a rotation; then the old password again, for the other program.
         logins.tell(process.name(), "changed").unwrap();
         says_nothing(&shop, process).await;
         logins.tell(process.name(), &old).unwrap();
@@ -147,7 +147,7 @@ async fn a_nats_that_is_away_under_load_is_caught_up_with() {
     shop.close().await;
 }
 
-/// `projector status --json`, by a person who may only look.
+/// `projector status --json`, as the operator, who may only read.
 async fn status_as_operator(shop: &Shop) -> Value {
     let (system, servers) = (&shop.system, shop.system.servers());
     let projector = system.pid(Process::Projector).unwrap();

@@ -1,4 +1,4 @@
-//! The database server restored to an earlier point, and nobody told the shop.
+//! The database server is restored to an earlier point without notice to the shop.
 
 use std::process::Command;
 
@@ -27,7 +27,7 @@ async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on
 
     sales.add(till.sell(20..40).await);
     books::come_to_rest(&shop, &sales).await;
-    // The later ones will be gone.
+    // The restored log does not hold the later ones.
     sales.purchases.truncate(20);
     let url = shop.system.databases().events_reader.clone();
     let old = epochs(&url).await;
@@ -43,13 +43,13 @@ async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on
     .await;
     sales.add(till.sell(40..60).await);
     books::come_to_rest(&shop, &sales).await;
-    // The provider remembers payments of orders that are gone: what happened outside is not undone.
+    // The provider has payments of orders that are gone: a restore undoes nothing outside.
     let complaints = books::complaints_of_ours(&shop, &sales).await;
     assert!(complaints.is_empty(), "{complaints:#?}");
     shop.close().await;
 }
 
-/// The lives of the log, as their reasons.
+/// The reasons of the log's epochs.
 async fn epochs(url: &str) -> Vec<String> {
     let log = books::connect(url).await;
     let rows = log

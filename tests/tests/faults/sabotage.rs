@@ -1,4 +1,4 @@
-//! The checks can fail: each finds what was done to the books behind everyone's back.
+//! The checks can fail: each finds a change that this test makes to the books.
 
 use std::io::Write as _;
 
@@ -14,7 +14,7 @@ async fn complaints(shop: &Shop, sales: &Sales) -> Vec<String> {
     audit(shop, sales).await.complaints
 }
 
-/// Changes the books, looks at what is said of it, and changes them back.
+/// Changes the books, asserts the complaint, and changes them back.
 async fn sabotaged(shop: &Shop, sales: &Sales, url: &str, sabotage: &str, repair: &str) -> String {
     let client = connect(url).await;
     client.batch_execute(sabotage).await.unwrap();
@@ -29,7 +29,7 @@ fn assert_says(said: &str, expected: &[&str]) {
     }
 }
 
-/// Has the provider collect a payment once more, by repeating what its journal says of it.
+/// Makes the provider collect a payment once more, by repeating the record in its journal.
 async fn collect_again(shop: &Shop, order_id: Uuid) {
     let pid = shop.system.pid(Process::PaymentEmulator).unwrap();
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
@@ -101,7 +101,7 @@ async fn rows_were_changed(shop: &Shop, sales: &Sales) {
     );
 }
 
-/// A day that is held no more, and one that is held by nobody's order.
+/// A claim that is missing, and one without an order.
 async fn claims_were_changed(shop: &Shop, sales: &Sales) {
     let events = &shop.system.databases().events_owner;
     let keep = "create table kept_claims as table claims";
@@ -184,7 +184,7 @@ async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
     let said = complaints(shop, sales).await.join("\n");
     assert_says(&said, &["payment: purchase-"]);
 
-    // Last, since nothing puts an event back.
+    // Last, since a deleted event can't be restored.
     shop.system.stop_one(Process::CommandApi).await.unwrap();
     let forget = "delete from events where event_type = 'LicenseIssued'";
     client.batch_execute(forget).await.unwrap();

@@ -1,4 +1,4 @@
-//! Customers who don't give up: each buys with one key, sent again until it is acknowledged, and pays.
+//! Customers who don't give up: each repeats its order under one key until it is acknowledged, and pays.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use tokio::sync::watch;
 
 /// Customers at once.
 const LANES: usize = 32;
-/// How long a customer goes on trying.
+/// How long a customer retries.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How long one try may take.
 const ONE_TRY: Duration = Duration::from_secs(40);
 
-/// Sells, and counts what was acknowledged.
+/// Sells, and counts the acknowledged purchases.
 pub(crate) struct Till<'a> {
     shop: &'a Shop,
     sold: watch::Sender<usize>,
@@ -32,12 +32,12 @@ impl<'a> Till<'a> {
         }
     }
 
-    /// From now on, lets in only so many customers in all.
+    /// Lets in customers up to this total number.
     pub(crate) fn admit(&self, customers: usize) {
         self.admitted.send_replace(customers);
     }
 
-    /// Sells and is paid; a purchase is acknowledged before it is paid.
+    /// Sells to these customers; each pays after its order is acknowledged.
     pub(crate) async fn sell(&self, numbers: Range<usize>) -> Sales {
         let purchases = futures_util::stream::iter(numbers)
             .map(|number| self.sell_one(number))
@@ -48,7 +48,7 @@ impl<'a> Till<'a> {
         }
     }
 
-    /// Waits until so many purchases are acknowledged.
+    /// Waits until this number of purchases is acknowledged.
     pub(crate) async fn has_sold(&self, purchases: usize) {
         let mut sold = self.sold.subscribe();
         let enough = sold.wait_for(|sold| *sold >= purchases);
@@ -85,7 +85,7 @@ impl<'a> Till<'a> {
         Purchase::acknowledged(&key, &order, &answer)
     }
 
-    /// Pays at the provider. Twice is as good as once, so that it can be tried again.
+    /// Approves at the provider, with retries: approving twice is harmless.
     async fn approve(&self, placed: &Answer) {
         let url = format!("{}/approve", placed.text_at("/payment/redirect_url"));
         eventually_within(PATIENCE, "the provider takes the approval", async || {

@@ -1,4 +1,4 @@
-//! How the programs commit. Asked where it matters, in the transaction itself: a trigger sees the session it runs in.
+//! How the programs commit: a trigger records the settings of each session that writes.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ async fn shop_at_rest() -> Shop {
     shop
 }
 
-/// A session on a database whose writes are watched from now on.
+/// Starts recording writes to a database; returns a session on it.
 async fn watch(url: &str) -> Client {
     let client = connect(url).await;
     let notes = include_str!("watch_commits.sql");
@@ -32,7 +32,7 @@ async fn watch(url: &str) -> Client {
     client
 }
 
-/// Which tables were written to, and what was seen of the sessions that did.
+/// The tables that were written to, and the settings of the sessions that did.
 async fn seen(client: &Client, what: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let seen = format!("select relation, {what} from commits_seen");
     let rows = client.query(&seen, &[]).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a running shop does with its log without being asked: it seals it, and waits for the disk when it writes to it.
+//! A running shop and its log: every event is sealed, and every append waits for the disk.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
@@ -10,7 +10,7 @@ use system_tests::Shop;
 use system_tests::books::come_to_rest;
 use system_tests::purchase::{Purchase, Sales, order_of};
 
-/// So many customers at once buy and pay; then all that follows from it has happened.
+/// Sells to this number of customers at once, and waits for all that follows from their payments.
 async fn sell(shop: &Shop, customers: usize) -> Sales {
     let purchases = (0..customers).map(|number| async move {
         let (key, order) = (format!("purchase-{number}"), order_of(shop, number));

@@ -1,4 +1,4 @@
-//! Nobody has to seal the log: command-api does. And nobody can change it without being found, whatever their rights.
+//! command-api seals the log by itself, and `log verify` finds every change, whatever the rights of its author.
 
 use serde_json::{Value, json};
 use stack::{Options, Process};
@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::sell;
 
-/// What `command-api log …` ended with, and printed.
+/// The exit code and output of `command-api log …`.
 async fn log(shop: &Shop, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = shop
         .system
@@ -23,7 +23,7 @@ async fn verify(shop: &Shop) -> (Option<i32>, Value) {
     (code, serde_json::from_str(&said).unwrap())
 }
 
-/// The events database, as the server's administrator: what keeps events from being changed does not hold for them.
+/// A session on the events database as the server's administrator, who can switch off the trigger that protects events.
 async fn superuser(shop: &Shop) -> Client {
     let events: Config = shop.system.databases().events_owner.parse().unwrap();
     let mut config: Config = stack::shared().await.unwrap().postgres().url().parse().unwrap();
@@ -38,7 +38,7 @@ async fn superuser(shop: &Shop) -> Client {
     client
 }
 
-/// The seals in the file, as far as their lines are whole.
+/// The seals in the complete lines of the file.
 fn in_file(shop: &Shop) -> Option<Vec<Value>> {
     let text = std::fs::read_to_string(shop.system.seal_file()).ok()?;
     let (whole, _) = text.rsplit_once('\n')?;
@@ -46,7 +46,7 @@ fn in_file(shop: &Shop) -> Option<Vec<Value>> {
     Some(seals.collect())
 }
 
-/// As many seals of the database, the way they stand in the file.
+/// The first `count` seals of the database, in the form of the file.
 async fn in_database(client: &Client, count: usize) -> Vec<Value> {
     let seals = "select first_position, last_position, encode(signature, 'hex') from log_seals order by 1";
     let rows = client.query(seals, &[]).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_shop_at_work_seals_what_it_sells_and_a_superusers_edit_is_named() {
     assert!(report["sealed"].as_i64().unwrap() >= head, "{report}");
     assert!(report["events"].as_i64().unwrap() >= head, "{report}");
 
-    // What was sold can be proven to somebody who has nothing but the public key.
+    // A sale can be proven with the public key alone.
     let order_id = sales.purchases[1].order_id;
     let sold = "select position from events where aggregate_id = $1 and event_type = 'OrderPlaced'";
     let sold: i64 = client.query_one(sold, &[&order_id]).await.unwrap().get(0);

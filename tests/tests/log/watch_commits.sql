@@ -1,4 +1,4 @@
--- commits::watch. Where each statement that writes to a watched table leaves a note of its session and transaction.
+-- commits::watch: the table that records session and transaction of each statement that writes to a watched table.
 create table commits_seen (
     relation    text not null,
     application text not null,

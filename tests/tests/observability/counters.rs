@@ -1,4 +1,4 @@
-//! Counters begin with the process. A rate over a counter that begins with the first failure does not see that failure.
+//! Counters start at 0 with the process. A rate over a counter that starts with the first failure does not include it.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ async fn no_counter_begins_after_the_start() {
     shop.close().await;
 }
 
-/// What fails in ordinary life: a provider that is away, an unsigned webhook, a path that does not exist.
+/// Ordinary failures: a provider that is down, an unsigned webhook, a path that does not exist.
 async fn fail(shop: &Shop) {
     let api = format!("{}/api/v1", shop.system.command_api_url());
     let webhook = shop

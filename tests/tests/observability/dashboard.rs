@@ -46,7 +46,7 @@ async fn every_panel_shows_something() {
             assert!(known, "{panel}: nothing exposes {name}");
         }
     }
-    // Where there is a Prometheus (`make test` installs Debian's), it has the last word on syntax and labels.
+    // Where Prometheus is installed (`make test` installs Debian's), it also checks syntax and labels.
     if let Some(prometheus) = Prometheus::start(&shop).await {
         for Series { panel, expr, labels } in &series {
             let found = prometheus.query(&expr.replace("$__rate_interval", "1m")).await;
@@ -69,7 +69,7 @@ async fn every_panel_shows_something() {
     shop.close().await;
 }
 
-/// Something of everything that goes on in a shop, refusals included.
+/// Produces every kind of traffic, refusals included.
 pub(crate) async fn trade(shop: &Shop) {
     let placed = purchase(shop, "dashboard", "dashboard", &shop.order()).await;
     let order = format!(
@@ -89,7 +89,7 @@ pub(crate) async fn trade(shop: &Shop) {
     shop.place("refused", &json!({"lines": []})).await.expect(400);
 }
 
-/// The kind of a metric shows in its name, and no label holds what there is no end of.
+/// A metric's name ends as its kind demands, and no label has unbounded values.
 fn holds_the_rules(exposed: &[Exposition]) {
     for (name, kind) in exposed
         .iter()

@@ -1,4 +1,4 @@
-//! Who gets traffic while a server is away, and what is said of it.
+//! Readiness while a server is down: which programs stay ready, and the reasons they report.
 
 use serde_json::Value;
 use stack::{Options, Process};
@@ -12,7 +12,7 @@ struct Ready {
 }
 
 impl Ready {
-    /// What is said of one check.
+    /// The reason of a check.
     fn reason(&self, check: &str) -> Option<&str> {
         self.body["checks"]
             .as_array()?
@@ -89,7 +89,7 @@ async fn readiness_says_who_can_work_and_why_not() {
     })
     .await;
 
-    // A database that keeps its connections and says nothing.
+    // A database that keeps its connections and answers nothing.
     shop.system.pause(Process::Postgres).unwrap();
     for (ops, check) in [
         (&command, "postgres"),

@@ -1,4 +1,4 @@
-//! Logs are JSON, one object a line, and tell nothing of people.
+//! Logs are JSON, one object a line, without personal data.
 
 use serde_json::{Value, json};
 use stack::{Options, Process};
@@ -13,11 +13,11 @@ const PROGRAMS: [Process; 4] = [
     Process::QueryApi,
     Process::PaymentEmulator,
 ];
-/// As talkative as our own code can be.
+/// The most verbose filter for our own code.
 const EVERYTHING: &str = "info,command_api=trace,domain=trace,event_bus=trace,event_store=trace,events=trace,\
     payments=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
 
-/// What was said of people below; the logs must hold no part of it.
+/// The personal data that this test sends. The logs must contain none of it.
 const SAID: &[&str] = &[
     "Synnøve",
     "Solbakken",
@@ -58,7 +58,7 @@ async fn logs_are_json_and_tell_nothing_of_people() {
     }
 
     let tokens = [&shop.tokens.customer, &shop.tokens.customer2, &shop.tokens.staff];
-    // The last part is the signature: whoever has it has the token.
+    // The last part is the signature, without which a token is worthless.
     let signatures = tokens.map(|token| token.rsplit('.').next().unwrap().to_owned());
     let passwords = passwords(&shop);
     for process in PROGRAMS {
@@ -82,7 +82,7 @@ async fn logs_are_json_and_tell_nothing_of_people() {
     shop.close().await;
 }
 
-/// An order with everything that can be said of a person, a guardian and a vehicle.
+/// An order with every field of a person, a guardian and a vehicle.
 fn personal(shop: &Shop) -> Value {
     let holder = json!({
         "name": "Synnøve Solbakken", "birth_date": "1990-05-17", "phone": "+47 900 11 223", "email": "synnove@example.no",
@@ -105,7 +105,7 @@ fn personal(shop: &Shop) -> Value {
     order
 }
 
-/// Every way of being refused that I can think of, with people in it.
+/// Every known kind of refusal, with personal data in the request.
 async fn refusals(shop: &Shop, order: &Value) {
     let changed = |pointer: &str, value: Value| {
         let mut changed = order.clone();

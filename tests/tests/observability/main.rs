@@ -1,5 +1,4 @@
-//! What people see of the running system: metrics and the dashboard made of them, logs, the request id that joins
-//! them, and health.
+//! Metrics and their dashboard, logs, the request id that joins them, and health of the running system.
 
 #![expect(
     clippy::expect_used,

@@ -1,10 +1,10 @@
-//! Which metrics the code has, from its sources: those that appear only after a failure too.
+//! The metrics of the code, from its sources, with those that appear only after a failure.
 
 use std::collections::BTreeSet;
 
 use crate::root;
 
-/// Every name that stands in a `metrics.rs`.
+/// Every metric name in a `metrics.rs`.
 pub(crate) fn declared() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut dirs = vec![root()];

@@ -18,7 +18,7 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// None where it is not installed.
+    /// `None` where Prometheus is not installed.
     pub(crate) async fn start(shop: &Shop) -> Option<Self> {
         let program = stack::prometheus()?;
         let dir = shop.system.logs().join("prometheus");
@@ -54,7 +54,7 @@ impl Prometheus {
         Some(prometheus)
     }
 
-    /// The results of an instant query, or what Prometheus has against it.
+    /// The results of an instant query, or Prometheus's error.
     pub(crate) async fn query(&self, expr: &str) -> Result<Vec<Value>, String> {
         let url = format!("{}/api/v1/query", self.url);
         let answer = self.http.get(url).query(&[("query", expr)]).send().await;
@@ -70,7 +70,7 @@ impl Prometheus {
     }
 }
 
-/// The committed configuration, for this system's ports and in more of a hurry.
+/// The committed configuration with this system's ports and a shorter interval.
 fn configuration(shop: &Shop) -> String {
     let mut text = std::fs::read_to_string(root().join("grafana/prometheus.yml")).expect("a configuration");
     for (port, url) in [

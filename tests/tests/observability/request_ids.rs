@@ -1,4 +1,4 @@
-//! One id joins everything that came of a request: the answer, the events, and the log lines of every process.
+//! One id joins everything that follows from a request: the answer, the events, and the log lines of every process.
 
 use envelope::{Metadata, Position};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::{log, purchase};
 
 const ID: &str = "checkout-4711";
 
-/// An event as far as it matters here.
+/// The fields of an event that this test needs.
 #[derive(Debug)]
 struct Event {
     position: u64,
@@ -51,7 +51,7 @@ async fn request_id_is_in_the_answer_the_events_and_every_log() {
         found.next().unwrap_or_else(|| panic!("no {kind} in {events:?}"))
     };
     assert_eq!(one("OrderPlaced").metadata.request_id.as_deref(), Some(ID));
-    // The webhook is a request of its own, and what the process managers do is because of it.
+    // The webhook is another request, and the process managers act because of it.
     let paid = one("OrderPaid");
     assert_ne!(paid.metadata.request_id.as_deref(), Some(ID));
     assert_eq!(paid.metadata.actor.as_deref(), Some("webhook:vipps"));
@@ -101,7 +101,7 @@ async fn reading_has_ids_too(shop: &Shop) {
         .unwrap();
     assert_eq!(given.headers()["x-request-id"], "reading-1");
     has_line(shop, Process::QueryApi, |line| line["request_id"] == "reading-1").await;
-    // What could write into a log is replaced.
+    // An id that could forge a log line is replaced.
     let forged = shop
         .http()
         .get(&url)

@@ -1,4 +1,4 @@
-//! Money that moves in the provider's portal is noticed, stated, and ends an order if all of it went back.
+//! Money that moves in the provider's portal is detected and recorded, and a full refund ends the order.
 
 use serde_json::json;
 use stack::{Options, Process};

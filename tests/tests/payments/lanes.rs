@@ -1,4 +1,4 @@
-//! Money that is due never waits behind questions about unpaid orders.
+//! Captures never wait behind reads of unpaid orders.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -11,7 +11,7 @@ async fn a_capture_goes_through_while_every_question_about_unpaid_orders_hangs()
     let shop = Shop::open(orders_that_live_for(1)).await;
     shop.provider_faults(&json!({"hold": {"operation": "cancel", "before": "work"}}))
         .await;
-    // So many that, in one lane with them, the capture would not have its turn in time: each holds its place for ten seconds.
+    // Each read holds its place for ten seconds. In one lane with a hundred of them the capture would be too late.
     let orders = (0..100).map(|number| {
         let (shop, key) = (&shop, format!("unpaid-{number}"));
         async move { shop.place(&key, &shop.order_of(&key)).await.expect(201) }

@@ -38,7 +38,7 @@ async fn held(shop: &Shop, operation: &str, least: u64) {
     .await;
 }
 
-/// Does what a person does in the provider's portal.
+/// Presses a button in the provider's portal.
 async fn portal(shop: &Shop, order_id: &str, action: &str, body: &Value) {
     let url = format!(
         "{}/portal/{order_id}/{action}",
@@ -82,7 +82,7 @@ async fn bought(shop: &Shop, key: &str) -> (String, Answer) {
     (order_id, placed)
 }
 
-/// The order as staff reads it, once it is as wanted.
+/// Waits until the order satisfies the condition, and returns it as staff reads it.
 async fn order_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     eventually(&format!("order {order_id} is {what}"), async || {
         let order = shop.get(&format!("/orders/{order_id}"), &shop.tokens.staff).await;
@@ -131,7 +131,7 @@ async fn without_any_webhook_the_provider_is_asked_before_an_order_is_given_up()
         .await;
     let order_id = unpaid.text_at("/order_id");
     shop.order_with_status(order_id, "expired").await;
-    // Its payment was ended first: nobody can pay for it now.
+    // Its payment was ended first, so it can't be paid any more.
     let payment = shop.payment(order_id).await;
     assert_eq!(payment["state"], "TERMINATED", "{payment}");
     shop.at_provider(&unpaid, "approve").await.expect(409);
@@ -161,8 +161,8 @@ async fn an_order_whose_payment_could_not_be_started_is_continued_by_the_same_ke
     shop.close().await;
 }
 
-/// Found by a campaign: the used key was taken for the lost answer's own, and the customer was sent to pay for an order
-/// that the log does not have.
+/// Found by a campaign: the used key was taken for that of the lost answer, and the customer was sent to pay for an order
+/// that is not in the log.
 #[tokio::test]
 async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there_is() {
     let shop = Shop::open(Options::default()).await;
@@ -170,7 +170,7 @@ async fn a_retry_whose_answer_from_the_log_is_lost_pays_for_the_order_that_there
     shop.place("k", &shop.order_of("k")).await.expect(503);
     shop.provider_faults(&json!({})).await;
     let log = log(&shop).await;
-    // The second request's batch is under way, and waits.
+    // The second request's batch is sent, and waits for the head.
     log.batch_execute("begin; select from log_head for update")
         .await
         .unwrap();
@@ -203,7 +203,7 @@ async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license()
     let shop = Shop::open(Options::default()).await;
     let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
-    // From here on the provider does what it is asked, and its answers get lost: the webhook's re-read, the capture's.
+    // From here on the provider does the work and its answers are lost: that to the webhook's read, and that to the capture.
     shop.provider_faults(&json!({"api": "answer_lost"})).await;
     shop.at_provider(&placed, "approve").await.expect(200);
     eventually("an answer is lost", async || {
@@ -230,7 +230,7 @@ async fn a_capture_whose_answer_is_lost_is_one_capture_and_holds_up_no_license()
     shop.close().await;
 }
 
-/// A body is read before its signature is known to be right, so the limit is what a stranger may send.
+/// A body is read before its signature is verified, so this limit holds for unauthenticated senders.
 #[tokio::test]
 async fn a_webhook_has_at_most_64_kib() {
     let shop = Shop::open(Options::default()).await;
@@ -248,14 +248,14 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
     let placed = shop.place("k", &shop.order_of("k")).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     let url = format!("{}/api/v1/webhooks/vipps", shop.system.command_api_url());
-    // The provider tells of the new payment; answered late, that would be a look at what is done to it below.
+    // The provider's webhook of the new payment comes first: handled later, it would read the state that the test sets below.
     eventually("the provider's own webhook is handled", async || {
         shop.command_metric("bilsport_payments_webhooks_total", "applied")
             .await
             .filter(|count| *count >= 1.0)
     })
     .await;
-    // Defect 2: "it is paid", says somebody who is not the provider.
+    // Defect 2: a forged webhook claims that the order is paid.
     let claim = json!({
         "msn": "123456", "reference": order_id, "pspReference": "x", "name": "AUTHORIZED",
         "amount": {"currency": "NOK", "value": 42_000}, "timestamp": "2026-01-01T00:00:00Z", "success": true,
@@ -278,7 +278,7 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
         .await
         .unwrap();
     assert_eq!(dated.status(), 401);
-    // The provider's own webhooks arrive with a broken signature: nothing happens on their account.
+    // The provider's own webhooks arrive with a broken signature, and have no effect.
     shop.provider_faults(&json!({"webhooks": "corrupt_signature"}))
         .await;
     shop.at_provider(&placed, "approve").await.expect(200);
@@ -296,7 +296,7 @@ async fn only_a_signed_webhook_is_listened_to_and_what_it_says_is_never_believed
     shop.close().await;
 }
 
-/// The provider as command-api talks to it, for what only a late or wrong payment of its own could bring about.
+/// The adapter that command-api uses, to create late and wrong payments.
 fn provider_of(shop: &Shop) -> Vipps {
     let value = |name: &str| setting(shop, name);
     Vipps::new(VippsOptions {

@@ -1,4 +1,4 @@
-//! A customer who approves while the shop gives the order up: the payment is kept, in both commit orders and wherever
+//! A customer approves while the shop expires the order: the payment is kept, in both commit orders and wherever
 //! command-api dies.
 
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub(crate) async fn append_waits(log: &tokio_postgres::Client) {
     .await;
 }
 
-/// Expiry has read an unpaid payment, and its cancel is in the provider's hands. Then the customer approves.
+/// Expiry has read an unpaid payment, and the provider holds its cancel. Then the customer approves.
 async fn approved_before_the_cancel(shop: &Shop, webhooks: &str, killed: Killed) {
     let log = log(shop).await;
     let confirmed_first = webhooks == "deliver";
@@ -88,7 +88,7 @@ async fn approved_before_the_cancel(shop: &Shop, webhooks: &str, killed: Killed)
     sold(shop, &placed).await;
 }
 
-/// The licenses are there, and so is the money: once, and nothing of it was released.
+/// The licenses are issued, and the money is collected once and in full.
 async fn sold(shop: &Shop, placed: &Answer) {
     let order_id = placed.text_at("/order_id");
     shop.order_with_status(order_id, "fulfilled").await;

@@ -1,4 +1,4 @@
-//! A retry under the key of an order: the first answer while that is good for something, and how the order stands after.
+//! A retry under an order's key gets the first answer while the order can be paid or has a license, and its status after.
 
 use serde_json::{Value, json};
 use stack::Options;
@@ -6,7 +6,7 @@ use system_tests::{Answer, Shop};
 
 use super::{bought, log, orders_that_live_for, portal};
 
-/// What a retry says of an order that ended.
+/// Asserts the answer to a retry of an order that has ended.
 async fn over(shop: &Shop, key: &str, first: &Answer, status: &str) {
     let again = shop.place(key, &shop.order_of(key)).await.expect(200);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
@@ -82,7 +82,7 @@ async fn an_order_is_told_once_of_what_its_payment_became() {
         payment["webhooks_pending"] == 0
     })
     .await;
-    // One command for the approval, one for the capture; a command that nothing follows from is not sent.
+    // One command for the approval and one for the capture; a command without events is not sent.
     let told =
         "select count(*) from commands where scope = 'process:payment' and idempotency_key like $1 || ':%'";
     let told: i64 = log(&shop)

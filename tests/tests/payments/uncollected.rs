@@ -1,4 +1,4 @@
-//! Licenses whose money can't be collected: said once, listed until it is decided, and decided by policy or by staff.
+//! Licenses whose money can't be collected: recorded once, listed until decided, and decided by policy or by staff.
 
 use serde_json::{Value, json};
 use stack::{Options, Process};
@@ -6,7 +6,7 @@ use system_tests::{Answer, Shop, eventually};
 
 use super::{events, held, order_where, payment_where, portal};
 
-/// What `command-api payments uncollected --json` ends with, and prints.
+/// The exit code and output of `command-api payments uncollected --json`.
 async fn uncollected(shop: &Shop) -> (Option<i32>, Value) {
     let arguments = ["payments", "uncollected", "--json"];
     let mut command = shop.system.command(Process::CommandApi, &arguments).unwrap();
@@ -15,7 +15,7 @@ async fn uncollected(shop: &Shop) -> (Option<i32>, Value) {
     (output.status.code(), serde_json::from_str(&said).unwrap())
 }
 
-/// An order with its licenses, whose capture is in the provider's hands and not done.
+/// An order with its licenses, whose capture the provider holds.
 async fn capture_held(shop: &Shop, key: &str) -> String {
     shop.provider_faults(&json!({"hold": {"operation": "capture", "before": "work"}}))
         .await;
@@ -42,7 +42,7 @@ async fn a_voided_reservation_is_listed_until_its_licenses_are_revoked() {
     shop.provider_faults(&json!({})).await;
     let order = shop.order_with_status(&order_id, "capture_failed").await;
     assert_eq!(order["payment"]["capture_failure"], "reservation_gone");
-    // The task has ended: what the books prove is not tried again.
+    // The task has ended: a capture that the books prove impossible is not repeated.
     let of_kind = async |kind: &str| shop.command_metric("bilsport_process_tasks{", kind).await;
     eventually(
         "one decision is waited for, and nothing is to be captured",
@@ -196,7 +196,7 @@ async fn without_a_policy_staff_decides_and_what_is_written_off_is_not_held_any_
     shop.close().await;
 }
 
-/// Before which step of finding out command-api is killed.
+/// The step before which command-api is killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Killed {
     Capture,
@@ -211,7 +211,7 @@ async fn a_capture_that_can_not_succeed_is_said_once_wherever_command_api_dies()
         let order_id = capture_held(&shop, &format!("{killed:?}")).await;
         let log = super::log(&shop).await;
         if killed == Killed::Commit {
-            // Before the void: its webhook may be the first to find out.
+            // Before the void, since its webhook may record the failure first.
             log.batch_execute("begin; select from log_head for update")
                 .await
                 .unwrap();

@@ -1,4 +1,4 @@
-//! Webhooks that come again: applied once, remembered, and cheap from then on.
+//! Repeated webhooks are applied once, remembered, and cheap from then on.
 
 use futures_util::future::join_all;
 use payments::vipps::webhook::{self, AUTHORIZATION_HEADER, CONTENT_HASH_HEADER, DATE_HEADER};
@@ -51,14 +51,14 @@ async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
     })
     .await;
 
-    // A hundred copies at once: one of them asks.
+    // A hundred copies at once cause one read at the provider.
     let asked = calls(&shop, "total", "get").await;
     let event = told(&order_id, "storm");
     let copies = join_all((0..100).map(|_| deliver(&shop, &secret, &event))).await;
     assert_eq!(copies, [200; 100]);
     assert_eq!(calls(&shop, "total", "get").await, asked + 1);
 
-    // What was applied is known to the next process, too.
+    // The next process remembers applied webhooks, too.
     shop.system.kill(Process::CommandApi).await.unwrap();
     shop.system.wait_ready(Process::CommandApi).await.unwrap();
     let commands = "select count(*) from commands";
@@ -97,7 +97,7 @@ async fn a_webhook_that_could_not_be_applied_is_not_remembered() {
     shop.close().await;
 }
 
-/// The provider has made the payment, and its answer is still on its way when the customer has paid already.
+/// The provider has created the payment, and the customer pays before the provider's answer arrives.
 #[tokio::test]
 async fn a_webhook_before_the_redirect_pays_the_order_and_late_ones_change_nothing() {
     let shop = Shop::open(Options::default()).await;

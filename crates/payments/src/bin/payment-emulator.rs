@@ -1,4 +1,4 @@
-//! The payment provider of the local stack: see [`payments::emulator`].
+//! The payment provider of the local stack. [`payments::emulator`] has the code.
 
 use anyhow::Context as _;
 use clap::Parser as _;

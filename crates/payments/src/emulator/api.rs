@@ -42,8 +42,8 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route_layer(middleware::from_fn_with_state(state.clone(), count_and_hold))
 }
 
-/// Counts the request, and holds it where it is told to. A request is in the provider's hands once it has arrived: what it
-/// asks for happens also if its sender dies meanwhile.
+/// Counts the request, and holds it at the point that [`Faults::hold`] names. A request that has arrived is carried out
+/// even if its sender dies meanwhile.
 async fn count_and_hold(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let Some(operation) = operation(&request) else {
         return next.run(request).await;
@@ -60,7 +60,7 @@ async fn count_and_hold(State(state): State<AppState>, request: Request, next: N
         .unwrap_or_else(|_| Problem::unavailable().into_response())
 }
 
-/// What the protocol calls it, by its path; none for a token.
+/// The operation that the path names; none for an access token.
 fn operation(request: &Request) -> Option<Operation> {
     let path = request.uri().path().strip_prefix("/epayment/v1/payments")?;
     match path.trim_start_matches('/').split_once('/') {
@@ -73,7 +73,7 @@ fn operation(request: &Request) -> Option<Operation> {
     }
 }
 
-/// The API faults. What was asked for is done before its answer is lost or late: that is the case to be ready for.
+/// Applies the API faults. The emulator does the work before it loses or delays the answer.
 async fn misbehave(State(state): State<AppState>, request: Request, next: Next) -> Response {
     match state.faults.get().api {
         ApiFault::Ok => next.run(request).await,

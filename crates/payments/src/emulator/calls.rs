@@ -1,4 +1,4 @@
-//! What merchants asked for since the start, by operation, and which requests are held: what tests wait for.
+//! Counts the requests of merchants since the start, by operation, and the held ones. Tests wait for these counts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -22,13 +22,13 @@ pub struct Cli {
     /// Address to listen on; port 0 takes a free one and logs it.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
-    /// Where customers reach this emulator, the start of every redirect URL [default: `http://LISTEN`].
+    /// Public address of this emulator; every redirect URL starts with it [default: `http://LISTEN`].
     #[arg(long, env = "PUBLIC_URL")]
     public_url: Option<String>,
-    /// File that keeps payments and undelivered webhooks over a restart; without it they are forgotten.
+    /// File that keeps payments and undelivered webhooks over a restart; without one they are lost when it stops.
     #[arg(long, env = "DATA_FILE")]
     data_file: Option<PathBuf>,
-    /// Where to send webhooks, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it none are sent.
+    /// Where to send webhooks, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it the emulator sends none.
     #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: Option<String>,
     /// Secret that webhooks are signed with.
@@ -37,7 +37,7 @@ pub struct Cli {
     /// File that holds that secret instead.
     #[arg(long, env = "WEBHOOK_SECRET_FILE")]
     webhook_secret_file: Option<PathBuf>,
-    /// Longest wait between two tries of a webhook, in milliseconds.
+    /// Longest wait between two deliveries of a webhook, in milliseconds.
     #[arg(long, env = "WEBHOOK_MAX_RETRY_DELAY_MS", default_value_t = 5000)]
     webhook_max_retry_delay_ms: u64,
     /// Client id that merchants must present.
@@ -61,10 +61,10 @@ pub struct Cli {
     /// Seconds a payment waits for the customer.
     #[arg(long, env = "PAYMENT_TTL_S", default_value_t = 600)]
     payment_ttl_s: u64,
-    /// Seconds an access token lives.
+    /// Seconds an access token is valid.
     #[arg(long, env = "ACCESS_TOKEN_TTL_S", default_value_t = 3600)]
     access_token_ttl_s: u64,
-    /// Payments kept before creating more is refused.
+    /// Most payments kept; creating more is refused with 507.
     #[arg(long, env = "MAX_PAYMENTS", default_value_t = 1_000_000)]
     max_payments: usize,
     /// How log lines are written.
@@ -100,7 +100,7 @@ impl Cli {
         Ok(())
     }
 
-    /// What to run, once the address listened on is known.
+    /// The options of the emulator that listens at `address`.
     pub fn into_options(self, address: SocketAddr) -> Result<Options, BadSecret> {
         let webhook = self.webhook()?;
         let client_secret = Secret::required(

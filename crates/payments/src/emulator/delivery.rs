@@ -1,7 +1,7 @@
 //! Webhooks: signed, in order per payment, tried again until accepted, for at most seven days.
 //!
-//! One task owns the schedule. A payment with something to send is in it once, so its webhooks can't overtake each
-//! other; a receiver that refuses one payment's webhooks does not hold up the others.
+//! One task owns the schedule. A payment with undelivered webhooks is in it once, so its webhooks can't overtake each
+//! other, and a receiver that refuses one payment's webhooks does not delay those of other payments.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Delivery {
     sender: Arc<Sender>,
     store: Arc<Store>,
     max_retry_delay: Duration,
-    /// Payments with something to send, by when to try; the number keeps the keys apart.
+    /// Payments with undelivered webhooks, by the time of the next try. The number makes equal times distinct keys.
     schedule: BTreeMap<(Instant, u64), Turn>,
     scheduled: u64,
 }
@@ -93,7 +93,7 @@ impl Delivery {
         })
     }
 
-    /// Sends for ever; a webhook cut off by dropping this is sent again after the next start.
+    /// Sends until dropped. A webhook cut off by that is sent again after the next start.
     pub(super) async fn run(mut self) {
         let mut on_their_way: JoinSet<(Turn, Outcome)> = JoinSet::new();
         loop {

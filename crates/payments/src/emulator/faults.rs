@@ -1,10 +1,10 @@
-//! Switches that make the emulator misbehave as providers do. They are forgotten when it stops.
+//! Switches that make the emulator fail as real providers do. A restart resets them.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// What goes wrong until told otherwise; the body of `POST /emulator/faults`. A field left out is set to its default,
-/// so `{}` mends everything.
+/// The faults in force, and the body of `POST /emulator/faults`. A field left out is set to its default, so `{}` ends all
+/// faults.
 ///
 /// ```json
 /// {"webhooks": {"delay_ms": 500}, "api": "unavailable", "create_conflict": true}
@@ -29,7 +29,7 @@ pub struct Faults {
 pub struct Hold {
     /// What is asked for.
     pub operation: Operation,
-    /// At which point the request waits. It goes on when it is let go, also if its sender is gone by then.
+    /// The point at which the request waits. When the hold ends the request continues, even if its sender is gone.
     pub before: Point,
 }
 
@@ -39,7 +39,7 @@ pub struct Hold {
 pub enum Operation {
     /// A new payment.
     Create,
-    /// How a payment stands.
+    /// A read of the payment.
     Get,
     /// Money to be taken.
     Capture,
@@ -53,9 +53,9 @@ pub enum Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
-    /// Before it is done.
+    /// Before the work is done.
     Work,
-    /// Before it is answered: it is done.
+    /// After the work is done and before the answer.
     Answer,
 }
 
@@ -66,7 +66,7 @@ pub enum WebhookFault {
     /// Sent until accepted.
     #[default]
     Deliver,
-    /// Lost for good: never sent, also not later.
+    /// Never sent, not even later.
     Drop,
     /// Sent twice.
     Duplicate,
@@ -80,10 +80,10 @@ pub enum WebhookFault {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiFault {
-    /// As it should.
+    /// Normally.
     #[default]
     Ok,
-    /// 503, and nothing is done.
+    /// 503, and no work is done.
     Unavailable,
     /// 503, although the work was done.
     AnswerLost,

@@ -1,4 +1,4 @@
-//! The emulator's memory: an append-only file of JSON lines, flushed to disk before anyone hears of a change.
+//! The emulator's store on disk: an append-only file of JSON lines. A change is flushed before any client sees it.
 //!
 //! One thread writes. Lines that wait together are flushed together. A line torn by a crash can only be the last one
 //! and was never answered, so it is cut off; damage anywhere else stops the start.
@@ -43,7 +43,7 @@ impl Record {
     }
 }
 
-/// Places in the queue, taken before deciding so that deciding and queueing are one step.
+/// Places in the queue. They are reserved before a change is decided, so that deciding and queueing are one step.
 pub(super) type Places<'a> = mpsc::PermitIterator<'a, Vec<u8>>;
 
 /// The writing end.
@@ -53,7 +53,7 @@ pub(super) struct Journal {
     flushed: watch::Receiver<u64>,
 }
 
-/// The writer has failed: nothing can be promised any more.
+/// The writer has failed, so no further change is durable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failed;
 
@@ -94,7 +94,7 @@ impl Journal {
             .map_err(|_| Failed)
     }
 
-    /// Returns when the writer has failed, and not before.
+    /// Returns when the writer has failed.
     pub(super) async fn failed(&self) {
         self.lines.closed().await;
     }
@@ -161,7 +161,7 @@ fn write(file: &mut File, mut queue: mpsc::Receiver<Vec<u8>>, progress: &watch::
             lines += 1;
         }
         if let Err(error) = file.write_all(&batch).and_then(|()| file.sync_data()) {
-            // Dropping both channels tells everyone; the process stops and replays what is on disk.
+            // Dropping both channels fails all waiting callers. The process stops, and the next start replays the file.
             tracing::error!(%error, "the journal can't be written");
             return;
         }

@@ -1,4 +1,4 @@
-//! What the journal's records add up to. A new record and a replayed one go the same way.
+//! The state that follows from the journal's records. New and replayed records are applied by the same code.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,13 +15,13 @@ pub(super) struct Memory {
     pub(super) create_keys: HashMap<String, Arc<str>>,
     /// Payments that wait for the customer, soonest end first.
     pub(super) waiting: BTreeSet<(DateTime<Utc>, Arc<str>)>,
-    /// Payments whose first undelivered webhook nobody has in hand.
+    /// Payments with an undelivered webhook that the delivery task has not taken yet.
     pub(super) outbox: VecDeque<Arc<str>>,
     pub(super) queued_lines: u64,
 }
 
 impl Memory {
-    /// Makes a record so, be it new or from the journal.
+    /// Applies a record, new or replayed.
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         match record {
             Record::Created(creation) => {

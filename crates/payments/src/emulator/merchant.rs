@@ -1,4 +1,4 @@
-//! Who is asking: credentials, access tokens and idempotency keys, as extractors.
+//! Authentication of merchants: credentials, access tokens and idempotency keys, as extractors.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Json;
@@ -32,7 +32,7 @@ pub(super) async fn access_token(
     }
     let life = state.tokens.life().as_secs();
     let expires_on = chrono::Utc::now().timestamp().saturating_add_unsigned(life);
-    // Numbers as texts: so the API sends them.
+    // The API sends these numbers as texts.
     Ok(Json(json!({
         "token_type": "Bearer",
         "expires_in": life.to_string(),

@@ -1,4 +1,4 @@
-//! What the customer sees: the page behind `redirectUrl`, and its two buttons.
+//! The customer's page behind `redirectUrl`, with its two buttons.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,7 +12,7 @@ use super::payment::{Payment, Request, State as PaymentState};
 use super::problem::Problem;
 use super::store::Rejected;
 
-/// No scripts, no outside resources; the buttons lead here and from here to the shop.
+/// No scripts and no outside resources. The buttons post to this page, which redirects to the shop.
 const SECURITY: [(header::HeaderName, &str); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -1,4 +1,4 @@
-//! One payment: what may happen to it, decided without I/O and recorded as a change.
+//! One payment: its rules, decided without I/O and recorded as changes.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const MAX_CHANGES: usize = 1000;
 pub(super) struct Creation {
     pub(super) reference: String,
     pub(super) idempotency_key: String,
-    /// Tells a repetition of the same request from another under the same key.
+    /// Distinguishes a repeated request from another request under the same key.
     pub(super) fingerprint: String,
     pub(super) amount_ore: i64,
     pub(super) description: String,
@@ -89,7 +89,7 @@ pub(super) struct Aggregate {
     pub(super) refunded_ore: i64,
 }
 
-/// How a payment stood right after a change: the answer to it, also when it is asked again.
+/// The state right after a change: the answer to the change, and to each repetition of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
     pub(super) state: State,
@@ -134,9 +134,9 @@ pub(super) enum OperationRefused {
 /// The outcome of a decision.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// This happens.
+    /// A new change.
     Happens(Name, i64),
-    /// It happened before; this was the answer.
+    /// A repetition: the answer of the first time.
     Known(Standing),
 }
 
@@ -220,8 +220,8 @@ impl Payment {
         Ok(Decision::Happens(Name::Refunded, amount_ore))
     }
 
-    /// Before approval it ends the payment; after, it releases what is not captured and the state stays, unless the
-    /// merchant asked to end only what is not authorized (`cancelTransactionOnly`): that is refused then.
+    /// Before approval a cancel ends the payment. After it, a cancel releases what is not captured and the state stays; with
+    /// `cancelTransactionOnly` it is refused.
     fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, OperationRefused> {
         if self.now.state == State::Created {
             return Ok(Decision::Happens(Name::Terminated, self.creation.amount_ore));
@@ -253,7 +253,7 @@ impl Payment {
         self.now.aggregate.authorized_ore - self.now.aggregate.captured_ore - self.now.aggregate.cancelled_ore
     }
 
-    /// Makes it so: the same for a new change and for one read from the journal.
+    /// Applies a change, new or replayed.
     pub(super) fn apply(&mut self, change: Change) {
         let Standing {
             state,

@@ -1,7 +1,7 @@
-//! The merchant's portal, where a person takes, gives back and voids money beside the shop: what the shop has to notice.
+//! The merchant's portal, where a person captures, refunds and voids without the shop. The shop must detect these changes.
 //!
-//! What is done there carries no idempotency key unless one is given, to be in the way of the shop's own; its webhooks go
-//! out like any other's.
+//! A change made here has no idempotency key unless the form gives one, which tests use to collide with the shop's own
+//! keys. Its webhooks are sent as for any other change.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -32,7 +32,7 @@ enum Action {
     Void,
 }
 
-/// How much, in øre; all that can be if nothing is said.
+/// The amount in øre; without one, all that is possible.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Amount {
@@ -47,7 +47,7 @@ async fn show(State(state): State<AppState>, Path(reference): Path<String>) -> R
     }
 }
 
-/// A form of the page leads back to it; any other client sends and gets JSON.
+/// A form of the page is answered with a redirect back to the page; any other client sends and gets JSON.
 async fn act(
     State(state): State<AppState>,
     Path((reference, action)): Path<(String, Action)>,

@@ -1,7 +1,7 @@
-//! All payments, in memory, with the journal behind them.
+//! All payments in memory, backed by the journal.
 //!
 //! **Invariant:** a change is applied and queued for the journal under one lock, and every method returns only when
-//! what it saw or did is on disk. So nobody is told of anything that a crash could take back.
+//! what it read or changed is on disk. So no answer reports a change that a crash could undo.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ const EXPIRED_AT_ONCE: usize = 100;
 pub(super) struct Store {
     memory: Mutex<Memory>,
     journal: Option<Journal>,
-    /// Woken when [`Store::take_outbox`] has something to give.
+    /// Notified when [`Store::take_outbox`] has payments to return.
     pub(super) outbox_filled: Notify,
     ttl: TimeDelta,
     max_payments: usize,
@@ -37,7 +37,7 @@ pub(super) struct NewPayment {
     pub(super) return_url: String,
 }
 
-/// Why the store did not do it.
+/// Why the store refuses a request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejected {
     #[error("no payment has this reference")]
@@ -136,7 +136,7 @@ impl Store {
         self.on_disk(lines).await
     }
 
-    /// Asks for a change and returns how the payment stands after it.
+    /// Decides and records a change, and returns the payment's state after it.
     pub(super) async fn change(
         &self,
         reference: &str,
@@ -177,7 +177,7 @@ impl Store {
         Ok(decided?)
     }
 
-    /// The payment as it stands.
+    /// The payment's present state.
     pub(super) async fn get(&self, reference: &str) -> Result<Payment, Rejected> {
         let mut places = self.places(1).await?;
         let (payment, lines) = {
@@ -210,7 +210,8 @@ impl Store {
         }
     }
 
-    /// Payments with webhooks to send. Whoever takes one sends its webhooks until [`Store::settle`] says it is done.
+    /// Takes the payments with webhooks to send. The caller sends the webhooks of each until [`Store::settle`] reports that
+    /// none is left.
     pub(super) fn take_outbox(&self) -> VecDeque<Arc<str>> {
         std::mem::take(&mut self.lock().outbox)
     }
@@ -235,8 +236,8 @@ impl Store {
         Ok(pending)
     }
 
-    /// Marks a webhook as needing no further delivery and tells whether the payment has another. Does not wait for
-    /// the disk: after a crash the webhook goes out once more, which a receiver must stand anyway.
+    /// Marks a webhook as delivered or given up, and returns whether the payment has another. Does not wait for the disk:
+    /// after a crash the webhook is sent once more, which a receiver must tolerate anyway.
     pub(super) async fn settle(&self, webhook: &PendingWebhook) -> Result<bool, Rejected> {
         let mut places = self.places(1).await?;
         let mut memory = self.lock();
@@ -304,7 +305,7 @@ impl Store {
             reason = "callers hold the lock and have looked the payment up"
         )]
         memory.apply(record).expect("a new record fits the payments");
-        // The payment had nothing to send until now: hand it out. Otherwise somebody has it in hand already.
+        // Only the payment's first undelivered webhook puts it into the outbox. With more, the delivery task has it already.
         let payment = memory.payments.get_key_value(reference.as_str());
         let first = payment.filter(|(_, payment)| payment.settled_webhooks + 1 == payment.history.len());
         if let Some((reference, _)) = first.filter(|_| !settles) {

@@ -1,4 +1,4 @@
-//! Access tokens. A restart forgets them, as a provider may at any time: merchants must get a new one on 401.
+//! Access tokens. They are lost in a restart, as a provider may revoke them at any time: on 401 a merchant gets a new one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-/// Tokens kept; the oldest is forgotten first.
+/// Most tokens kept; the oldest is dropped first.
 const MAX_TOKENS: usize = 1000;
 
 pub(super) struct Tokens {

@@ -67,8 +67,8 @@ impl Failure {
     fn into_error(self) -> Error {
         match self {
             Self::Passing(error) | Self::Final(error) => error,
-            // Our keys are wrong or withdrawn. An operator can mend that, and then the same request goes through, so
-            // it must not read as a refusal: a refused capture would be given up.
+            // Our keys are wrong or withdrawn. Once an operator has corrected them the same request succeeds. As a refusal
+            // it would make the shop give up a capture.
             Self::Unauthorized => Error::Unavailable("our credentials are refused".to_owned()),
         }
     }
@@ -224,8 +224,8 @@ fn refusal(status: StatusCode, is_problem: bool, body: &[u8]) -> Failure {
         403 => Failure::Final(Error::Unavailable(
             "our credentials are not allowed to do this".to_owned(),
         )),
-        // Only the API itself may say that a payment does not exist. A gateway or a wrong base URL answers 404 too,
-        // and believing it would expire an order that has been paid.
+        // Only a problem from the API itself proves that a payment does not exist. A gateway or a wrong base URL answers
+        // 404 too; taken as proof, that would expire a paid order.
         404 if is_problem => Failure::Final(Error::NotFound),
         404 => Failure::Final(Error::Protocol("404 that does not come from the API".to_owned())),
         // Changes are limited to a few a minute per reference: trying again within seconds only makes it worse.

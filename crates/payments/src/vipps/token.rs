@@ -1,4 +1,4 @@
-//! The access token, fetched once for everyone who waits for it and renewed before it expires.
+//! The access token: fetched once for all callers that wait for it, and renewed before it expires.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// A token is renewed this long before it expires, or at half its life if that is shorter.
+/// A token is renewed this long before it expires, or after half its validity if that is earlier.
 const MARGIN: Duration = Duration::from_mins(1);
-/// Vipps gives tokens of 1 hour (test) and 24 hours (production); a longer life is not believed.
+/// Vipps gives tokens of 1 hour (test) and 24 hours (production). A longer validity is cut to this.
 const MAX_LIFE: Duration = Duration::from_hours(24);
 
 pub(super) struct Token {
@@ -17,7 +17,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// A token received now that lives for `life`.
+    /// A token received now that is valid for `life`.
     pub(super) fn new(value: &str, life: Duration) -> Self {
         let life = life.min(MAX_LIFE);
         Self {
@@ -29,8 +29,8 @@ impl Token {
 
 #[derive(Default)]
 pub(super) struct Tokens {
-    /// Held while fetching, so that one request is made however many wait. A waiter whose caller gives up, or whose
-    /// predecessor failed, leaves the lock to the next, and every caller has its own deadline.
+    /// Locked while fetching, so that one request serves all waiting callers. A waiter whose caller gives up leaves the lock
+    /// to the next, as does one whose fetch failed. Every caller has its own deadline.
     cached: Mutex<Option<Token>>,
 }
 
@@ -56,7 +56,7 @@ impl Tokens {
         Ok(value)
     }
 
-    /// Forgets `refused`, unless someone else has replaced it already.
+    /// Drops `refused` from the cache, unless another caller has replaced it already.
     pub(super) async fn discard(&self, refused: &Arc<str>) {
         let mut cached = self.cached.lock().await;
         if cached

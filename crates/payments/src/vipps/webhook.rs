@@ -1,4 +1,4 @@
-//! Webhooks from Vipps: is it really from them, and what does it say.
+//! Webhooks from Vipps: verification of the signature, and parsing.
 //!
 //! The signature covers method, path, host, date and body. **The date is not compared with the clock**: Vipps retries
 //! a delivery for up to seven days and does not promise a new date for each try, so a limit would turn a slow recovery
@@ -22,7 +22,7 @@ pub const AUTHORIZATION_HEADER: &str = "authorization";
 
 const SCHEME: &str = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=";
 
-/// Why a webhook is refused. Tell the sender nothing but 401; this is for our log.
+/// Why a webhook is refused. For our log only: the sender gets a bare 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A header of the signature is absent, or is not text.
@@ -39,7 +39,7 @@ pub enum Refused {
     Signature,
 }
 
-/// Checks that whoever sent this request knows `secret` and that nothing signed was altered on the way.
+/// Checks that the sender knows `secret` and that nothing signed was altered on the way.
 ///
 /// `host` and `path_and_query` are those the provider called: the configured public address, which behind a proxy is
 /// not what this process sees. `host` carries the port unless it is the scheme's own; [`host_of`] gives it. `body`
@@ -121,7 +121,7 @@ fn key(secret: &str) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())
 }
 
-/// What the provider says has happened: a reason to read the payment, not something to act on.
+/// A webhook's body: a reason to read the payment, never a fact to act on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {

@@ -1,4 +1,4 @@
-//! The protocol's JSON, and its translation into the port's words.
+//! The protocol's JSON, and its translation into the port's types.
 //!
 //! Unknown fields are ignored: Vipps adds some. A parse error names the place and never the content.
 
@@ -31,7 +31,7 @@ pub(super) fn modification(amount_ore: i64) -> Value {
     json!({ "modificationAmount": amount(amount_ore) })
 }
 
-/// Cancels a payment only as long as it is not authorized; the provider refuses it afterwards.
+/// Cancels a payment that is not authorized. The provider refuses this for an authorized one.
 pub(super) fn abort() -> Value {
     json!({ "cancelTransactionOnly": true })
 }

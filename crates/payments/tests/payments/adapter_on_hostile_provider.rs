@@ -1,4 +1,4 @@
-//! The adapter keeps its bounds and its words whatever comes back.
+//! The adapter keeps its limits and its contract, whatever the provider answers.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn unavailable(result: Result<payments::Payment, Error>) -> String {
 
 #[tokio::test]
 async fn nobody_listening_is_unavailable() {
-    // Bound and never accepted from would hang: this one is closed again, so connecting is refused.
+    // The listener is closed at once, so connecting is refused. An open listener without accepts would hang the caller.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,4 +1,4 @@
-//! What the emulator demands of a merchant: the adapter keeps to it, so these go around the adapter.
+//! What the emulator demands of a merchant. The adapter always complies, so these tests send their requests without it.
 
 use payments::emulator::Options;
 use reqwest::{Client, Response};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::running::{Emulator, new_payment, options};
 
-/// A merchant that sends what it is told.
+/// A merchant that sends arbitrary requests.
 struct Merchant {
     http: Client,
     url: String,

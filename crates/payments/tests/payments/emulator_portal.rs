@@ -1,4 +1,4 @@
-//! The merchant's portal, and requests that are held: what a shop must stand.
+//! The merchant's portal, and held requests.
 
 use payments::PaymentProvider as _;
 use payments::vipps::Limits;

@@ -19,7 +19,7 @@ use crate::running::{Folder, Program, impatient, in_time, inspect, new_payment, 
 async fn a_kill_loses_no_payment_and_no_webhook() {
     let (folder, receiver) = (Folder::new(), Receiver::start().await);
     let data_file = folder.0.join("payments.jsonl");
-    // Nothing is accepted in the first life.
+    // The receiver accepts no webhook before the kill.
     receiver.refuse(usize::from(u16::MAX), StatusCode::INTERNAL_SERVER_ERROR);
     let emulator = Program::start(&data_file, &receiver.url);
     let adapter = vipps(&emulator.url, Limits::default());
@@ -36,7 +36,7 @@ async fn a_kill_loses_no_payment_and_no_webhook() {
         accepting.names(&new.reference, 3).await,
         [Created, Authorized, Captured]
     );
-    // The old access token is not known any more; that is the adapter's to mend.
+    // The restarted emulator refuses the old access token; the adapter must get a new one.
     let adapter = vipps(&emulator.url, Limits::default());
     assert_eq!(adapter.get(&new.reference).await.unwrap(), captured);
     assert_eq!(
@@ -97,7 +97,7 @@ async fn kills_in_the_middle_of_work_leave_what_was_acknowledged() {
     }
 }
 
-/// Creates and approves payments, and tells which approvals were acknowledged, until the emulator is gone.
+/// Creates and approves payments until the emulator is gone, and sends on the acknowledged ones.
 async fn approve_until_killed(url: String, approved: mpsc::Sender<String>) {
     let (adapter, http) = (vipps(&url, impatient()), reqwest::Client::new());
     loop {

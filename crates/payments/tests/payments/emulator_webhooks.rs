@@ -1,4 +1,4 @@
-//! Delivery: signed, in order, until accepted, and wrong in the ways a test asks for.
+//! Delivery of webhooks: signed, in order, until accepted, and with each fault.
 
 use axum::http::StatusCode;
 use payments::emulator::Options;

@@ -1,4 +1,4 @@
-//! A shop's webhook endpoint: verifies what comes with the crate's own code and keeps it.
+//! A shop's webhook endpoint: verifies each webhook with the crate's own code and keeps it.
 
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ pub(crate) struct Seen {
     pub(crate) accepted: Vec<Event>,
     /// Verified and refused because the test said so.
     pub(crate) refused: Vec<Event>,
-    /// Not signed as they should be.
+    /// Webhooks with a wrong signature.
     pub(crate) forged: usize,
 }
 

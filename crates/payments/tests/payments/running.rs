@@ -57,14 +57,14 @@ pub(crate) fn new_payment(amount_ore: i64) -> NewPayment {
     }
 }
 
-/// Waits for what must happen, with a deadline that only a failure meets.
+/// Waits, with a deadline that only a failing test reaches.
 pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what)
         .await
         .expect("it happens in time")
 }
 
-/// Asks until the answer is as wanted.
+/// Polls until the condition holds.
 pub(crate) async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
     let mut pauses = tokio::time::interval(Duration::from_millis(10));
     in_time(async {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// Answers each request with the next of its script, and the last one for ever; tokens are handed out beside it.
+/// Answers each request with the next answer of its script, and repeats the last one. Token requests are not scripted.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     pub(crate) url: String,
@@ -133,7 +133,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 /// What a raw provider does with a connection.
 #[derive(Clone, Copy)]
 pub(crate) enum Raw {
-    /// Accepts, and says nothing.
+    /// Accepts, and sends nothing.
     Silent,
     /// Begins a proper answer and sends a byte of it now and then.
     Trickle,

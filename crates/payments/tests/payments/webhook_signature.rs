@@ -1,4 +1,4 @@
-//! The published test vector, and everything that must not pass.
+//! The published test vector, and webhooks that must be refused.
 
 use payments::vipps::webhook::{Event, EventName, Refused, host_of, sign, verify};
 use proptest::prelude::*;

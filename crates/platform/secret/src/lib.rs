@@ -1,18 +1,18 @@
-//! A string that does not print itself, so that a secret in a config struct cannot reach a log line or an error by way of
-//! `{:?}`; and the one way to be given one: directly, or in a file.
+//! A string that does not print itself, so that `{:?}` of a config struct cannot bring a secret into a log line or an
+//! error. A secret is given directly or in a file.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, io};
 
-/// A secret value: `Debug` prints `***`, there is no `Display`, and reading it has to be asked for.
+/// A secret value. `Debug` prints `***`, there is no `Display`, and [`Secret::expose`] is the only way to read it.
 ///
 /// Implements [`FromStr`], so a clap field can be `Option<Secret>`; add `hide_env_values = true` to its `#[arg]`.
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// Why there is no secret. Names the flag, the variable and the file, never a value.
+/// Why there is no secret. The message names the flag, the variable and the file, never a value.
 #[derive(Debug, thiserror::Error)]
 pub enum BadSecret {
     /// Neither is given.
@@ -75,7 +75,7 @@ impl Secret {
         }
     }
 
-    /// The same, where one is needed.
+    /// As [`given`](Self::given), but an absent secret is an error.
     pub fn required(
         flag: &'static str,
         direct: Option<&Self>,

@@ -1,5 +1,4 @@
-//! The one boot order of every process: logs first, then a hook so that no panic is silent, then metrics, then the
-//! signals that end it.
+//! The one boot order of every process: logs, a panic hook that logs every panic, metrics, and the signals that end it.
 
 use std::backtrace::Backtrace;
 use std::panic::PanicHookInfo;
@@ -14,7 +13,7 @@ use crate::health::Health;
 use crate::metrics;
 use crate::telemetry::{self, LogOptions};
 
-/// How often the recorder tidies its histograms, so that memory stays bounded when nobody scrapes.
+/// How often the recorder compacts its histograms, so that memory stays bounded without scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The longest panic message that is logged.
@@ -23,7 +22,7 @@ const MAX_PANIC_CHARS: usize = 500;
 /// What a process has after boot.
 #[derive(Clone, Debug)]
 pub struct Booted {
-    /// Cancelled on SIGTERM or SIGINT. Every long-running task ends its work when it sees it.
+    /// Cancelled on SIGTERM or SIGINT. Every long-running task then ends.
     pub shutdown: CancellationToken,
     /// Where each part reports whether it works.
     pub health: Health,

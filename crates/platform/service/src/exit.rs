@@ -1,10 +1,10 @@
-//! How a process ends: with a code, and if it failed, with the reason where people look for it.
+//! How a process ends: with an exit code, and after a failure with its reason in the log or on standard error.
 
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// The context of an error that kept a question from being answered: neither yes nor no.
+/// Marks an error that left a question unanswered, neither yes nor no.
 #[derive(Clone, Copy, Debug)]
 pub struct Inconclusive;
 
@@ -14,8 +14,8 @@ impl fmt::Display for Inconclusive {
     }
 }
 
-/// The exit code for what `main` has to say: 2 for [`Inconclusive`] and 1 for every other error, after the reason was told: as
-/// a log line like any other, or on standard error while there are no logs yet.
+/// The exit code for the outcome of `main`: 0, 2 for [`Inconclusive`], 1 for every other error. The reason goes to the
+/// log, or to standard error while there is no log yet.
 pub fn exit(name: &str, outcome: anyhow::Result<()>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
@@ -25,7 +25,7 @@ pub fn exit(name: &str, outcome: anyhow::Result<()>) -> ExitCode {
     if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!(service = name, error, "failed");
     } else {
-        // Nobody is left to be told that this failed.
+        // A failure to write has no other place to be reported.
         let _ = writeln!(io::stderr(), "{name}: {error}");
     }
     if inconclusive {

@@ -1,5 +1,5 @@
-//! axum's extractors with our error answers: what a client sent wrong is said as a [`Problem`](crate::problem::Problem)
-//! that points at the field, in both languages, instead of axum's plain English text.
+//! axum's extractors with our error answers: a [`Problem`](crate::problem::Problem) that points at the wrong field, in
+//! both languages, instead of axum's plain English text.
 
 mod body;
 mod expected;

@@ -1,4 +1,4 @@
-//! Whether this process should get traffic, and if not, why not: each part reports on its own check.
+//! Readiness: whether this process should get traffic, and the reason if not. Each part reports its own check.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -28,7 +28,7 @@ pub struct Check {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Ok,
-    /// It passes, and something is to be said nevertheless.
+    /// The check passes, with a remark.
     Degraded(String),
     Failing(String),
 }
@@ -69,8 +69,7 @@ impl Health {
         }
     }
 
-    /// Adds a check, which fails with "starting" until it is told otherwise. The reason is public, so it never holds
-    /// an address or a secret.
+    /// Adds a check, which fails with "starting" until its part reports. Reasons are public: no address and no secret in them.
     pub fn check(&self, name: &'static str) -> Check {
         let check = Check {
             name,
@@ -119,7 +118,7 @@ impl Check {
         self.set(State::Ok);
     }
 
-    /// This part works in a lesser way, for example without a server it can do without: the reason shows, and the
+    /// This part works with a limitation, for example without a server that it does not need. The reason is shown, and the
     /// process still gets traffic.
     pub fn degraded(&self, reason: impl Into<String>) {
         self.set(State::Degraded(reason.into()));
@@ -151,7 +150,7 @@ impl Check {
     }
 }
 
-/// The map is never left half-written, so a panic elsewhere while it was held does not spoil it.
+/// The map is never left half-written, so a panic while it was locked leaves it usable.
 fn lock(states: &Mutex<States>) -> MutexGuard<'_, States> {
     states.lock().unwrap_or_else(PoisonError::into_inner)
 }

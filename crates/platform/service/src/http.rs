@@ -80,8 +80,8 @@ impl Default for HttpOptions {
 
 /// Serves the router with [the layers](apply_layers) until `shutdown`, then finishes what is in flight.
 ///
-/// On shutdown the listener closes at once; requests in flight finish and their connections close; what is not done
-/// after [`HttpOptions::drain_timeout`] is cut off. Returns only then.
+/// On shutdown the listener closes at once, requests in flight finish, and their connections close. Requests that are not
+/// done after [`HttpOptions::drain_timeout`] are cut off. Returns after that.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -94,8 +94,8 @@ pub async fn serve(
     Ok(())
 }
 
-/// Serves a router as it is, with the connection limits only: for the ops port, whose requests are neither counted
-/// nor logged.
+/// Serves a router with the connection limits and without [the layers](apply_layers): for the ops port, whose requests
+/// are neither counted nor logged.
 pub(crate) async fn serve_unlayered(
     listener: TcpListener,
     router: Router,

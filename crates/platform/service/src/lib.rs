@@ -1,5 +1,5 @@
-//! What every process of the shop needs around its own work, so that a `main.rs` stays a page: one boot order, HTTP
-//! with limits and a drain, errors people can read, login, health, logs and metrics. Nothing here knows the domain.
+//! What every program needs around its own work: one boot order, settings, HTTP with limits and a drain, problem answers,
+//! login, health, logs and metrics. Nothing here knows the domain.
 //!
 //! ```no_run
 //! # async fn run(router: axum::Router) -> anyhow::Result<()> {

@@ -40,8 +40,8 @@ pub(crate) const AUTH_REFUSAL_REASONS: &[&str] = &[
     "claims",
     "keys_unavailable",
 ];
-/// What a request may be answered with, by us or (499) in place of us. A query-api route never answers 201 and a
-/// command never 304; a row that stays at 0 costs less than a first failure that no rate shows.
+/// The statuses that start at 0; 499 counts clients that went away. Some never occur on a route, but a row that stays at 0
+/// costs less than a first failure that no rate shows.
 const STATUSES: &[&str] = &[
     "200", "201", "304", "400", "401", "403", "404", "405", "408", "409", "412", "413", "414", "415", "422",
     "431", "499", "500", "502", "503",
@@ -94,7 +94,7 @@ fn describe() {
     describe_gauge!(POOL_AVAILABLE, "Idle connections of a database pool");
     describe_gauge!(POOL_WAITING, "Tasks waiting for a database connection");
     describe_counter!(PANICS, "Panics in any task");
-    // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
+    // Starts at 0: a rate over a counter that begins with its first failure does not include that failure.
     counter!(PANICS).increment(0);
     for reason in ["limit", "other"] {
         counter!(HTTP_ACCEPT_ERRORS, "reason" => reason).increment(0);
@@ -112,7 +112,7 @@ fn describe() {
     ]);
 }
 
-/// Begins the counters of requests to these routes, each a method and a path as the router has it.
+/// Starts the counters of requests to these routes at 0. Each route is a method and a path as written in the router.
 pub fn begin_requests(routes: &[(&'static str, &'static str)]) {
     for (method, route) in routes {
         for status in STATUSES {

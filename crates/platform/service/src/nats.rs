@@ -1,4 +1,4 @@
-//! How a process is told where NATS is and who it is there. Connecting is `event-bus`'s.
+//! The settings of a connection to NATS. `event-bus` connects.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::secret::{BadSecret, Secret};
 
-/// Where NATS is, and as whom to log in.
+/// Address, login and TLS files of NATS.
 #[derive(Debug, Clone, Args)]
 pub struct NatsOptions {
     /// NATS with JetStream; while it is down, events are read from the event database

@@ -1,4 +1,4 @@
-//! The one way a process gets its Postgres pool, with every wait bounded, and what may be said of a Postgres error.
+//! The one way to get a PostgreSQL pool, with every wait bounded, and the part of a PostgreSQL error that may be logged.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -116,7 +116,7 @@ impl Default for PoolOptions {
 
 /// A pool that connects when first used; only a URL that can't be used is an error here.
 ///
-/// A connection goes back to the pool with its session as it is, so users set session state with `set local` only.
+/// A connection returns to the pool without a reset of its session, so callers set session state with `set local` only.
 pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
     built(&database(url, options, application_name)?, options)
 }
@@ -211,7 +211,7 @@ pub fn describe(error: &(dyn Error + 'static)) -> String {
         parts.push(error.to_string());
         next = error.source();
     }
-    // Many errors quote their cause; saying it twice helps nobody.
+    // Many errors quote their cause, which would repeat it.
     parts.dedup_by(|inner, outer| outer.ends_with(inner.as_str()));
     parts.join(": ")
 }

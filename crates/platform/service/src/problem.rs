@@ -71,7 +71,7 @@ impl Problem {
         Self::from_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// 404 `not_found`: it does not exist, or the caller may not see it.
+    /// 404 `not_found`: the resource does not exist, or the caller may not see it.
     pub fn not_found() -> Self {
         Self::from_status(StatusCode::NOT_FOUND)
     }
@@ -131,7 +131,7 @@ impl Problem {
         self
     }
 
-    /// Tells the caller to try again after so many seconds.
+    /// Adds `Retry-After` with this number of seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         self.header(header::RETRY_AFTER, seconds)

@@ -1,5 +1,5 @@
-//! One id follows a request from the first log line through event metadata to the projector's log lines. It lives in
-//! a task-local, so that nothing between the HTTP layer and the event log has to pass it along.
+//! One id follows a request from the first log line through event metadata to the projector's log lines. A task-local
+//! holds it, so no function between the HTTP layer and the event log passes it along.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -1,8 +1,8 @@
-//! How long a process that died waits for its restart: not at all, unless it dies again and again.
+//! The delay before a process that died is restarted: none, unless it dies repeatedly.
 
 use std::time::Duration;
 
-/// A process that lived this long is restarted at once; one that dies sooner again and again has to wait.
+/// A process that ran this long is restarted at once. Repeated earlier deaths delay the restart.
 const HEALTHY_LIFE: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -14,7 +14,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How long to wait before the restart of a process that lived this long.
+    /// The delay before the restart of a process that ran this long.
     pub(crate) fn after(&mut self, life: Duration) -> Duration {
         self.early_deaths = if life > HEALTHY_LIFE {
             1

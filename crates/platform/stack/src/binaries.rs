@@ -1,18 +1,18 @@
-//! Finds the servers' programs, and says what is missing. A program counts only if it is recent enough, and
-//! Postgres only with `initdb` beside it: what `PATH` has may be a wrapper or a client-only installation.
+//! Finds the servers' programs and reports the missing ones. A program counts only if it is recent enough, and PostgreSQL
+//! only with `initdb` in the same directory: the one in `PATH` may be a wrapper or a client-only installation.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::checkout::Checkout;
 
-/// The oldest versions that work: contiguous log and grants need Postgres 15's defaults, the stream's options
-/// nats-server 2.14, the cache Redis 7.
+/// The oldest versions that work: log and grants need the defaults of PostgreSQL 15, the stream's options nats-server
+/// 2.14, the cache Redis 7.
 const POSTGRES: Version = Version(15, 0, 0);
 const NATS: Version = Version(2, 14, 0);
 const REDIS: Version = Version(7, 0, 0);
 
-/// A program's version, as far as it matters here.
+/// A program's version: major, minor, patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(u32, u32, u32);
 
@@ -65,14 +65,14 @@ fn redis_server() -> Option<PathBuf> {
     recent(in_path("redis-server").into_iter(), REDIS)
 }
 
-/// Prometheus, which nothing needs but the test of the dashboard.
+/// Prometheus, for the test of the dashboard.
 pub fn prometheus() -> Option<PathBuf> {
     in_path("prometheus")
         .into_iter()
         .find(|path| version_of(path).is_some())
 }
 
-/// PgBouncer, which nothing needs but the test of what programs say of it.
+/// PgBouncer, for the test that programs refuse it.
 pub(crate) fn pgbouncer() -> Option<PathBuf> {
     in_path("pgbouncer")
         .into_iter()
@@ -95,7 +95,7 @@ pub(crate) fn in_path(name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Asks the program itself.
+/// Runs the program with `--version`.
 pub(crate) fn version_of(program: &Path) -> Option<Version> {
     let output = Command::new(program).arg("--version").output().ok()?;
     output

@@ -1,5 +1,5 @@
-//! Loads the catalogue, license types and clubs, as any client would: through commands. A row's idempotency key
-//! comes from its content, so loading again changes nothing and is quick.
+//! Loads the catalogue of license types and clubs through commands, as any client would. A row's idempotency key follows
+//! from its content, so a second load changes nothing and is quick.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Catalogue {
     pub clubs: Vec<(Uuid, String)>,
     /// Codes of the license types.
     pub license_types: Vec<String>,
-    /// How many rows were new, the others being there already.
+    /// How many rows were new.
     pub created: usize,
     /// The highest log position that a command answered with.
     pub position: u64,
@@ -148,7 +148,7 @@ impl Client<'_> {
         iter(requests).buffered(IN_FLIGHT).try_collect().await
     }
 
-    /// Repeats what may be repeated: the key makes it safe.
+    /// Sends the command, and again after a failure that may pass: the key makes that safe.
     async fn create(&self, resource: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
         let key = Uuid::new_v5(&NAMESPACE, &[resource.as_bytes(), b"\n", &body].concat()).to_string();
         let mut failure = anyhow::anyhow!("not tried");

@@ -1,5 +1,5 @@
-//! A certificate authority of the local stack's own, and what it signs. Made again at every start; its key is never on
-//! disk.
+//! The certificate authority of the local stack, and its certificates. Each start makes a new one, and the authority's key
+//! is never on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,7 @@ impl Authority {
         })
     }
 
-    /// A file that only its owner can read: who runs PostgreSQL, which refuses any other.
+    /// A file that only the user who runs PostgreSQL can read: PostgreSQL refuses any other.
     fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
         let path = self.dir.join(name);
         write_private(&path, text.as_bytes())?;

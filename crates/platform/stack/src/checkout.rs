@@ -1,5 +1,5 @@
-//! The checkout we work in, and the layout of its `.local` directory, where everything that `make up` leaves
-//! behind lives: data, logs, pid files, secrets and `stack.env`.
+//! The checkout, and the layout of its `.local` directory. `make up` keeps everything there: data, logs, pid files,
+//! secrets and `stack.env`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -17,7 +17,7 @@ pub struct Checkout {
     root: PathBuf,
 }
 
-/// Held while `make up` (or `make clean-data`) works on a checkout; the kernel releases it however we end.
+/// The lock of `make up` and `make clean-data` on a checkout. The kernel releases it when the process ends.
 #[derive(Debug)]
 pub struct UpLock {
     _file: File,
@@ -45,7 +45,7 @@ impl Checkout {
         self.dir(".local", 0o755)
     }
 
-    /// Data that a later `make up` goes on with.
+    /// The directory of the servers' data, which the next `make up` uses again.
     pub fn data(&self) -> anyhow::Result<PathBuf> {
         self.dir(".local/data", 0o755)
     }
@@ -60,7 +60,7 @@ impl Checkout {
         self.dir(".local/pids", 0o755)
     }
 
-    /// `.local/stack.env`: where everything is, while it runs.
+    /// `.local/stack.env`: the addresses of the running system.
     pub fn stack_env(&self) -> PathBuf {
         self.root.join(".local/stack.env")
     }

@@ -1,4 +1,4 @@
-//! One running child process: who it is, whether it still runs, and signals that can never reach a stranger.
+//! One running child process: its pid, its end, and signals that never reach another process.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub(crate) struct Child {
     pid: u32,
     started: Instant,
-    /// Locked while the child is reaped and while it is signalled: a pid that was reaped may be someone else's.
+    /// Locked while the child is reaped and while it is signalled: another process may get a reaped pid.
     reaped: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
@@ -65,7 +65,7 @@ impl Child {
     /// Waits until the child has ended.
     pub(crate) async fn exited(&self) -> ExitStatus {
         let mut exit = self.exit.clone();
-        // The reporting thread always sends before it ends; if it could not, the child is unknown, thus gone.
+        // The waiting thread always sends the status before it ends, so a closed channel means that the child is gone.
         match exit.wait_for(Option::is_some).await {
             Ok(status) => status.unwrap_or_else(|| ExitStatus::from_raw(0)),
             Err(_) => ExitStatus::from_raw(0),

@@ -7,10 +7,10 @@ use clap::{Parser, Subcommand};
 use stack::{Progress, Role, install, test_servers, up};
 use uuid::Uuid;
 
-/// Starts real PostgreSQL, NATS and Redis privately, and the services on top of them.
+/// Starts private PostgreSQL, NATS and Redis servers, and the programs of the shop on them.
 ///
-/// Servers named by the environment variables `DATABASE_URL` (an administrator's), `NATS_URL` and
-/// `REDIS_URL`, or by the files that these with `_FILE` name, are used instead of private ones.
+/// To use servers that run already, set `DATABASE_URL` (as an administrator), `NATS_URL` and `REDIS_URL`, or name files
+/// that hold the URLs: `DATABASE_URL_FILE`, `NATS_URL_FILE` and `REDIS_URL_FILE`.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -24,29 +24,29 @@ enum Command {
     Install,
     /// Run the whole system in this checkout until Ctrl-C
     Up {
-        /// PostgreSQL, NATS and Redis talk by TLS only, with certificates made for this run
+        /// Use TLS for every connection to PostgreSQL, NATS and Redis, with certificates made for this run
         #[arg(long, env = "STACK_TLS", value_parser = BoolishValueParser::new(), num_args = 0..=1,
               default_value = "false", default_missing_value = "true", value_name = "BOOL")]
         tls: bool,
     },
-    /// Print a fresh token for the system that runs in this checkout
+    /// Print a new login token for the system that runs in this checkout
     Token {
-        /// What the bearer may do
+        /// Role of the person in the token
         #[arg(long, env = "ROLE", value_enum)]
         role: Role,
-        /// Who the bearer is [default: the role's name]
+        /// Id of the person in the token [default: the role's name]
         #[arg(long)]
         subject: Option<String>,
-        /// A club an organizer acts for; may be repeated [default: the same as `ORGANIZER_TOKEN`]
+        /// Id of a club that an organizer acts for; may be repeated [default: the club of `ORGANIZER_TOKEN`]
         #[arg(long = "club")]
         clubs: Vec<Uuid>,
-        /// How long the token is valid
+        /// Hours until the token expires
         #[arg(long, default_value_t = 48)]
         ttl_hours: u32,
     },
-    /// Forget all data of this checkout's system
+    /// Delete all data of this checkout's system
     CleanData,
-    /// Run a command with a Postgres, NATS and Redis of its own, named by `DATABASE_URL`, `NATS_URL` and `REDIS_URL`
+    /// Run a command with its own PostgreSQL, NATS and Redis, whose URLs are in `DATABASE_URL`, `NATS_URL` and `REDIS_URL`
     TestServers {
         /// The command and its arguments, after `--`
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]

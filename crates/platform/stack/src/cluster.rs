@@ -1,5 +1,5 @@
-//! A PostgreSQL by itself, for tests that take it away: restarted, its disk full, replaced by its standby, restored to an
-//! earlier point from a base backup and archived WAL.
+//! A PostgreSQL server for tests of outages: restart, full disk, failover to a standby, and a restore to an earlier point
+//! from a base backup and archived WAL.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Postgres {
     server: Server,
     cluster: Cluster,
-    /// Last, so that it is removed after the server is gone.
+    /// The last field, so that the directory is removed after the server is gone.
     scratch: Arc<Scratch>,
 }
 
@@ -68,7 +68,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The server, to be stopped, killed and started.
+    /// The server, to stop, kill and start it.
     pub fn server(&self) -> &Server {
         &self.server
     }
@@ -86,7 +86,7 @@ impl Postgres {
         Ok(path)
     }
 
-    /// Begins to copy finished WAL to a directory; needs `archive_mode=on` from the start.
+    /// Starts archiving of finished WAL into a directory; needs `archive_mode=on` from the server's start.
     pub async fn archive(&self) -> anyhow::Result<PathBuf> {
         let archive = self.directory("archive")?;
         let admin = self.admin().await?;
@@ -98,7 +98,7 @@ impl Postgres {
         Ok(archive)
     }
 
-    /// Names this moment, and waits until the WAL up to it is in `archive`.
+    /// Creates a named restore point, and waits until the WAL up to it is in `archive`.
     pub async fn restore_point(&self, name: &str, archive: &Path) -> anyhow::Result<()> {
         let admin = self.admin().await?;
         let file: String = admin
@@ -116,7 +116,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// A copy of everything as of now, which WAL can be replayed on.
+    /// Takes a base backup, on which WAL can be replayed.
     pub async fn base_backup(&self, name: &str) -> anyhow::Result<PathBuf> {
         self.copy(name, &[]).await
     }
@@ -137,14 +137,14 @@ impl Postgres {
         Ok(standby)
     }
 
-    /// Makes a standby a server in its own right.
+    /// Promotes a standby.
     pub async fn promote(&self) -> anyhow::Result<()> {
         self.admin().await?.execute("select pg_promote()", &[]).await?;
         self.recovered().await
     }
 
-    /// Replaces everything by the backup, replays archived WAL up to the named restore point, and starts as a new life of
-    /// the same server at the same port. What was there lies aside.
+    /// Restores the backup, replays archived WAL up to the named restore point, and starts on a new timeline at the same port.
+    /// The data from before is kept in another directory.
     pub async fn restore(&self, backup: &Path, archive: &Path, restore_point: &str) -> anyhow::Result<()> {
         self.server.stop().await?;
         let data = &self.cluster.data;
@@ -221,7 +221,7 @@ impl Postgres {
 }
 
 impl Cluster {
-    /// Gives a file or directory to who runs the server.
+    /// Gives a file or directory to the user who runs the server.
     pub(crate) fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
         hand_over(path, self.run_as)
     }

@@ -17,11 +17,11 @@ use crate::launch::Launch;
 use crate::procfs;
 use crate::progress::Progress;
 
-/// How long a program may take to stop in good order. Ours promise to be gone in under 10 s.
+/// How long a program may take to stop in good order. Our own programs stop in under 10 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
-/// How long a program may take to stand still. A signal arrives as soon as the kernel is done with what it does for it.
+/// How long a program may take to be stopped by a signal. The signal arrives when its system call has ended.
 const STILL_DEADLINE: Duration = Duration::from_secs(1);
-/// How long the children of a killed program may take to notice.
+/// How long the children of a killed program may take to end.
 const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A program that has children (Postgres).
@@ -29,8 +29,8 @@ const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Family {
     /// The directory in which the program and all its children work.
     pub(crate) dir: PathBuf,
-    /// What the program leaves there when it is killed, and takes for a sign of life: the pid in it may belong
-    /// to someone else by now, or to a zombie.
+    /// The lock file that a killed program leaves there, and that stops its next start: the pid in it may by now belong to
+    /// another process, or to a zombie.
     pub(crate) lock_file: PathBuf,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Daemon {
     child: Mutex<Option<Child>>,
     wanted: watch::Sender<bool>,
     restarts: AtomicU64,
-    /// Held while starting and stopping, so that the supervisor never starts what is just being stopped.
+    /// Locked while starting and stopping, so that the supervisor never starts a program that is being stopped.
     transition: tokio::sync::Mutex<()>,
 }
 
@@ -100,15 +100,15 @@ impl Daemon {
         }
     }
 
-    /// SIGKILL, and nobody restarts it until [`Daemon::start`].
+    /// SIGKILL, without a restart until [`Daemon::start`].
     pub(crate) async fn crash(&self) -> anyhow::Result<()> {
         let _transition = self.transition.lock().await;
         self.wanted.send_replace(false);
         self.end_by_force().await
     }
 
-    /// SIGKILL; returns when it and its children are gone. A supervisor restarts it after that: children of the next
-    /// one would be waited for in vain, and then killed, as if they were the last one's.
+    /// SIGKILL; returns when the program and its children are gone. Only then may the supervisor restart it: this would wait
+    /// for the children of the next one, too, and then kill them.
     pub(crate) async fn kill(&self) -> anyhow::Result<()> {
         let _transition = self.transition.lock().await;
         self.end_by_force().await
@@ -133,7 +133,7 @@ impl Daemon {
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
         let child = self.running()?;
         child.signal(Signal::SIGSTOP);
-        // Until the signal has arrived it may have another child, which nobody would stop.
+        // Until the signal has arrived the program may fork another child, which would not be stopped.
         let begun = Instant::now();
         while !procfs::is_stopped(child.pid()) && begun.elapsed() < STILL_DEADLINE {
             std::thread::sleep(Duration::from_micros(200));
@@ -154,7 +154,7 @@ impl Daemon {
         }
     }
 
-    /// Keeps it running until `shutdown`: whenever it ends while it is wanted, it is started again.
+    /// Keeps the program running until `shutdown`: restarts it when it ends without having been stopped.
     pub(crate) async fn supervise(self: Arc<Self>, progress: Progress, shutdown: CancellationToken) {
         let mut backoff = Backoff::default();
         while let Some(child) = self.current() {
@@ -226,7 +226,7 @@ impl Daemon {
         Ok(pid)
     }
 
-    /// Waits until no process works in the family's directory any more, and ends what stays too long.
+    /// Waits until no process works in the family's directory, and kills those that stay too long.
     async fn family_gone(&self) {
         let begun = Instant::now();
         while !self.family().is_empty() {
@@ -244,8 +244,8 @@ impl Daemon {
             return Vec::new();
         };
         let program = self.launch.program.file_name().and_then(|name| name.to_str());
-        // By program too: a person's shell may stand in that directory. One that is just ending has no program any more,
-        // and may still hold the shared memory that keeps the next one from starting.
+        // The program is compared as well, since a shell may have that working directory. A process that is ending has no
+        // program any more, and may still hold the shared memory that stops the next start.
         procfs::working_in(&family.dir)
             .into_iter()
             .filter(|pid| procfs::program(*pid).is_none_or(|other| Some(other.as_str()) == program))
@@ -279,7 +279,7 @@ impl Drop for Daemon {
         if let Some(child) = self.current() {
             child.signal(Signal::SIGKILL);
         }
-        // Children that are paused would not notice that their parent is gone.
+        // Paused children would not end with their parent.
         for pid in self.family() {
             signal_pid(pid, Signal::SIGKILL);
         }

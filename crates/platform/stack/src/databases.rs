@@ -1,5 +1,5 @@
-//! The two databases and who may do what in them: command-api owns the events, the projector reads them and
-//! owns the read model, and query-api can only read the read model.
+//! The two databases and their roles: command-api owns the events, the projector reads them and owns the read model, and
+//! query-api can only read the read model.
 
 use anyhow::{Context as _, bail};
 use aws_lc_rs::hmac;
@@ -19,7 +19,7 @@ const COMMAND_API: &str = "command_api";
 const PROJECTOR: &str = "projector";
 const QUERY_API: &str = "query_api";
 
-/// An events and a read database, by the URLs of those who use them.
+/// An events and a read database, with a URL for each role.
 #[derive(Clone, Debug)]
 pub struct Databases {
     admin_url: String,
@@ -52,7 +52,7 @@ impl Databases {
         Ok(databases)
     }
 
-    /// Two new databases with a name that nobody else uses: one pair per test.
+    /// Two new databases with a unique suffix: one pair per test.
     pub async fn fresh(admin_url: &str) -> anyhow::Result<Self> {
         Self::create(admin_url, &uuid::Uuid::new_v4().simple().to_string()).await
     }
@@ -68,7 +68,7 @@ impl Databases {
                 create_roles(&admin, admin_url).await?;
                 Ok(databases)
             }
-            // A start that was killed between the two: nothing is in there yet.
+            // A start was killed between creating the two, so the one that exists is empty.
             _ => {
                 databases.drop().await?;
                 Self::create(admin_url, suffix).await
@@ -76,14 +76,14 @@ impl Databases {
         }
     }
 
-    /// Removes both databases; whoever is still connected is thrown out.
+    /// Drops both databases and ends their connections.
     pub async fn drop(&self) -> anyhow::Result<()> {
         let admin = connect(&self.admin_url).await?;
         let names: &[&str] = &[&self.events, &self.read];
         run_generated(&admin, DROP_DATABASES, &[&names]).await
     }
 
-    /// Where they would be; nothing is created.
+    /// The URLs of the databases of that suffix, without creating them.
     pub(crate) fn named(admin_url: &str, suffix: &str) -> anyhow::Result<Self> {
         let (events, read) = if suffix.is_empty() {
             ("events".to_owned(), "read".to_owned())
@@ -116,7 +116,7 @@ async fn create_roles(admin: &Client, admin_url: &str) -> anyhow::Result<()> {
     run_generated(admin, CREATE_ROLES, &[&names, &passwords]).await
 }
 
-/// Asks the server to build statements (it knows how to quote), and runs them one by one.
+/// Lets the server build statements, with its own quoting, and runs them one by one.
 async fn run_generated(
     admin: &Client,
     query: &str,
@@ -137,8 +137,7 @@ async fn run_generated(
     Ok(())
 }
 
-/// The same for everyone who has the administrator's URL, and a secret for everyone else: so parallel test
-/// processes agree on passwords without talking to each other.
+/// Derived from the administrator's URL, so that parallel test processes use the same password without exchanging it.
 fn role_password(admin_url: &str, role: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, admin_url_secret(admin_url).as_bytes());
     hex(hmac::sign(&key, role.as_bytes()).as_ref())

@@ -1,7 +1,6 @@
-//! A disk small enough to be filled: a file system in memory, mounted where a server keeps its data.
+//! A disk small enough to fill: a file system in memory, mounted on a server's data directory.
 //!
-//! Mounting needs root. Whoever mounts should have a mount namespace of its own (`unshare --mount`), which takes the
-//! disks with it however it ends.
+//! Mounting needs root. The process should have its own mount namespace (`unshare --mount`), whose end unmounts the disks.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -61,7 +60,7 @@ impl SmallDisk {
         let chunk = vec![0; CHUNK];
         let mut size = CHUNK;
         let mut taken = 0;
-        // Down to the last page: whoever needs one more gets nothing.
+        // Down to the last page, so that every further write fails.
         while size > 0 {
             match filler.write(&chunk[..size]) {
                 Ok(written) => taken += written as u64,
@@ -84,7 +83,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a process that is just ending may still be in there.
+        // Lazily: a process that is just ending may still use the disk.
         let _ = run(Command::new("umount").arg("--lazy").arg(&self.path));
     }
 }

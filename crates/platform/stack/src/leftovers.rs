@@ -1,5 +1,5 @@
-//! Ends what a supervisor that was killed left behind, so that the next start finds its data free. A pid file
-//! is only a hint: the process must run the expected program in this checkout's directories.
+//! Ends the processes that a killed supervisor left behind, so that they do not lock the data of the next start. A pid
+//! alone proves nothing: the process must run the expected program in this checkout's directories.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ fn is_ours(pid: u32, process: Process, local: &Path, outside: &Path) -> bool {
 }
 
 async fn end_one(pid: u32, process: Process, still_there: impl Fn() -> bool) {
-    // Fast shutdown for Postgres, which would wait for its clients after SIGTERM.
+    // Fast shutdown for PostgreSQL, which after SIGTERM would wait for its clients.
     signal_pid(
         pid,
         if process == Process::Postgres {

@@ -1,5 +1,5 @@
-//! Starts what the project runs on, for `make up`, tests and benchmarks: real PostgreSQL, NATS and Redis as
-//! private child processes, and around them databases with their roles, a token issuer, and the services.
+//! Starts the whole system for `make up`, tests and benchmarks: PostgreSQL, NATS and Redis as private child processes,
+//! databases with their roles, a token issuer, and the programs of the shop.
 //!
 //! A test starts with [`shared`] for servers and [`Databases::fresh`] for a database of its own, or with
 //! [`System::on_shared_servers`] for everything. Tests that kill or freeze servers take
@@ -22,12 +22,12 @@ pub use schema_dump::{check_schema_file, schema_dump};
 pub use servers::{Server, Servers, ServersConfig, shared};
 pub use system::{Options, System, Tokens};
 
-// What `stack` the program does.
+// The commands of the program `stack`.
 pub mod install;
 pub mod test_servers;
 pub mod up;
 
-// What a running system is given to do.
+// Work for a running system.
 pub mod catalogue;
 pub mod proof;
 
@@ -51,7 +51,7 @@ mod proxy;
 mod schema_dump;
 mod servers;
 
-// A process, and what it needs.
+// Processes, and what they need.
 mod backoff;
 mod checkout;
 mod child;

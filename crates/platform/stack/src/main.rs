@@ -1,4 +1,4 @@
-//! `stack`: what the Makefile runs.
+//! `stack`, the program behind `make up`, `make test` and `make token`.
 
 mod cli;
 
@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     match cli::Cli::parse().run().await {
         Ok(code) => code,
         Err(error) => {
-            // The causes in one line; a backtrace tells a person nothing here.
+            // The causes in one line, without a backtrace.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,5 +1,5 @@
-//! The users of our own nats-server and their passwords: generated, and kept in files that only their owner can read,
-//! so that they are in no environment and on no command line.
+//! The users of our own nats-server and their generated passwords. The passwords are in files that only their owner can
+//! read, never in an environment or on a command line.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use crate::secrets::random_hex;
 
 /// The users in `nats/accounts.conf`.
 const USERS: [&str; 4] = ["command-api", "projector", "operator", "administrator"];
-/// What readers find the JetStream API under, in that file.
+/// The prefix of the JetStream API for readers, in that file.
 const READERS_API: &str = "$JS.LOG.API";
-/// Where `stack test-servers` tells the tests that the passwords are.
+/// The variable in which `stack test-servers` passes the directory of the passwords to the tests.
 pub(crate) const VARIABLE: &str = "NATS_LOGINS";
 
 /// A password file per user, and the server's own copy of them all.
@@ -39,7 +39,7 @@ impl NatsLogins {
         Ok(logins)
     }
 
-    /// Those of a server that another process started, if it says where they are.
+    /// The passwords of a server that another process started, if [`VARIABLE`] names their directory.
     pub(crate) fn given() -> Option<Self> {
         let dir = std::env::var_os(VARIABLE).filter(|dir| !dir.is_empty())?;
         Some(Self { dir: dir.into() })
@@ -81,7 +81,7 @@ impl NatsLogins {
         self.write_server_copy(&USERS.map(of).into_iter().collect::<anyhow::Result<Vec<_>>>()?)
     }
 
-    /// What the JetStream API is called for that user.
+    /// The prefix of the JetStream API for that user.
     pub fn api_prefix(user: &str) -> &'static str {
         match user {
             "command-api" | "administrator" => "$JS.API",

@@ -1,4 +1,4 @@
-//! PgBouncer in front of a PostgreSQL server, for the tests of what programs say of one.
+//! PgBouncer in front of a PostgreSQL server, for the test that programs refuse it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Before the database at `url`, with more settings for its `[pgbouncer]` section and for its database. `None`, after
-    /// saying so, on a system that has no PgBouncer and can't install it.
+    /// Starts one in front of the database at `url`, with more settings for its `[pgbouncer]` section and for its database.
+    /// `None`, with a line that says so, on a system without PgBouncer.
     pub async fn start(url: &str, settings: &str, of_database: &str) -> anyhow::Result<Option<Self>> {
         install::ensure_pgbouncer(Progress::console()).await;
         let Some(program) = pgbouncer() else {
@@ -84,7 +84,7 @@ impl PgBouncer {
         Ok(Some(pooler))
     }
 
-    /// The database's URL by way of it.
+    /// The database's URL through PgBouncer.
     pub fn url(&self) -> &str {
         &self.url
     }

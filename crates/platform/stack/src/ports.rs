@@ -1,6 +1,6 @@
-//! TCP ports that no two stacks share. Binding port 0 and handing the number to a child leaves a window in
-//! which another process takes it, and the same port must be bindable again after a restart. So a port is
-//! reserved by a lock on a file named after it, held as long as this process lives, and then tried.
+//! TCP ports that no two stacks share. Binding port 0 and passing the number to a child leaves a window in which another
+//! process may take it, and a restart needs the same port again. So a port is reserved by a lock on a file with its
+//! number, held until this process ends, and then tried.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -37,7 +37,7 @@ impl Port {
         bail!("no free port between {FIRST} and {LAST}");
     }
 
-    /// The wanted port if it is free, else any.
+    /// That port if it is free, else any.
     pub fn prefer(number: u16) -> anyhow::Result<Self> {
         match Self::reserve(number)? {
             Some(port) => Ok(port),

@@ -1,10 +1,10 @@
-//! What `/proc` tells about processes we did not start or no longer own: Postgres backends (children of a
-//! child), and what a supervisor that was killed left behind. A process is recognised by its working
-//! directory, which every child of ours has inside its own data directory; a bare pid may have been reused.
+//! Reads `/proc` for processes that are not our children: PostgreSQL backends (children of a child), and those that a
+//! killed supervisor left behind. A process is recognised by its working directory, since a pid may have been reused;
+//! each child of ours works inside its own data directory.
 
 use std::path::{Path, PathBuf};
 
-/// Pids of all processes that work in `dir` or below it. Processes that may not be looked at are left out.
+/// Pids of all processes that work in `dir` or below it. Processes of other users may be missing.
 pub(crate) fn working_in(dir: &Path) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
@@ -20,7 +20,7 @@ pub(crate) fn works_in(pid: u32, dir: &Path) -> bool {
     std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
 }
 
-/// Whether the process was told to stop and stands still.
+/// Whether the process is stopped by a signal.
 pub(crate) fn is_stopped(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name in parentheses may itself hold spaces and parentheses.

@@ -1,5 +1,5 @@
-//! What a person sees while something takes long: one line per step with the time since the start, and a
-//! sign of life every few seconds. Tests use the silent kind.
+//! Progress lines on the terminal: one per step with the time since the start, and another every few seconds while a step
+//! runs. Tests use the silent kind.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -32,14 +32,14 @@ impl Progress {
         }
     }
 
-    /// Prints text as it is: the closing summary.
+    /// Prints text without a time: the closing summary.
     pub fn plain(&self, text: &str) {
         if self.start.is_some() {
             write_out(&format!("{text}\n"));
         }
     }
 
-    /// Runs a step: says that it began, that it still runs, and how long it took.
+    /// Runs a step and prints when it starts, that it still runs, and how long it took.
     pub async fn step<T>(
         &self,
         what: &str,

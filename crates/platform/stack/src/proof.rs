@@ -1,5 +1,5 @@
-//! Buys one license, as a customer with a browser would, and measures each hop. `make up` is ready when this
-//! works, and not before.
+//! Buys one license as a customer with a browser would, and measures each hop. `make up` is ready when the purchase has
+//! succeeded.
 
 use std::time::{Duration, Instant};
 
@@ -118,7 +118,7 @@ pub async fn buy(buyer: &Buyer) -> anyhow::Result<Purchase> {
     })
 }
 
-/// Reads until the answer is as wanted. Not found and not ready are answers too, until the deadline.
+/// Polls until the answer satisfies the condition. Until the deadline a 404 or 503 is no error.
 async fn poll(
     http: &reqwest::Client,
     buyer: &Buyer,

@@ -1,5 +1,4 @@
-//! A TCP proxy between one program and one server: the network between these two, to be cut, stalled or slowed down
-//! while all others go on undisturbed.
+//! A TCP proxy between one program and one server. A test cuts, stalls or slows down the network between these two alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,25 +15,25 @@ use crate::ports::Port;
 /// Bytes read at once; with a delay, also the most that passes within one delay.
 const CHUNK: usize = 16 * 1024;
 
-/// What the network does with what is sent.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
-    /// It arrives.
+    /// Bytes arrive.
     Whole,
-    /// Connections are reset, and new ones as soon as they are made.
+    /// Connections are reset, new ones at once.
     Cut,
-    /// Connections stay open, and what is sent in this direction arrives only when the network is whole again.
+    /// Connections stay open. Bytes in this direction arrive only when the network is whole again.
     Stalled(Direction),
-    /// Every piece arrives that much later.
+    /// Every piece arrives this much later.
     Slow(Duration),
 }
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// From the program to the server: the server hears nothing, and the program what was under way.
+    /// From the program to the server: requests are lost, and answers still arrive.
     ToServer,
-    /// From the server to the program: what is asked is done, and nobody hears of it.
+    /// From the server to the program: requests are carried out, and their answers are lost.
     ToProgram,
     /// Both ways.
     Both,
@@ -46,7 +45,7 @@ impl Network {
     }
 }
 
-/// Listens on a port of its own and passes everything on, as long as the network is whole. Ends when dropped.
+/// Listens on its own port and passes bytes on while the network is whole. Ends when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
@@ -78,7 +77,7 @@ impl Proxy {
         self.port.number()
     }
 
-    /// From now on the network is like that.
+    /// Sets the state of the network.
     pub fn set(&self, network: Network) {
         self.network.send_replace(network);
     }
@@ -95,7 +94,7 @@ async fn accept(
     network: watch::Receiver<Network>,
     connections: Arc<AtomicUsize>,
 ) {
-    // Ends its connections with itself.
+    // Dropping the set ends the connections with the proxy.
     let mut passing = tokio::task::JoinSet::new();
     loop {
         while passing.try_join_next().is_some() {}
@@ -156,7 +155,7 @@ async fn pump(
         if let Network::Slow(delay) = now {
             tokio::time::sleep(delay).await;
         }
-        // Also the end of a connection does not get through.
+        // The end of a connection does not arrive, either.
         let given_up = network
             .wait_for(|network| !network.stalls(direction))
             .await

@@ -1,5 +1,5 @@
-//! Waiting until a process answers, with a deadline. A server that accepts a connection may still be
-//! recovering, so each kind is asked in its own language.
+//! Waits until a process is ready, with a deadline. A server that accepts a connection may still be recovering, so each
+//! kind is asked with its own protocol.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// Asks until the answer is yes. `gone` tells that the process died for good, so waiting is futile.
+    /// Asks until the process is ready. `gone` reports that it died for good, which ends the wait.
     pub(crate) async fn wait(&self, deadline: Duration, gone: impl Fn() -> bool) -> anyhow::Result<()> {
         let begun = Instant::now();
         let client = http_client()?;
@@ -95,7 +95,7 @@ async fn ping(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> anyhow::Result
     Ok(())
 }
 
-/// A client for servers on this machine: never through a proxy, never for longer than a request may take.
+/// A client for servers on this machine: without a proxy, and with a time limit.
 pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder()
         .no_proxy()

@@ -1,5 +1,5 @@
-//! A directory for servers that live as long as a test run. It is removed when dropped; what a killed process
-//! left behind is removed by the next one, which recognises it by a lock that nobody holds any more.
+//! A directory for the servers of one test run. It is removed when dropped. A killed process leaves its directory behind,
+//! and the next one removes it, because no process holds its lock.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::child::signal_pid;
 use crate::process::Process;
 use crate::procfs;
 
-/// A directory of our own, and the lock that says so.
+/// A directory of our own, and its lock.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -30,7 +30,7 @@ impl Scratch {
             PathBuf::from("/var/tmp")
         };
         let base = temporary.join(format!("bilsport-stack-{}", nix::unistd::geteuid()));
-        // Others may pass through but not look around: Postgres runs as another user when we are root.
+        // Other users may enter but not list: PostgreSQL runs as another user when we are root.
         create_own_dir(&base, 0o711)?;
         sweep(&base);
         let path = base.join(Uuid::new_v4().simple().to_string());
@@ -69,7 +69,7 @@ fn sweep(base: &Path) {
         // A lock without a directory may belong to a process that is just about to create it.
         let abandoned = dir.exists() && lock_file(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok());
         if abandoned {
-            // Whoever was paused when its supervisor died has not noticed.
+            // A process that was paused when its supervisor died still runs.
             for pid in procfs::working_in(&dir) {
                 let ours = |process: Process| procfs::program(pid).as_deref() == Some(process.program());
                 if Process::ALL.into_iter().any(ours) {

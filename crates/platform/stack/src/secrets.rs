@@ -1,5 +1,5 @@
-//! Random secrets of a local stack, kept in a file only its owner can read, so that a second `make up` accepts
-//! the cursors and webhooks of the first.
+//! Random secrets of a local stack, in a file that only its owner can read, so that a second `make up` accepts the cursors
+//! and webhooks of the first.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkout::write_private;
 
-/// What the local processes share with each other and with nobody else.
+/// Secrets that the local processes share.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Secrets {
     /// Signs the cursors of pages.

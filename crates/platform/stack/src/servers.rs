@@ -1,4 +1,4 @@
-//! The three servers everything runs on, as private child processes or as servers that run already.
+//! The three servers, as private child processes or as servers that run already.
 
 mod nats;
 pub(crate) mod postgres;
@@ -27,24 +27,24 @@ use crate::scratch::Scratch;
 /// How long a server may take until it answers, crash recovery included.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Where private servers keep their things.
+/// Directories and options of private servers.
 #[derive(Clone, Debug)]
 pub struct ServersConfig {
     /// One directory per server is created here, and reused.
     pub data: PathBuf,
-    /// Where Postgres keeps its data instead if its user cannot enter `data`.
+    /// Where PostgreSQL keeps its data if its user cannot enter `data`.
     pub data_outside: PathBuf,
     /// One log file per server.
     pub logs: PathBuf,
     /// One pid file per server, if wanted.
     pub pids: Option<PathBuf>,
-    /// Whether Postgres must survive a power cut. Tests on a server of their own do without: a killed
-    /// process loses nothing either way.
+    /// Whether PostgreSQL must survive a power cut. Tests on a server of their own switch that off: a killed process loses
+    /// nothing either way.
     pub durable: bool,
     /// Whether NATS's users may work with streams of any name, as several systems on one server need, and not only with
     /// the shop's.
     pub any_stream: bool,
-    /// Whether servers talk by TLS only, and only with who has a certificate of the stack's own authority.
+    /// Whether servers accept TLS only, and only from clients with a certificate of the stack's own authority.
     pub tls: bool,
 }
 
@@ -53,18 +53,18 @@ pub struct ServersConfig {
 pub struct Servers {
     postgres: Server,
     nats: Server,
-    /// Who may log in there; unknown if it was given by URL.
+    /// The users of NATS; `None` if it was given by URL.
     nats_logins: Option<NatsLogins>,
     redis: Server,
-    /// What clients need, if the private ones talk by TLS.
+    /// The clients' files, if the private servers use TLS.
     certificates: Option<ClientFiles>,
-    /// After the servers, which are gone then.
+    /// After the servers, so that the disks are unmounted when the servers are gone.
     disks: Option<SmallDisks>,
-    /// Last, so that it is removed after the servers are gone.
+    /// The last field, so that the directory is removed after the servers are gone.
     _scratch: Option<Scratch>,
 }
 
-/// What the servers' data is on. NATS's is mounted within the other, so it goes first.
+/// The disks of the servers' data. NATS's is mounted inside PostgreSQL's, so it is dropped first.
 #[derive(Debug)]
 struct SmallDisks {
     nats: SmallDisk,
@@ -89,7 +89,7 @@ struct Private {
 }
 
 impl ServersConfig {
-    /// Where also PostgreSQL's user can enter.
+    /// The data directory that PostgreSQL's user can enter.
     fn reachable_data(&self) -> anyhow::Result<&Path> {
         let home = if postgres::run_as()?.is_none() || reachable_by_others(&self.data) {
             &self.data
@@ -109,7 +109,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Three private servers, whatever the environment says, in a directory that disappears with them.
+    /// Three private servers, whatever the environment says, in a directory that is removed with them.
     pub async fn temporary() -> anyhow::Result<Self> {
         Self::in_scratch(|_| Ok(None), false, None, false).await
     }
@@ -158,8 +158,8 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Everything except the processes: a caller that must stop in good order whenever it is interrupted
-    /// prepares first, and starts when it holds the servers.
+    /// Prepares everything except the processes. A caller that must stop in good order when interrupted prepares first, and
+    /// starts when it owns the servers.
     pub(crate) async fn prepare(
         config: &ServersConfig,
         given: impl Fn(&'static str) -> anyhow::Result<Option<String>>,
@@ -217,12 +217,12 @@ impl Servers {
         &self.nats
     }
 
-    /// Who may log in at NATS; `None` if it was given by URL, and everybody uses that.
+    /// The users of NATS; `None` if it was given by URL, which all clients then use.
     pub fn nats_logins(&self) -> Option<&NatsLogins> {
         self.nats_logins.as_ref()
     }
 
-    /// What clients need, if our own servers talk by TLS.
+    /// The clients' files, if our own servers use TLS.
     pub fn certificates(&self) -> Option<&ClientFiles> {
         self.certificates.as_ref()
     }
@@ -312,7 +312,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops it, unless it is dead already, and starts it again: same port, same data.
+    /// Stops it, if it runs, and starts it again: same port, same data.
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.stop().await?;
         self.start().await
@@ -323,12 +323,12 @@ impl Server {
         self.ours()?.daemon.kill().await
     }
 
-    /// Has it read its configuration again, where it can (NATS).
+    /// Makes NATS reload its configuration; the other servers can't.
     pub fn reload(&self) -> anyhow::Result<()> {
         self.ours()?.daemon.signal(Signal::SIGHUP)
     }
 
-    /// Freezes it with all its children: connections stay open, nothing answers.
+    /// Pauses it and all its children: connections stay open, nothing answers.
     pub fn pause(&self) -> anyhow::Result<()> {
         self.ours()?.daemon.pause()
     }
@@ -353,8 +353,8 @@ impl Server {
     }
 }
 
-/// The servers that all tests of this process share: those of the environment (`stack test-servers`), else
-/// private ones that live as long as the process.
+/// The servers that all tests of this process share: those of the environment (`stack test-servers`), else private ones
+/// that end with the process.
 pub async fn shared() -> anyhow::Result<Arc<Servers>> {
     static SHARED: OnceCell<Arc<Servers>> = OnceCell::const_new();
     let start = || async { Ok(Arc::new(Servers::given_or_temporary().await?)) };

@@ -1,4 +1,4 @@
-//! What `make up` tells when it is ready: to people on the terminal, and to scripts in `.local/stack.env`.
+//! The summary that `make up` prints when it is ready, and the same for scripts in `.local/stack.env`.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::system::{System, Tokens};
 /// The variables of `.local/stack.env`, in shell syntax.
 pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
     let url = system.servers().nats().url();
-    // A person looks; who repairs takes the administrator's password from its file.
+    // The operator may only read. For repairs the administrator's password is in its file.
     let (nats_url, nats_api_prefix) = match system.servers().nats_logins() {
         None => (url.to_owned(), "$JS.API"),
         Some(logins) => (
@@ -46,7 +46,7 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
             ("NATS_KEY_FILE", files.client.key.display().to_string()),
         ]);
     }
-    // Single quotes hold everything but a single quote, and no URL or token has one; a path is expected to have none.
+    // Single quotes protect everything but a single quote. No URL or token has one, and paths are assumed to have none.
     Ok(values.iter().fold(String::new(), |text, (name, value)| {
         text + name + "='" + value + "'\n"
     }))
@@ -60,7 +60,7 @@ pub(crate) fn value<'a>(stack_env: &'a str, name: &str) -> Option<&'a str> {
     Some(line.trim_matches('\''))
 }
 
-/// The closing words: the purchase, the addresses, and what to try.
+/// The closing summary: the purchase, the addresses, and commands to try.
 pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) -> String {
     let mut out = format!(
         "\nThe catalogue has {} license types and {} clubs ({} rows new), loaded through commands.\n\
@@ -94,7 +94,7 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
     out + &try_it(catalogue)
 }
 
-/// Three commands that need nothing but a shell and curl.
+/// Three commands for a shell with curl.
 fn try_it(catalogue: &Catalogue) -> String {
     let club = catalogue.clubs.first().map(|(club, _)| *club).unwrap_or_default();
     format!(

@@ -1,5 +1,5 @@
-//! The whole system: servers, databases, token issuer and our four programs, supervised. `make up` runs it in
-//! the checkout; a test runs one of its own, on shared servers or, to kill those too, on private ones.
+//! The whole system: servers, databases, token issuer and our four programs, supervised. `make up` runs it in the checkout.
+//! A test runs its own, on shared servers, or on private ones if it kills servers.
 
 mod applications;
 mod control;
@@ -8,14 +8,14 @@ mod links;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
 use chrono::TimeDelta;
 use futures_util::future::{join_all, try_join_all};
-use links::Links;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
+use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
 use crate::daemon::Daemon;
 use crate::databases::Databases;
@@ -29,19 +29,18 @@ use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
 
-/// What a test may want differently.
+/// What a test may set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Environment variables for single programs, such as a short `ORDER_TTL_S`. They win over the usual ones.
     pub env: Vec<(Process, String, String)>,
-    /// Whether a second command-api runs beside the first.
+    /// Whether a second command-api runs.
     pub second_command_api: bool,
-    /// Whether each program reaches PostgreSQL and NATS through proxies of its own, to be cut off by
-    /// [`System::network`].
+    /// Whether each program reaches PostgreSQL and NATS through its own proxies, for [`System::network`].
     pub proxied: bool,
     /// Disks for PostgreSQL and NATS that can be filled, on private servers.
     pub small_disks: Option<DiskSizes>,
-    /// Whether PostgreSQL, NATS and Redis talk by TLS only, on private servers.
+    /// Whether PostgreSQL, NATS and Redis accept TLS only, on private servers.
     pub tls: bool,
 }
 
@@ -88,7 +87,7 @@ impl System {
         Self::for_test(shared().await?, false, options).await
     }
 
-    /// On servers of its own, which can be killed, frozen and wiped.
+    /// On its own servers, which can be killed, paused and wiped.
     pub async fn on_private_servers(options: Options) -> anyhow::Result<Self> {
         let servers = match options.small_disks {
             Some(sizes) => Servers::temporary_on_small_disks(sizes).await?,
@@ -110,7 +109,7 @@ impl System {
             data: scratch.path().join("data"),
             logs: scratch.path().join("logs"),
             pids: None,
-            // On servers of its own it has the names, and so the permissions, of an installation.
+            // On its own servers the system has the stream name, and so the permissions, of an installation.
             stream_suffix: (!owns_servers).then(|| Uuid::new_v4().simple().to_string()),
             ports: Ports::any()?,
         };
@@ -259,7 +258,7 @@ impl System {
         if self.owns_servers {
             self.servers.stop().await;
         } else if self.drop_databases {
-            // Space on a server that goes away soon; a failure costs nothing.
+            // A failure only leaves databases on a server that ends soon.
             let _ = self.databases.drop().await;
         }
     }
@@ -269,7 +268,7 @@ impl System {
         &self.servers
     }
 
-    /// The databases, by the URLs of those who use them.
+    /// The databases, with a URL for each role.
     pub fn databases(&self) -> &Databases {
         &self.databases
     }
@@ -279,7 +278,7 @@ impl System {
         &self.stream
     }
 
-    /// Who signs tokens.
+    /// The token issuer.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
@@ -340,12 +339,12 @@ impl System {
         self.ports.payment_emulator.http_url()
     }
 
-    /// Where the log's seals are kept outside the database.
+    /// The file of the log's seals, outside the database.
     pub fn seal_file(&self) -> &std::path::Path {
         &self.seal_file
     }
 
-    /// What verifies them.
+    /// The public key of the seals, in hexadecimal digits.
     pub fn seal_public_key(&self) -> &str {
         &self.seal_public_key
     }
@@ -357,13 +356,13 @@ impl System {
 }
 
 impl Drop for System {
-    /// For a test that fails before it stops its system: nothing may be restarted any more.
+    /// For a test that fails before it stops its system: the supervisors must restart nothing.
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
 }
 
-/// Where a system keeps its things.
+/// The directories of a system.
 struct SystemPlaces {
     data: PathBuf,
     logs: PathBuf,

@@ -15,10 +15,10 @@ use crate::progress::Progress;
 use crate::servers::Servers;
 use crate::{install, launch, nats_logins};
 
-/// Ctrl-C reaches the command directly, so it only gets as long as a test runner needs to stop its tests.
+/// Ctrl-C reaches the command directly; this is the time that a test runner needs to stop its tests.
 const INTERRUPT_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs the command with servers around it, and gives back its exit code.
+/// Starts servers, runs the command, and returns its exit code.
 pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -56,7 +56,7 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
     status.map(exit_code)
 }
 
-/// Waits for a command that knows it should end, or tells it, with more force each time.
+/// Waits for a command that the terminal has interrupted, or signals it: SIGTERM first, then SIGKILL.
 async fn end(child: &Child, told_by_terminal: bool) -> ExitStatus {
     let signals = [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)];
     for signal in signals.into_iter().skip(usize::from(!told_by_terminal)) {

@@ -21,8 +21,8 @@ use crate::servers::{Servers, ServersConfig, given};
 use crate::system::{System, Tokens};
 use crate::{install, leftovers, summary};
 
-/// Runs, by TLS if wanted, until a signal asks to stop, or until something fails that cannot be mended. Whatever was started is
-/// stopped before this returns.
+/// Runs the system, with TLS if `tls`, until a signal or a failure that no restart repairs. Stops everything that it
+/// started before it returns.
 pub async fn run(tls: bool, progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;
@@ -132,7 +132,7 @@ fn servers_config(checkout: &Checkout, tls: bool) -> anyhow::Result<ServersConfi
     })
 }
 
-/// The log of the run before is kept once, so that logs do not grow for ever.
+/// Keeps one log of the run before, so that logs stay bounded.
 fn rotate(log: &Path) -> anyhow::Result<()> {
     if log.exists() {
         std::fs::rename(log, log.with_extension("log.1")).context("cannot rotate a log file")?;
@@ -177,7 +177,7 @@ pub fn token(role: Role, subject: Option<String>, clubs: &[Uuid], ttl_hours: u32
         bail!("no stack is running in this checkout: run `make up` first");
     };
     let name = format!("{role:?}").to_lowercase();
-    // An organizer without a club could do nothing: take those of the organizer that `make up` made.
+    // An organizer needs a club: use those in the token that `make up` printed.
     let clubs = if clubs.is_empty() && role == Role::Organizer {
         clubs_of(summary::value(&stack_env, "ORGANIZER_TOKEN").unwrap_or_default())
     } else {
@@ -192,7 +192,7 @@ pub fn token(role: Role, subject: Option<String>, clubs: &[Uuid], ttl_hours: u32
     )
 }
 
-/// Forgets all data of this checkout's stack. Installed programs stay.
+/// Deletes all data of this checkout's stack. Installed programs stay.
 pub async fn clean_data(progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;

@@ -1,11 +1,11 @@
-//! The report as people read it.
+//! The report in Markdown.
 
 use std::fmt::Write as _;
 
 use super::{Machine, Report, Spread};
 use crate::campaign::fault::KINDS;
 
-/// How many complaints are told; all are in the JSON.
+/// The most complaints listed; the JSON has all.
 const MOST_TOLD: usize = 50;
 
 impl Report {

@@ -30,7 +30,7 @@ impl Authenticator {
         Self::with_pace(options, Pace::default())
     }
 
-    /// As [`new`](Self::new), asking the issuer at another pace.
+    /// As [`new`](Self::new), with another pace of fetches.
     pub fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
@@ -47,7 +47,7 @@ impl Authenticator {
         self
     }
 
-    /// Checks the value of an `Authorization` header and says who it stands for.
+    /// Verifies the value of an `Authorization` header and returns its principal.
     pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
         Ok(self.verify(authorization).await?)
     }

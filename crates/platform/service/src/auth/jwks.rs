@@ -1,7 +1,7 @@
 //! The issuer's public keys, cached by key id.
 //!
-//! One task does all fetching, so there is one fetch at a time however many requests want one, and requests wait on
-//! its announcement, never on a lock. Keys stay in use while the issuer can't be reached.
+//! One task does all fetching, so there is at most one fetch at a time. Requests wait for its result, never for a lock.
+//! Keys stay in use while the issuer can't be reached.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -24,14 +24,14 @@ const RETRY_LAST: Duration = Duration::from_secs(30);
 /// The largest key set read.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// How often and how patiently the issuer is asked for its keys.
+/// Intervals and timeout of key fetches.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// How long one fetch may take, connect and body included.
     pub fetch_timeout: Duration,
     /// The shortest time between two fetches that tokens with unknown key ids can cause.
     pub min_interval: Duration,
-    /// How often keys are fetched anyway, so that withdrawn keys stop working.
+    /// How often keys are fetched without a cause, so that withdrawn keys stop working.
     pub refresh_interval: Duration,
 }
 
@@ -134,7 +134,7 @@ impl Jwks {
         let begun = last_fetch.borrow_and_update().begun;
         if begun.is_none_or(|begun| begun.elapsed() >= min_interval) {
             self.shared.wanted.notify_one();
-            // A fetch ends within its own timeout; the margin is for the task's turn to come.
+            // A fetch ends within its own timeout. The margin covers the scheduling of the task.
             let _ = tokio::time::timeout(fetch_timeout + RETRY_FIRST, last_fetch.changed()).await;
         }
         let issuer_answered = last_fetch.borrow().ok;
@@ -160,7 +160,7 @@ impl Shared {
         self.report(Check::ok);
     }
 
-    /// Old keys go on working; without any nobody can log in.
+    /// A failed fetch: the cached keys stay in use. Without cached keys no login succeeds.
     fn keep(&self) {
         if self.keys().is_empty() {
             self.report(|check| check.fail("the issuer's keys could not be fetched yet"));
@@ -174,7 +174,7 @@ impl Shared {
     }
 }
 
-/// Fetches now, then whenever wanted (not too often), after failures, and now and then.
+/// Fetches at once, then on demand (within the pace), after failures, and at the refresh interval.
 async fn fetch_forever(source: Source, shared: Arc<Shared>) {
     let mut failures = 0_u32;
     loop {
@@ -213,7 +213,8 @@ async fn fetch_forever(source: Source, shared: Arc<Shared>) {
     }
 }
 
-/// Ends when a key is wanted and the last fetch is long enough ago. What was wanted before that has been answered.
+/// Returns when a key is requested and the minimum interval since the last fetch is over. Requests from before the last
+/// fetch have been answered by it.
 async fn wanted_again(shared: &Shared, last: Instant) {
     loop {
         shared.wanted.notified().await;

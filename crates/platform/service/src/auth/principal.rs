@@ -1,4 +1,4 @@
-//! Who is asking, as an extractor: a handler that takes a [`Principal`] is closed to everyone without a valid token.
+//! The caller, as an extractor: a handler that takes a [`Principal`] refuses every request without a valid token.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +21,10 @@ pub struct Principal {
     pub clubs: Vec<Uuid>,
 }
 
-/// What a person may be.
+/// The roles of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Buys licenses. What everyone is whose token names no other role.
+    /// Buys licenses. The role of a token that names no other.
     Customer,
     /// Runs activities for named clubs.
     Organizer,
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// `None` only for a request without an `Authorization` header; a token that is there has to be good.
+/// `None` only for a request without an `Authorization` header; a token that is given must be valid.
 impl<S> OptionalFromRequestParts<S> for Principal
 where
     S: Send + Sync,

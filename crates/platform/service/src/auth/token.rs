@@ -1,4 +1,4 @@
-//! What makes a token good, apart from where its key comes from.
+//! The rules of a valid token. Its key comes from [`super::jwks`].
 
 use axum::http::header;
 use jsonwebtoken::errors::ErrorKind;
@@ -10,7 +10,7 @@ use super::{AuthOptions, Principal, Role};
 use crate::metrics;
 use crate::problem::Problem;
 
-/// The longest token looked at. Ours are below 1 KiB; parsing more is a favor to an attacker.
+/// The longest token that is parsed. Ours are below 1 KiB; a longer one only costs processor time.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How far the issuer's clock and ours may be apart.
@@ -19,7 +19,7 @@ const LEEWAY_S: u64 = 60;
 /// Namespace of user ids. Fixed for ever: every stored id depends on it.
 const USER_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
 
-/// Why a token is not accepted. The client learns little more than that it isn't.
+/// Why a token is refused. The client gets little more than the refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
     #[error("malformed")]
@@ -87,8 +87,8 @@ pub(super) fn from_header(value: &[u8]) -> Result<&str, TokenError> {
     }
 }
 
-/// The id of the key a token claims to be signed with. Checked first, so that a token which can't be good for another
-/// reason never causes a fetch.
+/// The id of the key that a token names. Checks the rest of the header first, so that a token which is invalid for
+/// another reason never causes a fetch.
 pub(super) fn key_id(token: &str, algorithm: Algorithm) -> Result<String, TokenError> {
     // An `alg` the library does not know, `none` among them, fails to parse.
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
@@ -102,7 +102,7 @@ pub(super) fn key_id(token: &str, algorithm: Algorithm) -> Result<String, TokenE
     header.kid.ok_or(TokenError::UnknownKey)
 }
 
-/// The rules of a good token, from the options.
+/// The rules of a valid token, from the options.
 pub(super) fn validation(options: &AuthOptions) -> Validation {
     let mut validation = Validation::new(options.jwt_algorithm);
     validation.leeway = LEEWAY_S;
@@ -125,8 +125,8 @@ struct Claims {
     clubs: Option<Vec<String>>,
 }
 
-/// Checks signature and claims, and says who the token is about and from when on, in seconds since 1970, it will be
-/// refused as expired.
+/// Verifies signature and claims. Returns the principal, and the time in seconds since 1970 at which the token expires,
+/// leeway included.
 pub(super) fn verify(
     token: &str,
     key: &DecodingKey,
@@ -169,7 +169,7 @@ fn principal(claims: &Claims) -> Result<Principal, TokenError> {
         principal.roles.insert(Role::Customer);
     }
     if principal.has(Role::Organizer) {
-        // A club id that isn't one gives no access; the rest of the token is still good.
+        // A malformed club id gives no access; the rest of the token stays valid.
         principal.clubs = claims
             .clubs
             .iter()

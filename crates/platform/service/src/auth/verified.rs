@@ -1,7 +1,7 @@
-//! Tokens that were found good, so that a customer's next request doesn't pay for the signature again.
+//! A cache of verified tokens, so that a customer's next request costs no signature check.
 //!
-//! A token stays good only for the very key that proved it (a rotated or withdrawn key is a new one here) and until it
-//! expires. Nothing gets in that was not verified, and the number is bounded.
+//! An entry is valid only for the key that verified it (a rotated key is another one) and until the token expires. Only
+//! verified tokens are stored, and their number is bounded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,29 +11,29 @@ use jsonwebtoken::DecodingKey;
 
 use super::Principal;
 
-/// The most tokens remembered, about 1 KiB each. When they are too many all are forgotten: they are soon back.
+/// The most tokens cached, about 1 KiB each. A full cache is cleared; the tokens in use are soon verified again.
 const MOST: usize = 4096;
 
-/// Good tokens, by their text.
+/// Verified tokens, by their text.
 #[derive(Default)]
 pub(super) struct Verified(RwLock<HashMap<Box<str>, Entry>>);
 
 struct Entry {
     key: Arc<DecodingKey>,
     principal: Principal,
-    /// Seconds since 1970 from which it is no longer good, leeway included.
+    /// When the token expires, in seconds since 1970, leeway included.
     ends: u64,
 }
 
 impl Verified {
-    /// Whom the token stands for, if it was found good by `key` and has not ended.
+    /// The token's principal, if `key` verified the token and it has not expired.
     pub(super) fn get(&self, token: &str, key: &Arc<DecodingKey>) -> Option<Principal> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(token)?;
         (Arc::ptr_eq(&entry.key, key) && now() < entry.ends).then(|| entry.principal.clone())
     }
 
-    /// Remembers a token that `key` has just proved.
+    /// Stores a token that `key` has just verified.
     pub(super) fn keep(&self, token: &str, key: &Arc<DecodingKey>, principal: &Principal, ends: u64) {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MOST {
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Verified {
 }
 
 fn now() -> u64 {
-    // A clock before 1970 has every token ended.
+    // With a clock before 1970 every token counts as expired.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(u64::MAX, |since: Duration| since.as_secs())
 }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::malformed::{RequestPart, mismatch, not_utf8, unreadable};
 use crate::problem::Problem;
 
-/// How many bytes of body a request may have. Set for all routes by [`crate::http`]; a route that takes more says so
+/// How many bytes of body a request may have. [`crate::http`] sets it for all routes; a route that takes more sets its own
 /// with `.layer(axum::Extension(BodyLimit(n)))`.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit(pub usize);
@@ -31,7 +31,7 @@ const MOST_DISCARDED: usize = 8 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyPatience(pub(crate) Duration);
 
-/// The raw bytes of the body, for what has to be checked before it is parsed (signatures).
+/// The raw bytes of the body, for signatures, which are verified before parsing.
 #[derive(Debug, Clone)]
 pub struct Body(pub Bytes);
 
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         let BodyLimit(limit) = request.extensions().get().copied().unwrap_or_default();
         let headers = request.headers();
         let declared = declared_length(headers).filter(|length| *length > limit as u64);
-        // Refused before a byte is read: a client that asks first need not send it, and nobody reads what is endless.
+        // Refused before a byte is read: a client that sends `Expect: 100-continue` then sends no body.
         if declared.is_some_and(|length| {
             headers.contains_key(header::EXPECT) || length > (limit + MOST_DISCARDED) as u64
         }) {
@@ -63,8 +63,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// The whole body, if it is within the limit. A body that is somewhat larger is read to its end as well: a client that
-/// still writes when the connection ends does not get to read why.
+/// The whole body, if it is within the limit. A body that is somewhat larger is also read to its end: a client that
+/// still writes when the connection closes cannot read the refusal.
 async fn read(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let (mut kept, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {

@@ -1,5 +1,4 @@
-//! Says in words what a value should have been. serde says it in the names of Rust types, which are no client's
-//! business: its message is only read here, and never sent.
+//! Describes the expected value in words. serde's message names Rust types, so it is parsed here and never sent.
 
 /// What a value should be, in bokmål and English.
 type Texts = (&'static str, &'static str);
@@ -13,7 +12,7 @@ pub(super) fn explain(message: &str) -> Texts {
     let expected = message
         .split_once(", expected ")
         .map_or("", |(_, expected)| expected);
-    // serde_json appends where it was.
+    // serde_json appends the line and column.
     let expected = expected.split(" at line ").next().unwrap_or("");
     if message.starts_with("invalid type: null") {
         return (

@@ -1,4 +1,4 @@
-//! Turns serde's complaint about a request into a problem that names the field.
+//! Turns serde's error about a request into a problem that names the field.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 /// The longest part of a serde message that is passed on to the client.
 const MAX_DETAIL_CHARS: usize = 300;
 
-/// Where in the request serde failed: decides the code and the text of the problem.
+/// The part of the request that serde failed on. It decides the code and the text of the problem.
 #[derive(Clone, Copy)]
 pub(super) enum RequestPart {
     Body,
@@ -43,7 +43,7 @@ pub(super) fn unreadable(place: RequestPart, error: &impl std::error::Error) -> 
     place.problem().detail(shorten(&error.to_string()))
 }
 
-/// The problem for bytes that are no text.
+/// The problem for bytes that are not UTF-8.
 pub(super) fn not_utf8() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
@@ -92,7 +92,7 @@ pub(super) fn mismatch(place: RequestPart, path: &Path, error: &impl std::error:
             .problem()
             .field(pointer, "invalid_value", message_nb, message_en);
         return if message.starts_with("unknown variant") {
-            // Lists what there is.
+            // serde's message lists the known names.
             problem.detail(shorten(&message))
         } else {
             problem.detail(message_en)

@@ -1,5 +1,5 @@
-//! The net under the handlers: an error answer that is not a problem yet (a bare status, or the plain text of one of
-//! axum's own extractors) becomes one, so that clients see a single shape and never a library's text.
+//! Turns every error answer that is not a problem yet (a bare status, or the plain text of one of axum's own extractors)
+//! into one, so that clients see a single shape and never a library's text.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};

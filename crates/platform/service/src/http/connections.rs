@@ -1,4 +1,4 @@
-//! The accept loop: at most so many connections, each with its time limits, and a drain that ends.
+//! The accept loop: a limited number of connections, time limits for each, and a drain with a deadline.
 
 use std::io;
 use std::pin::pin;
@@ -23,11 +23,10 @@ use crate::metrics;
 /// The most bytes of request line and headers.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// How long to leave the listener alone after a failed accept. The usual cause, no file descriptor left, passes only
-/// when a connection closes.
+/// How long to wait after a failed accept. The usual cause, no file descriptor left, ends only when a connection closes.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 
-/// After the hard deadline connections are dropped, not waited for; this bounds even that.
+/// Time for dropping connections after the hard deadline.
 const ABORT_GRACE: Duration = Duration::from_millis(500);
 
 /// Accepts until `shutdown`, then drains.
@@ -62,7 +61,7 @@ impl Server {
     async fn accept(&self, listener: &TcpListener, max_connections: usize) {
         let slots = Arc::new(Semaphore::new(max_connections));
         loop {
-            // The slot comes first, so that at the limit clients wait in the kernel's queue at no cost to us.
+            // The slot is taken before the accept, so that at the limit clients wait in the kernel's queue at no cost to us.
             let next = async {
                 let slot = Arc::clone(&slots).acquire_owned().await;
                 (slot, listener.accept().await)
@@ -80,7 +79,7 @@ impl Server {
         }
     }
 
-    /// A client that gave up while it waited is no reason to pause; everything else is.
+    /// Pauses after every error but that of a client that gave up while it waited.
     async fn back_off(&self, error: &io::Error) {
         let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
         if gone.contains(&error.kind()) {
@@ -169,14 +168,14 @@ fn builder(options: &HttpOptions, first_byte: FirstByte) -> http1::Builder {
             options.header_read_timeout,
             idle_timeout,
         ))
-        // Only that there is a limit: the timer decides how long it is.
+        // This only switches the limit on: the timer decides how long it is.
         .header_read_timeout(options.header_read_timeout)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(2 * MAX_HEADER_BYTES);
     builder
 }
 
-/// Broken and slow connections are everyday business on the open internet, not worth more than a debug line.
+/// Logs at debug level: broken and slow connections are normal on the internet.
 fn log_end(result: hyper::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended early");

@@ -1,8 +1,8 @@
 //! How long a request's head may take, and how long a connection may idle before the next one.
 //!
-//! hyper has one time limit for both, which begins when it is ready for a head. A load balancer keeps idle connections
-//! for about a minute and sends a request on one that was just closed into nowhere, so the limit on idling has to be
-//! longer than that; a head that has begun must not take as long. hyper's timer is the place where both are known.
+//! hyper has one time limit for both, which begins when hyper is ready for a head. A load balancer keeps idle connections
+//! for about a minute, and a request that it sends on a connection that we have just closed is lost. So the limit for
+//! idle connections must be longer than a minute, and the limit for a head much shorter. hyper's timer knows both cases.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
 
-/// When the first byte of the head under way came. Shared by the reads of a connection and its timer.
+/// When the first byte of the present head arrived. Shared by the reads of a connection and its timer.
 #[derive(Clone, Default)]
 pub(super) struct FirstByte(Arc<Mutex<Option<Instant>>>);
 
 impl FirstByte {
-    /// Bytes came.
+    /// Bytes have arrived.
     pub(super) fn came(&self) {
         self.with(|first| {
             first.get_or_insert_with(Instant::now);
@@ -34,16 +34,16 @@ impl FirstByte {
         self.with(|first| *first = None);
     }
 
-    /// An instant is never left half-written, so a panic while it was held does not spoil it.
+    /// An instant is never left half-written, so a panic while it was locked leaves it usable.
     fn with<R>(&self, act: impl FnOnce(&mut Option<Instant>) -> R) -> R {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The timer of one connection. hyper asks it for a sleep each time it begins to wait for a head.
+/// The timer of one connection. hyper creates a sleep with it each time it starts to wait for a head.
 pub(super) struct HeadTimer {
     pub(super) first_byte: FirstByte,
-    /// For a head, from its first byte; also for a new connection until that byte.
+    /// Limit for a head, from its first byte; also for a new connection until that byte.
     pub(super) head_timeout: Duration,
     /// From an answer to the first byte of the next head.
     pub(super) idle_timeout: Duration,

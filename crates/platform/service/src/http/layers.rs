@@ -36,7 +36,7 @@ pub fn apply_layers_with(router: Router, options: &HttpOptions) -> Router {
         .layer(from_fn(identify))
 }
 
-/// Gives the request its id and leaves a record of it, whatever happens inside.
+/// Gives the request its id and records it, whatever happens inside.
 async fn identify(mut request: Request, next: Next) -> Response {
     let id = RequestId::from_headers(request.headers());
     request.extensions_mut().insert(id.clone());

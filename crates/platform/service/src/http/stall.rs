@@ -1,4 +1,5 @@
-//! hyper has no time limit for writing: a client that asks and then never reads would hold its connection for ever.
+//! A time limit for writes, which hyper lacks: a client that sends a request and never reads the answer would hold its
+//! connection for ever.
 
 use std::future::Future;
 use std::io::{self, IoSlice};

@@ -1,6 +1,6 @@
-//! Answers for requests that never became one. What hyper cannot parse (a malformed request line, headers that are too
-//! large) it answers itself, with a bare status: no handler and no layer sees it. Between hyper and the socket that
-//! answer is exchanged for a problem like any other.
+//! Problem answers for requests that hyper cannot parse (a malformed request line, headers that are too large). hyper
+//! answers them with a bare status, and no handler and no layer sees them. This layer between hyper and the socket
+//! replaces that answer by a problem.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -25,14 +25,14 @@ pub(super) struct AnswersUnreadable<T> {
     io: T,
     /// The problem that replaces what hyper is writing.
     replacing: Option<Replacement>,
-    /// Set once a request was refused: what is left of it to be thrown away.
+    /// Set when a request was refused: the rest of it is read and discarded.
     discarding: Option<Discard>,
 }
 
 struct Replacement {
     bytes: Vec<u8>,
     written: usize,
-    /// What hyper believes to have written then.
+    /// The number of bytes to report to hyper as written.
     given: usize,
 }
 
@@ -205,7 +205,7 @@ mod tests {
     const BARE: &[u8] =
         b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-    /// Writes what hyper would, and closes.
+    /// Writes hyper's bare answer, and closes.
     async fn refuse(io: TokioIo<tokio::io::DuplexStream>) {
         let mut connection = AnswersUnreadable::new(io);
         let written = poll_fn(|context| Pin::new(&mut connection).poll_write(context, BARE)).await;

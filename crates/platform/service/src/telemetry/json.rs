@@ -1,5 +1,5 @@
-//! One flat JSON object per event. Unlike tracing-subscriber's own format the fields of the open spans stand beside
-//! the event's, so that `request_id` is found in the same place on every line.
+//! One flat JSON object per event. Unlike in tracing-subscriber's own format, the fields of the open spans are on the same
+//! level as the event's, so that `request_id` is in the same place on every line.
 
 use std::fmt;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Every error a client can meet has one shape, whoever caused it.
+//! Every error answer has one shape, whatever caused it.
 
 use std::future::pending;
 use std::io;

@@ -1,4 +1,4 @@
-//! Bodies that are too large, by whatever way they are read.
+//! Bodies that are too large, for each extractor.
 
 use axum::body::Bytes;
 use axum::routing::post;
@@ -31,7 +31,7 @@ async fn server() -> Server {
     .await
 }
 
-/// A JSON string of exactly so many bytes.
+/// A JSON string of exactly `length` bytes.
 fn json_of(length: usize) -> String {
     format!("\"{}\"", "x".repeat(length - 2))
 }

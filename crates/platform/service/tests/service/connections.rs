@@ -48,7 +48,7 @@ async fn headers_that_drip_are_cut_off_too() {
     slow.send("GET / HTTP/1.1\r\n").await;
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     within("the server to hang up on a dripping client", async {
-        // Each byte would start the wait anew if the limit were on silence instead of on the whole.
+        // Each byte would restart a limit on silence; this limit is on the whole head.
         while slow.0.write_all(b"X").await.is_ok() {
             ticks.tick().await;
         }
@@ -101,7 +101,7 @@ async fn an_idle_connection_outlives_the_limit_of_a_head() {
 
     idle.send(head).await;
     idle.read_until("hello").await;
-    // What has begun is held to the limit, on an old connection as on a new one.
+    // A head that has begun is held to the limit, on an old connection as on a new one.
     idle.send("GET / HTTP/1.1\r\n").await;
     assert_eq!(idle.read_to_end().await, "");
 }
@@ -173,7 +173,7 @@ async fn what_is_no_http_is_refused_with_a_problem() {
     }
 }
 
-/// What a handler writes stays as it is, also when it looks like an answer of hyper's.
+/// A handler's answer stays unchanged, even when it looks like hyper's own.
 #[tokio::test]
 async fn an_answer_of_a_handler_is_never_exchanged() {
     let text = "HTTP/1.1 431 x\r\ncontent-length: 0\r\n\r\n";

@@ -1,4 +1,4 @@
-//! What a client sent wrong is named, in both languages, with a pointer.
+//! The answer to malformed input names the field, in both languages, with a pointer.
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -1,4 +1,4 @@
-//! The shape of a log line, and what never stands in one.
+//! The shape of a log line, and what it never contains.
 
 use axum::Router;
 use axum::routing::get;

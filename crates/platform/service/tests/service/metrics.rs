@@ -1,4 +1,4 @@
-//! What is counted, and that strangers cannot make it grow.
+//! What is counted, and that requests of strangers add no labels.
 
 use axum::Router;
 use axum::routing::get;

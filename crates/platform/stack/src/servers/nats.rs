@@ -20,7 +20,7 @@ const CONFIG: &str = include_str!("../../../../../nats/server.conf");
 const ACCOUNTS: &str = include_str!("../../../../../nats/accounts.conf");
 const TLS: &str = include_str!("../../../../../nats/tls.conf");
 
-/// Writes the configuration and says how to run it, and who may log in.
+/// Writes the configuration; returns how to run the server, and its users.
 pub(super) fn prepare(
     config: &ServersConfig,
     program: Option<PathBuf>,
@@ -98,8 +98,8 @@ pub(super) fn prepare(
     Ok((server, logins))
 }
 
-/// Streams from before there were accounts are nobody's now, and nats-server calls itself unwell for them. Nothing
-/// depends on what NATS holds: the relay fills a stream again.
+/// Deletes streams from before there were accounts: they belong to no account now, and with them nats-server reports
+/// itself unhealthy. They are disposable, since the relay fills a stream again.
 fn forget_the_global_account(store: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(store.join("$G")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of our own: created once, then started with settings that all come from here.
+//! A PostgreSQL cluster of our own: created once, then started with the settings of this file.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_min_error_statement", "panic"),
 ];
 
-/// Creates the cluster unless it exists, and says how to run it.
+/// Creates the cluster unless it exists, and returns how to run it.
 pub(super) async fn prepare(
     config: &ServersConfig,
     bin: Option<PathBuf>,
@@ -90,7 +90,7 @@ pub(super) async fn prepare(
     Ok(server)
 }
 
-/// Who gets in with TLS: who has a certificate of the stack's authority, and a password.
+/// `pg_hba.conf` with TLS: a certificate of the stack's authority and a password are required.
 const ONLY_TLS: &str = "hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n";
 
 /// A data directory and how it is run.
@@ -106,7 +106,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A server for it on a port of its own, with more settings than all have.
+    /// A server for it on its own port, with settings on top of the common ones.
     pub(crate) fn server(
         &self,
         settings: &[(&str, String)],
@@ -152,7 +152,7 @@ fn arguments(data: &Path, port: &Port, durable: bool, more: &[(&str, String)]) -
         .iter()
         .copied()
         .chain([("fsync", durable), ("full_page_writes", durable)])
-        // Of two for one name the later counts.
+        // Of two settings with one name the later one counts.
         .chain(more.iter().map(|(name, value)| (*name, value.as_str())));
     let mut args = vec!["-D".to_owned(), data.display().to_string()];
     args.extend(["-p".to_owned(), port.number().to_string()]);
@@ -176,7 +176,7 @@ pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
     bail!("Postgres does not run as root, and there is neither a user `postgres` nor `nobody`");
 }
 
-/// Gives a file or directory to who runs a server.
+/// Gives a file or directory to the user who runs the server.
 pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
     let Some(run_as) = run_as else {
         return Ok(());
@@ -185,7 +185,7 @@ pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()
         .with_context(|| format!("cannot hand {} to the server's user", path.display()))
 }
 
-/// In a directory beside it, renamed when complete: an interrupted start leaves no half cluster.
+/// Creates the cluster in a sibling directory and renames it when complete: an interrupted start leaves no half cluster.
 pub(crate) async fn initialise(
     bin: &Path,
     data: &Path,
@@ -195,7 +195,7 @@ pub(crate) async fn initialise(
 ) -> anyhow::Result<()> {
     let new = data.with_extension("new");
     let mut failure = String::new();
-    // C.UTF-8 knows upper and lower case of all letters; C is the fallback of systems without it.
+    // C.UTF-8 has upper and lower case of all letters; C is the fallback of systems without it.
     for locale in ["C.UTF-8", "C"] {
         let _ = std::fs::remove_dir_all(&new);
         create_dir(&new, 0o700)?;

@@ -1,4 +1,4 @@
-//! Redis. What it holds is a cache, bounded in size; the append-only file only spares a cold start.
+//! Redis, a cache of bounded size. The append-only file only avoids a cold start.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const SETTINGS: &[&str] = &[
     "--maxmemory-policy allkeys-lru",
 ];
 
-/// Says how to run it.
+/// Returns how to run it.
 pub(super) fn prepare(
     config: &ServersConfig,
     program: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) fn prepare(
         None => args.extend(["--port".to_owned(), number]),
         Some(tls) => {
             let file = |path: &Path| path.display().to_string();
-            // Port 0 is none.
+            // Port 0 switches the plain port off.
             args.extend([
                 "--port".to_owned(),
                 "0".to_owned(),

@@ -1,4 +1,4 @@
-//! How each program of this project is started: where it is, where it listens, and what its environment holds.
+//! How each program of this project is started: its file, its ports, and its environment.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -57,7 +57,7 @@ impl Ports {
         })
     }
 
-    /// Where the program tells whether it is ready.
+    /// The URL of the program's readiness.
     pub(crate) fn ready_url(&self, process: Process) -> String {
         let port = match process {
             Process::CommandApi => &self.command_ops,
@@ -70,15 +70,15 @@ impl Ports {
     }
 }
 
-/// Everything the programs are told.
+/// The settings of all programs.
 pub(crate) struct Settings<'a> {
     pub(crate) ports: &'a Ports,
     pub(crate) databases: &'a Databases,
     pub(crate) nats_url: &'a str,
     pub(crate) nats_logins: Option<&'a NatsLogins>,
-    /// What NATS wants of its clients; what PostgreSQL wants is in the URLs.
+    /// TLS files for the clients of NATS; those for PostgreSQL are in the URLs.
     pub(crate) certificates: Option<&'a ClientFiles>,
-    /// Names that tell the streams of several systems on one nats-server apart.
+    /// The stream's name, distinct for each system on one nats-server.
     pub(crate) stream: &'a str,
     pub(crate) subject_prefix: &'a str,
     pub(crate) jwks_url: &'a str,
@@ -86,7 +86,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) data: &'a Path,
     pub(crate) logs: &'a Path,
     pub(crate) pids: Option<&'a Path>,
-    /// Settings of the caller, which win.
+    /// Settings of the caller, which override the others.
     pub(crate) extra: &'a [(Process, String, String)],
 }
 
@@ -142,7 +142,7 @@ impl Settings<'_> {
                         ),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
-                        // Where webhooks go: to the first.
+                        // Webhooks go to the first instance.
                         ("PUBLIC_URL", ports.command_api.http_url()),
                         (
                             "RETURN_URL",
@@ -170,7 +170,7 @@ impl Settings<'_> {
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
                 ])
                 .collect(),
-            // The servers are not started from here.
+            // Servers are not started here.
             _ => self
                 .provider_credentials()
                 .into_iter()
@@ -182,7 +182,7 @@ impl Settings<'_> {
                         format!("{}/api/v1/webhooks/vipps", ports.command_api.http_url()),
                     ),
                     ("WEBHOOK_SECRET", self.secrets.webhook.clone()),
-                    // Longer than an order waits: it is the shop that gives up first, and ends the payment.
+                    // Longer than an order's time to live, so that the shop expires the order first and ends the payment.
                     ("PAYMENT_TTL_S", "1800".to_owned()),
                 ])
                 .collect(),

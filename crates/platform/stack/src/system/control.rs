@@ -1,4 +1,4 @@
-//! What a fault test does to a running system: kill, freeze, stop and start single processes.
+//! Operations of fault tests on a running system: kill, pause, stop and start single processes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::readiness::Question;
 use crate::servers::Server;
 
 const READY_DEADLINE: Duration = Duration::from_mins(1);
-/// A program that died this often while it should become ready will not become ready.
+/// After this number of deaths a program counts as unable to become ready.
 const FUTILE_RESTARTS: u64 = 4;
 
 impl System {
@@ -22,12 +22,12 @@ impl System {
         self.daemon(process)?.kill().await
     }
 
-    /// SIGKILL, and it stays down until [`System::launch`] or [`System::start_one`].
+    /// SIGKILL, without a restart until [`System::launch`] or [`System::start_one`].
     pub async fn crash(&self, process: Process) -> anyhow::Result<()> {
         self.daemon(process)?.crash().await
     }
 
-    /// Freezes a process: its connections stay open and it does nothing.
+    /// Pauses a process: its connections stay open and it does nothing.
     pub fn pause(&self, process: Process) -> anyhow::Result<()> {
         self.daemon(process)?.pause()
     }
@@ -55,7 +55,7 @@ impl System {
         self.daemon(process)?.start().await.map(drop)
     }
 
-    /// What the network between a program and a server is from now on. Gives the number of connections between them.
+    /// Sets the state of the network between a program and a server. Returns the number of connections between them.
     pub fn network(&self, program: Process, server: Process, network: Network) -> anyhow::Result<usize> {
         let links = self.links.as_ref().context("this system has no proxies")?;
         let proxy = links
@@ -66,7 +66,7 @@ impl System {
         Ok(connections)
     }
 
-    /// One of our programs with the settings it serves with, to be run with other arguments: `verify`, for example.
+    /// One of our programs with its settings and other arguments, such as `verify`.
     pub fn command(&self, process: Process, args: &[&str]) -> anyhow::Result<tokio::process::Command> {
         Ok(self.daemon(process)?.launch().beside(args))
     }
@@ -83,7 +83,7 @@ impl System {
             .collect()
     }
 
-    /// Waits until a process says that it is ready.
+    /// Waits until a process reports that it is ready.
     pub async fn wait_ready(&self, process: Process) -> anyhow::Result<()> {
         if let Some(server) = self.server(process) {
             // Its supervisor may be about to restart it.

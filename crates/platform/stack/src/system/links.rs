@@ -1,10 +1,10 @@
-//! The network between programs and servers: a proxy for each pair, so that one program can be cut off from one server.
+//! The network between programs and servers: a proxy for each pair, so that a test can cut one program off from one server.
 
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::servers::{Server, Servers};
 
-/// Which variables hold the URL of which server.
+/// The variables that hold a server's URL.
 const URLS: [(&str, Process); 3] = [
     ("EVENTS_DATABASE_URL", Process::Postgres),
     ("READ_DATABASE_URL", Process::Postgres),
@@ -22,7 +22,7 @@ struct Link {
 }
 
 impl Links {
-    /// One for each program and server that talk to each other.
+    /// Opens a proxy for each program and server that are connected.
     pub(super) async fn open(servers: &Servers, programs: &[Process]) -> anyhow::Result<Self> {
         let mut links = Vec::new();
         for program in programs {
@@ -50,7 +50,7 @@ impl Links {
         Ok(Self(links))
     }
 
-    /// Sends a program to the proxies instead of the servers.
+    /// Replaces the servers' URLs in a program's environment by those of the proxies.
     pub(super) fn redirect(&self, program: Process, env: &mut [(String, String)]) -> anyhow::Result<()> {
         for (name, value) in env {
             let server = URLS.iter().find(|(variable, _)| variable == name);

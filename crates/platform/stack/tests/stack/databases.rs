@@ -1,4 +1,4 @@
-//! Who may do what in the databases.
+//! The rights of each role in the databases.
 
 use stack::{Databases, shared};
 use tokio_postgres::error::SqlState;

@@ -70,7 +70,7 @@ async fn expired_and_foreign_tokens_do_not_verify() {
     let forged = stranger
         .token(Role::Staff, "staff", &[], TimeDelta::hours(1))
         .unwrap();
-    // Under the name of the right key, so that only the signature can tell.
+    // With the id of the right key, so that only the signature differs.
     let good = issuer
         .token(Role::Staff, "staff", &[], TimeDelta::hours(1))
         .unwrap();

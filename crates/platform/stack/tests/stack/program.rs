@@ -135,7 +135,7 @@ fn token_is_refused_when_nothing_runs() {
 #[test]
 fn leftovers_are_ended_and_strangers_are_not() {
     let checkout = Checkout::new();
-    // The right program in the right place; and the right program elsewhere, to which the pid now belongs.
+    // The right program in the right directory, and the right program in another one, which now has the pid.
     let redis = checkout.0.join("redis-server");
     std::fs::copy(sleep(), &redis).unwrap();
     let mut ours = start(&redis, &checkout.0.join(".local/data/redis"));

@@ -1,4 +1,4 @@
-//! The network between two, spoiled.
+//! The proxy cuts, stalls and slows down a network.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// A server that tells what it gets, and answers each byte with the same. And a proxy before it.
+/// A server that reports each byte and sends it back, and a proxy in front of it.
 async fn echo() -> (Proxy, mpsc::UnboundedReceiver<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap().to_string())
@@ -41,13 +41,13 @@ async fn what_is_stalled_arrives_later_and_in_order() {
     assert_eq!((told.recv().await, client.read_u8().await.unwrap()), (Some(1), 1));
     assert_eq!(proxy.connections(), 1);
 
-    // The server hears and answers, and the answer does not arrive.
+    // The server receives and answers, and the answer does not arrive.
     proxy.set(Network::Stalled(Direction::ToProgram));
     client.write_u8(2).await.unwrap();
     assert_eq!(told.recv().await, Some(2));
     assert!(client.try_read(&mut [0]).is_err(), "it arrived");
 
-    // Neither hears anything; another connection is as dead.
+    // Neither side receives anything, on a new connection, either.
     proxy.set(Network::Stalled(Direction::Both));
     client.write_u8(3).await.unwrap();
     let mut other = connect(&proxy).await;

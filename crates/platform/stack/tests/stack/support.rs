@@ -1,4 +1,4 @@
-//! What these tests ask of real servers and of `/proc`.
+//! Helpers for real servers and for `/proc`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub(crate) async fn redis(url: &str, command: &str) -> String {
     answer.strip_suffix("\r\n+OK\r\n").unwrap_or(&answer).to_owned()
 }
 
-/// Asks until there is an answer; fails after a minute.
+/// Polls until there is a value; fails after a minute.
 pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

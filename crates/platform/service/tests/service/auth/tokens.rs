@@ -1,4 +1,4 @@
-//! Which tokens are good, and who they stand for.
+//! Which tokens are valid, and their principals.
 
 use std::collections::BTreeSet;
 

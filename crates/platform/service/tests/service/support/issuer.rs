@@ -65,7 +65,7 @@ impl Key {
     }
 }
 
-/// Seconds since 1970, moved by so many.
+/// Seconds since 1970, plus the offset.
 pub(crate) fn now(offset_s: i64) -> i64 {
     chrono::Utc::now().timestamp() + offset_s
 }
@@ -132,7 +132,7 @@ impl Issuer {
         issuer
     }
 
-    /// How often keys were asked for.
+    /// How often the keys were fetched.
     pub(crate) fn fetches(&self) -> usize {
         self.fetches.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! A client that writes exactly the bytes it is told to.
+//! A client that writes exactly the given bytes.
 
 use std::net::SocketAddr;
 
