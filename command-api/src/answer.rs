@@ -1,25 +1,17 @@
-//! How the outcome of a command becomes an HTTP answer.
+//! The outcome of a command as an HTTP answer.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use event_store::{AppendError, CommandError, CommandResponse, Error};
+use serde::de::DeserializeOwned;
 use service::problem::Problem;
 
 const EVENT_POSITION: HeaderName = HeaderName::from_static("event-position");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// 201 with the answer's body, byte for byte as kept.
-pub(crate) fn created(answer: CommandResponse) -> Response {
-    answered(StatusCode::CREATED, answer)
-}
-
-/// 200 with the answer's body: nothing was created.
-pub(crate) fn done(answer: CommandResponse) -> Response {
-    answered(StatusCode::OK, answer)
-}
-
-fn answered(status: StatusCode, answer: CommandResponse) -> Response {
+/// The answer's body, byte for byte as stored.
+pub(crate) fn answered(status: StatusCode, answer: CommandResponse) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response();
     response
         .headers_mut()
@@ -30,6 +22,11 @@ fn answered(status: StatusCode, answer: CommandResponse) -> Response {
             .insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// A stored answer as the type that it was stored from.
+pub(crate) fn read<T: DeserializeOwned>(response: &CommandResponse) -> Result<T, Problem> {
+    serde_json::from_str(&response.body).map_err(|error| Problem::internal(&error))
 }
 
 /// What a command that did not succeed answers.
@@ -99,7 +96,8 @@ fn unavailable(why: &str) -> Problem {
     )
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+/// What a refused command answers.
+pub(crate) fn refused(refusal: &Refusal) -> Problem {
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::Unknown => return Problem::not_found(),

@@ -1,51 +1,60 @@
-//! The whole route table.
+//! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use axum::{Extension, Router};
+use domain::{NewLicenseType, Resolution};
 use service::extract::BodyLimit;
 
-use crate::routes::{
-    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook,
-    withdraw_price,
-};
+use crate::command::{Command, run};
+use crate::routes::place_order::place_order;
+use crate::routes::register_club::RegisterClub;
+use crate::routes::set_price::SetPrice;
+use crate::routes::vipps_webhook::{WEBHOOK_LIMIT, vipps_webhook};
+use crate::routes::withdraw_price::WithdrawPrice;
 use crate::state::AppState;
 
-/// Most bytes of a webhook's body. The body is read before its signature is known to be right, and a real one has less
-/// than a kilobyte.
-const WEBHOOK_LIMIT: usize = 64 * 1024;
+/// One operation, reached by `POST`.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    handler: MethodRouter<AppState>,
+}
 
-/// What the router answers, for the counters that begin with the process. A test compares.
-pub(crate) const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/api/v1/orders"),
-    ("POST", "/api/v1/orders/{order_id}/capture-resolution"),
-    ("POST", "/api/v1/license-types"),
-    ("POST", "/api/v1/license-types/{code}/prices"),
-    (
-        "POST",
-        "/api/v1/license-types/{code}/prices/{valid_from}/withdraw",
-    ),
-    ("POST", "/api/v1/clubs"),
-    ("POST", "/api/v1/webhooks/vipps"),
-];
+/// Every operation of this API.
+#[rustfmt::skip]
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::with("/api/v1/orders", post(place_order)),
+        Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
+        Route::of::<NewLicenseType>("/api/v1/license-types"),
+        Route::of::<SetPrice>("/api/v1/license-types/{code}/prices"),
+        Route::of::<WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
+        Route::of::<RegisterClub>("/api/v1/clubs"),
+        Route::with("/api/v1/webhooks/vipps", post(vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT)))),
+    ]
+}
+
+impl Route {
+    /// A command that takes the path of all commands.
+    fn of<C: Command>(path: &'static str) -> Self {
+        Self::with(path, post(run::<C>))
+    }
+
+    fn with(path: &'static str, handler: MethodRouter<AppState>) -> Self {
+        Self { path, handler }
+    }
+}
+
+/// Method and path of every operation, as metrics name them.
+pub(crate) fn endpoints() -> Vec<(&'static str, &'static str)> {
+    routes().iter().map(|route| ("POST", route.path)).collect()
+}
 
 /// Every command, by path.
 pub fn router(state: AppState) -> Router {
-    let api = Router::new()
-        .route("/orders", post(place_order::place_order))
-        .route(
-            "/orders/{order_id}/capture-resolution",
-            post(resolve_capture::resolve_capture),
-        )
-        .route("/license-types", post(create_license_type::create_license_type))
-        .route("/license-types/{code}/prices", post(set_price::set_price))
-        .route(
-            "/license-types/{code}/prices/{valid_from}/withdraw",
-            post(withdraw_price::withdraw_price),
-        )
-        .route("/clubs", post(register_club::register_club))
-        .route(
-            "/webhooks/vipps",
-            post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT))),
-        );
-    Router::new().nest("/api/v1", api).with_state(state)
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, Route { path, handler }| {
+            router.route(path, handler)
+        })
+        .with_state(state)
 }

@@ -15,10 +15,15 @@ use service::extract::Body;
 use service::problem::Problem;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use vocabulary::{PaymentProvider, Word as _};
 
 use crate::metrics::WEBHOOKS_TOTAL;
-use crate::process::settle::{self, Settled};
+use crate::process::reconcile::{self, Reconciled};
 use crate::state::AppState;
+
+/// Most bytes of a webhook's body. The body is read before its signature is checked, and a genuine one has less than a
+/// kilobyte.
+pub(crate) const WEBHOOK_LIMIT: usize = 64 * 1024;
 
 /// Where the webhooks that were applied are remembered.
 const INBOX: &str = "webhook:vipps";
@@ -75,16 +80,16 @@ pub(crate) async fn vipps_webhook(
 
 /// Tells the order what the provider says of the payment, and remembers that it was told.
 async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> Result<StatusCode, Problem> {
-    let metadata = settle::metadata("webhook:vipps");
-    let settled = state.cashier.ask_and_apply(order_id, metadata).await;
-    if let Ok(settled) = &settled
-        && shows(&event.name, *settled)
+    let metadata = reconcile::metadata("webhook:vipps");
+    let reconciled = state.cashier.ask_and_apply(order_id, metadata).await;
+    if let Ok(reconciled) = &reconciled
+        && shows(&event.name, *reconciled)
         && let Err(error) = state.inbox.remember(INBOX, key).await
     {
         tracing::warn!(%order_id, error = %error, "an applied webhook could not be remembered");
     }
-    match settled {
-        Ok(Settled::Unknown) => {
+    match reconciled {
+        Ok(Reconciled::Unknown) => {
             tracing::warn!(%order_id, "a webhook names an order that does not exist");
             count("foreign");
             Ok(StatusCode::OK)
@@ -138,11 +143,11 @@ fn dedupe_key(event: &Event) -> [u8; 32] {
 
 /// Whether the payment, as it was read, can show what the webhook tells. If it does not yet, the next delivery is a reason
 /// to ask again.
-fn shows(name: &EventName, settled: Settled) -> bool {
-    match settled {
-        Settled::Over => true,
-        Settled::Open => *name == EventName::Created,
-        Settled::Unknown | Settled::NoPayment => false,
+fn shows(name: &EventName, reconciled: Reconciled) -> bool {
+    match reconciled {
+        Reconciled::Over => true,
+        Reconciled::Open => *name == EventName::Created,
+        Reconciled::Unknown | Reconciled::NoPayment => false,
     }
 }
 
@@ -163,7 +168,8 @@ pub(crate) async fn forget_old(inbox: Inbox, shutdown: CancellationToken) {
 }
 
 fn count(outcome: &'static str) {
-    counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(1);
+    counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
+        .increment(1);
 }
 
 #[cfg(test)]
@@ -171,7 +177,7 @@ mod tests {
     use payments::vipps::webhook::{Event, EventName};
 
     use super::{dedupe_key, shows};
-    use crate::process::settle::Settled;
+    use crate::process::reconcile::Reconciled;
 
     fn event(psp_reference: &str, name: &str, timestamp: &str) -> Event {
         let body = serde_json::json!({
@@ -198,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_webhook_is_remembered_only_when_the_payment_shows_it() {
-        assert!(shows(&EventName::Created, Settled::Open));
-        assert!(!shows(&EventName::Authorized, Settled::Open));
-        assert!(shows(&EventName::Authorized, Settled::Over));
-        assert!(!shows(&EventName::Authorized, Settled::NoPayment));
+        assert!(shows(&EventName::Created, Reconciled::Open));
+        assert!(!shows(&EventName::Authorized, Reconciled::Open));
+        assert!(shows(&EventName::Authorized, Reconciled::Over));
+        assert!(!shows(&EventName::Authorized, Reconciled::NoPayment));
     }
 }
