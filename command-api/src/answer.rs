@@ -33,39 +33,28 @@ pub(crate) fn read<T: DeserializeOwned>(response: &CommandResponse) -> Result<T,
 pub(crate) fn problem(error: CommandError<Refusal>) -> Problem {
     match error {
         CommandError::Refused(refusal) => refused(&refusal),
-        CommandError::Version { actual } => Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "version_mismatch",
-            "Noen andre har endret dette i mellomtiden.",
-            "Somebody else has changed this meanwhile.",
-        )
-        .detail(format!("the current version is {actual}")),
-        CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => Problem::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            "Mange endrer dette samtidig. Prøv igjen.",
-            "Many are changing this at once. Try again.",
-        )
-        .retry_after(1),
-        CommandError::ClaimTaken(_) | CommandError::Append(AppendError::ClaimTaken(_)) => Problem::new(
-            StatusCode::CONFLICT,
-            "taken",
-            "Dette er allerede tatt.",
-            "This is taken already.",
-        ),
+        CommandError::Version { actual } => version_mismatch(actual),
+        CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => contended(),
+        CommandError::ClaimTaken(_) | CommandError::Append(AppendError::ClaimTaken(_)) => taken(),
         CommandError::Append(AppendError::KeyReused) => key_reused(),
         CommandError::Append(AppendError::Unstorable(why)) => {
             tracing::warn!(error = why, "a command can't be stored");
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unstorable",
-                "Forespørselen har tegn som ikke kan lagres.",
-                "The request has characters that can't be stored.",
-            )
+            unstorable()
         }
         CommandError::Append(AppendError::Unavailable(why)) => unavailable(&why),
         CommandError::Log(error) => unreadable(&error),
     }
+}
+
+/// Every problem that each command can answer besides its refusals, as an example.
+pub(crate) fn problems() -> [Problem; 5] {
+    [
+        contended(),
+        taken(),
+        key_reused(),
+        unstorable(),
+        log_unavailable(),
+    ]
 }
 
 /// What a failed read of the log answers.
@@ -76,8 +65,38 @@ pub(crate) fn unreadable(error: &Error) -> Problem {
     }
 }
 
+/// 412: `If-Match` demands another version.
+pub(crate) fn version_mismatch(actual: u64) -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "version_mismatch",
+        "Noen andre har endret dette i mellomtiden.",
+        "Somebody else has changed this meanwhile.",
+    )
+    .detail(format!("the current version is {actual}"))
+}
+
+fn contended() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "Mange endrer dette samtidig. Prøv igjen.",
+        "Many are changing this at once. Try again.",
+    )
+    .retry_after(1)
+}
+
+fn taken() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "taken",
+        "Dette er allerede tatt.",
+        "This is taken already.",
+    )
+}
+
 /// 422: the key was used for another request.
-pub(crate) fn key_reused() -> Problem {
+fn key_reused() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
@@ -86,9 +105,22 @@ pub(crate) fn key_reused() -> Problem {
     )
 }
 
+fn unstorable() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "unstorable",
+        "Forespørselen har tegn som ikke kan lagres.",
+        "The request has characters that can't be stored.",
+    )
+}
+
 fn unavailable(why: &str) -> Problem {
-    // One line per refused request: the health check says once that something is wrong.
+    // One line per refused request: the health check reports the outage once.
     tracing::warn!(error = why, "the log is unavailable");
+    log_unavailable()
+}
+
+fn log_unavailable() -> Problem {
     Problem::unavailable(
         "log_unavailable",
         "Vi får ikke lagret bestillingen akkurat nå. Prøv igjen om litt: ingenting blir gjort to ganger.",

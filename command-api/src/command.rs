@@ -41,6 +41,10 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
+    /// Other statuses of an answer that says the same.
+    const ALSO: &'static [StatusCode] = &[];
+    /// How the aggregate can refuse it.
+    const REFUSALS: &'static [Refusal];
     /// The aggregate does not exist before: it is not loaded first, and `If-Match` is not read.
     const CREATES: bool = false;
     /// An empty body means `{}`.
@@ -49,6 +53,11 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     type Path: DeserializeOwned + IntoParams + Send;
     /// The answer, without the position that the log adds. Stored as it is answered.
     type Answer: Serialize + DeserializeOwned + ToSchema + Send;
+
+    /// What else it can answer, as examples.
+    fn problems() -> Vec<Problem> {
+        Vec::new()
+    }
 
     /// What the path names, as part of the scope of idempotency keys. A path that cannot name anything is refused.
     fn target(path: &Self::Path) -> Result<Option<String>, Problem>;

@@ -108,14 +108,17 @@ fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         .to_str()
         .ok()
         .and_then(|text| text.trim().trim_matches('"').parse().ok());
-    version.map(Some).ok_or_else(|| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "if_match_invalid",
-            "If-Match må være en versjon, for eksempel \"3\".",
-            "If-Match must be a version, for example \"3\".",
-        )
-    })
+    version.map(Some).ok_or_else(if_match_invalid)
+}
+
+/// 400: `If-Match` is no version.
+pub(crate) fn if_match_invalid() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "if_match_invalid",
+        "If-Match må være en versjon, for eksempel \"3\".",
+        "If-Match must be a version, for example \"3\".",
+    )
 }
 
 /// A W3C trace context. Other text is dropped, because the value is stored with the events.

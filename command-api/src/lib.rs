@@ -16,6 +16,7 @@ mod idempotency;
 mod incoming;
 mod leader;
 pub mod metrics;
+mod openapi;
 mod process;
 mod relay;
 mod router;
@@ -27,6 +28,6 @@ mod state;
 mod uncollected;
 
 pub use config::Cli;
-pub use router::router;
+pub use router::{openapi, router};
 pub use serve::run;
 pub use state::{AppState, ShopSettings};

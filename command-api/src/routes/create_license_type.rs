@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, license_type_id};
+use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, Refusal, license_type_id};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::ToSchema;
@@ -28,6 +28,7 @@ impl Operation for NewLicenseType {
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];
     type Path = NoPath;
     type Answer = CreatedLicenseType;
 

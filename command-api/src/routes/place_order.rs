@@ -24,6 +24,7 @@ use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use crate::answer::{answered, problem, read, refused, unreadable};
 use crate::command::{Operation, Who, now, stored};
+use crate::idempotency::in_flight;
 use crate::incoming::{Incoming, NoPath};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
@@ -86,9 +87,21 @@ impl Operation for OrderRequest {
     const SUMMARY: &'static str = "Places an order and starts its payment.";
     const WHO: Who = Who::Anyone;
     const SUCCESS: StatusCode = StatusCode::CREATED;
+    /// An order that can no longer be paid.
+    const ALSO: &'static [StatusCode] = &[StatusCode::OK];
     const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];
     type Path = NoPath;
     type Answer = PlacedOrder;
+
+    fn problems() -> Vec<Problem> {
+        vec![
+            provider_unavailable(),
+            provider_refused(),
+            in_flight(),
+            rule_seven::example(),
+        ]
+    }
 
     fn target(_: &NoPath) -> Result<Option<String>, Problem> {
         Ok(None)
@@ -259,14 +272,9 @@ async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Resul
         Ok(created) => Ok(created.redirect_url),
         Err(error) => {
             let provider = state.cashier.provider.name();
-            let unavailable = Problem::unavailable(
-                "payment_provider_unavailable",
-                "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
-                "The payment provider does not answer. Try again: you pay only once.",
-            );
             if error.is_retryable() {
                 tracing::warn!(%order_id, provider, error = %error, "no payment for an order yet");
-                Err(unavailable.retry_after(2))
+                Err(provider_unavailable())
             } else {
                 tracing::error!(%order_id, provider, error = %error, "no payment for an order");
                 Err(provider_refused())
@@ -305,6 +313,15 @@ async fn note_payment(
 fn return_url(base: &str, order_id: Uuid) -> String {
     let separator = if base.contains('?') { '&' } else { '?' };
     format!("{base}{separator}order_id={order_id}")
+}
+
+fn provider_unavailable() -> Problem {
+    Problem::unavailable(
+        "payment_provider_unavailable",
+        "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
+        "The payment provider does not answer. Try again: you pay only once.",
+    )
+    .retry_after(2)
 }
 
 fn provider_refused() -> Problem {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{Club, ClubCommand};
+use domain::{Club, ClubCommand, Refusal};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::ToSchema;
@@ -38,6 +38,7 @@ impl Operation for RegisterClub {
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];
     type Path = NoPath;
     type Answer = RegisteredClub;
 

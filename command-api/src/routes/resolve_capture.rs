@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{Order, OrderCommand, Resolution};
+use domain::{Order, OrderCommand, Refusal, Resolution};
 use events::CaptureAction;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
@@ -39,6 +39,12 @@ impl Operation for Resolution {
     const SUMMARY: &'static str = "Decides about an order whose money can't be collected.";
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
+    const REFUSALS: &'static [Refusal] = &[
+        Refusal::Invalid(Vec::new()),
+        Refusal::Unknown,
+        Refusal::OrderState,
+        Refusal::NothingToCollect,
+    ];
     type Path = OrderPath;
     type Answer = ResolvedCapture;
 

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{LicenseType, LicenseTypeCommand, license_type_id};
+use domain::{LicenseType, LicenseTypeCommand, Refusal, license_type_id};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -49,6 +49,7 @@ impl Operation for SetPrice {
     const SUMMARY: &'static str = "Sets the price of a license type from a moment on.";
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
     type Path = TypePath;
     type Answer = PriceSet;
 

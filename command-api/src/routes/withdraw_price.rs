@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{LicenseType, LicenseTypeCommand, license_type_id};
+use domain::{LicenseType, LicenseTypeCommand, Refusal, license_type_id};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -47,6 +47,7 @@ impl Operation for WithdrawPrice {
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const BODY_MAY_BE_EMPTY: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Unknown, Refusal::PriceInForce];
     type Path = PricePath;
     type Answer = PriceWithdrawn;
 

@@ -57,7 +57,10 @@ impl Parameter {
                  `Idempotency-Replayed: true`; with another body 422 `idempotency_key_reused`.",
             ),
             Self::IfMatch => (
-                text(),
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^(\"[0-9]{1,18}\"|[0-9]{1,18})$"))
+                    .into(),
                 json!("\"3\""),
                 false,
                 "The version that the command builds on, in quotes. 412 if it is another one now.",

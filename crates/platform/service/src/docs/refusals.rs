@@ -10,6 +10,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
 
 use super::headers::Header;
 use crate::auth;
+use crate::extract::problems_of_bodies;
 use crate::http::timed_out;
 use crate::problem::{CONTENT_TYPE, Problem};
 
@@ -36,13 +37,7 @@ pub fn of_login() -> Vec<Problem> {
 
 /// What an operation can answer that reads a JSON body.
 pub fn of_request_bodies() -> Vec<Problem> {
-    [
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::PAYLOAD_TOO_LARGE,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    ]
-    .map(Problem::from_status)
-    .into()
+    problems_of_bodies()
 }
 
 /// The error responses for these problems by their status. Each names the codes that it can have, so that an answer
