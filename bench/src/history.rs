@@ -198,7 +198,7 @@ fn purchase(number: u64) -> VecDeque<Written> {
         .into(),
     ];
     let issued = placed.lines.iter().map(|line| {
-        let event = LicenseEvent::from(issued(order, &placed, line));
+        let event = LicenseEvent::from(LicenseIssued::of_line(order, &placed, line));
         written(aggregate_type::LICENSE, line.license_id, 1, &event)
     });
     own(order, &events, 1)
@@ -274,23 +274,6 @@ fn line(order: Uuid, number: u64, line: u16) -> OrderLine {
             registration: Some(Personal::new(format!("AB {}", 10_000 + number % 90_000))),
             ..Vehicle::default()
         }),
-    }
-}
-
-fn issued(order_id: Uuid, placed: &OrderPlaced, line: &OrderLine) -> LicenseIssued {
-    LicenseIssued {
-        order_id,
-        order_number: placed.order_number.clone(),
-        line: line.line,
-        customer_id: placed.customer_id,
-        license_type: line.license_type.clone(),
-        club_id: line.club_id,
-        club_name: line.club_name.clone(),
-        activity_date: line.activity_date,
-        activity_days: line.activity_days,
-        holder: line.holder.clone(),
-        vehicle: line.vehicle.clone(),
-        price_ore: line.price_ore,
     }
 }
 

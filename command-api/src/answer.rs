@@ -1,25 +1,17 @@
-//! How the outcome of a command becomes an HTTP answer.
+//! The outcome of a command as an HTTP answer.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use event_store::{AppendError, CommandError, CommandResponse, Error};
+use serde::de::DeserializeOwned;
 use service::problem::Problem;
 
 const EVENT_POSITION: HeaderName = HeaderName::from_static("event-position");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// 201 with the answer's body, byte for byte as kept.
-pub(crate) fn created(answer: CommandResponse) -> Response {
-    answered(StatusCode::CREATED, answer)
-}
-
-/// 200 with the answer's body: nothing was created.
-pub(crate) fn done(answer: CommandResponse) -> Response {
-    answered(StatusCode::OK, answer)
-}
-
-fn answered(status: StatusCode, answer: CommandResponse) -> Response {
+/// The answer's body, byte for byte as stored.
+pub(crate) fn answered(status: StatusCode, answer: CommandResponse) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response();
     response
         .headers_mut()
@@ -32,43 +24,37 @@ fn answered(status: StatusCode, answer: CommandResponse) -> Response {
     response
 }
 
+/// A stored answer as the type that it was stored from.
+pub(crate) fn read<T: DeserializeOwned>(response: &CommandResponse) -> Result<T, Problem> {
+    serde_json::from_str(&response.body).map_err(|error| Problem::internal(&error))
+}
+
 /// What a command that did not succeed answers.
 pub(crate) fn problem(error: CommandError<Refusal>) -> Problem {
     match error {
         CommandError::Refused(refusal) => refused(&refusal),
-        CommandError::Version(conflict) => Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "version_mismatch",
-            "Noen andre har endret dette i mellomtiden.",
-            "Somebody else has changed this meanwhile.",
-        )
-        .detail(format!("the current version is {}", conflict.actual)),
-        CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => Problem::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            "Mange endrer dette samtidig. Prøv igjen.",
-            "Many are changing this at once. Try again.",
-        )
-        .retry_after(1),
-        CommandError::ClaimTaken(_) | CommandError::Append(AppendError::ClaimTaken(_)) => Problem::new(
-            StatusCode::CONFLICT,
-            "taken",
-            "Dette er allerede tatt.",
-            "This is taken already.",
-        ),
+        CommandError::Version(conflict) => version_mismatch(conflict.actual),
+        CommandError::Contended { .. } | CommandError::Append(AppendError::Conflict(_)) => contended(),
+        CommandError::ClaimTaken(_) | CommandError::Append(AppendError::ClaimTaken(_)) => taken(),
         CommandError::Append(AppendError::KeyReused) => key_reused(),
         CommandError::Append(AppendError::Unstorable(why)) => {
             tracing::warn!(error = why, "a command can't be stored");
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unstorable",
-                "Forespørselen har tegn som ikke kan lagres.",
-                "The request has characters that can't be stored.",
-            )
+            unstorable()
         }
         CommandError::Append(AppendError::Unavailable(why)) => unavailable(&why),
         CommandError::Log(error) => unreadable(&error),
     }
+}
+
+/// Every problem that each command can answer besides its refusals, as an example.
+pub(crate) fn problems() -> [Problem; 5] {
+    [
+        contended(),
+        taken(),
+        key_reused(),
+        unstorable(),
+        log_unavailable(),
+    ]
 }
 
 /// What a failed read of the log answers.
@@ -79,8 +65,38 @@ pub(crate) fn unreadable(error: &Error) -> Problem {
     }
 }
 
+/// 412: `If-Match` demands another version.
+pub(crate) fn version_mismatch(actual: u64) -> Problem {
+    Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "version_mismatch",
+        "Noen andre har endret dette i mellomtiden.",
+        "Somebody else has changed this meanwhile.",
+    )
+    .detail(format!("the current version is {actual}"))
+}
+
+fn contended() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "Mange endrer dette samtidig. Prøv igjen.",
+        "Many are changing this at once. Try again.",
+    )
+    .retry_after(1)
+}
+
+fn taken() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "taken",
+        "Dette er allerede tatt.",
+        "This is taken already.",
+    )
+}
+
 /// 422: the key was used for another request.
-pub(crate) fn key_reused() -> Problem {
+fn key_reused() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
@@ -89,9 +105,22 @@ pub(crate) fn key_reused() -> Problem {
     )
 }
 
+fn unstorable() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "unstorable",
+        "Forespørselen har tegn som ikke kan lagres.",
+        "The request has characters that can't be stored.",
+    )
+}
+
 fn unavailable(why: &str) -> Problem {
-    // One line per refused request: the health check says once that something is wrong.
+    // One line per refused request: the health check reports the outage once.
     tracing::warn!(error = why, "the log is unavailable");
+    log_unavailable()
+}
+
+fn log_unavailable() -> Problem {
     Problem::unavailable(
         "log_unavailable",
         "Vi får ikke lagret bestillingen akkurat nå. Prøv igjen om litt: ingenting blir gjort to ganger.",
@@ -99,7 +128,8 @@ fn unavailable(why: &str) -> Problem {
     )
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+/// What a refused command answers.
+pub(crate) fn refused(refusal: &Refusal) -> Problem {
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::Unknown => return Problem::not_found(),

@@ -1,4 +1,4 @@
-//! A command is done once, however often it is sent.
+//! Idempotency keys: a command that is repeated is done once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,23 +21,13 @@ impl RequestKey {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut values = headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
-            return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_missing",
-                "Forespørselen mangler Idempotency-Key.",
-                "The request has no Idempotency-Key.",
-            ));
+            return Err(missing());
         };
         let visible =
             |text: &&str| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         match (value.to_str().ok().filter(visible), values.next()) {
             (Some(key), None) => Ok(Self(key.to_owned())),
-            _ => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "idempotency_key_invalid",
-                "Idempotency-Key må være 1 til 255 synlige ASCII-tegn.",
-                "Idempotency-Key must be 1 to 255 visible ASCII characters.",
-            )),
+            _ => Err(invalid()),
         }
     }
 
@@ -47,8 +37,8 @@ impl RequestKey {
     }
 }
 
-/// The requests of this process that are being worked on, by their key. Keeps a hundred copies of one request from
-/// asking the payment provider a hundred times; what is stored is made safe by the log alone.
+/// The requests of this process that are being worked on, by their key, so that copies of one request ask the payment
+/// provider once. The log alone makes storing them once safe.
 #[derive(Clone, Debug, Default)]
 pub struct InFlight {
     keys: Arc<Mutex<HashSet<(String, String)>>>,
@@ -67,7 +57,7 @@ impl InFlight {
         let key = (key.scope.clone(), key.key.clone());
         let entered = tokio::time::timeout(WAIT, async {
             loop {
-                // Registered before the look, so that no leaving goes unnoticed.
+                // Registered before the check, so that no departure is missed.
                 let left = self.left.notified();
                 if self.keys().insert(key.clone()) {
                     return;
@@ -76,15 +66,7 @@ impl InFlight {
             }
         })
         .await;
-        entered.map_err(|_| {
-            Problem::new(
-                StatusCode::CONFLICT,
-                "request_in_flight",
-                "Samme forespørsel er allerede under arbeid. Prøv igjen om litt.",
-                "The same request is being worked on already. Try again shortly.",
-            )
-            .retry_after(1)
-        })?;
+        entered.map_err(|_| in_flight())?;
         Ok(InFlightGuard {
             key,
             in_flight: self.clone(),
@@ -92,7 +74,7 @@ impl InFlight {
     }
 
     fn keys(&self) -> std::sync::MutexGuard<'_, HashSet<(String, String)>> {
-        // A set of keys is whole whoever panicked while holding it.
+        // A panic while the lock is held leaves a whole set of keys.
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,6 +84,40 @@ impl Drop for InFlightGuard {
         self.in_flight.keys().remove(&self.key);
         self.in_flight.left.notify_waiters();
     }
+}
+
+/// Every problem of a request's key, as an example.
+pub(crate) fn problems() -> [Problem; 2] {
+    [missing(), invalid()]
+}
+
+fn missing() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "idempotency_key_missing",
+        "Forespørselen mangler Idempotency-Key.",
+        "The request has no Idempotency-Key.",
+    )
+}
+
+fn invalid() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "idempotency_key_invalid",
+        "Idempotency-Key må være 1 til 255 synlige ASCII-tegn.",
+        "Idempotency-Key must be 1 to 255 visible ASCII characters.",
+    )
+}
+
+/// 409: another request with this key is being worked on.
+pub(crate) fn in_flight() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "request_in_flight",
+        "Samme forespørsel er allerede under arbeid. Prøv igjen om litt.",
+        "The same request is being worked on already. Try again shortly.",
+    )
+    .retry_after(1)
 }
 
 #[cfg(test)]

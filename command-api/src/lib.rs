@@ -1,17 +1,22 @@
-//! The write side: takes commands over HTTP, writes what follows from them to the log, carries the log to the bus, and
-//! sees every order through to licenses or a refund.
+//! The write side: takes commands over HTTP, writes their events to the log, carries the log to the bus, and brings
+//! every order to licenses or a refund.
 //!
-//! - [`routes`](router): one file per operation; nothing here reads the read side.
+//! - [`router`]: the route table; `routes` has one file per operation. Nothing here reads the read side.
+//! - `command`: what a command declares, and the one path that all of them take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
-//! - `process`: what happens without anybody asking: issuing, capturing, expiring, refunding.
+//! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
 mod answer;
+mod background;
 mod bulkheads;
 mod catalogue;
+mod command;
 mod config;
 mod idempotency;
+mod incoming;
 mod leader;
 pub mod metrics;
+mod openapi;
 mod process;
 mod relay;
 mod router;
@@ -23,6 +28,6 @@ mod state;
 mod uncollected;
 
 pub use config::Cli;
-pub use router::router;
+pub use router::{openapi, router};
 pub use serve::run;
 pub use state::{AppState, ShopSettings};

@@ -1,9 +1,10 @@
-//! The metrics of the write side, beside those of the log, the bus, the payments and the service.
+//! The metrics of the write side, besides those of the log, the bus, the payments and the service.
 
 use events::CaptureFailure;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use vocabulary::{PaymentProvider, Word as _};
 
-use crate::process::KINDS;
+use crate::process::kinds::KINDS;
 
 /// 1 while this instance leads the relay and the planner.
 pub const RELAY_LEADER: &str = "bilsport_relay_leader";
@@ -87,9 +88,9 @@ pub fn describe() {
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
     }
-    service::metrics::begin_requests(crate::router::ROUTES);
     for outcome in WEBHOOK_OUTCOMES {
-        counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(0);
+        counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
+            .increment(0);
     }
     for reason in [
         CaptureFailure::PartlyCollected,

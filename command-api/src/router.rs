@@ -1,51 +1,79 @@
-//! The whole route table.
+//! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use axum::{Extension, Router};
+use domain::{NewLicenseType, Resolution};
+use service::docs;
 use service::extract::BodyLimit;
+use utoipa::openapi::OpenApi;
 
-use crate::routes::{
-    create_license_type, place_order, register_club, resolve_capture, set_price, vipps_webhook,
-    withdraw_price,
-};
+use crate::command::{Command, run};
+use crate::openapi::{self, Documented};
+use crate::routes::place_order::{OrderRequest, place_order};
+use crate::routes::register_club::RegisterClub;
+use crate::routes::set_price::SetPrice;
+use crate::routes::vipps_webhook::{self, WEBHOOK_LIMIT, vipps_webhook};
+use crate::routes::withdraw_price::WithdrawPrice;
 use crate::state::AppState;
 
-/// Most bytes of a webhook's body. The body is read before its signature is known to be right, and a real one has less
-/// than a kilobyte.
-const WEBHOOK_LIMIT: usize = 64 * 1024;
+/// One operation, reached by `POST`.
+pub(crate) struct Route {
+    path: &'static str,
+    handler: MethodRouter<AppState>,
+    documented: fn() -> Documented,
+}
 
-/// What the router answers, for the counters that begin with the process. A test compares.
-pub(crate) const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/api/v1/orders"),
-    ("POST", "/api/v1/orders/{order_id}/capture-resolution"),
-    ("POST", "/api/v1/license-types"),
-    ("POST", "/api/v1/license-types/{code}/prices"),
-    (
-        "POST",
-        "/api/v1/license-types/{code}/prices/{valid_from}/withdraw",
-    ),
-    ("POST", "/api/v1/clubs"),
-    ("POST", "/api/v1/webhooks/vipps"),
-];
+/// Every operation of this API.
+#[rustfmt::skip]
+fn routes() -> Vec<Route> {
+    let webhook = post(vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT)));
+    vec![
+        Route::new("/api/v1/orders", post(place_order), openapi::operation::<OrderRequest>),
+        Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
+        Route::of::<NewLicenseType>("/api/v1/license-types"),
+        Route::of::<SetPrice>("/api/v1/license-types/{code}/prices"),
+        Route::of::<WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
+        Route::of::<RegisterClub>("/api/v1/clubs"),
+        Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
+    ]
+}
 
-/// Every command, by path.
+impl Route {
+    /// A command that takes the path of all commands.
+    fn of<C: Command>(path: &'static str) -> Self {
+        Self::new(path, post(run::<C>), openapi::operation::<C>)
+    }
+
+    fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn() -> Documented) -> Self {
+        Self {
+            path,
+            handler,
+            documented,
+        }
+    }
+}
+
+/// Method and path of every route, as metrics name them.
+pub(crate) fn endpoints() -> Vec<(&'static str, &'static str)> {
+    let operations = routes().into_iter().map(|route| ("POST", route.path));
+    operations.chain(docs::ROUTES.iter().copied()).collect()
+}
+
+/// The OpenAPI document of this API.
+pub fn openapi() -> OpenApi {
+    openapi::of(
+        routes()
+            .into_iter()
+            .map(|route| (route.path, (route.documented)())),
+    )
+}
+
+/// Every command by path, the document and the page to browse it.
 pub fn router(state: AppState) -> Router {
-    let api = Router::new()
-        .route("/orders", post(place_order::place_order))
-        .route(
-            "/orders/{order_id}/capture-resolution",
-            post(resolve_capture::resolve_capture),
-        )
-        .route("/license-types", post(create_license_type::create_license_type))
-        .route("/license-types/{code}/prices", post(set_price::set_price))
-        .route(
-            "/license-types/{code}/prices/{valid_from}/withdraw",
-            post(withdraw_price::withdraw_price),
-        )
-        .route("/clubs", post(register_club::register_club))
-        .route(
-            "/webhooks/vipps",
-            post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT))),
-        );
-    Router::new().nest("/api/v1", api).with_state(state)
+    routes()
+        .into_iter()
+        .fold(docs::routes(&openapi()), |router, route| {
+            router.route(route.path, route.handler)
+        })
+        .with_state(state)
 }

@@ -78,16 +78,27 @@ pub(crate) async fn refused(
         Some(own) => texts_of_own(own, first.date),
         None => texts(first.date),
     };
-    let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
-    for day in refused {
-        let (nb, en) = texts(day.date);
-        let pointer = format!("/lines/{}/activity_date", day.line.saturating_sub(1));
-        problem = problem.field(pointer, "license_exists", nb, en);
-    }
+    let problem = license_exists(refused.iter().map(|day| (day.line, day.date)), nb, en);
     match own {
         Some(own) => problem.member("order", json!(own)),
         None => problem,
     }
+}
+
+fn license_exists(days: impl IntoIterator<Item = (u16, NaiveDate)>, nb: String, en: String) -> Problem {
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "license_exists", nb, en);
+    days.into_iter().fold(problem, |problem, (line, date)| {
+        let (nb, en) = texts(date);
+        let pointer = format!("/lines/{}/activity_date", line.saturating_sub(1));
+        problem.field(pointer, "license_exists", nb, en)
+    })
+}
+
+/// The problem of a day that is taken, as an example.
+pub(crate) fn example() -> Problem {
+    let date = NaiveDate::from_ymd_opt(2026, 6, 5).unwrap_or_default();
+    let (nb, en) = texts(date);
+    license_exists([(1, date)], nb, en)
 }
 
 /// An order of the caller's that waits for its payment.

@@ -10,7 +10,7 @@ use service::auth::Authenticator;
 use service::secret::Secret;
 
 use crate::idempotency::InFlight;
-use crate::process::Cashier;
+use crate::process::context::Cashier;
 
 /// What every handler has at hand.
 #[derive(Clone)]

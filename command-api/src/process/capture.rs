@@ -5,8 +5,8 @@ use event_store::Task;
 use payments::{Error, Payment};
 use uuid::Uuid;
 
-use super::ProcessContext;
-use super::settle::books;
+use super::context::ProcessContext;
+use super::reconcile::books;
 use super::step::{self, Outcome, StepError};
 
 /// Collects what is due once, whatever fails in between: the provider takes a key once, and is asked what it has before it

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::ProcessContext;
+use super::context::ProcessContext;
 use super::step::{Outcome, StepError, key, metadata};
 
 /// Issues every line's license and notes on the order that all are there, as one command: an order never has some of its
@@ -53,5 +53,5 @@ async fn issue_all(
             .await?;
     }
     unit.handle(&mut order, OrderCommand::Fulfill).await?;
-    Ok(json!({"status": order.aggregate.status().as_str()}))
+    Ok(json!({"status": order.aggregate.status()}))
 }

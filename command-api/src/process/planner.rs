@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{CAPTURE, FULFILL, ProcessContext, RECONCILE, REFUND, RESOLVE, REVOKE, SETTLE};
+use super::context::ProcessContext;
+use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -111,7 +112,7 @@ async fn plan_from_checkpoint(
         let events = feed.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (feed.mark(), Some(epoch));
-        let of_one = |event| tasks(event, context.reconcile_after);
+        let of_one = |event| tasks(event, context.recheck_after);
         let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
         // What is due later is found by those who look now and then. By the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
@@ -167,14 +168,14 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 }
 
 /// What an event asks for, if anything.
-fn tasks(recorded: &RecordedEvent, reconcile_after: TimeDelta) -> Vec<NewTask> {
+fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
     let due: Vec<_> = match Event::read(recorded) {
         Ok(events) => events
             .iter()
-            .flat_map(|event| due(recorded.recorded_at, event, reconcile_after))
+            .flat_map(|event| due(recorded.recorded_at, event, recheck_after))
             .collect(),
         // By its name, at once: the task then fails visibly until a build that can read it does it, and holds up
         // nobody else.
@@ -198,28 +199,28 @@ fn tasks(recorded: &RecordedEvent, reconcile_after: TimeDelta) -> Vec<NewTask> {
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
-fn due(at: DateTime<Utc>, event: &Event, reconcile_after: TimeDelta) -> Vec<(&'static str, DateTime<Utc>)> {
+fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'static str, DateTime<Utc>)> {
     let Event::Order(event) = event else {
         return Vec::new();
     };
     match event {
         OrderEvent::OrderPlaced(placed) => {
-            vec![(SETTLE, super::settle::next_look(at, at, placed.expires_at))]
+            vec![(RECONCILE, super::reconcile::next_look(at, at, placed.expires_at))]
         }
         OrderEvent::OrderPaid(_) => vec![(FULFILL, at)],
         OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at)],
-        OrderEvent::PaymentCaptured(_) => vec![(RECONCILE, at + reconcile_after)],
+        OrderEvent::PaymentCaptured(_) => vec![(RECHECK, at + recheck_after)],
         // The money may be mended or paid back in the portal, with or without a webhook.
-        OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK), (RECONCILE, at + reconcile_after)],
+        OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK), (RECHECK, at + recheck_after)],
         OrderEvent::CaptureResolved(resolved) => match resolved.action {
             // What is left of a reservation is released when the rest is given up.
             CaptureAction::CollectRest => vec![(CAPTURE, at), (RESOLVE, at)],
-            CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECONCILE, at + reconcile_after)],
+            CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECHECK, at + recheck_after)],
             CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
         },
         OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
-        OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(SETTLE, at + LAST_LOOK)],
+        OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
         OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
     }
 }
@@ -227,12 +228,12 @@ fn due(at: DateTime<Utc>, event: &Event, reconcile_after: TimeDelta) -> Vec<(&'s
 /// What an event with this name has always asked for.
 fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[SETTLE],
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
-        "PaymentCaptured" => &[RECONCILE],
-        "CaptureFailed" => &[RESOLVE, RECONCILE],
-        "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECONCILE],
+        "PaymentCaptured" => &[RECHECK],
+        "CaptureFailed" => &[RESOLVE, RECHECK],
+        "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
         "RefundRequested" => &[REFUND],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
@@ -244,7 +245,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
     use events::{CaptureFailed, CaptureFailure, Event, OrderEvent};
 
-    use super::{RECONCILE, due, named};
+    use super::{RECHECK, due, named};
 
     /// The money may be mended or paid back in the portal while a decision is waited for, and no webhook may say so.
     #[test]
@@ -259,9 +260,9 @@ mod tests {
         };
         let (now, after) = (Utc::now(), TimeDelta::hours(1));
         let planned = due(now, &Event::Order(OrderEvent::CaptureFailed(failed)), after);
-        assert!(planned.contains(&(RECONCILE, now + after)), "{planned:?}");
+        assert!(planned.contains(&(RECHECK, now + after)), "{planned:?}");
         for event_type in ["CaptureFailed", "CaptureResolved", "PaymentCaptured"] {
-            assert!(named(event_type).contains(&RECONCILE), "{event_type}");
+            assert!(named(event_type).contains(&RECHECK), "{event_type}");
         }
     }
 }

@@ -1,76 +1,346 @@
-//! A captured payment is looked at again later, for money that moved outside the shop while no webhook came.
+//! How a payment stands, asked of the provider and told to the order: on a webhook, and by ourselves when none comes.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Order, OrderStatus};
-use event_store::Task;
+use domain::{CapturePolicy, Order, OrderCommand, PaymentBooks};
+use envelope::{Metadata, Position};
+use event_store::{CommandError, CommandHandler, CommandRequest, IdempotencyKey, Loaded, Task};
+use events::OrderEvent;
+use metrics::counter;
+use payments::{Error, Payment, PaymentState};
+use serde_json::json;
+use service::request_id;
+use uuid::Uuid;
+use vocabulary::OrderStatus;
 
-use super::ProcessContext;
-use super::settle::recorded_at;
+use super::context::{Cashier, ProcessContext};
 use super::step::{self, Outcome, StepError};
+use crate::metrics::CAPTURE_FAILURES_TOTAL;
 
-/// Looks end this long after the capture. From then on only a webhook tells.
-const LAST_LOOK: TimeDelta = TimeDelta::days(30);
+/// How an order stands after the provider was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reconciled {
+    /// There is no such order.
+    Unknown,
+    /// The customer can still pay.
+    Open,
+    /// The provider has no such payment.
+    NoPayment,
+    /// The customer can no longer pay, or has paid, and the order knows.
+    Over,
+}
 
-/// Compares the order with the provider's books, and again eight times as long after the capture.
-pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
-    let cashier = &context.cashier;
-    let order = cashier
-        .command_handler
-        .load::<Order>(task.aggregate_id)
-        .await?
-        .aggregate;
-    if !matches!(
-        order.status(),
-        OrderStatus::Fulfilled | OrderStatus::CaptureFailed
-    ) {
-        return Ok(Outcome::Done);
+/// Whoever tells an order about its payment, in the request at hand.
+pub(crate) fn metadata(actor: &str) -> Metadata {
+    let request_id = request_id::current();
+    Metadata {
+        correlation_id: request_id.clone(),
+        request_id,
+        actor: Some(actor.to_owned()),
+        ..Metadata::default()
     }
-    cashier
-        .ask_and_apply(task.aggregate_id, step::metadata(task))
-        .await?;
-    let now = Utc::now();
-    let since = recorded_at(&cashier.command_handler, task, now).await?;
-    Ok(next_look(since, now).map_or(Outcome::Done, Outcome::Later))
 }
 
-fn next_look(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let waited = (now - since).max(TimeDelta::seconds(1)) * 8;
-    (waited <= LAST_LOOK).then(|| since + waited)
-}
-
-/// The task exists while it is undecided what becomes of money that can't be collected. An alert counts these tasks.
-pub(super) async fn await_resolution(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
-    let order = context
-        .cashier
-        .command_handler
-        .load::<Order>(task.aggregate_id)
-        .await?
-        .aggregate;
-    match order.capture_failure() {
-        None => Ok(Outcome::Done),
-        Some(failure) => {
-            let (order_id, reason) = (task.aggregate_id, failure.reason);
-            tracing::warn!(%order_id, ?reason, "licenses without collected money wait for a decision");
-            Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(10)))
+impl Cashier {
+    /// Asks the provider about the order's payment and tells the order. The events that follow carry the
+    /// correlation id of the order, not that of the webhook or task that asked.
+    pub(crate) async fn ask_and_apply(
+        &self,
+        order_id: Uuid,
+        metadata: Metadata,
+    ) -> Result<Reconciled, StepError> {
+        let order = self.command_handler.load::<Order>(order_id).await?;
+        let Some(placed) = order.aggregate.placed() else {
+            return Ok(Reconciled::Unknown);
+        };
+        match self.provider.get(&placed.payment_reference).await {
+            Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
+            Err(Error::NotFound) => Ok(Reconciled::NoPayment),
+            Err(error) => Err(error.into()),
         }
     }
+
+    /// Ends the payment of an order that can no longer be paid, and tells the order how it ended. Only a payment
+    /// that is not authorized is ended. If the customer was faster the provider refuses, is asked again, and the order
+    /// hears what it says.
+    pub(crate) async fn abort_and_apply(
+        &self,
+        order_id: Uuid,
+        metadata: Metadata,
+    ) -> Result<Reconciled, StepError> {
+        let order = self.command_handler.load::<Order>(order_id).await?;
+        let Some(placed) = order.aggregate.placed() else {
+            return Ok(Reconciled::Unknown);
+        };
+        let once = format!("abort-{}", order_id.simple());
+        match self.provider.abort(&placed.payment_reference, &once).await {
+            Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
+            Err(error @ (Error::NotFound | Error::Refused { .. })) => {
+                match self.ask_and_apply(order_id, metadata).await? {
+                    Reconciled::Open => Err(error.into()),
+                    reconciled => Ok(reconciled),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the order what the provider says of its payment, unless it knows.
+    pub(super) async fn apply(
+        &self,
+        order_id: Uuid,
+        order: &Loaded<Order>,
+        payment: Payment,
+        metadata: Metadata,
+    ) -> Result<Reconciled, StepError> {
+        let Some((step, command)) = command(&order.aggregate, payment, &self.policy, Utc::now()) else {
+            return Ok(Reconciled::Open);
+        };
+        let told = self
+            .tell(order_id, order, step, command.clone(), metadata.clone())
+            .await;
+        match (told, command) {
+            // Others hold days of the order, which had expired or never got them: the money goes back.
+            (
+                Err(StepError::Command(CommandError::ClaimTaken(_))),
+                OrderCommand::ConfirmPayment {
+                    reference,
+                    authorized_ore,
+                    now,
+                    days_taken: false,
+                },
+            ) => {
+                let confirm = OrderCommand::ConfirmPayment {
+                    reference,
+                    authorized_ore,
+                    now,
+                    days_taken: true,
+                };
+                self.tell(order_id, order, "return", confirm, metadata).await?;
+            }
+            (told, _) => told?,
+        }
+        Ok(Reconciled::Over)
+    }
+
+    /// Gives the command if anything follows from it for the order as it was loaded: one that nothing follows from costs
+    /// no append.
+    pub(super) async fn tell(
+        &self,
+        order_id: Uuid,
+        order: &Loaded<Order>,
+        step: &str,
+        command: OrderCommand,
+        metadata: Metadata,
+    ) -> Result<(), StepError> {
+        let decided = order.aggregate.decide(command.clone());
+        let decided = decided.map_err(CommandError::Refused)?;
+        if decided.is_empty() {
+            return Ok(());
+        }
+        // An order's version never comes twice, and what the books say then is part of the key: of two looks at the same
+        // version, the one that saw more is not taken for a repetition of the other.
+        let step_of_order = format!("{order_id}:{step}:{}{}", order.version, seen(&command));
+        let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
+        let call = CommandRequest {
+            aggregate_id: order_id,
+            command,
+            key,
+            metadata: Metadata {
+                correlation_id: order.correlation_id.clone().or(metadata.correlation_id),
+                ..metadata
+            },
+            expected_version: None,
+            creates: false,
+        };
+        let answer = self
+            .command_handler
+            .execute::<Order>(call, |order, _| json!({"status": order.status()}))
+            .await?;
+        if !answer.replayed {
+            tracing::info!(%order_id, step, "payment reconciled");
+            decided.iter().for_each(count_failure);
+        }
+        Ok(())
+    }
+}
+
+/// The sums that a command tells of.
+fn seen(command: &OrderCommand) -> String {
+    match command {
+        OrderCommand::ReconcilePayment { books, .. } => format!(
+            ":{}:{}:{}:{}",
+            books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
+        ),
+        OrderCommand::ConfirmPayment { authorized_ore, .. } => format!(":{authorized_ore}"),
+        _ => String::new(),
+    }
+}
+
+fn count_failure(event: &OrderEvent) {
+    if let OrderEvent::CaptureFailed(failed) = event {
+        let reason = crate::metrics::capture_failure(failed.reason);
+        counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason).increment(1);
+    }
+}
+
+/// The payment as the order hears of it.
+pub(super) fn books(payment: &Payment) -> PaymentBooks {
+    PaymentBooks {
+        reference: payment.reference.clone(),
+        captured_ore: payment.captured_ore,
+        refunded_ore: payment.refunded_ore,
+        cancelled_ore: payment.cancelled_ore,
+        collectable_ore: payment.collectable_ore(),
+    }
+}
+
+/// What the order has to be told of its payment; nothing while the customer can still pay.
+fn command(
+    order: &Order,
+    payment: Payment,
+    policy: &Arc<CapturePolicy>,
+    now: DateTime<Utc>,
+) -> Option<(&'static str, OrderCommand)> {
+    let (waits, over) = (order.awaits_payment(), order.over());
+    if !waits && !over {
+        let command = OrderCommand::ReconcilePayment {
+            books: books(&payment),
+            policy: Arc::clone(policy),
+        };
+        return Some(("reconcile", command));
+    }
+    let held = payment.collectable_ore() + payment.kept_ore();
+    let expired = order.placed().is_some_and(|placed| now >= placed.expires_at);
+    let reference = payment.reference;
+    match payment.state {
+        PaymentState::Created => None,
+        PaymentState::Authorized if held > 0 => {
+            let authorized_ore = payment.authorized_ore;
+            let confirm = OrderCommand::ConfirmPayment {
+                reference,
+                authorized_ore,
+                now,
+                days_taken: false,
+            };
+            Some(("confirm", confirm))
+        }
+        PaymentState::Expired => Some(("lose", OrderCommand::RecordPaymentExpired { reference })),
+        // Ended by us because the time was over.
+        PaymentState::Terminated if expired => Some(("expire", OrderCommand::Expire { now })),
+        PaymentState::Authorized | PaymentState::Aborted | PaymentState::Terminated => {
+            Some(("decline", OrderCommand::DeclinePayment { reference }))
+        }
+    }
+}
+
+/// When to ask the provider again: soon after the order, then less often, and in any case when the time is over.
+pub(super) fn next_look(
+    placed_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let waited = (now - placed_at).clamp(TimeDelta::seconds(20), TimeDelta::minutes(2));
+    if now < expires_at {
+        (now + waited).min(expires_at)
+    } else {
+        now + TimeDelta::seconds(2)
+    }
+}
+
+/// Asks about the payment of an order nobody has heard of; gives an order up when its time is over, its payment first.
+pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (cashier, order_id) = (&context.cashier, task.aggregate_id);
+    let order = cashier.command_handler.load::<Order>(order_id).await?;
+    let Some(placed) = order.aggregate.placed().filter(|_| may_be_paid(&order.aggregate)) else {
+        // The order knows how its payment ended: there is nothing to ask.
+        return Ok(Outcome::Done);
+    };
+    let metadata = step::metadata(task);
+    let reconciled = cashier.ask_and_apply(order_id, metadata.clone()).await?;
+    let now = Utc::now();
+    let waits = order.aggregate.awaits_payment();
+    match reconciled {
+        Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
+        Reconciled::Open | Reconciled::NoPayment if waits && now < placed.expires_at => {
+            let placed_at = recorded_at(&cashier.command_handler, task, now).await?;
+            Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
+        }
+        // Nothing to end at the provider: a payment that is started after this finds the order expired.
+        Reconciled::NoPayment => {
+            if waits {
+                let expire = OrderCommand::Expire { now };
+                cashier.tell(order_id, &order, "expire", expire, metadata).await?;
+            }
+            Ok(Outcome::Done)
+        }
+        // The payment ends first, so that an order that is over can't be paid.
+        Reconciled::Open => match cashier.abort_and_apply(order_id, metadata).await? {
+            Reconciled::Open | Reconciled::NoPayment => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
+            Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
+        },
+    }
+}
+
+/// Whether a payment may still change the order: it waits for one, or ended without one.
+fn may_be_paid(order: &Order) -> bool {
+    let ended = matches!(
+        order.status(),
+        Some(OrderStatus::Expired | OrderStatus::Cancelled)
+    );
+    order.awaits_payment() || ended
+}
+
+/// When the event that led to the task was recorded.
+pub(super) async fn recorded_at(
+    command_handler: &CommandHandler,
+    task: &Task,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, StepError> {
+    let before = Position::new(task.position.get().saturating_sub(1));
+    let event = command_handler.log().read_after(before, 1).await?;
+    Ok(event.first().map_or(now, |event| event.recorded_at))
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeDelta, TimeZone, Utc};
+    use std::sync::Arc;
 
-    use super::next_look;
+    use chrono::{TimeDelta, TimeZone, Utc};
+    use domain::{CapturePolicy, OrderCommand, PaymentBooks};
+
+    use super::{next_look, seen};
 
     #[test]
-    fn looks_come_less_and_less_often_and_end() {
-        let since = Utc.with_ymd_and_hms(2026, 6, 1, 5, 40, 0).unwrap();
-        let (mut looks, mut now) = (0, since + TimeDelta::hours(1));
-        while let Some(next) = next_look(since, now) {
-            assert!(next >= now + TimeDelta::hours(7));
-            (looks, now) = (looks + 1, next);
-        }
-        assert_eq!(looks, 3);
-        assert!(next_look(since, since).is_some_and(|next| next > since));
+    fn of_two_looks_at_one_order_the_one_that_saw_more_is_no_repetition() {
+        let policy = include_str!("../../../data/capture-policy.json");
+        let policy: Arc<CapturePolicy> = Arc::new(serde_json::from_str(policy).unwrap());
+        let look = |refunded_ore| {
+            seen(&OrderCommand::ReconcilePayment {
+                books: PaymentBooks {
+                    reference: "order".into(),
+                    captured_ore: 42_000,
+                    refunded_ore,
+                    cancelled_ore: 0,
+                    collectable_ore: 0,
+                },
+                policy: Arc::clone(&policy),
+            })
+        };
+        assert_ne!(look(100), look(42_000));
+        assert_eq!(look(100), look(100));
+    }
+
+    #[test]
+    fn the_provider_is_asked_soon_then_less_often_and_when_time_is_over() {
+        let placed = Utc.with_ymd_and_hms(2026, 6, 1, 5, 40, 0).unwrap();
+        let expires = placed + TimeDelta::minutes(15);
+        let look = |seconds| {
+            (next_look(placed, placed + TimeDelta::seconds(seconds), expires) - placed).num_seconds()
+        };
+        assert_eq!([look(0), look(20), look(60), look(600)], [20, 40, 120, 720]);
+        assert_eq!(look(899), 900);
+        assert_eq!(look(900), 902);
     }
 }

@@ -1,11 +1,12 @@
 //! Money that has to go back goes back.
 
-use domain::{Order, OrderCommand, OrderStatus};
+use domain::{Order, OrderCommand};
 use event_store::Task;
 use serde_json::json;
+use vocabulary::OrderStatus;
 
-use super::ProcessContext;
 use super::capture::key as change_key;
+use super::context::ProcessContext;
 use super::step::{Outcome, StepError, call, key};
 
 /// Pays back what was collected and releases the rest. Asks the provider what it has before it moves anything, so that
@@ -15,7 +16,7 @@ pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outc
     let order = command_handler.load::<Order>(task.aggregate_id).await?.aggregate;
     let Some(placed) = order
         .placed()
-        .filter(|_| order.status() == OrderStatus::RefundPending)
+        .filter(|_| order.status() == Some(OrderStatus::RefundPending))
     else {
         return Ok(Outcome::Done);
     };

@@ -5,7 +5,7 @@ use event_store::Task;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use super::ProcessContext;
+use super::context::ProcessContext;
 use super::step::{Outcome, StepError, call, key};
 
 /// Revokes every license that is still valid. Beginning again revokes nothing twice.

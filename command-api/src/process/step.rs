@@ -5,6 +5,8 @@ use envelope::Metadata;
 use event_store::{CommandError, CommandRequest, IdempotencyKey, Task};
 use uuid::Uuid;
 
+use super::kinds::PROCESS;
+
 /// What became of one attempt at a task.
 pub(super) enum Outcome {
     /// Nothing is left to do.
@@ -62,7 +64,7 @@ pub(super) fn metadata(task: &Task) -> Metadata {
 pub(super) fn key(task: &Task, step: &str) -> IdempotencyKey {
     let (kind, id) = (&task.kind, task.aggregate_id);
     IdempotencyKey::new(
-        format!("process:{}:{kind}", super::PROCESS),
+        format!("process:{}:{kind}", PROCESS),
         format!("{}:{step}", task.position),
         format!("{kind} {id} {step}"),
     )

@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::context::ProcessContext;
+use super::kinds::{CAPTURE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{
-    CAPTURE, FULFILL, KINDS, LEASE, Lane, ProcessContext, RECONCILE, REFUND, RENEW, RESOLVE, REVOKE, SETTLE,
-    capture, fulfill, reconcile, refund, revoke, settle,
-};
+use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
 /// How often a worker looks when nobody told it that something was planned.
@@ -139,12 +139,12 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match task.kind.as_str() {
         FULFILL => fulfill::fulfill(context, task).await,
-        SETTLE => settle::settle(context, task).await,
+        RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,
         REFUND => refund::refund(context, task).await,
         REVOKE => revoke::revoke(context, task).await,
-        RECONCILE => reconcile::reconcile(context, task).await,
-        RESOLVE => reconcile::await_resolution(context, task).await,
+        RECHECK => recheck::recheck(context, task).await,
+        RESOLVE => resolve::await_resolution(context, task).await,
         // Only kinds asked for are claimed; one that this build does not know is left for one that does.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),
     }

@@ -1,44 +1,54 @@
 //! `POST /license-types`: a new entry of the catalogue.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, license_type_id};
-use event_store::CommandRequest;
-use serde_json::json;
-use service::auth::Principal;
-use service::extract::{Body, Json};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use domain::{LicenseType, LicenseTypeCommand, NewLicenseType, Refusal, license_type_id};
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::answer::{created, problem};
-use crate::idempotency::RequestKey;
-use crate::routes::{metadata, now, staff_only};
-use crate::state::AppState;
+use crate::command::{Command, Operation, Plan, Who};
+use crate::incoming::NoPath;
 
-/// 201 `{license_type_id, code, version, position}`. Staff.
-pub(crate) async fn create_license_type(
-    State(state): State<AppState>,
-    principal: Principal,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    staff_only(&principal)?;
-    let key = RequestKey::from_headers(&headers)?.scoped("create_license_type", principal.user_id, &body);
-    let Json(new) = Json::<NewLicenseType>::from_request_parts(&headers, &body)?;
-    let (id, code) = (license_type_id(&new.code), new.code.clone());
-    let call = CommandRequest {
-        aggregate_id: id,
-        command: LicenseTypeCommand::Create { new, now: now() },
-        key,
-        metadata: metadata(&principal, &headers),
-        expected_version: None,
-        creates: true,
-    };
-    let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "version": version});
-    state
-        .command_handler
-        .execute(call, respond)
-        .await
-        .map(created)
-        .map_err(problem)
+/// The created license type.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct CreatedLicenseType {
+    /// Its id, which follows from its code.
+    license_type_id: Uuid,
+    /// Its code.
+    code: String,
+    /// Its version.
+    version: u64,
+}
+
+impl Operation for NewLicenseType {
+    const NAME: &'static str = "create_license_type";
+    const SUMMARY: &'static str = "Creates a license type with its first price.";
+    const WHO: Who = Who::Staff;
+    const SUCCESS: StatusCode = StatusCode::CREATED;
+    const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];
+    type Path = NoPath;
+    type Answer = CreatedLicenseType;
+
+    fn target(_: &NoPath) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+}
+
+impl Command for NewLicenseType {
+    type Aggregate = LicenseType;
+
+    fn plan(self, _: NoPath, now: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
+        let (license_type_id, code) = (license_type_id(&self.code), self.code.clone());
+        let command = LicenseTypeCommand::Create { new: self, now };
+        Ok(Plan::new(license_type_id, command, move |_, version| {
+            CreatedLicenseType {
+                license_type_id,
+                code: code.clone(),
+                version,
+            }
+        }))
+    }
 }

@@ -1,100 +1,181 @@
 //! `POST /orders`: places an order and starts its payment.
 //!
-//! Two commands under the caller's one key, with the payment provider in between, each of them safe to repeat:
-//! place the order, ask the provider for a payment under a reference that was decided with the order, note where to
-//! pay. A process that dies anywhere in between is met by the caller's retry, or by the order's expiry.
+//! Two commands under the caller's one key, with the payment provider in between, each safe to repeat: place the order,
+//! ask the provider for a payment under a reference that was decided with the order, record where to pay. If the process
+//! dies in between, the caller's retry continues, or the order expires.
 //!
 //! A retry is answered as the first request was, byte for byte, while there is something to pay for or a license. An order
-//! that ended without one answers how it stands, and no longer where to pay.
+//! that ended without one answers its status, and no longer where to pay.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{AskedLine, Field, Order, OrderCommand, PlaceOrder, Refusal, Rule};
+use domain::{AskedLine, Order, OrderCommand, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
 use event_store::{CommandError, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
 use payments::NewPayment;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::auth::Principal;
-use service::extract::{Body, Json};
 use service::problem::Problem;
+use utoipa::ToSchema;
 use uuid::Uuid;
+use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
-use crate::answer::{created, done, problem, unreadable};
-use crate::idempotency::RequestKey;
-use crate::routes::{metadata, now};
+use crate::answer::{answered, problem, read, refused, unreadable};
+use crate::command::{Operation, Who, now, stored};
+use crate::idempotency::in_flight;
+use crate::incoming::{Incoming, NoPath};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
 
-/// What a customer sends. A price is not part of it, and refused like any unknown field.
-#[derive(Deserialize)]
+/// An order to place. A price is not part of it, and refused like any unknown field.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Request {
+pub(crate) struct OrderRequest {
+    /// The licenses, 1 to 100.
     lines: Vec<AskedLine>,
+    /// Who collects the money.
+    #[schema(example = "vipps")]
     payment_provider: String,
+    /// The version of the terms that the customer accepts.
+    #[schema(example = "2026-01")]
     accept_terms_version: String,
 }
 
-#[derive(Deserialize)]
-struct PlacedAnswer {
+/// The order, and where to pay for it.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct PlacedOrder {
+    /// The order's id.
+    order_id: Uuid,
+    /// The order's number, as people read it.
+    #[schema(example = "BL-7K2QM-4XN9D")]
+    order_number: String,
+    /// The order's status.
+    status: OrderStatus,
+    /// The sum of the lines' prices, in øre.
+    #[schema(example = 42_000)]
+    total_ore: i64,
+    /// ISO 4217 code; always `NOK`.
+    #[schema(example = "NOK")]
+    currency: String,
+    /// How to pay.
+    payment: OrderPayment,
+    /// The order's version.
+    version: u64,
+}
+
+/// How an order is paid.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct OrderPayment {
+    /// Who collects the money.
+    #[schema(example = "vipps")]
+    provider: String,
+    /// Where the customer pays; null once the order can't be paid any more.
+    #[schema(required = true)]
+    redirect_url: Option<String>,
+}
+
+/// The stored answer of the first of the two commands.
+#[derive(Serialize, Deserialize)]
+struct Placed {
     order_id: Uuid,
 }
 
-/// 201 `{order_id, order_number, status, total_ore, currency, payment: {provider, redirect_url}, version, position}`; 200
-/// with the same members and no `redirect_url` when the order can no longer be paid.
+impl Operation for OrderRequest {
+    const NAME: &'static str = "place_order";
+    const SUMMARY: &'static str = "Places an order and starts its payment.";
+    const WHO: Who = Who::Anyone;
+    const SUCCESS: StatusCode = StatusCode::CREATED;
+    /// An order that can no longer be paid.
+    const ALSO: &'static [StatusCode] = &[StatusCode::OK];
+    const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];
+    type Path = NoPath;
+    type Answer = PlacedOrder;
+
+    fn problems() -> Vec<Problem> {
+        vec![
+            provider_unavailable(),
+            provider_refused(),
+            in_flight(),
+            rule_seven::example(),
+        ]
+    }
+
+    fn target(_: &NoPath) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+}
+
+impl PlacedOrder {
+    /// The order as it is now; none if it is not placed.
+    fn of(order_id: Uuid, order: &Order, version: u64, redirect_url: Option<&str>) -> Option<Self> {
+        let (placed, status) = order.placed().zip(order.status())?;
+        Some(Self {
+            order_id,
+            order_number: placed.order_number.clone(),
+            status,
+            total_ore: placed.total_ore,
+            currency: placed.currency.clone(),
+            payment: OrderPayment {
+                provider: placed.payment_provider.clone(),
+                redirect_url: redirect_url.map(str::to_owned),
+            },
+            version,
+        })
+    }
+}
+
+/// 201 with where to pay; 200 with no `redirect_url` when the order can no longer be paid.
 pub(crate) async fn place_order(
     State(state): State<AppState>,
-    principal: Principal,
-    headers: HeaderMap,
-    Body(body): Body,
+    incoming: Incoming<OrderRequest>,
 ) -> Result<Response, Problem> {
-    let key = RequestKey::from_headers(&headers)?;
-    let answer_key = key.scoped("place_order", principal.user_id, &body);
-    let place_key = key.scoped("place_order:place", principal.user_id, &body);
-    let Json(request) = Json::<Request>::from_request_parts(&headers, &body)?;
-    let _place = state.in_flight.enter(&answer_key).await?;
-    let metadata = metadata(&principal, &headers);
+    let place_key = incoming.step_key("place");
+    let Incoming {
+        principal,
+        request,
+        key: answer_key,
+        metadata,
+        ..
+    } = incoming;
+    let _guard = state.in_flight.enter(&answer_key).await?;
 
     let (placed, order) = place(&state, &principal, request, place_key, metadata.clone()).await?;
-    let PlacedAnswer { order_id } =
-        serde_json::from_str(&placed.body).map_err(|error| Problem::internal(&error))?;
+    let Placed { order_id } = read(&placed)?;
     let order = match order {
         Some(order) => order,
         None => load(&state, order_id).await?,
     };
     if placed.replayed && !order.aggregate.over() {
-        let answered = state
-            .command_handler
-            .answered(&answer_key)
-            .await
-            .map_err(problem)?;
-        if let Some(answer) = answered {
-            return Ok(created(answer));
+        let before = state.command_handler.answered(&answer_key).await;
+        if let Some(before) = before.map_err(problem)? {
+            return Ok(answered(OrderRequest::SUCCESS, before));
         }
     }
     if !order.aggregate.awaits_payment() {
-        return as_it_stands(&state, order_id, &order).await;
+        return current(&state, order_id, &order).await;
     }
     let redirect_url = start_payment(&state, order_id, &order.aggregate).await?;
-    match note_payment(
+    let noted = note_payment(
         &state,
         order_id,
         order,
         redirect_url,
         answer_key,
         metadata.clone(),
-    )
-    .await
-    {
-        Ok(answer) => return Ok(created(answer)),
+    );
+    match noted.await {
+        Ok(response) => return Ok(answered(OrderRequest::SUCCESS, response)),
         Err(CommandError::Refused(Refusal::OrderState)) => {}
         Err(error) => return Err(problem(error)),
     }
-    // It ended while the provider was asked: its payment must not be approved now. If this fails, its last look ends the payment.
-    let settled = state.cashier.abort_and_apply(order_id, metadata).await;
-    tracing::warn!(%order_id, settled = settled.is_ok(), "an order ended while its payment was started");
-    as_it_stands(&state, order_id, &load(&state, order_id).await?).await
+    // The order ended during the call to the provider: its payment must not be approved now. If aborting fails, the last
+    // look at the order ends the payment.
+    let aborted = state.cashier.abort_and_apply(order_id, metadata).await;
+    tracing::warn!(%order_id, aborted = aborted.is_ok(), "an order ended while its payment was started");
+    current(&state, order_id, &load(&state, order_id).await?).await
 }
 
 async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem> {
@@ -103,57 +184,44 @@ async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem
 }
 
 /// 200 with the order as it is now, and nowhere to pay.
-async fn as_it_stands(state: &AppState, order_id: Uuid, order: &Loaded<Order>) -> Result<Response, Problem> {
+async fn current(state: &AppState, order_id: Uuid, order: &Loaded<Order>) -> Result<Response, Problem> {
     // Read after the order: a query that waits for this position shows the order at least as it is here.
-    let head = state
-        .command_handler
-        .log()
-        .head()
-        .await
-        .map_err(|error| unreadable(&error))?;
-    let mut body = response(order_id, &order.aggregate, order.version, None);
-    body["position"] = json!(head.position);
-    Ok(done(CommandResponse {
+    let head = state.command_handler.log().head().await;
+    let position = head.map_err(|error| unreadable(&error))?.position;
+    let answer = PlacedOrder::of(order_id, &order.aggregate, order.version, None);
+    let mut body = stored(&answer.ok_or_else(Problem::not_found)?);
+    body["position"] = json!(position);
+    let response = CommandResponse {
         body: body.to_string(),
-        position: head.position,
+        position,
         replayed: true,
-    }))
-}
-
-fn response(order_id: Uuid, order: &Order, version: u64, redirect_url: Option<&str>) -> serde_json::Value {
-    let placed = order.placed();
-    json!({
-        "order_id": order_id,
-        "order_number": placed.map(|placed| &placed.order_number),
-        "status": order.status().as_str(),
-        "total_ore": placed.map(|placed| placed.total_ore),
-        "currency": placed.map(|placed| &placed.currency),
-        "payment": {"provider": placed.map(|placed| &placed.payment_provider), "redirect_url": redirect_url},
-        "version": version,
-    })
+    };
+    Ok(answered(StatusCode::OK, response))
 }
 
 /// The answer, and the order as it is now unless this had happened before.
 async fn place(
     state: &AppState,
     principal: &Principal,
-    request: Request,
+    request: OrderRequest,
     key: IdempotencyKey,
     metadata: Metadata,
 ) -> Result<(CommandResponse, Option<Loaded<Order>>), Problem> {
-    if request.payment_provider != state.cashier.provider.name() {
-        let field = Field {
-            pointer: "/payment_provider".into(),
-            rule: Rule::PaymentProvider,
-        };
-        return Err(problem(CommandError::Refused(Refusal::Invalid(vec![field]))));
-    }
+    let provider = state.cashier.provider.name();
+    let Some(payment_provider) = request
+        .payment_provider
+        .parse::<PaymentProvider>()
+        .ok()
+        .filter(|asked| asked.as_str() == provider)
+    else {
+        return Err(refused(&Refusal::field(
+            "/payment_provider",
+            Rule::PaymentProvider,
+        )));
+    };
+    // Before a line's type and club are loaded.
     if request.lines.len() > domain::MAX_LINES {
-        let field = Field {
-            pointer: "/lines".into(),
-            rule: Rule::LineCount,
-        };
-        return Err(problem(CommandError::Refused(Refusal::Invalid(vec![field]))));
+        return Err(refused(&Refusal::field("/lines", Rule::LineCount)));
     }
     let (order_id, now) = (Uuid::now_v7(), now());
     let lines = catalogue::resolve(&state.command_handler, request.lines, now)
@@ -163,12 +231,12 @@ async fn place(
         order_id,
         customer_id: principal.user_id,
         lines,
-        payment_provider: request.payment_provider,
+        payment_provider,
         terms_version: request.accept_terms_version,
         now,
         time_to_pay: state.shop.time_to_pay,
     };
-    let call = CommandRequest {
+    let request = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::Place(Box::new(asked.clone())),
         key,
@@ -176,10 +244,10 @@ async fn place(
         expected_version: None,
         creates: true,
     };
-    let respond = |_: &Order, _| json!({"order_id": order_id});
+    let answer = |_: &Order, _| stored(&Placed { order_id });
     let placed = state
         .command_handler
-        .execute_on::<Order>(None, call, respond)
+        .execute_on::<Order>(None, request, answer)
         .await;
     match placed {
         Ok(placed) => Ok(placed),
@@ -191,7 +259,7 @@ async fn place(
     }
 }
 
-/// Asks the provider for the order's payment; asked again, it is the same payment. Returns where to pay.
+/// Where to pay. Asked again for the same order, the provider answers with the same payment.
 async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Result<String, Problem> {
     let placed = order.placed().ok_or_else(Problem::not_found)?;
     let payment = NewPayment {
@@ -204,14 +272,9 @@ async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Resul
         Ok(created) => Ok(created.redirect_url),
         Err(error) => {
             let provider = state.cashier.provider.name();
-            let unavailable = Problem::unavailable(
-                "payment_provider_unavailable",
-                "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
-                "The payment provider does not answer. Try again: you pay only once.",
-            );
             if error.is_retryable() {
                 tracing::warn!(%order_id, provider, error = %error, "no payment for an order yet");
-                Err(unavailable.retry_after(2))
+                Err(provider_unavailable())
             } else {
                 tracing::error!(%order_id, provider, error = %error, "no payment for an order");
                 Err(provider_refused())
@@ -228,7 +291,7 @@ async fn note_payment(
     key: IdempotencyKey,
     metadata: Metadata,
 ) -> Result<CommandResponse, CommandError<Refusal>> {
-    let call = CommandRequest {
+    let request = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::RequestPayment {
             redirect_url: redirect_url.clone(),
@@ -238,17 +301,27 @@ async fn note_payment(
         expected_version: None,
         creates: false,
     };
-    let respond = |order: &Order, version| response(order_id, order, version, Some(&redirect_url));
-    let (answer, _) = state
+    let answer =
+        |order: &Order, version| stored(&PlacedOrder::of(order_id, order, version, Some(&redirect_url)));
+    let (response, _) = state
         .command_handler
-        .execute_on::<Order>(Some(known), call, respond)
+        .execute_on::<Order>(Some(known), request, answer)
         .await?;
-    Ok(answer)
+    Ok(response)
 }
 
 fn return_url(base: &str, order_id: Uuid) -> String {
     let separator = if base.contains('?') { '&' } else { '?' };
     format!("{base}{separator}order_id={order_id}")
+}
+
+fn provider_unavailable() -> Problem {
+    Problem::unavailable(
+        "payment_provider_unavailable",
+        "Betalingstjenesten svarer ikke. Prøv igjen: du betaler bare én gang.",
+        "The payment provider does not answer. Try again: you pay only once.",
+    )
+    .retry_after(2)
 }
 
 fn provider_refused() -> Problem {

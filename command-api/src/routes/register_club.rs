@@ -1,52 +1,64 @@
 //! `POST /clubs`: a club that can organize activities.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use domain::{Club, ClubCommand};
-use event_store::CommandRequest;
-use serde::Deserialize;
-use serde_json::json;
-use service::auth::Principal;
-use service::extract::{Body, Json};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use domain::{Club, ClubCommand, Refusal};
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::answer::{created, problem};
-use crate::idempotency::RequestKey;
-use crate::routes::{metadata, staff_only};
-use crate::state::AppState;
+use crate::command::{Command, Operation, Plan, Who};
+use crate::incoming::NoPath;
 
-#[derive(Deserialize)]
+/// A club to register.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RegisterClub {
+pub(crate) struct RegisterClub {
+    /// Name, as people write it.
+    #[schema(example = "NMK Testby")]
     name: String,
 }
 
-/// 201 `{club_id, name, version, position}`. Staff.
-pub(crate) async fn register_club(
-    State(state): State<AppState>,
-    principal: Principal,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    staff_only(&principal)?;
-    let key = RequestKey::from_headers(&headers)?.scoped("register_club", principal.user_id, &body);
-    let Json(RegisterClub { name }) = Json::<RegisterClub>::from_request_parts(&headers, &body)?;
-    let id = Uuid::now_v7();
-    let call = CommandRequest {
-        aggregate_id: id,
-        command: ClubCommand::Register { name },
-        key,
-        metadata: metadata(&principal, &headers),
-        expected_version: None,
-        creates: true,
-    };
-    let respond = |club: &Club, version| json!({"club_id": id, "name": club.name(), "version": version});
-    state
-        .command_handler
-        .execute(call, respond)
-        .await
-        .map(created)
-        .map_err(problem)
+/// The registered club.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct RegisteredClub {
+    /// Its id.
+    club_id: Uuid,
+    /// Its name, in the form that is stored.
+    #[schema(value_type = String)]
+    name: Option<String>,
+    /// Its version.
+    version: u64,
+}
+
+impl Operation for RegisterClub {
+    const NAME: &'static str = "register_club";
+    const SUMMARY: &'static str = "Registers a club.";
+    const WHO: Who = Who::Staff;
+    const SUCCESS: StatusCode = StatusCode::CREATED;
+    const CREATES: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];
+    type Path = NoPath;
+    type Answer = RegisteredClub;
+
+    fn target(_: &NoPath) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+}
+
+impl Command for RegisterClub {
+    type Aggregate = Club;
+
+    fn plan(self, _: NoPath, _: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
+        let club_id = Uuid::now_v7();
+        let command = ClubCommand::Register { name: self.name };
+        Ok(Plan::new(club_id, command, move |club: &Club, version| {
+            RegisteredClub {
+                club_id,
+                name: club.name().map(str::to_owned),
+                version,
+            }
+        }))
+    }
 }

@@ -1,47 +1,71 @@
-//! `POST /orders/{order_id}/capture-resolution`: what becomes of licenses whose money can't be collected.
+//! `POST /orders/{order_id}/capture-resolution`: a decision about licenses whose money can't be collected.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use domain::{Order, OrderCommand, Resolution};
-use event_store::CommandRequest;
-use serde_json::json;
-use service::auth::Principal;
-use service::extract::{Body, Json, Path};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use domain::{Order, OrderCommand, Refusal, Resolution};
+use events::CaptureAction;
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use vocabulary::OrderStatus;
 
-use crate::answer::{done, problem};
-use crate::idempotency::RequestKey;
-use crate::routes::{expected_version, metadata, staff_only};
-use crate::state::AppState;
+use crate::command::{Command, Operation, Plan, Who};
 
-/// 200 `{order_id, status, action, version, position}`. Staff. `If-Match` is heeded.
-pub(crate) async fn resolve_capture(
-    State(state): State<AppState>,
-    principal: Principal,
-    Path(order_id): Path<Uuid>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    staff_only(&principal)?;
-    let operation = format!("resolve_capture:{order_id}");
-    let key = RequestKey::from_headers(&headers)?.scoped(&operation, principal.user_id, &body);
-    let Json(resolution) = Json::<Resolution>::from_request_parts(&headers, &body)?;
-    let action = resolution.action;
-    let call = CommandRequest {
-        aggregate_id: order_id,
-        command: OrderCommand::ResolveCapture(resolution),
-        key,
-        metadata: metadata(&principal, &headers),
-        expected_version: expected_version(&headers)?,
-        creates: false,
-    };
-    let respond = |order: &Order, version| json!({"order_id": order_id, "status": order.status().as_str(), "action": action, "version": version});
-    state
-        .command_handler
-        .execute(call, respond)
-        .await
-        .map(done)
-        .map_err(problem)
+/// An order.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OrderPath {
+    /// The order's id.
+    order_id: Uuid,
+}
+
+/// The order after the decision.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct ResolvedCapture {
+    /// The order's id.
+    order_id: Uuid,
+    /// The order's status.
+    #[schema(value_type = OrderStatus)]
+    status: Option<OrderStatus>,
+    /// What was decided.
+    action: CaptureAction,
+    /// The order's version.
+    version: u64,
+}
+
+impl Operation for Resolution {
+    const NAME: &'static str = "resolve_capture";
+    const SUMMARY: &'static str = "Decides about an order whose money can't be collected.";
+    const WHO: Who = Who::Staff;
+    const SUCCESS: StatusCode = StatusCode::OK;
+    const REFUSALS: &'static [Refusal] = &[
+        Refusal::Invalid(Vec::new()),
+        Refusal::Unknown,
+        Refusal::OrderState,
+        Refusal::NothingToCollect,
+    ];
+    type Path = OrderPath;
+    type Answer = ResolvedCapture;
+
+    fn target(path: &OrderPath) -> Result<Option<String>, Problem> {
+        Ok(Some(path.order_id.to_string()))
+    }
+}
+
+impl Command for Resolution {
+    type Aggregate = Order;
+
+    fn plan(self, path: OrderPath, _: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
+        let (order_id, action) = (path.order_id, self.action);
+        let command = OrderCommand::ResolveCapture(self);
+        Ok(Plan::new(order_id, command, move |order: &Order, version| {
+            ResolvedCapture {
+                order_id,
+                status: order.status(),
+                action,
+                version,
+            }
+        }))
+    }
 }

@@ -1,67 +1,87 @@
 //! `POST /license-types/{code}/prices`: another price from a moment on. Placed orders keep theirs.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{LicenseType, LicenseTypeCommand, license_type_id};
-use event_store::CommandRequest;
-use serde::Deserialize;
-use serde_json::json;
-use service::auth::Principal;
-use service::extract::{Body, Json, Path};
+use domain::{LicenseType, LicenseTypeCommand, Refusal, license_type_id};
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use crate::answer::{created, problem};
-use crate::idempotency::RequestKey;
-use crate::routes::{expected_version, metadata, now, staff_only};
-use crate::state::AppState;
+use crate::command::{Command, Operation, Plan, Who};
 
-#[derive(Deserialize)]
+/// A price to set.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SetPrice {
+pub(crate) struct SetPrice {
+    /// The price of one license, in øre.
+    #[schema(example = 42_000)]
     price_ore: i64,
+    /// From when on; now, if not given.
     #[serde(default, deserialize_with = "domain::typed::optional_moment")]
     valid_from: Option<DateTime<Utc>>,
 }
 
-/// 201 `{license_type_id, code, price_ore, version, position}`. Staff. `If-Match` is heeded.
-pub(crate) async fn set_price(
-    State(state): State<AppState>,
-    principal: Principal,
-    Path(code): Path<String>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    staff_only(&principal)?;
-    if !LicenseType::is_code(&code) {
-        // No type has such a code.
-        return Err(Problem::not_found());
+/// A license type.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct TypePath {
+    /// The type's code.
+    #[param(example = "konkurranse-bilcross")]
+    code: String,
+}
+
+/// The price that was set.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct PriceSet {
+    /// The type's id.
+    license_type_id: Uuid,
+    /// The type's code.
+    code: String,
+    /// The price, in øre.
+    price_ore: i64,
+    /// The type's version.
+    version: u64,
+}
+
+impl Operation for SetPrice {
+    const NAME: &'static str = "set_price";
+    const SUMMARY: &'static str = "Sets the price of a license type from a moment on.";
+    const WHO: Who = Who::Staff;
+    const SUCCESS: StatusCode = StatusCode::CREATED;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
+    type Path = TypePath;
+    type Answer = PriceSet;
+
+    fn target(path: &TypePath) -> Result<Option<String>, Problem> {
+        existing_code(&path.code).map(|code| Some(code.to_owned()))
     }
-    let operation = format!("set_price:{code}");
-    let key = RequestKey::from_headers(&headers)?.scoped(&operation, principal.user_id, &body);
-    let Json(SetPrice {
-        price_ore,
-        valid_from,
-    }) = Json::<SetPrice>::from_request_parts(&headers, &body)?;
-    let id = license_type_id(&code);
-    let call = CommandRequest {
-        aggregate_id: id,
-        command: LicenseTypeCommand::SetPrice {
+}
+
+impl Command for SetPrice {
+    type Aggregate = LicenseType;
+
+    fn plan(self, path: TypePath, now: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
+        let (license_type_id, code, price_ore) = (license_type_id(&path.code), path.code, self.price_ore);
+        let command = LicenseTypeCommand::SetPrice {
             price_ore,
-            valid_from,
-            now: now(),
-        },
-        key,
-        metadata: metadata(&principal, &headers),
-        expected_version: expected_version(&headers)?,
-        creates: false,
-    };
-    let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "price_ore": price_ore, "version": version});
-    state
-        .command_handler
-        .execute(call, respond)
-        .await
-        .map(created)
-        .map_err(problem)
+            valid_from: self.valid_from,
+            now,
+        };
+        Ok(Plan::new(license_type_id, command, move |_, version| PriceSet {
+            license_type_id,
+            code: code.clone(),
+            price_ore,
+            version,
+        }))
+    }
+}
+
+/// 404 for text that is the code of no license type.
+pub(super) fn existing_code(code: &str) -> Result<&str, Problem> {
+    if LicenseType::is_code(code) {
+        Ok(code)
+    } else {
+        Err(Problem::not_found())
+    }
 }

@@ -11,14 +11,26 @@ use axum::http::{HeaderMap, StatusCode};
 use event_store::{IdempotencyKey, Inbox};
 use metrics::counter;
 use payments::vipps::webhook::{self, Event, EventName};
-use service::extract::Body;
+use service::docs::{Header, of_every_request, refusals};
+use service::extract::{Body, incomplete_body};
 use service::problem::Problem;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::path::{OperationBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
+use utoipa::{IntoParams, PartialSchema as _, ToSchema};
 use uuid::Uuid;
+use vocabulary::{PaymentProvider, Word as _};
 
+use crate::idempotency::in_flight;
 use crate::metrics::WEBHOOKS_TOTAL;
-use crate::process::settle::{self, Settled};
+use crate::openapi::Documented;
+use crate::process::reconcile::{self, Reconciled};
 use crate::state::AppState;
+
+/// Most bytes of a webhook's body. The body is read before its signature is checked, and a genuine one has less than a
+/// kilobyte.
+pub(crate) const WEBHOOK_LIMIT: usize = 64 * 1024;
 
 /// Where the webhooks that were applied are remembered.
 const INBOX: &str = "webhook:vipps";
@@ -39,12 +51,7 @@ pub(crate) async fn vipps_webhook(
     if let Err(refused) = webhook::verify(secret, "POST", path, host, &headers, &body) {
         tracing::warn!(error = %refused, "a webhook was refused");
         count("refused");
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "signature_invalid",
-            "Signaturen stemmer ikke.",
-            "The signature is not right.",
-        ));
+        return Err(signature_invalid());
     }
     let event = Event::parse(&body).map_err(|error| {
         count("malformed");
@@ -75,16 +82,16 @@ pub(crate) async fn vipps_webhook(
 
 /// Tells the order what the provider says of the payment, and remembers that it was told.
 async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> Result<StatusCode, Problem> {
-    let metadata = settle::metadata("webhook:vipps");
-    let settled = state.cashier.ask_and_apply(order_id, metadata).await;
-    if let Ok(settled) = &settled
-        && shows(&event.name, *settled)
+    let metadata = reconcile::metadata("webhook:vipps");
+    let reconciled = state.cashier.ask_and_apply(order_id, metadata).await;
+    if let Ok(reconciled) = &reconciled
+        && shows(&event.name, *reconciled)
         && let Err(error) = state.inbox.remember(INBOX, key).await
     {
         tracing::warn!(%order_id, error = %error, "an applied webhook could not be remembered");
     }
-    match settled {
-        Ok(Settled::Unknown) => {
+    match reconciled {
+        Ok(Reconciled::Unknown) => {
             tracing::warn!(%order_id, "a webhook names an order that does not exist");
             count("foreign");
             Ok(StatusCode::OK)
@@ -96,13 +103,108 @@ async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> R
         Err(error) => {
             tracing::warn!(%order_id, error = %error, "a webhook could not be applied; the provider will repeat it");
             count("failed");
-            Err(Problem::unavailable(
-                "webhook_not_applied",
-                "Kunne ikke behandles nå.",
-                "Could not be handled now; please repeat.",
-            ))
+            Err(not_applied())
         }
     }
+}
+
+/// What the document says of it.
+pub(crate) fn documented() -> Documented {
+    let mut schemas = vec![(VippsEvent::name().into_owned(), VippsEvent::schema())];
+    VippsEvent::schemas(&mut schemas);
+    let event = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(VippsEvent::name())))
+        .build();
+    let body = RequestBodyBuilder::new()
+        .content("application/json", event)
+        .required(Some(Required::True));
+    let done = ResponseBuilder::new()
+        .description("The order reflects the payment, or the payment is none of this shop's.")
+        .header_ref(Header::RequestId.name(), Header::RequestId.reference());
+    let mut operation = OperationBuilder::new()
+        .tag("payment provider")
+        .operation_id(Some("vipps_webhook"))
+        .summary(Some(
+            "Takes a webhook of Vipps MobilePay, signed with the webhook secret.",
+        ))
+        .parameters(Some(WebhookHeaders::into_params(|| Some(ParameterIn::Header))))
+        .request_body(Some(body.build()))
+        .response("200", done.build());
+    let mut problems = of_every_request();
+    problems.extend([StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE].map(Problem::from_status));
+    problems.extend([incomplete_body(), Problem::from_status(StatusCode::BAD_REQUEST)]);
+    problems.extend([signature_invalid(), in_flight(), not_applied()]);
+    for (status, response) in refusals(problems) {
+        operation = operation.response(status, response);
+    }
+    Documented { operation, schemas }
+}
+
+/// The signature of a webhook. `Authorization` carries it as `HMAC-SHA256 SignedHeaders=…&Signature=…`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only documented: the signature is checked by `payments`")]
+struct WebhookHeaders {
+    /// When it was signed, as an HTTP date.
+    #[param(rename = "X-Ms-Date", example = "Mon, 01 Jun 2026 05:40:00 GMT")]
+    date: String,
+    /// SHA-256 of the body in base 64.
+    #[param(
+        rename = "X-Ms-Content-Sha256",
+        example = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    )]
+    content_sha256: String,
+}
+
+/// An event of a payment, with further members that this API does not read.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only documented: `payments` reads it")]
+struct VippsEvent {
+    /// The sales unit.
+    msn: String,
+    /// The payment's reference: an order's id.
+    reference: String,
+    /// The provider's own reference of what happened.
+    #[schema(rename = "pspReference")]
+    psp_reference: String,
+    /// What happened.
+    #[schema(example = "AUTHORIZED")]
+    name: String,
+    /// When.
+    #[schema(example = "2026-06-01T05:40:00.000Z")]
+    timestamp: String,
+    /// Not trusted: the payment is read from the provider.
+    amount: VippsAmount,
+    /// Whether the operation succeeded.
+    success: bool,
+}
+
+/// Money.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only documented: `payments` reads it")]
+struct VippsAmount {
+    /// ISO 4217 code.
+    #[schema(example = "NOK")]
+    currency: String,
+    /// In the smallest unit: øre.
+    value: i64,
+}
+
+fn signature_invalid() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "signature_invalid",
+        "Signaturen stemmer ikke.",
+        "The signature is not right.",
+    )
+}
+
+fn not_applied() -> Problem {
+    Problem::unavailable(
+        "webhook_not_applied",
+        "Kunne ikke behandles nå.",
+        "Could not be handled now; please repeat.",
+    )
 }
 
 /// Whether this webhook is a repetition of one that was applied.
@@ -138,11 +240,11 @@ fn dedupe_key(event: &Event) -> [u8; 32] {
 
 /// Whether the payment, as it was read, can show what the webhook tells. If it does not yet, the next delivery is a reason
 /// to ask again.
-fn shows(name: &EventName, settled: Settled) -> bool {
-    match settled {
-        Settled::Over => true,
-        Settled::Open => *name == EventName::Created,
-        Settled::Unknown | Settled::NoPayment => false,
+fn shows(name: &EventName, reconciled: Reconciled) -> bool {
+    match reconciled {
+        Reconciled::Over => true,
+        Reconciled::Open => *name == EventName::Created,
+        Reconciled::Unknown | Reconciled::NoPayment => false,
     }
 }
 
@@ -163,7 +265,8 @@ pub(crate) async fn forget_old(inbox: Inbox, shutdown: CancellationToken) {
 }
 
 fn count(outcome: &'static str) {
-    counter!(WEBHOOKS_TOTAL, "provider" => "vipps", "outcome" => outcome).increment(1);
+    counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
+        .increment(1);
 }
 
 #[cfg(test)]
@@ -171,7 +274,7 @@ mod tests {
     use payments::vipps::webhook::{Event, EventName};
 
     use super::{dedupe_key, shows};
-    use crate::process::settle::Settled;
+    use crate::process::reconcile::Reconciled;
 
     fn event(psp_reference: &str, name: &str, timestamp: &str) -> Event {
         let body = serde_json::json!({
@@ -198,9 +301,9 @@ mod tests {
 
     #[test]
     fn a_webhook_is_remembered_only_when_the_payment_shows_it() {
-        assert!(shows(&EventName::Created, Settled::Open));
-        assert!(!shows(&EventName::Authorized, Settled::Open));
-        assert!(shows(&EventName::Authorized, Settled::Over));
-        assert!(!shows(&EventName::Authorized, Settled::NoPayment));
+        assert!(shows(&EventName::Created, Reconciled::Open));
+        assert!(!shows(&EventName::Authorized, Reconciled::Open));
+        assert!(shows(&EventName::Authorized, Reconciled::Over));
+        assert!(!shows(&EventName::Authorized, Reconciled::NoPayment));
     }
 }

@@ -1,68 +1,87 @@
 //! `POST /license-types/{code}/prices/{valid_from}/withdraw`: a price that is not in force yet does not come.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use domain::{LicenseType, LicenseTypeCommand, license_type_id};
-use event_store::CommandRequest;
-use serde::Deserialize;
-use serde_json::json;
-use service::auth::Principal;
-use service::extract::{Body, Json, Path};
+use domain::{LicenseType, LicenseTypeCommand, Refusal, license_type_id};
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use crate::answer::{done, problem};
-use crate::idempotency::RequestKey;
-use crate::routes::{expected_version, metadata, now, staff_only};
-use crate::state::AppState;
+use super::set_price::existing_code;
+use crate::command::{Command, Operation, Plan, Who};
 
-/// Nothing to say.
-#[derive(Deserialize)]
+/// An empty object.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct WithdrawPrice {}
+pub(crate) struct WithdrawPrice {}
 
-/// 200 `{license_type_id, code, valid_from, version, position}`. Staff. The body is `{}` or empty. `If-Match` is heeded.
-pub(crate) async fn withdraw_price(
-    State(state): State<AppState>,
-    principal: Principal,
-    Path((code, valid_from)): Path<(String, String)>,
-    headers: HeaderMap,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    staff_only(&principal)?;
-    if !LicenseType::is_code(&code) {
-        // No type has such a code.
-        return Err(Problem::not_found());
-    }
-    let valid_from = moment(&valid_from).ok_or_else(not_a_moment)?;
-    let operation = format!("withdraw_price:{code}:{}", valid_from.to_rfc3339());
-    let key = RequestKey::from_headers(&headers)?.scoped(&operation, principal.user_id, &body);
-    if !body.is_empty() {
-        let Json(WithdrawPrice {}) = Json::from_request_parts(&headers, &body)?;
-    }
-    let id = license_type_id(&code);
-    let call = CommandRequest {
-        aggregate_id: id,
-        command: LicenseTypeCommand::WithdrawPrice {
-            valid_from,
-            now: now(),
-        },
-        key,
-        metadata: metadata(&principal, &headers),
-        expected_version: expected_version(&headers)?,
-        creates: false,
-    };
-    let respond = |_: &LicenseType, version| json!({"license_type_id": id, "code": code, "valid_from": valid_from, "version": version});
-    state
-        .command_handler
-        .execute(call, respond)
-        .await
-        .map(done)
-        .map_err(problem)
+/// A price of a license type.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct PricePath {
+    /// The type's code.
+    #[param(example = "konkurranse-bilcross")]
+    code: String,
+    /// From when on the price would hold.
+    #[param(value_type = DateTime<Utc>, example = "2026-06-01T10:00:00Z")]
+    valid_from: String,
 }
 
-/// Any year that a log can hold: what was set by mistake before years were bounded must have a name, too.
+/// The price that was withdrawn.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct PriceWithdrawn {
+    /// The type's id.
+    license_type_id: Uuid,
+    /// The type's code.
+    code: String,
+    /// From when on the price would have held.
+    valid_from: DateTime<Utc>,
+    /// The type's version.
+    version: u64,
+}
+
+impl Operation for WithdrawPrice {
+    const NAME: &'static str = "withdraw_price";
+    const SUMMARY: &'static str = "Withdraws a price that is not in force yet.";
+    const WHO: Who = Who::Staff;
+    const SUCCESS: StatusCode = StatusCode::OK;
+    const BODY_MAY_BE_EMPTY: bool = true;
+    const REFUSALS: &'static [Refusal] = &[Refusal::Unknown, Refusal::PriceInForce];
+    type Path = PricePath;
+    type Answer = PriceWithdrawn;
+
+    fn target(path: &PricePath) -> Result<Option<String>, Problem> {
+        let code = existing_code(&path.code)?;
+        let valid_from = path.valid_from()?;
+        Ok(Some(format!("{code}:{}", valid_from.to_rfc3339())))
+    }
+}
+
+impl Command for WithdrawPrice {
+    type Aggregate = LicenseType;
+
+    fn plan(self, path: PricePath, now: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
+        let (license_type_id, valid_from) = (license_type_id(&path.code), path.valid_from()?);
+        let command = LicenseTypeCommand::WithdrawPrice { valid_from, now };
+        Ok(Plan::new(license_type_id, command, move |_, version| {
+            PriceWithdrawn {
+                license_type_id,
+                code: path.code.clone(),
+                valid_from,
+                version,
+            }
+        }))
+    }
+}
+
+impl PricePath {
+    fn valid_from(&self) -> Result<DateTime<Utc>, Problem> {
+        moment(&self.valid_from).ok_or_else(not_a_moment)
+    }
+}
+
+/// Any year that the log can hold: prices with a mistyped year, set before years were bounded, can be withdrawn, too.
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     text.parse().ok()
 }

@@ -15,10 +15,12 @@ pub(crate) fn purchase(number: u32) -> Vec<Vec<NewEvent>> {
     let order = Uuid::now_v7();
     let placed = placed(number);
     let reference = format!("ref-{number}");
-    let issued = placed
-        .lines
-        .iter()
-        .map(|line| (line.license_id, issued(order, &placed, line)));
+    let issued = placed.lines.iter().map(|line| {
+        (
+            line.license_id,
+            LicenseEvent::from(LicenseIssued::of_line(order, &placed, line)),
+        )
+    });
     let issued: Vec<_> = issued
         .map(|(id, event)| vec![new(aggregate_type::LICENSE, id, 1, &event)])
         .collect();
@@ -143,24 +145,6 @@ fn line(line: u16, number: u32, activity_days: u8) -> OrderLine {
             ..Vehicle::default()
         }),
     }
-}
-
-fn issued(order_id: Uuid, placed: &OrderPlaced, line: &OrderLine) -> LicenseEvent {
-    let issued = LicenseIssued {
-        order_id,
-        order_number: placed.order_number.clone(),
-        line: line.line,
-        customer_id: placed.customer_id,
-        license_type: line.license_type.clone(),
-        club_id: line.club_id,
-        club_name: line.club_name.clone(),
-        activity_date: line.activity_date,
-        activity_days: line.activity_days,
-        holder: line.holder.clone(),
-        vehicle: line.vehicle.clone(),
-        price_ore: line.price_ore,
-    };
-    issued.into()
 }
 
 fn facts(code: &str) -> LicenseTypeFacts {

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "events",
             "payments",
             "service",
+            "vocabulary",
         ],
     ),
     (
@@ -38,7 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &["envelope", "vocabulary"]),
     ("vocabulary", &[]),
     ("text", &[]),
-    ("domain", &["envelope", "events", "text"]),
+    ("domain", &["envelope", "events", "text", "vocabulary"]),
     ("event-store", &["connect", "envelope"]),
     ("event-bus", &["envelope"]),
     ("read-model", &["connect", "text"]),

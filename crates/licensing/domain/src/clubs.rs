@@ -1,12 +1,11 @@
 //! Clubs: who organizes activities.
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use events::{ClubEvent, ClubRegistered, aggregate_type};
 use serde::{Deserialize, Serialize};
 
+use crate::aggregate::aggregate;
+use crate::refusal::Refusal;
 use crate::typed::label;
-use crate::{Field, Refusal};
 
 /// A club.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,41 +23,24 @@ pub enum ClubCommand {
     },
 }
 
+aggregate!(Club: aggregate_type::CLUB, ClubCommand => ClubEvent);
+
 impl Club {
     /// Its name, once registered.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    fn decide(&self, command: ClubCommand) -> Result<ClubEvent, Refusal> {
+    fn decide(&self, command: ClubCommand) -> Result<Option<ClubEvent>, Refusal> {
         let ClubCommand::Register { name } = command;
         if self.name.is_some() {
             return Err(Refusal::Exists);
         }
-        let name = label(&name, 120).map_err(|rule| {
-            Refusal::Invalid(vec![Field {
-                pointer: "/name".into(),
-                rule,
-            }])
-        })?;
-        Ok(ClubRegistered { name }.into())
-    }
-}
-
-impl Aggregate for Club {
-    const TYPE: &'static str = aggregate_type::CLUB;
-    type Command = ClubCommand;
-    type Event = ClubEvent;
-    type Error = Refusal;
-    type Services = ();
-
-    async fn handle(&mut self, command: ClubCommand, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
-        let event = self.decide(command)?;
-        sink.write(event, self).await;
-        Ok(())
+        let name = label(&name, 120).map_err(|rule| Refusal::field("/name", rule))?;
+        Ok(Some(ClubRegistered { name }.into()))
     }
 
-    fn apply(&mut self, event: ClubEvent) {
+    fn evolve(&mut self, event: ClubEvent) {
         let ClubEvent::ClubRegistered(ClubRegistered { name }) = event;
         self.name = Some(name);
     }

@@ -6,7 +6,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use events::Holder;
 use uuid::{Builder, Uuid};
 
-use crate::holder_identity;
+use crate::typed::holder_identity;
 
 /// The fewest bytes of a key.
 pub const HOLDER_KEY_MIN_BYTES: usize = 32;

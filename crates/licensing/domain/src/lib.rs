@@ -3,8 +3,10 @@
 //! No I/O and no clock: whatever a rule needs to know (the time, the catalogue's price) comes with the command, so
 //! every decision can be made again from what was written down.
 
+mod aggregate;
 mod clubs;
 mod day;
+mod findings;
 mod holder;
 mod ids;
 mod license_types;
@@ -21,8 +23,8 @@ pub use ids::{license_id, license_type_id, order_number};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{License, LicenseCommand};
 pub use orders::{
-    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, OrderStatus,
-    PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, PaidOrder,
+    PaymentBooks, PlaceOrder, RequestedLine, Resolution,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};

@@ -1,17 +1,18 @@
 //! The catalogue: what can be bought, by whom, and at which price from when on.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use events::{
-    Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-    LicenseTypePriceWithdrawn, Role, aggregate_type,
+    LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
+    aggregate_type,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use vocabulary::{Category, Role};
 
-use crate::people::Findings;
+use crate::aggregate::aggregate;
+use crate::findings::Findings;
+use crate::refusal::{Refusal, Rule};
 use crate::typed::label;
-use crate::{Refusal, Rule};
 
 /// The highest price of one license, in øre: NOK 100,000.
 const MAX_PRICE_ORE: i64 = 10_000_000;
@@ -76,7 +77,7 @@ pub enum LicenseTypeCommand {
 }
 
 /// A new entry of the catalogue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLicenseType {
     /// Code, lower-case letters, digits and hyphens.
@@ -100,6 +101,8 @@ pub struct NewLicenseType {
     /// How many consecutive days one license may span, 1 to 3; 1 if not given. More than 1 only for track days.
     pub max_days: Option<u8>,
 }
+
+aggregate!(LicenseType: aggregate_type::LICENSE_TYPE, LicenseTypeCommand => LicenseTypeEvent);
 
 impl LicenseType {
     /// What is offered at `moment`; nothing before the type exists and has a price.
@@ -146,6 +149,16 @@ impl LicenseType {
             }
         }
     }
+    fn evolve(&mut self, event: LicenseTypeEvent) {
+        match event {
+            LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
+            LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
+            LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
+                self.prices
+                    .retain(|price| price.valid_from != withdrawn.valid_from);
+            }
+        }
+    }
 }
 
 fn price_set(
@@ -165,7 +178,7 @@ fn price_set(
     {
         findings.add("/valid_from".into(), Rule::ValidFromTooFar);
     }
-    refuse(findings)?;
+    findings.refuse()?;
     // A price never holds for the past: an order placed a second ago had the one before.
     Ok(LicenseTypePriceSet {
         price_ore,
@@ -195,7 +208,7 @@ fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEve
     if !(1..=most).contains(&max_days) {
         findings.add("/max_days".into(), Rule::ActivityDays);
     }
-    refuse(findings)?;
+    findings.refuse()?;
     let (Some(code), Some(discipline), Some(name_nb), Some(name_en)) = (code, discipline, name_nb, name_en)
     else {
         return Err(Refusal::Invalid(Vec::new()));
@@ -224,14 +237,6 @@ fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEve
     ])
 }
 
-fn refuse(findings: Findings) -> Result<(), Refusal> {
-    if findings.fields.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::Invalid(findings.fields))
-    }
-}
-
 fn code(given: &str) -> Result<String, Rule> {
     let code = label(given, 64)?;
     let shaped = code
@@ -249,37 +254,6 @@ fn price(price_ore: i64) -> Result<i64, Rule> {
         Ok(price_ore)
     } else {
         Err(Rule::Price)
-    }
-}
-
-impl Aggregate for LicenseType {
-    const TYPE: &'static str = aggregate_type::LICENSE_TYPE;
-    type Command = LicenseTypeCommand;
-    type Event = LicenseTypeEvent;
-    type Error = Refusal;
-    type Services = ();
-
-    async fn handle(
-        &mut self,
-        command: LicenseTypeCommand,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: LicenseTypeEvent) {
-        match event {
-            LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
-            LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
-            LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
-                self.prices
-                    .retain(|price| price.valid_from != withdrawn.valid_from);
-            }
-        }
     }
 }
 

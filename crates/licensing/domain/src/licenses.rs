@@ -1,12 +1,11 @@
 //! Licenses: they exist only after their order is paid.
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use events::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason, aggregate_type};
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
+use crate::aggregate::aggregate;
 use crate::orders::PaidOrder;
+use crate::refusal::Refusal;
 
 /// A license.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +35,8 @@ pub enum LicenseCommand {
     },
 }
 
+aggregate!(License: aggregate_type::LICENSE, LicenseCommand => LicenseEvent);
+
 impl License {
     /// Whether it was revoked.
     pub const fn revoked(&self) -> bool {
@@ -64,28 +65,7 @@ impl License {
             Some(_) => Err(Refusal::Exists),
         }
     }
-}
-
-impl Aggregate for License {
-    const TYPE: &'static str = aggregate_type::LICENSE;
-    type Command = LicenseCommand;
-    type Event = LicenseEvent;
-    type Error = Refusal;
-    type Services = ();
-
-    async fn handle(
-        &mut self,
-        command: LicenseCommand,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
-        if let Some(event) = self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: LicenseEvent) {
+    fn evolve(&mut self, event: LicenseEvent) {
         match event {
             LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),
             LicenseEvent::LicenseRevoked(_) => self.revoked = true,

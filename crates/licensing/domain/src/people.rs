@@ -4,12 +4,15 @@ use chrono::NaiveDate;
 use envelope::Personal;
 use events::{Guardian, Holder, Vehicle};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::day::age;
-use crate::{Field, Rule, typed};
+use crate::findings::Findings;
+use crate::refusal::Rule;
+use crate::typed;
 
 /// Who a license is asked for. Has no `Debug`: it is personal data.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestedHolder {
     /// Full name.
@@ -26,7 +29,7 @@ pub struct RequestedHolder {
 }
 
 /// The guardian of a minor.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestedGuardian {
     /// Full name.
@@ -38,7 +41,7 @@ pub struct RequestedGuardian {
 }
 
 /// The vehicle of a driver.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestedVehicle {
     /// Registration number.
@@ -47,36 +50,6 @@ pub struct RequestedVehicle {
     pub vehicle_license: Option<String>,
     /// Chassis number.
     pub chassis: Option<String>,
-}
-
-/// Collects the fields of one command that break a rule.
-pub(crate) struct Findings {
-    pub(crate) fields: Vec<Field>,
-}
-
-impl Findings {
-    pub(crate) const fn new() -> Self {
-        Self { fields: Vec::new() }
-    }
-
-    pub(crate) fn add(&mut self, pointer: String, rule: Rule) {
-        self.fields.push(Field { pointer, rule });
-    }
-
-    /// The value, or a finding at `pointer`.
-    pub(crate) fn keep<T>(&mut self, pointer: String, checked: Result<T, Rule>) -> Option<T> {
-        checked.map_err(|rule| self.add(pointer, rule)).ok()
-    }
-
-    fn keep_optional(
-        &mut self,
-        pointer: String,
-        given: Option<&String>,
-        check: impl Fn(&str) -> Result<String, Rule>,
-    ) -> Option<Personal<String>> {
-        let given = given.filter(|text| !is_blank(text))?;
-        self.keep(pointer, check(given)).map(Personal::new)
-    }
 }
 
 /// The holder, if every rule holds on the activity's first day `day`; what is wrong goes to `findings`.

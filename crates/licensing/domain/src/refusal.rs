@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use strum::VariantArray;
+
 /// A rule that a field of a command breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Rule {
     /// Nothing was given.
     Required,
@@ -318,6 +320,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// One field breaks a rule.
+    pub fn field(pointer: impl Into<String>, rule: Rule) -> Self {
+        let pointer = pointer.into();
+        Self::Invalid(vec![Field { pointer, rule }])
+    }
+
     /// Stable, for machines.
     pub const fn code(&self) -> &'static str {
         self.texts().0

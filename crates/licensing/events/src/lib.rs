@@ -3,6 +3,7 @@
 //! One file per aggregate. A payload is a plain struct; the enum beside it is what the aggregate applies. Published
 //! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
 
+pub mod aggregate_type;
 mod clubs;
 mod declare;
 mod license_types;
@@ -11,6 +12,7 @@ mod orders;
 mod people;
 mod schema;
 mod upcast;
+mod written;
 
 pub use clubs::{ClubEvent, ClubRegistered};
 pub use license_types::{
@@ -23,22 +25,11 @@ pub use orders::{
     PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
 };
 pub use people::{Guardian, Holder, Vehicle};
-pub use schema::{EventSchema, written};
+pub use schema::EventSchema;
 pub use vocabulary::{Category, Role};
+pub use written::written;
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
-
-/// The aggregate types, as they stand in the log and in subjects.
-pub mod aggregate_type {
-    /// A customer's purchase.
-    pub const ORDER: &str = "order";
-    /// A dated right to take part.
-    pub const LICENSE: &str = "license";
-    /// An entry of the catalogue.
-    pub const LICENSE_TYPE: &str = "license_type";
-    /// A club that organizes activities.
-    pub const CLUB: &str = "club";
-}
 
 /// The stream that carries the log to its readers: the declaration in `nats/stream.json`.
 pub const STREAM_DECLARATION: &str = include_str!("../../../../nats/stream.json");

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::declare::events;
-use crate::{Holder, LicenseTypeFacts, Vehicle};
+use crate::license_types::LicenseTypeFacts;
+use crate::orders::{OrderLine, OrderPlaced};
+use crate::people::{Holder, Vehicle};
 
 events! {
     /// What happens to a license.
@@ -46,6 +48,26 @@ pub struct LicenseIssued {
     pub vehicle: Option<Vehicle>,
     /// What was paid for it, in øre.
     pub price_ore: i64,
+}
+
+impl LicenseIssued {
+    /// The license of `line` of the order.
+    pub fn of_line(order_id: Uuid, order: &OrderPlaced, line: &OrderLine) -> Self {
+        Self {
+            order_id,
+            order_number: order.order_number.clone(),
+            line: line.line,
+            customer_id: order.customer_id,
+            license_type: line.license_type.clone(),
+            club_id: line.club_id,
+            club_name: line.club_name.clone(),
+            activity_date: line.activity_date,
+            activity_days: line.activity_days,
+            holder: line.holder.clone(),
+            vehicle: line.vehicle.clone(),
+            price_ore: line.price_ore,
+        }
+    }
 }
 
 /// The license is no longer valid.

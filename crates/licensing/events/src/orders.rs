@@ -3,10 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::declare::events;
-use crate::{Holder, LicenseTypeFacts, Vehicle};
+use crate::license_types::LicenseTypeFacts;
+use crate::people::{Holder, Vehicle};
 
 events! {
     /// What happens to an order: `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and
@@ -174,7 +176,7 @@ pub struct CaptureResolved {
 }
 
 /// What can become of an order whose money could not be collected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CaptureAction {
     /// What can still be collected is collected.

@@ -99,6 +99,12 @@ words! {
         Suspended,
     }
 
+    /// Who collects the money of an order.
+    PaymentProvider {
+        /// Vipps MobilePay.
+        Vipps,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -110,7 +116,7 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, Role, Word};
+    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, Word};
 
     fn texts_are_those_of_json<
         T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
@@ -128,6 +134,7 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<PaymentProvider>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

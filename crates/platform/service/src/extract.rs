@@ -4,10 +4,11 @@
 mod body;
 mod expected;
 mod malformed;
+mod objects;
 mod path;
 mod query;
 
 pub(crate) use body::BodyPatience;
-pub use body::{Body, BodyLimit, Json};
-pub use path::Path;
+pub use body::{Body, BodyLimit, Json, incomplete_body, problems_of_bodies};
+pub use path::{Path, malformed_path};
 pub use query::Query;

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use events::{OrderEvent, OrderLine, OrderPlaced};
 use uuid::Uuid;
 
-use super::Order;
+use super::state::Order;
 use crate::day::days;
 use crate::holder::HolderKey;
 

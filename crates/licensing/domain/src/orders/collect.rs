@@ -10,10 +10,12 @@ use events::{
     PaymentCaptured, PaymentReconciled,
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
+use vocabulary::OrderStatus;
 
-use super::{Order, OrderStatus};
+use super::state::Order;
+use crate::refusal::Refusal;
 use crate::typed::label;
-use crate::{Field, Refusal, Rule};
 
 /// The longest reason of a person, in characters.
 const MAX_REASON: usize = 500;
@@ -44,7 +46,7 @@ pub struct CapturePolicy {
 }
 
 /// What a person decides about money that can't be collected.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
     /// What happens.
@@ -55,7 +57,7 @@ pub struct Resolution {
 
 impl Order {
     /// How much to ask the provider for now, in øre. `None` when all is collected, or when the books show something that
-    /// the order has to hear first ([`super::OrderCommand::ReconcilePayment`]).
+    /// the order has to hear first ([`OrderCommand::ReconcilePayment`](crate::OrderCommand::ReconcilePayment)).
     pub fn to_collect(&self, books: &PaymentBooks) -> Option<i64> {
         let placed = self.placed().filter(|_| self.collects())?;
         let missing = placed.total_ore - books.captured_ore;
@@ -68,7 +70,7 @@ impl Order {
 
     /// Whether its money is still to be collected.
     fn collects(&self) -> bool {
-        self.status == OrderStatus::Fulfilled && !self.captured && !self.written_off()
+        self.status == Some(OrderStatus::Fulfilled) && !self.captured && !self.written_off()
     }
 
     /// What the books mean for licenses that were issued. Before that, and once the money goes back, others look after it.
@@ -81,7 +83,10 @@ impl Order {
         if books.reference != placed.payment_reference {
             return Err(Refusal::PaymentMismatch);
         }
-        if !matches!(self.status, OrderStatus::Fulfilled | OrderStatus::CaptureFailed) {
+        if !matches!(
+            self.status,
+            Some(OrderStatus::Fulfilled | OrderStatus::CaptureFailed)
+        ) {
             return Ok(Vec::new());
         }
         let all_back =
@@ -128,7 +133,7 @@ impl Order {
     }
 
     pub(super) fn resolve(&self, resolution: &Resolution) -> Result<OrderEvent, Refusal> {
-        let reason = label(&resolution.reason, MAX_REASON).map_err(refused_reason)?;
+        let reason = label(&resolution.reason, MAX_REASON).map_err(|rule| Refusal::field("/reason", rule))?;
         let failure = self.failure.as_ref().ok_or(Refusal::OrderState)?;
         let resolved = resolved(resolution.action, failure)?;
         Ok(CaptureResolved {
@@ -137,13 +142,6 @@ impl Order {
         }
         .into())
     }
-}
-
-fn refused_reason(rule: Rule) -> Refusal {
-    Refusal::Invalid(vec![Field {
-        pointer: "/reason".into(),
-        rule,
-    }])
 }
 
 /// Why the books do not let the order's money be collected.

@@ -23,19 +23,6 @@ impl PaidOrder {
             .lines
             .iter()
             .find(|candidate| candidate.line == line)?;
-        Some(LicenseIssued {
-            order_id: self.order_id,
-            order_number: self.placed.order_number.clone(),
-            line: line.line,
-            customer_id: self.placed.customer_id,
-            license_type: line.license_type.clone(),
-            club_id: line.club_id,
-            club_name: line.club_name.clone(),
-            activity_date: line.activity_date,
-            activity_days: line.activity_days,
-            holder: line.holder.clone(),
-            vehicle: line.vehicle.clone(),
-            price_ore: line.price_ore,
-        })
+        Some(LicenseIssued::of_line(self.order_id, &self.placed, line))
     }
 }

@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use events::{OrderLine, OrderPlaced, Role};
+use events::{OrderLine, OrderPlaced};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
+use vocabulary::{PaymentProvider, Role, Word as _};
 
 use super::claims::{DayClaim, day_claims};
 use crate::day::{age, days, today};
+use crate::findings::Findings;
 use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
-use crate::people::{Findings, holder, vehicle};
+use crate::license_types::Offer;
+use crate::people::{RequestedHolder, RequestedVehicle, holder, vehicle};
+use crate::refusal::{Refusal, Rule};
 use crate::typed::{holder_identity, label};
-use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 /// Most lines of one order. Clubs buy tens at a time.
 pub const MAX_LINES: usize = 100;
@@ -31,7 +35,7 @@ pub struct PlaceOrder {
     /// What.
     pub lines: Vec<RequestedLine>,
     /// Who collects the money.
-    pub payment_provider: String,
+    pub payment_provider: PaymentProvider,
     /// The version of the terms that the customer accepts.
     pub terms_version: String,
     /// The moment of the command.
@@ -41,7 +45,7 @@ pub struct PlaceOrder {
 }
 
 /// One line, as the customer gives it.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AskedLine {
     /// Code of the license type.
@@ -88,11 +92,10 @@ impl PlaceOrder {
 
     /// The order, if every rule holds.
     pub(super) fn check(&self) -> Result<OrderPlaced, Refusal> {
-        let mut findings = Findings::new();
         if self.lines.is_empty() || self.lines.len() > MAX_LINES {
-            findings.add("/lines".into(), Rule::LineCount);
-            return Err(Refusal::Invalid(findings.fields));
+            return Err(Refusal::field("/lines", Rule::LineCount));
         }
+        let mut findings = Findings::new();
         let terms_version = findings.keep("/accept_terms_version".into(), label(&self.terms_version, 64));
         let mut lines: Vec<OrderLine> = Vec::with_capacity(self.lines.len());
         let mut taken = BTreeSet::new();
@@ -115,7 +118,7 @@ impl PlaceOrder {
             total_ore: lines.iter().map(|line| line.price_ore).sum(),
             lines,
             currency: "NOK".into(),
-            payment_provider: self.payment_provider.clone(),
+            payment_provider: self.payment_provider.as_str().into(),
             payment_reference: self.order_id.to_string(),
             terms_version,
             expires_at: self.now + self.time_to_pay,

@@ -11,6 +11,7 @@ use events::{
     RefundReason, RefundRequested, Role,
 };
 use uuid::Uuid;
+use vocabulary::PaymentProvider;
 
 use super::{AskedLine, Order, OrderClub, OrderCommand, PlaceOrder, RequestedLine};
 use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle};
@@ -70,7 +71,7 @@ fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
         order_id: ORDER,
         customer_id: Uuid::from_u128(2),
         lines,
-        payment_provider: "vipps".into(),
+        payment_provider: PaymentProvider::Vipps,
         terms_version: "2026-01".into(),
         now: now(),
         time_to_pay: TimeDelta::minutes(15),

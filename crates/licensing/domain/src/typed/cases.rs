@@ -6,7 +6,7 @@ use super::dates::{parse_date, parse_moment};
 use super::{
     chassis, club_identity, email, holder_identity, label, person_name, phone, registration, vehicle_license,
 };
-use crate::Rule;
+use crate::refusal::Rule;
 
 type Check = fn(&str) -> Result<String, Rule>;
 type Case<'a> = (&'a str, Result<&'a str, Rule>);

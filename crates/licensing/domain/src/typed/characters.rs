@@ -5,7 +5,7 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointMapDataBorrowed};
 
-use crate::Rule;
+use crate::refusal::Rule;
 
 /// The longest text that is looked at, in bytes: four for each character of the longest that is allowed, and as much
 /// again for white space that is going to be collapsed.

@@ -2,7 +2,7 @@
 
 use super::characters::{is_letter, is_mark, visible};
 use super::identity_numbers::has_identity_number;
-use crate::Rule;
+use crate::refusal::Rule;
 
 /// RFC 5321, 4.5.3.1: 64 octets before the `@`, and a path of 256 with its angle brackets.
 const MAX_LOCAL_BYTES: usize = 64;

@@ -2,7 +2,7 @@
 
 use super::characters::visible;
 use super::identity_numbers::has_identity_number;
-use crate::Rule;
+use crate::refusal::Rule;
 
 /// Text of 1 to `most` characters that shows what it is and holds a letter or a digit.
 pub(crate) fn label(given: &str, most: usize) -> Result<String, Rule> {

@@ -6,7 +6,7 @@ use icu_properties::props::{BidiClass, GeneralCategory, GeneralCategoryGroup, Sc
 
 use super::characters::{category, is_letter, is_mark, script, visible};
 use super::identity_numbers::has_identity_number;
-use crate::Rule;
+use crate::refusal::Rule;
 
 const MAX_CHARS: usize = 120;
 const MAX_BYTES: usize = 360;

@@ -3,7 +3,7 @@
 use phonenumber::{Mode, country};
 
 use super::identity_numbers::has_identity_number;
-use crate::Rule;
+use crate::refusal::Rule;
 
 /// The longest text that is looked at: a number with much white space around.
 const MAX_BYTES: usize = 256;

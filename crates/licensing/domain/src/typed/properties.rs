@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::characters::is_letter;
 use super::{chassis, email, holder_identity, label, person_name, phone, registration, vehicle_license};
-use crate::Rule;
+use crate::refusal::Rule;
 
 type Check = fn(&str) -> Result<String, Rule>;
 

@@ -4,7 +4,7 @@ use icu_properties::props::Script;
 
 use super::characters::{is_letter, script};
 use super::identity_numbers::has_identity_number;
-use crate::Rule;
+use crate::refusal::Rule;
 
 /// The longest text that is looked at.
 const MAX_BYTES: usize = 256;

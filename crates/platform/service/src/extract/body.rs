@@ -10,7 +10,8 @@ use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::malformed::{RequestPart, mismatch, not_utf8, unreadable};
+use super::malformed::{self, RequestPart, mismatch, not_utf8, unreadable};
+use super::objects::Objects;
 use crate::problem::Problem;
 
 /// How many bytes of body a request may have. [`crate::http`] sets it for all routes; a route that takes more sets its own
@@ -68,7 +69,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 async fn read(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let (mut kept, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else {
+        let Ok(data) = frame.map_err(|_| incomplete_body())?.into_data() else {
             continue;
         };
         length = length.saturating_add(data.len());
@@ -85,7 +86,21 @@ async fn read(mut body: axum::body::Body, limit: usize) -> Result<Bytes, Problem
     Ok(kept.into())
 }
 
-fn incomplete() -> Problem {
+/// Every problem of a body that is read as JSON, as an example.
+pub fn problems_of_bodies() -> Vec<Problem> {
+    let general = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    ];
+    let mut problems: Vec<Problem> = malformed::of_bodies().into();
+    problems.push(incomplete_body());
+    problems.extend(general.map(Problem::from_status));
+    problems
+}
+
+/// 400: the connection broke before the whole body arrived.
+pub fn incomplete_body() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "incomplete_body",
@@ -124,7 +139,7 @@ impl<T: DeserializeOwned> Json<T> {
         // RFC 8259, 8.1: a reader may ignore a byte order mark, which some editors and languages write.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
             if error.inner().is_data() {
                 mismatch(RequestPart::Body, error.path(), error.inner())
             } else {

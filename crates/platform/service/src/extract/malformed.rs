@@ -58,18 +58,7 @@ pub(super) fn mismatch(place: RequestPart, path: &Path, error: &impl std::error:
     let message = error.to_string();
     let pointer = pointer(path);
     let problem = if message.starts_with("unknown field") {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unknown_field",
-            "Forespørselen har et felt vi ikke kjenner.",
-            "The request has a field we do not know.",
-        )
-        .field(
-            pointer,
-            "unknown_field",
-            "Feltet er ukjent.",
-            "The field is unknown.",
-        )
+        unknown_field(pointer)
     } else if let Some(name) = quoted_after(&message, "missing field ") {
         let pointer = pointer + "/" + &escape(name);
         place.problem().field(
@@ -99,6 +88,32 @@ pub(super) fn mismatch(place: RequestPart, path: &Path, error: &impl std::error:
         };
     };
     problem.detail(shorten(&message))
+}
+
+fn unknown_field(pointer: String) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unknown_field",
+        "Forespørselen har et felt vi ikke kjenner.",
+        "The request has a field we do not know.",
+    )
+    .field(
+        pointer,
+        "unknown_field",
+        "Feltet er ukjent.",
+        "The field is unknown.",
+    )
+}
+
+/// Every problem of a JSON body, as an example.
+pub(super) fn of_bodies() -> [Problem; 2] {
+    let missing = RequestPart::Body.problem().field(
+        "/name",
+        "missing_field",
+        "Feltet mangler.",
+        "The field is missing.",
+    );
+    [missing, unknown_field("/nam".into())]
 }
 
 /// RFC 6901, `""` for the whole document.

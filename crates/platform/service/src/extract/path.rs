@@ -21,8 +21,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(failed)) => match position(failed.kind()) {
-                Some(Position::Named(name)) => Err(refuse(&name)),
-                Some(Position::Index(index)) => Err(refuse(&nth_name(parts, index).await)),
+                Some(Position::Named(name)) => Err(malformed_path(&name)),
+                Some(Position::Index(index)) => Err(malformed_path(&nth_name(parts, index).await)),
                 None => Err(Problem::internal(&failed)),
             },
             Err(rejection) => Err(Problem::internal(&rejection)),
@@ -56,7 +56,8 @@ async fn nth_name(parts: &mut Parts, index: usize) -> String {
         .unwrap_or_default()
 }
 
-fn refuse(name: &str) -> Problem {
+/// The problem of a parameter of the path that has the wrong format.
+pub fn malformed_path(name: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_path",

@@ -1,0 +1,119 @@
+//! What runs without a request, and how it ends.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use deadpool_postgres::Pool;
+use envelope::Position;
+use event_bus::{Publisher, PublisherOptions};
+use event_store::seal::{Sealer, SealerOptions};
+use event_store::{Inbox, Lease, Log};
+use futures_util::future::OptionFuture;
+use service::health::Check;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bulkheads::Bulkheads;
+use crate::process::context::ProcessContext;
+use crate::process::lanes::LANES;
+use crate::process::{planner, worker};
+use crate::routes::vipps_webhook;
+use crate::{leader, relay};
+
+/// How long the database may take to say where the log stands, before this instance gets no more traffic.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is done without a request, by every instance.
+pub(crate) fn spawn_workers(
+    background: &TaskTracker,
+    context: &ProcessContext,
+    inbox: Inbox,
+    check: Check,
+    shutdown: &CancellationToken,
+) {
+    for lane in LANES {
+        background.spawn(worker::work(context.clone(), lane, shutdown.clone()));
+    }
+    background.spawn(worker::observe(context.clone(), check, shutdown.clone()));
+    background.spawn(vipps_webhook::forget_old(inbox, shutdown.clone()));
+}
+
+/// Relay, planner and sealer, whenever this instance leads.
+pub(crate) fn lead(
+    head_watch: watch::Receiver<Position>,
+    bulkheads: Bulkheads,
+    context: ProcessContext,
+    bus: relay::Bus,
+    seal: Option<SealerOptions>,
+    shutdown: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let Bulkheads { lease, leading, .. } = bulkheads;
+    let log = Log::new(leading.clone());
+    let lease = Lease::new(lease, leader::NAME, leader::LASTS);
+    async move {
+        Box::pin(leader::lead_whenever_possible(lease, shutdown, |term| {
+            let (connection, stream) = (&bus.connection, &bus.stream);
+            let publisher = Publisher::new(connection.clone(), stream.clone(), PublisherOptions::default());
+            let relay = relay::run(
+                publisher,
+                log.clone(),
+                head_watch.clone(),
+                &bus.problem,
+                term.clone(),
+            );
+            let plan = planner::plan(
+                context.clone(),
+                log.clone(),
+                connection.clone(),
+                stream.clone(),
+                head_watch.clone(),
+                term.clone(),
+            );
+            let seal = seal
+                .clone()
+                .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
+            async move {
+                tokio::join!(relay, plan, OptionFuture::from(seal));
+            }
+        }))
+        .await;
+    }
+}
+
+/// Keeps the readiness check true to the database, also to one that keeps its connections and says nothing.
+pub(crate) async fn watch_database(pool: Pool, check: Check, shutdown: CancellationToken) {
+    let log = Log::new(pool);
+    loop {
+        match tokio::time::timeout(DATABASE_PATIENCE, log.head()).await {
+            Ok(Ok(_)) => check.ok(),
+            _ => check.fail("the event database does not answer"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Requests are answered; what workers have under way ends with the last of them, and then the last batch.
+pub(crate) async fn end(
+    background: &TaskTracker,
+    writing: JoinHandle<()>,
+    at: Instant,
+) -> anyhow::Result<()> {
+    let ended = async {
+        background.wait().await;
+        writing.await
+    };
+    if let Ok(written) = tokio::time::timeout_at(at, ended).await {
+        written.context("the writing task")?;
+        tracing::info!("stopped");
+    } else {
+        // Nothing is lost: a task that was begun is done again, by whoever claims it next.
+        tracing::warn!("stopped before everything under way was finished");
+    }
+    Ok(())
+}

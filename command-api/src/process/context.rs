@@ -1,0 +1,30 @@
+//! What the process managers work with.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::CapturePolicy;
+use event_store::{CommandHandler, Tasks};
+use payments::PaymentProvider;
+use tokio::sync::{Notify, watch};
+
+/// What the workers have at hand.
+#[derive(Clone)]
+pub(crate) struct ProcessContext {
+    pub(crate) cashier: Cashier,
+    pub(crate) tasks: Tasks,
+    /// How long after a capture the provider's books are looked at again.
+    pub(crate) recheck_after: TimeDelta,
+    /// Told when tasks were planned.
+    pub(crate) planned: Arc<Notify>,
+    /// Why the planner does not plan although this instance leads, if somebody has to do something about it.
+    pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
+}
+
+/// Who asks the provider, tells the orders, and by which policy.
+#[derive(Clone)]
+pub(crate) struct Cashier {
+    pub(crate) command_handler: CommandHandler,
+    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) policy: Arc<CapturePolicy>,
+}

@@ -1,0 +1,154 @@
+//! What an order remembers of its events, and what follows from it for readers of the order.
+
+use events::{CaptureAction, CaptureFailed, OrderEvent, OrderPlaced, RevokeReason};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vocabulary::OrderStatus;
+
+use super::paid::PaidOrder;
+
+/// A customer's purchase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// None before the order is placed.
+    pub(super) status: Option<OrderStatus>,
+    pub(super) placed: Option<OrderPlaced>,
+    pub(super) redirect_url: Option<String>,
+    /// Whether all that is due was collected.
+    pub(super) captured: bool,
+    /// Whether its licenses were issued.
+    pub(super) issued: bool,
+    /// Money as the log knows it from the provider's books.
+    pub(super) captured_ore: i64,
+    pub(super) refunded_ore: i64,
+    /// Why the money can't be collected, until that is decided.
+    pub(super) failure: Option<CaptureFailed>,
+    /// What was decided last about money that could not be collected.
+    pub(super) resolved: Option<CaptureAction>,
+}
+
+impl Order {
+    /// Where it stands; none before it is placed.
+    pub const fn status(&self) -> Option<OrderStatus> {
+        self.status
+    }
+
+    /// What was ordered.
+    pub fn placed(&self) -> Option<&OrderPlaced> {
+        self.placed.as_ref()
+    }
+
+    /// Where the customer pays, once the provider was asked.
+    pub fn redirect_url(&self) -> Option<&str> {
+        self.redirect_url.as_deref()
+    }
+
+    /// Whether all that is due was collected.
+    pub const fn captured(&self) -> bool {
+        self.captured
+    }
+
+    /// Why the money can't be collected, as long as nothing was decided about it.
+    pub const fn capture_failure(&self) -> Option<&CaptureFailed> {
+        self.failure.as_ref()
+    }
+
+    /// Whether the rest of the money was given up.
+    pub fn written_off(&self) -> bool {
+        self.resolved == Some(CaptureAction::WriteOff)
+    }
+
+    /// Whether it ended, or is about to end, without a license that is valid.
+    pub const fn over(&self) -> bool {
+        use OrderStatus::{Cancelled, Expired, RefundPending, Refunded};
+        matches!(self.status, Some(Cancelled | Expired | RefundPending | Refunded))
+    }
+
+    /// Its licenses, if they were issued and may no longer be valid, and why.
+    pub fn revoked_licenses(&self) -> Option<(RevokeReason, impl Iterator<Item = Uuid> + '_)> {
+        let reason = match self.resolved {
+            Some(CaptureAction::Revoke) => RevokeReason::NotCollected,
+            _ => RevokeReason::Refunded,
+        };
+        let over = self.issued && self.over();
+        let placed = self.placed().filter(|_| over)?;
+        Some((reason, placed.lines.iter().map(|line| line.license_id)))
+    }
+
+    /// Whether the customer may still pay.
+    pub const fn awaits_payment(&self) -> bool {
+        matches!(
+            self.status,
+            Some(OrderStatus::Placed | OrderStatus::PaymentPending)
+        )
+    }
+
+    /// The order as licenses may be issued for: only when it is paid.
+    pub fn paid(&self, order_id: Uuid) -> Option<PaidOrder> {
+        let paid = matches!(
+            self.status,
+            Some(OrderStatus::Paid | OrderStatus::Fulfilled | OrderStatus::CaptureFailed)
+        );
+        self.placed().filter(|_| paid).map(|placed| PaidOrder {
+            order_id,
+            placed: placed.clone(),
+        })
+    }
+}
+
+impl Order {
+    pub(super) fn evolve(&mut self, event: OrderEvent) {
+        let status = match event {
+            OrderEvent::OrderPlaced(order) => {
+                self.placed = Some(order);
+                OrderStatus::Placed
+            }
+            OrderEvent::PaymentRequested(requested) => {
+                self.redirect_url = Some(requested.redirect_url);
+                OrderStatus::PaymentPending
+            }
+            OrderEvent::OrderPaid(_) => OrderStatus::Paid,
+            OrderEvent::OrderFulfilled(_) => {
+                self.issued = true;
+                OrderStatus::Fulfilled
+            }
+            OrderEvent::PaymentCaptured(captured) => {
+                self.captured = true;
+                self.captured_ore = captured.captured_ore;
+                self.failure = None;
+                match self.status {
+                    Some(OrderStatus::CaptureFailed) => OrderStatus::Fulfilled,
+                    Some(status) => status,
+                    None => return,
+                }
+            }
+            OrderEvent::CaptureFailed(failed) => {
+                (self.captured_ore, self.refunded_ore) = (failed.collected_ore, failed.refunded_ore);
+                self.failure = Some(failed);
+                self.resolved = None;
+                OrderStatus::CaptureFailed
+            }
+            OrderEvent::CaptureResolved(resolved) => {
+                self.failure = None;
+                self.resolved = Some(resolved.action);
+                match resolved.action {
+                    CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
+                    CaptureAction::Revoke => OrderStatus::RefundPending,
+                }
+            }
+            OrderEvent::PaymentReconciled(found) => {
+                (self.captured_ore, self.refunded_ore) = (found.captured_ore, found.refunded_ore);
+                return;
+            }
+            OrderEvent::OrderCancelled(_) => OrderStatus::Cancelled,
+            OrderEvent::OrderExpired(_) => OrderStatus::Expired,
+            OrderEvent::RefundRequested(_) => OrderStatus::RefundPending,
+            OrderEvent::OrderRefunded(refunded) => {
+                self.refunded_ore = refunded.refunded_ore;
+                self.failure = None;
+                OrderStatus::Refunded
+            }
+        };
+        self.status = Some(status);
+    }
+}

@@ -1,0 +1,10 @@
+//! The aggregate types, as they stand in the log and in subjects.
+
+/// A customer's purchase.
+pub const ORDER: &str = "order";
+/// A dated right to take part.
+pub const LICENSE: &str = "license";
+/// An entry of the catalogue.
+pub const LICENSE_TYPE: &str = "license_type";
+/// A club that organizes activities.
+pub const CLUB: &str = "club";
