@@ -23,11 +23,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "projector",
         &[
-            "connect",
             "envelope",
             "event-bus",
             "event-store",
             "events",
+            "projection",
             "read-model",
             "service",
         ],
@@ -41,6 +41,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &["envelope", "events", "text"]),
     ("event-store", &["connect", "envelope"]),
     ("event-bus", &["envelope"]),
+    (
+        "projection",
+        &["connect", "envelope", "event-bus", "event-store", "service"],
+    ),
     ("read-model", &["connect", "text"]),
     ("payments", &["secret"]),
     ("secret", &[]),
@@ -54,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event-bus",
             "event-store",
             "events",
+            "projection",
             "projector",
             "read-model",
             "service",
