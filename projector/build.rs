@@ -1,4 +1,4 @@
-//! Gives what rows are made by a name: a hash of the source text of the projection and of all that it builds on.
+//! Names the code that makes the rows: a hash of the sources of the projection and of what it builds on.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -7,13 +7,14 @@ fn main() -> io::Result<()> {
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
         .unwrap_or_default();
-    // FNV-1a. It tells one text from another, nobody is kept out by it.
+    // FNV-1a: it distinguishes texts and protects nothing.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let sources = [
         "src",
         "../crates/licensing/events/src",
         "../crates/licensing/vocabulary/src",
         "../crates/engine/envelope/src",
+        "../crates/engine/projection/src",
         "../crates/licensing/read-model/src",
     ];
     for source in sources {
@@ -29,7 +30,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The files below a directory, always in the same order.
+/// The files below a directory, in a stable order.
 fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut entries = fs::read_dir(dir)?

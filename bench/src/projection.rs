@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use event_bus::StreamConfig;
 use event_store::Log;
-use projector::config::{Instead, RebuildOptions};
-use projector::{Follower, Parts};
+use projection::{Follower, Parts, RebuildOptions, RebuildTask};
+use projector::Licensing;
 use serde_json::Value;
 use service::health::Health;
-use service::postgres::{EventsDatabase, PoolOptions, ReadDatabase};
+use service::postgres::PoolOptions;
 use stack::{Databases, Servers};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -158,17 +158,19 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
     let health = Health::new(end.clone());
     let name = Uuid::new_v4().simple().to_string();
     let parts = Parts {
+        projection: Licensing,
         read: read.clone(),
         read_url: read_url.to_owned(),
         log: Log::new(pool(events_url)?),
         head_watch: event_store::listen(events_url, end.clone())?,
-        context: event_bus::connect(servers.nats().url(), "bench").await?,
+        bus: event_bus::connect(servers.nats().url(), "bench").await?,
         // Nobody publishes: what is behind comes from the log.
         stream: StreamConfig::from_declaration(
             events::STREAM_DECLARATION,
             &format!("BENCH_{name}"),
             &format!("bench-{name}.v1"),
         )?,
+        subscription: "bench",
         check: health.check("projection"),
         check_stream: health.check("nats"),
     };
@@ -196,19 +198,16 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
 
 async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value)> {
     let options = RebuildOptions {
-        name: read_model::checkpoint::PROJECTION.into(),
-        events: EventsDatabase::at(events_url),
-        read: ReadDatabase::at(read_url),
-        accept_differences: false,
-        window: 50_000,
-        instead: Instead {
-            rollback: false,
-            discard: false,
+        events_url: events_url.to_owned(),
+        read_url: read_url.to_owned(),
+        window: projection::WINDOW,
+        task: RebuildTask::Build {
+            accept_differences: false,
         },
-        json: true,
     };
     let begun = Instant::now();
-    let said = projector::rebuild_and_report(&options).await;
+    let end = CancellationToken::new();
+    let said = projection::rebuild(&Licensing, &options, &end).await.value();
     let seconds = begun.elapsed().as_secs_f64();
     ensure!(said["swapped"] == true, "the rebuild was not done: {said}");
     Ok((seconds, said))

@@ -4,11 +4,15 @@ use std::net::SocketAddr;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use event_bus::{Access, Login, TlsFiles};
+use projection::RebuildTask;
 use service::nats::NatsOptions;
 use service::postgres::{EventsDatabase, PoolOptions, ReadDatabase};
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 use uuid::Uuid;
+
+/// The name of the projector's catch-up subscription, a label of metrics.
+pub(crate) const SUBSCRIPTION: &str = "projector";
 
 /// Turns the event log of the license shop into the tables that query-api reads.
 #[derive(Debug, Parser)]
@@ -68,7 +72,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Where NATS is, and who asks there.
+    /// NATS with its login.
     pub(crate) fn bus(&self) -> anyhow::Result<Access> {
         let nats = &self.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
@@ -86,6 +90,16 @@ impl Sources {
                 certificate: nats.nats_cert_file.clone(),
                 key: nats.nats_key_file.clone(),
             },
+        })
+    }
+
+    /// The same for the commands that examine, with secrets read.
+    pub(crate) fn open(&self) -> anyhow::Result<projection::Sources> {
+        Ok(projection::Sources {
+            events_url: self.events.url()?.expose().to_owned(),
+            read_url: self.read.url()?.expose().to_owned(),
+            bus: self.bus()?,
+            stream: self.stream.clone(),
         })
     }
 }
@@ -147,12 +161,30 @@ pub struct Limits {
     pub max_lag_s: u32,
 }
 
-/// The projector that runs, which alone knows what it came across.
+impl From<Limits> for projection::Limits {
+    fn from(limits: Limits) -> Self {
+        Self {
+            max_lag_positions: limits.max_lag_positions,
+            max_lag_s: limits.max_lag_s,
+        }
+    }
+}
+
+/// The running projector, which reports its health and what it found in the stream.
 #[derive(Debug, Args)]
 pub struct Runner {
     /// Where the running projector serves its health and metrics, to say whether it is ready and what it found in the stream
     #[arg(long, env = "PROJECTOR_OPS_URL", value_name = "URL")]
     pub projector_ops_url: Option<String>,
+}
+
+impl From<Runner> for projection::Runner {
+    fn from(runner: Runner) -> Self {
+        Self {
+            ops_url: runner.projector_ops_url,
+            subscription: SUBSCRIPTION.to_owned(),
+        }
+    }
 }
 
 /// Options of `status`.
@@ -216,7 +248,7 @@ pub struct RebuildOptions {
     #[arg(long, env = "ACCEPT_DIFFERENCES")]
     pub accept_differences: bool,
     /// How many positions of the log each worker reads at once; memory grows with it
-    #[arg(long, env = "REBUILD_WINDOW", default_value_t = crate::load::WINDOW, value_name = "COUNT")]
+    #[arg(long, env = "REBUILD_WINDOW", default_value_t = projection::WINDOW, value_name = "COUNT")]
     pub window: u64,
     /// What to do instead.
     #[command(flatten)]
@@ -224,6 +256,24 @@ pub struct RebuildOptions {
     /// Answer in JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
+}
+
+impl RebuildOptions {
+    /// What to do, with secrets read.
+    pub(crate) fn open(&self) -> anyhow::Result<projection::RebuildOptions> {
+        Ok(projection::RebuildOptions {
+            events_url: self.events.url()?.expose().to_owned(),
+            read_url: self.read.url()?.expose().to_owned(),
+            window: self.window,
+            task: match &self.instead {
+                Instead { discard: true, .. } => RebuildTask::Discard,
+                Instead { rollback: true, .. } => RebuildTask::RollBack,
+                _ => RebuildTask::Build {
+                    accept_differences: self.accept_differences,
+                },
+            },
+        })
+    }
 }
 
 /// What can be done with the rows that were kept at the last swap.

@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
         Command::Status(options) => return projector::status(options).await,
         Command::Verify(options) => return projector::verify(options).await,
         Command::Rebuild(options) => return projector::rebuild(*options).await,
-        Command::Parked(command) => return projector::parked::parked(command).await,
+        Command::Parked(command) => return projector::parked(command).await,
     };
     service::exit("projector", outcome)
 }

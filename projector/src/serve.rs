@@ -6,31 +6,30 @@ use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use deadpool_postgres::Pool;
 use event_bus::StreamConfig;
+use projection::parked::{count_retries, retry_untried};
+use projection::{Follower, Parts, Projection, SchemaError, Watched, watch};
 use service::Booted;
 use service::health::Check;
 use service::postgres::describe;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{MigrateOptions, ServeOptions};
-use crate::follow::{Follower, Parts};
-use crate::metrics;
-use crate::parked::{count_retries, retry_untried};
-use crate::watch::watch;
+use crate::config::{MigrateOptions, SUBSCRIPTION, ServeOptions};
+use crate::licensing::Licensing;
 
-/// How long the transaction under way may take once the process was told to end.
+/// How long the transaction under way may take after the signal to end.
 const DRAIN: Duration = Duration::from_secs(8);
 
-/// Follows the log until the process is told to end.
+/// Follows the log until a signal to end.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("projector", &options.log)?;
-    metrics::describe();
+    projection::metrics::describe(&[Licensing.name()]);
     event_bus::metrics::describe();
     let listener = TcpListener::bind(options.ops_listen)
         .await
         .with_context(|| format!("cannot listen on {}", options.ops_listen))?;
     let Booted { shutdown, health, .. } = &booted;
-    // Every check is there, and fails, before the first question about it is answered.
+    // Every check exists, and fails, before the first request for it is answered.
     let (check, check_stream) = (health.check("projection"), health.check("nats"));
     let (check_read, check_events) = (health.check("postgres_read"), health.check("postgres_events"));
     let check_schema = health.check("schema");
@@ -38,31 +37,31 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 
     let (read_url, events_url) = (options.sources.read.url()?, options.sources.events.url()?);
     let (read_url, events_url) = (read_url.expose(), events_url.expose());
-    // Rows and checkpoint are one transaction, so what a crash of the database forgets is projected again.
-    let read = service::postgres::async_commit_pool(read_url, &options.pool, "projector")?;
+    let read = projection::async_commit_pool(&Licensing, read_url, &options.pool, "projector")?;
     let events = service::postgres::pool(events_url, &options.pool, "projector")?;
     for (pool, name) in [(&read, "read"), (&events, "events")] {
         service::postgres::observe_pool(pool, name, booted.shutdown.clone());
     }
-    // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
-    let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
+    // Connects in the background. A setting that can't be used is refused here, before anything is waited for.
+    let bus = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
     let log = event_store::Log::new(events.clone());
-    tokio::spawn(watch(
-        read.clone(),
-        log.clone(),
-        context.clone(),
-        options.sources.stream.clone(),
+    let watched = Watched {
+        projection: Licensing,
+        read: read.clone(),
+        log: log.clone(),
+        bus: bus.clone(),
+        stream: options.sources.stream.clone(),
         check_read,
         check_events,
-        shutdown.clone(),
-    ));
+    };
+    tokio::spawn(watch(watched, shutdown.clone()));
 
     let schemas = know_schemas([(&read, read_url), (&events, events_url)], check_schema);
     let Some(known) = shutdown.run_until_cancelled(schemas).await else {
         return Ok(());
     };
     known?;
-    let counting = count_retries(read_url)?;
+    let counting = count_retries(&Licensing, read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::from_declaration(
         events::STREAM_DECLARATION,
@@ -70,14 +69,16 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         &options.subject_prefix,
     )?;
     let head_watch = event_store::listen(events_url, shutdown.clone())?;
-    tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
+    tokio::spawn(retry_untried(Licensing, read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {
+        projection: Licensing,
         read,
         read_url: read_url.to_owned(),
         log,
         head_watch,
-        context,
+        bus,
         stream,
+        subscription: SUBSCRIPTION,
         check,
         check_stream,
     });
@@ -92,7 +93,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 /// Brings the read database to this build's schema.
 pub async fn migrate(options: MigrateOptions) -> anyhow::Result<()> {
     service::telemetry::init(&options.log)?;
-    let applied = read_model::migrate(options.read.url()?.expose()).await?;
+    let applied = projection::migrate(&Licensing, options.read.url()?.expose()).await?;
     tracing::info!(applied, "the read database is at this build's schema");
     Ok(())
 }
@@ -102,7 +103,8 @@ async fn know_schemas(
     [(read, read_url), (events, events_url)]: [(&Pool, &str); 2],
     check: Check,
 ) -> anyhow::Result<()> {
-    // Before, since little works through a pooler; and after, since a database that was down could not be asked.
+    // Before the check, because most statements fail through a pooler; and after it, because a database that was down did
+    // not answer before.
     refuse_poolers([read_url, events_url]).await?;
     let patience = || {
         ExponentialBuilder::new()
@@ -115,9 +117,9 @@ async fn know_schemas(
         tracing::warn!(reason, pause_s = pause.as_secs_f64(), "waiting for a database");
         check.fail(reason);
     };
-    (|| read_model::check_schema(read))
+    (|| Licensing.migrations().check(read))
         .retry(patience())
-        .when(read_model::SchemaError::is_transient)
+        .when(SchemaError::is_transient)
         .notify(|error, pause| waiting(error, pause))
         .await?;
     (|| event_store::check_schema(events))

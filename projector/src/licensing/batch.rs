@@ -1,5 +1,4 @@
-//! A run of events, folded into the rows it touches: each row is read once and written once, however many events it
-//! takes.
+//! A run of events, folded into the rows it changes: each row is read once and written once, however many events change it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -7,28 +6,30 @@ use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
+use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Misfit, bounds, clubs, license_types, licenses, orders, stamp};
+use super::misfit::Misfit;
+use super::slot::stamp;
+use super::{bounds, clubs, license_types, licenses, orders};
 
-/// From so many new rows of a table on, `COPY` is worth its extra round trip.
+/// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
 
-/// The rows that a run of events touches.
+/// The rows that a run of events changes.
 #[derive(Default)]
-pub struct ProjectionBatch {
+pub struct LicensingBatch {
     orders: Table<OrderRow>,
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
 }
 
-impl ProjectionBatch {
-    /// The rows of the aggregates in `events`, as they are now. Those that begin in this run have none, and are not
-    /// asked for.
-    pub async fn load(client: &impl GenericClient, events: &[RecordedEvent]) -> Result<Self, Error> {
+impl ProjectionBatch for LicensingBatch {
+    /// Reads the rows of the aggregates in `events`. Aggregates that begin in this run have no rows yet.
+    async fn load(client: &Transaction<'_>, events: &[RecordedEvent]) -> Result<Self, Error> {
         let mut seen = HashSet::with_capacity(events.len());
         let older: Vec<&RecordedEvent> = events
             .iter()
@@ -52,8 +53,36 @@ impl ProjectionBatch {
         })
     }
 
-    /// Applies to its row, in memory, what one recorded event is read as. After a misfit the row is as before.
-    pub fn apply(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+    fn apply(&mut self, recorded: &RecordedEvent) -> Result<(), Inapplicable> {
+        let events = Event::read(recorded)?;
+        Ok(self.apply_decoded(recorded, events)?)
+    }
+
+    async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let Self {
+            mut orders,
+            mut licenses,
+            mut license_types,
+            mut clubs,
+        } = self;
+        // A connection takes one copy at a time.
+        orders.copy(transaction).await?;
+        licenses.copy(transaction).await?;
+        license_types.copy(transaction).await?;
+        clubs.copy(transaction).await?;
+        try_join!(
+            orders.store(transaction),
+            licenses.store(transaction),
+            license_types.store(transaction),
+            clubs.store(transaction),
+        )?;
+        Ok(())
+    }
+}
+
+impl LicensingBatch {
+    /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
+    fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
         match recorded.aggregate_type.as_str() {
             aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
@@ -77,28 +106,6 @@ impl ProjectionBatch {
             }),
             _ => Err(Misfit::NoRow),
         }
-    }
-
-    /// Writes the rows that changed.
-    pub async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        let Self {
-            mut orders,
-            mut licenses,
-            mut license_types,
-            mut clubs,
-        } = self;
-        // One after the other: a connection takes one copy at a time.
-        orders.copy(transaction).await?;
-        licenses.copy(transaction).await?;
-        license_types.copy(transaction).await?;
-        clubs.copy(transaction).await?;
-        try_join!(
-            orders.store(transaction),
-            licenses.store(transaction),
-            license_types.store(transaction),
-            clubs.store(transaction),
-        )?;
-        Ok(())
     }
 }
 
@@ -157,7 +164,7 @@ impl<R: Row> Table<R> {
                 return Err(misfit);
             }
         }
-        // Also for an event that was dropped: the aggregate's version is past it.
+        // Also for an event that upcasting dropped: the aggregate's version is past it.
         if let Some(row) = row {
             let (version, position) = stamp(recorded);
             row.stamp(version, position);
@@ -170,8 +177,8 @@ impl<R: Row> Table<R> {
         Ok(())
     }
 
-    /// Copies in the rows that began in this run, if they are many. One that is there already, because the checkpoint
-    /// was set back by hand, makes that an error; one by one the events then find it.
+    /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back
+    /// by hand, makes that an error; the events are then applied one by one.
     async fn copy(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
         if self.created.len() < MANY {
             return Ok(());
@@ -181,7 +188,7 @@ impl<R: Row> Table<R> {
     }
 
     async fn store(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        // In the order of their ids, so that two writers would wait for each other rather than deadlock.
+        // In the order of their ids, so that two writers wait for each other instead of a deadlock.
         let mut ids = std::mem::take(&mut self.created);
         ids.append(&mut self.changed);
         let rows = self.take(&ids);
@@ -205,7 +212,7 @@ mod tests {
     use events::{ClubRegistered, Event, aggregate_type};
     use uuid::Uuid;
 
-    use super::{Misfit, ProjectionBatch};
+    use super::{LicensingBatch, Misfit};
 
     fn recorded(number: u64) -> RecordedEvent {
         RecordedEvent {
@@ -226,38 +233,44 @@ mod tests {
     }
 
     /// Name, version and position of the club's row.
-    fn row(fold: &ProjectionBatch) -> Option<(&str, i64, i64)> {
-        let row = fold.clubs.rows.get(&Uuid::nil())?.as_ref()?;
+    fn row(batch: &LicensingBatch) -> Option<(&str, i64, i64)> {
+        let row = batch.clubs.rows.get(&Uuid::nil())?.as_ref()?;
         Some((&row.name, row.version, row.position))
     }
 
     #[test]
     fn a_dropped_event_moves_the_row_to_its_version_and_makes_none() {
-        let mut fold = ProjectionBatch::default();
-        fold.apply(&recorded(1), vec![]).unwrap();
-        assert_eq!(row(&fold), None);
-        assert!(fold.clubs.changed.is_empty());
-        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
-        fold.apply(&recorded(3), vec![]).unwrap();
-        assert_eq!(row(&fold), Some(("NMK", 3, 30)));
+        let mut batch = LicensingBatch::default();
+        batch.apply_decoded(&recorded(1), vec![]).unwrap();
+        assert_eq!(row(&batch), None);
+        assert!(batch.clubs.changed.is_empty());
+        batch
+            .apply_decoded(&recorded(2), vec![registered("NMK")])
+            .unwrap();
+        batch.apply_decoded(&recorded(3), vec![]).unwrap();
+        assert_eq!(row(&batch), Some(("NMK", 3, 30)));
     }
 
     #[test]
     fn a_split_event_is_applied_whole_or_not_at_all() {
-        let mut fold = ProjectionBatch::default();
+        let mut batch = LicensingBatch::default();
         let twice = vec![registered("NMK"), registered("KNA")];
-        assert_eq!(fold.apply(&recorded(1), twice), Err(Misfit::RowExists));
-        assert_eq!(row(&fold), None, "its first part neither");
-        fold.apply(&recorded(2), vec![registered("NMK")]).unwrap();
-        assert_eq!(row(&fold), Some(("NMK", 2, 20)));
+        assert_eq!(batch.apply_decoded(&recorded(1), twice), Err(Misfit::RowExists));
+        assert_eq!(row(&batch), None, "its first part neither");
+        batch
+            .apply_decoded(&recorded(2), vec![registered("NMK")])
+            .unwrap();
+        assert_eq!(row(&batch), Some(("NMK", 2, 20)));
     }
 
     #[test]
     fn an_event_that_is_in_the_row_already_changes_nothing() {
-        let mut fold = ProjectionBatch::default();
+        let mut batch = LicensingBatch::default();
         for _ in 0..2 {
-            fold.apply(&recorded(1), vec![registered("NMK")]).unwrap();
+            batch
+                .apply_decoded(&recorded(1), vec![registered("NMK")])
+                .unwrap();
         }
-        assert_eq!(row(&fold), Some(("NMK", 1, 10)));
+        assert_eq!(row(&batch), Some(("NMK", 1, 10)));
     }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use envelope::RecordedEvent;
 
-use super::Misfit;
+use super::misfit::Misfit;
 
 /// From before anyone alive was born to the last year that RFC 3339 and PostgreSQL write with four digits.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;

@@ -5,7 +5,9 @@ use events::ClubEvent;
 use read_model::write::ClubRow;
 use read_model::{Term, searched};
 
-use super::{Misfit, bounds, create, stamp};
+use super::bounds;
+use super::misfit::Misfit;
+use super::slot::{create, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<ClubRow>,

@@ -6,7 +6,9 @@ use read_model::write::{LicenseTypeRow, Price};
 use read_model::{Term, searched};
 use tokio_postgres::types::Json;
 
-use super::{Misfit, bounds, create, stamp};
+use super::bounds;
+use super::misfit::Misfit;
+use super::slot::{create, stamp};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseTypeRow>,

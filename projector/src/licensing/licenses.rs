@@ -5,7 +5,9 @@ use events::{LicenseEvent, LicenseIssued};
 use read_model::write::LicenseRow;
 use read_model::{Term, searched};
 
-use super::{Misfit, bounds, create, facts, stamp};
+use super::misfit::Misfit;
+use super::slot::{create, stamp};
+use super::{bounds, facts};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,

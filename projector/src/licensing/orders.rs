@@ -12,7 +12,9 @@ use read_model::{Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Misfit, bounds, create, facts, stamp};
+use super::misfit::Misfit;
+use super::slot::{create, stamp};
+use super::{bounds, facts};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,

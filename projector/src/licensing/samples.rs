@@ -4,12 +4,12 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use envelope::{Metadata, Position, RecordedEvent};
+use projection::ProjectionBatch as _;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::ProjectionBatch;
-use crate::poison;
+use super::batch::LicensingBatch;
 
 /// What an aggregate begins with.
 const FIRST: &[(&str, &str, &str)] = &[
@@ -57,15 +57,17 @@ fn every_published_event_is_applied_and_none_set_aside() {
         let first = FIRST.iter().find(|(aggregate, ..)| *aggregate == aggregate_type);
         let (_, first_type, first_version) =
             first.unwrap_or_else(|| panic!("what begins a {aggregate_type}?"));
-        let mut fold = ProjectionBatch::default();
+        let mut batch = LicensingBatch::default();
         let mut number = 1;
         if *first_type != event_type {
             let first = recorded(aggregate_type, first_type, first_version, number);
-            poison::apply(&mut fold, &first).unwrap_or_else(|reason| panic!("{first_type}: {reason}"));
+            batch
+                .apply(&first)
+                .unwrap_or_else(|reason| panic!("{first_type}: {reason}"));
             number += 1;
         }
         let event = recorded(aggregate_type, event_type, event_version, number);
-        poison::apply(&mut fold, &event).unwrap_or_else(|reason| {
+        batch.apply(&event).unwrap_or_else(|reason| {
             panic!("{event_type} version {event_version} would be parked: {reason}")
         });
     }

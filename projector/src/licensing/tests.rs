@@ -9,7 +9,8 @@ use events::{
 use read_model::write::{LicenseTypeRow, OrderRow};
 use uuid::Uuid;
 
-use super::{Misfit, bounds, license_types, orders};
+use super::misfit::Misfit;
+use super::{bounds, license_types, orders};
 
 fn recorded(number: u64) -> RecordedEvent {
     RecordedEvent {

@@ -1,6 +1,7 @@
 //! Parked aggregates: seen, tried again, and let go when what stopped them is mended, while everything runs.
 
 use event_store::NewEvent;
+use projector::Licensing;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -195,13 +196,13 @@ async fn no_event_of_the_aggregate_slips_in_while_it_is_tried_again() {
         let prices = (sequence + 1..sequence + 41).map(|n| vec![shop::price(sick, n, 1_000)]);
         let (reached, retried) = tokio::join!(
             world.append(prices),
-            projector::parked::retry(&world.read, "license_type", sick)
+            projection::parked::retry(&Licensing, &world.read, "license_type", sick)
         );
         sequence += 40;
         last = reached;
         assert!(matches!(
             retried.unwrap(),
-            projector::parked::Retried::Released { events: 1.. }
+            projection::parked::Retried::Released { events: 1.. }
         ));
         world.projected_to(last).await;
         // What came before the retry waits no longer, and nothing began to wait after it.

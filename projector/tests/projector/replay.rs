@@ -1,9 +1,8 @@
 //! What the rows hold, and that a replay gives the same.
 
 use envelope::Position;
-use projector::apply::{ApplyError, apply};
-use projector::{ReplayError, replay_into};
-use read_model::Checkpoint;
+use projection::{ApplyError, Checkpoint, ReplayError, apply, checkpoint, replay_into};
+use projector::Licensing;
 use uuid::Uuid;
 
 use crate::shop;
@@ -99,26 +98,24 @@ async fn the_same_events_again_change_nothing() {
     let head = world.log.head().await.unwrap();
     let events = world.log.read_after(Position::START, 1_000).await.unwrap();
     let start = Checkpoint {
-        position: 0,
+        position: Position::START,
         epoch: head.epoch,
     };
     let client = world.read.get().await.unwrap();
-    read_model::write::start_checkpoint(&client, head.epoch)
-        .await
-        .unwrap();
-    let reached = apply(&world.read, start, &events).await.unwrap();
-    assert_eq!(reached.position, head.position.get());
+    checkpoint::start(&client, &Licensing, head.epoch).await.unwrap();
+    let reached = apply(&Licensing, &world.read, start, &events).await.unwrap();
+    assert_eq!(reached.position, head.position);
     let once = world.digest().await;
     assert_eq!(once["orders"].rows, 20);
 
-    let again = apply(&world.read, start, &events).await.unwrap_err();
+    let again = apply(&Licensing, &world.read, start, &events).await.unwrap_err();
     assert!(matches!(again, ApplyError::NotOwner), "{again}");
     // Even if the checkpoint were set back by hand, each row knows what it has seen.
     client
         .execute("update checkpoints set position = 0", &[])
         .await
         .unwrap();
-    apply(&world.read, start, &events).await.unwrap();
+    apply(&Licensing, &world.read, start, &events).await.unwrap();
     assert_eq!(world.digest().await, once);
 }
 
@@ -163,10 +160,10 @@ async fn a_new_life_of_the_log_starts_the_rows_over() {
 async fn a_replay_refuses_a_database_that_is_in_use() {
     let world = World::shared().await;
     world.append((0..2).flat_map(shop::purchase)).await;
-    replay_into(&world.databases.read_owner, &world.log)
+    replay_into(&Licensing, &world.databases.read_owner, &world.log)
         .await
         .unwrap();
-    let again = replay_into(&world.databases.read_owner, &world.log)
+    let again = replay_into(&Licensing, &world.databases.read_owner, &world.log)
         .await
         .unwrap_err();
     assert!(matches!(again, ReplayError::NotEmpty), "{again}");

@@ -67,7 +67,7 @@ async fn a_shop_at_work_is_well_and_nothing_is_left_behind() {
         text.out.starts_with("projector verify: all is well\n"),
         "{text:?}"
     );
-    let left = "select count(*) from pg_namespace where nspname = 'verify_scratch'";
+    let left = "select count(*) from pg_namespace where nspname = 'licensing_verify'";
     assert_eq!(world.count(left).await, 0);
     running.stop().await;
     world.assert_equals_replay().await;
@@ -168,7 +168,7 @@ async fn only_one_at_a_time_and_what_a_killed_one_left_is_tidied_up() {
     running.stop().await;
     let other = world.read.get().await.unwrap();
     other
-        .batch_execute("create schema verify_scratch; select pg_advisory_lock(130178083284601)")
+        .batch_execute("create schema licensing_verify; select pg_advisory_lock(130178083284601)")
         .await
         .unwrap();
     let said = verify(&world).await.ended(2);

@@ -9,8 +9,8 @@ use deadpool_postgres::Pool;
 use envelope::{LogPage, Metadata, Position};
 use event_bus::{Publisher, PublisherOptions, StreamConfig, TailError};
 use event_store::{Append, Appender, AppenderOptions, Claims, IdempotencyKey, Log, NewEvent};
-use projector::{Follower, Parts};
-use read_model::Digest;
+use projection::{Digest, Follower, Parts};
+use projector::Licensing;
 use service::health::Health;
 use service::postgres::PoolOptions;
 use stack::{Databases, Postgres, Servers};
@@ -160,14 +160,16 @@ impl World {
         let stop = CancellationToken::new();
         let health = Health::new(stop.clone());
         let parts = Parts {
+            projection: Licensing,
             read: pool(&self.databases.read_owner),
             read_url: self.databases.read_owner.clone(),
             log: self.log.clone(),
             head_watch: event_store::listen(&self.databases.events_reader, stop.clone()).unwrap(),
-            context: event_bus::connect(self.servers.nats().url(), "projector test")
+            bus: event_bus::connect(self.servers.nats().url(), "projector test")
                 .await
                 .unwrap(),
             stream: self.stream.clone(),
+            subscription: "projector",
             check: health.check("projection"),
             check_stream: health.check("nats"),
         };
@@ -201,18 +203,18 @@ impl World {
 
     pub(crate) async fn digest(&self) -> BTreeMap<String, Digest> {
         let client = self.read.get().await.unwrap();
-        read_model::digest(&**client).await.unwrap()
+        projection::digest(&client).await.unwrap()
     }
 
     /// Holds that the rows are what a replay of the whole log gives.
     pub(crate) async fn assert_equals_replay(&self) {
         let other = Databases::fresh(self.servers.postgres().url()).await.unwrap();
-        let reached = projector::replay_into(&other.read_owner, &self.log)
+        let reached = projection::replay_into(&Licensing, &other.read_owner, &self.log)
             .await
             .unwrap();
         assert_eq!(reached, self.log.head().await.unwrap().position);
         let client = pool(&other.read_owner).get().await.unwrap();
-        let replayed = read_model::digest(&**client).await.unwrap();
+        let replayed = projection::digest(&client).await.unwrap();
         assert_eq!(self.digest().await, replayed);
     }
 

@@ -24,11 +24,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "projector",
         &[
-            "connect",
             "envelope",
             "event-bus",
             "event-store",
             "events",
+            "projection",
             "read-model",
             "service",
         ],
@@ -42,6 +42,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &["envelope", "events", "text", "vocabulary"]),
     ("event-store", &["connect", "envelope"]),
     ("event-bus", &["envelope"]),
+    (
+        "projection",
+        &["connect", "envelope", "event-bus", "event-store", "service"],
+    ),
     ("read-model", &["connect", "text"]),
     ("payments", &["secret"]),
     ("secret", &[]),
@@ -55,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event-bus",
             "event-store",
             "events",
+            "projection",
             "projector",
             "read-model",
             "service",

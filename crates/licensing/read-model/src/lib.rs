@@ -11,8 +11,6 @@ pub mod page;
 
 pub mod write;
 
-mod digest;
-
 mod clubs;
 mod license_types;
 mod licenses;
@@ -29,7 +27,7 @@ mod resource;
 pub use checkpoint::Checkpoint;
 pub use clubs::{CLUBS, ClubFilter};
 pub use conditions::Conditions;
-pub use digest::{Digest, digest, row_hashes};
+pub use connect::SchemaError;
 pub use error::Error;
 pub use license_types::{LICENSE_TYPE_STATUSES, LICENSE_TYPES, LicenseTypeFilter};
 pub use licenses::{LICENSE_STATUSES, LICENSES, LicenseFilter, ROLES};
@@ -37,8 +35,6 @@ pub use orders::{ORDER_STATUSES, ORDERS, OrderFilter};
 pub use page::{Page, PageQuery};
 pub use record::Record;
 pub use resource::{Column, Direction, PagePosition, Resource, Sort, SortValue};
-pub use schema::{
-    SchemaError, applied_schema, check_schema, hold_migrations, known_schema, migrate, migrate_database,
-};
+pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
 pub use search::{Term, searched};

@@ -1,20 +1,8 @@
-//! What the projector writes: whole rows, many at once, and the checkpoint that moves with them.
+//! What the projection writes: whole rows, many at once.
 //!
-//! Rows travel as one JSON array, so that a batch costs one round trip a table whatever its size. Every function runs
+//! Rows travel as one JSON array, so that a batch costs one round trip per table whatever its size. Every function runs
 //! in the caller's transaction; none commits.
 
-mod checkpoint;
-mod head;
-mod parked;
 mod rows;
 
-pub use checkpoint::{
-    adopt_epoch, lock_checkpoint, mark_stale, move_checkpoint, note_fingerprint, notify_projected,
-    prepare_to_move, start_checkpoint,
-};
-pub use head::{clock, see_head};
-pub use parked::{
-    Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, list_untried, load_parked,
-    notify_retried, park, parked_aggregates, release_parked, summarize_parked,
-};
 pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};

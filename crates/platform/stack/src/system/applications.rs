@@ -291,7 +291,7 @@ pub(crate) fn seal_file(data: &Path) -> PathBuf {
 /// The projector also logs every event, so that a request can be followed to the row it led to.
 fn log_filter(process: Process) -> &'static str {
     match process {
-        Process::Projector => "info,projector::apply=debug",
+        Process::Projector => "info,projection::apply=debug",
         _ => "info",
     }
 }

@@ -1,0 +1,95 @@
+//! What a projection declares, and what a batch of its events does.
+
+use std::fmt::Display;
+
+use connect::Migrations;
+use deadpool_postgres::Transaction;
+use envelope::{DecodeError, RecordedEvent};
+use tokio_postgres::Error;
+
+/// Tables that follow the log. An implementation declares; everything that happens to the tables is in this crate.
+///
+/// The tables live in one schema of one database, which belongs to this projection alone. Every session of the projection
+/// has that schema as its `search_path`, so statements name tables without a schema.
+pub trait Projection: Clone + Send + Sync + 'static {
+    /// The rows that a run of events changes.
+    type Batch: ProjectionBatch;
+
+    /// Names the projection in its checkpoint, in its parked events, in metrics and in the schemas of a rebuild. A
+    /// lower-case identifier of at most 40 characters; it never changes.
+    fn name(&self) -> &str;
+
+    /// The schema of the tables.
+    fn schema(&self) -> &str {
+        self.name()
+    }
+
+    /// The channel of the notification that follows each commit; its payload is the new position.
+    fn channel(&self) -> &str;
+
+    /// Identifies the code that makes the rows, for example by a hash of its sources. Events that another build parked are
+    /// retried once by this one.
+    fn build(&self) -> &str;
+
+    /// The commands that messages name.
+    fn commands(&self) -> Commands;
+
+    /// The numbered migrations that create the tables. The tables of this crate are added to them.
+    fn migrations(&self) -> &'static Migrations;
+
+    /// Whether events of this kind of aggregate change rows. Other events are skipped. An unknown event of an aggregate
+    /// that is read is parked, because it might change a row.
+    fn reads(&self, aggregate_type: &str) -> bool;
+}
+
+/// The commands that messages for people name.
+#[derive(Clone, Copy, Debug)]
+pub struct Commands {
+    /// The program that follows, examines and rebuilds, for example `reporter`.
+    pub program: &'static str,
+    /// The command that begins a new epoch of a restored log.
+    pub new_epoch: &'static str,
+}
+
+impl Commands {
+    /// The application name of connections for one purpose.
+    pub(crate) fn connection(self, purpose: &str) -> String {
+        format!("{} {purpose}", self.program)
+    }
+}
+
+/// The rows that a run of events changes: read once, changed in memory, written once.
+pub trait ProjectionBatch: Send + Sized {
+    /// Reads the rows that `events` may change. Events of aggregates that the projection does not read may be among them.
+    fn load(
+        transaction: &Transaction<'_>,
+        events: &[RecordedEvent],
+    ) -> impl Future<Output = Result<Self, Error>> + Send;
+
+    /// Decodes one event and applies it to the rows in memory. After an error the rows are unchanged.
+    fn apply(&mut self, event: &RecordedEvent) -> Result<(), Inapplicable>;
+
+    /// Writes the changed rows. An event that is applied again must change nothing.
+    fn store(self, transaction: &Transaction<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Why an event can't be applied to its row. The text is stored and logged, so it holds no data of the event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Inapplicable(String);
+
+impl Inapplicable {
+    /// For this reason.
+    pub fn new(reason: impl Display) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+impl From<DecodeError> for Inapplicable {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Unknown { .. } => Self(format!("{error}: this build does not know it")),
+            DecodeError::Malformed { .. } => Self(error.to_string()),
+        }
+    }
+}

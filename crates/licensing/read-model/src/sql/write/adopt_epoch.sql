@@ -1,4 +1,0 @@
--- write::adopt_epoch: another life of the log, before any event of it was applied: there are no rows. Moves no row if there are. Binds: $1 projection text, $2 old epoch uuid, $3 new epoch uuid.
-update checkpoints
-set epoch = $3, fingerprint = null, stale_since = null, updated_at = now()
-where projection = $1 and epoch = $2 and position = 0

@@ -1,4 +1,0 @@
--- write::mark_stale: says of the rows at this checkpoint whether they are of another log than there is now. Binds: $1 projection text, $2 position bigint, $3 epoch uuid, $4 stale boolean.
-update checkpoints
-set stale_since = case when $4 then now() end
-where projection = $1 and position = $2 and epoch = $3 and (stale_since is not null) <> $4

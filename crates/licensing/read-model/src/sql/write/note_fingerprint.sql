@@ -1,4 +1,0 @@
--- write::note_fingerprint: which event a checkpoint is at that an older build left. Binds: $1 projection text, $2 position bigint, $3 epoch uuid, $4 fingerprint bytea.
-update checkpoints
-set fingerprint = $4
-where projection = $1 and position = $2 and epoch = $3 and fingerprint is null

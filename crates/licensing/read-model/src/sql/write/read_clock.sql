@@ -1,2 +1,0 @@
--- write::clock: the time of this database. No binds.
-select clock_timestamp() as now

@@ -1,0 +1,80 @@
+//! The commands that examine or rebuild, each of which prints a report.
+
+use std::io;
+use std::process::ExitCode;
+
+use projection::Report;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{RebuildOptions, StatusOptions, VerifyOptions};
+use crate::licensing::Licensing;
+
+/// How far log, stream and rows are. Exit status 0 if all is well, 1 if not, 2 if that could not be examined.
+pub async fn status(options: StatusOptions) -> ExitCode {
+    let report = match options.sources.open() {
+        Ok(sources) => {
+            let (limits, runner) = (options.limits.into(), options.runner.into());
+            projection::status(&Licensing, &sources, limits, &runner).await
+        }
+        Err(error) => unusable("status", &error),
+    };
+    report.tell(options.json)
+}
+
+/// Whether the log is whole, the stream holds what the log holds, and the rows equal a replay. Exit status as [`status`].
+pub async fn verify(options: VerifyOptions) -> ExitCode {
+    let report = match options.sources.open() {
+        Ok(sources) => {
+            let runner = options.runner.into();
+            let how = projection::VerifyOptions {
+                stream_sample: options.stream_sample,
+                statement_timeout_s: options.statement_timeout_s,
+                limits: options.limits.into(),
+            };
+            projection::verify(&Licensing, &sources, &how, &runner).await
+        }
+        Err(error) => unusable("verify", &error),
+    };
+    report.tell(options.json)
+}
+
+/// Rebuilds, rolls back or discards. Exit status 0 if that was done, 1 if it was refused because of what was found, 2 if it
+/// could not be done.
+pub async fn rebuild(options: RebuildOptions) -> ExitCode {
+    let end = CancellationToken::new();
+    let report = match (options.open(), end_on_signals(&end)) {
+        (Ok(what), Ok(())) => projection::rebuild(&Licensing, &what, &end).await,
+        (Err(error), _) => {
+            let mut report = Report::of_a_change(&Licensing, "rebuild");
+            report.problem(format!("{error:#}"));
+            report
+        }
+        (_, Err(error)) => {
+            let mut report = Report::of_a_change(&Licensing, "rebuild");
+            report.unknown(error.to_string());
+            report
+        }
+    };
+    report.tell(options.json)
+}
+
+/// A report of settings that can't be used.
+fn unusable(command: &str, error: &anyhow::Error) -> Report {
+    let mut report = Report::new(&Licensing, command);
+    report.unknown(format!("{error:#}"));
+    report
+}
+
+fn end_on_signals(end: &CancellationToken) -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let end = end.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        end.cancel();
+    });
+    Ok(())
+}
