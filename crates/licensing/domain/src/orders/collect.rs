@@ -52,6 +52,7 @@ pub struct Resolution {
     /// What happens.
     pub action: CaptureAction,
     /// Why.
+    #[schema(min_length = 1, max_length = 500, example = "Paid at the counter")]
     pub reason: String,
 }
 

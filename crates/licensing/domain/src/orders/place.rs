@@ -49,13 +49,16 @@ pub struct PlaceOrder {
 #[serde(deny_unknown_fields)]
 pub struct AskedLine {
     /// Code of the license type.
+    #[schema(example = "konkurranse-bilcross")]
     pub license_type: String,
     /// The organizing club.
     pub club_id: Uuid,
     /// First day of the activity.
     #[serde(deserialize_with = "crate::typed::date")]
+    #[schema(pattern = "^(19[0-9]{2}|20[0-9]{2}|2100)-", example = "2026-06-05")]
     pub activity_date: NaiveDate,
     /// How many consecutive days; 1 if not given.
+    #[schema(minimum = 1, maximum = 3, example = 1)]
     pub activity_days: Option<u8>,
     /// Who the license is for.
     pub holder: RequestedHolder,
