@@ -111,7 +111,12 @@ impl Operation for OrderRequest {
 
 impl PlacedOrder {
     /// The order as it is now; none if it is not placed.
-    fn of(order_id: Uuid, order: &Order, version: u64, redirect_url: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(
+        order_id: Uuid,
+        order: &Order,
+        version: u64,
+        redirect_url: Option<&str>,
+    ) -> Option<Self> {
         let (placed, status) = order.placed().zip(order.status())?;
         Some(Self {
             order_id,

@@ -51,14 +51,14 @@ pub struct Offer {
 /// What a license type can be asked to do.
 #[derive(Clone, Debug)]
 pub enum LicenseTypeCommand {
-    /// Exist, with a first price that holds from `now` on.
+    /// Create the type, with a first price that holds from `now` on.
     Create {
         /// What it is.
         new: NewLicenseType,
         /// The moment of the command.
         now: DateTime<Utc>,
     },
-    /// Have another price from a moment on.
+    /// Set the price from a moment on.
     SetPrice {
         /// The price, in øre.
         price_ore: i64,
@@ -67,7 +67,7 @@ pub enum LicenseTypeCommand {
         /// The moment of the command.
         now: DateTime<Utc>,
     },
-    /// Not have the price that was set for a moment still to come.
+    /// Withdraw a price that is not in force yet.
     WithdrawPrice {
         /// From when on it would hold.
         valid_from: DateTime<Utc>,

@@ -122,7 +122,7 @@ pub(crate) fn vehicle(
     (vehicle != Vehicle::default()).then_some(vehicle)
 }
 
-/// Whether a field was left empty, whatever white space is in it.
+/// Whether a field holds nothing but white space.
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
