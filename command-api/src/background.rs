@@ -23,7 +23,7 @@ use crate::process::{planner, worker};
 use crate::routes::vipps_webhook;
 use crate::{leader, relay};
 
-/// How long the database may take to say where the log stands, before this instance gets no more traffic.
+/// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is done without a request, by every instance.
@@ -83,7 +83,7 @@ pub(crate) fn lead(
     }
 }
 
-/// Keeps the readiness check true to the database, also to one that keeps its connections and says nothing.
+/// Keeps the readiness check in step with the database, also with one that keeps its connections open and does not answer.
 pub(crate) async fn watch_database(pool: Pool, check: Check, shutdown: CancellationToken) {
     let log = Log::new(pool);
     loop {
@@ -112,7 +112,7 @@ pub(crate) async fn end(
         written.context("the writing task")?;
         tracing::info!("stopped");
     } else {
-        // Nothing is lost: a task that was begun is done again, by whoever claims it next.
+        // Nothing is lost: the next worker to claim a task that was begun does it again.
         tracing::warn!("stopped before everything under way was finished");
     }
     Ok(())

@@ -73,13 +73,14 @@ pub(crate) trait Command: Operation {
     fn plan(self, path: Self::Path, now: DateTime<Utc>) -> Result<Plan<Self>, Problem>;
 }
 
+/// Makes the answer.
 type Answers<C> = dyn Fn(&<C as Command>::Aggregate, u64) -> <C as Operation>::Answer + Send + Sync;
 
 /// What to ask which aggregate, and what to answer when it accepts.
 pub(crate) struct Plan<C: Command> {
     aggregate_id: Uuid,
-    command: <C::Aggregate as Aggregate>::Command,
-    answer: Box<Answers<C>>,
+    pub(crate) command: <C::Aggregate as Aggregate>::Command,
+    pub(crate) answer: Box<Answers<C>>,
 }
 
 impl<C: Command> Plan<C> {

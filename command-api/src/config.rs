@@ -20,7 +20,7 @@ use crate::uncollected::PaymentsCommand;
 
 /// The write side of the license shop: commands over HTTP, the relay to the bus, the process managers.
 ///
-/// Every flag can be given as the environment variable named beside it; secrets also as a file, by the variable with
+/// Every flag can be given as the environment variable named with it; secrets also as a file, by the variable with
 /// `_FILE` appended.
 #[derive(Parser)]
 #[command(name = "command-api", version)]
@@ -233,7 +233,7 @@ pub(crate) struct ShopArgs {
     #[arg(long, env = "ORDER_TTL_S", default_value_t = 900, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) order_ttl_s: u32,
-    /// Key that holder ids are made with, 32 bytes or more; the same for as long as the log lives
+    /// Key that holder ids are made with, 32 bytes or more; never changed while the log exists
     #[arg(long, env = "HOLDER_KEY", hide_env_values = true, value_name = "KEY")]
     holder_key: Option<Secret>,
     /// File that holds the key of the holder ids

@@ -1,9 +1,8 @@
 //! One instance leads the relay, the planner and the sealer; the others stand by.
 //!
 //! Leadership is a lease in the event database: a leader that dies or is paused loses it within [`LASTS`]. It only
-//! keeps instances from doing the same work. What keeps one that was paused and still believes to lead from doing harm
-//! is elsewhere: the stream accepts only the next sequence, the planner's checkpoint moves only from where it was, and one
-//! seal can follow another.
+//! keeps instances from doing the same work. A paused ex-leader does no harm for other reasons: the stream accepts only the
+//! next sequence, the planner's checkpoint moves only from its last value, and a seal accepts one successor.
 
 use std::time::Duration;
 

@@ -31,3 +31,6 @@ pub use config::Cli;
 pub use router::{openapi, router};
 pub use serve::run;
 pub use state::{AppState, ShopSettings};
+
+#[cfg(test)]
+mod wire;

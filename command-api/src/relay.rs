@@ -19,24 +19,24 @@ use crate::metrics::{
 
 /// How many events are read and published at a time.
 const BATCH: u32 = 1000;
-/// From so many events at a time on the relay lets more gather for [`GATHER`]: each read and each round of
-/// acknowledgements takes from what serves customers. One that comes alone waits for nobody.
+/// When a read returns at least this many events, the relay waits [`GATHER`] for more, because each read and each round of
+/// acknowledgements takes capacity from customers. Smaller reads are published at once.
 const CROWD: usize = 8;
 const GATHER: Duration = Duration::from_millis(1);
-/// How often the log is asked when nobody said that it grew.
+/// How often the log is read without a notification.
 const POLL: Duration = Duration::from_secs(1);
-/// How long the stream may go unasked: a stream that was wiped while nothing happened is filled again then.
+/// How long an idle relay relies on its last look at the stream. A stream that was wiped meanwhile is then refilled.
 const REASSURE: Duration = Duration::from_secs(10);
 /// The longest pause after a failure; the first is [`MIN_PAUSE`].
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 const MIN_PAUSE: Duration = Duration::from_millis(300);
-/// How often the health check is told how the bus is.
+/// How often the health check is updated.
 const OBSERVE: Duration = Duration::from_millis(500);
 
 /// What stands in the relay's way; nothing while it works, or another instance leads.
 pub(crate) type Problem = watch::Sender<Option<String>>;
 
-/// The bus, as whoever leads uses it.
+/// The bus, as the leader uses it.
 pub(crate) struct Bus {
     pub(crate) connection: Connection,
     pub(crate) stream: StreamConfig,
@@ -55,8 +55,8 @@ enum Interrupted {
     Log(#[from] event_store::Error),
 }
 
-/// Publishes until `term` ends. Whatever fails, it asks the stream where it stands and goes on from there, after a pause
-/// that grows while nothing gets better.
+/// Publishes until `term` ends. After every failure the relay resumes from the stream's last sequence, after a pause that
+/// grows while failures repeat.
 pub(crate) async fn run(
     mut publisher: Publisher,
     log: Log,
@@ -88,7 +88,8 @@ pub(crate) async fn run(
 }
 
 impl Bus {
-    /// Tells the health check how the bus is, until `shutdown`. It never fails for that: commands need only the log.
+    /// Keeps the health check in step with the bus, until `shutdown`. A failing bus only degrades it: commands need only
+    /// the log.
     pub(crate) fn observe(
         &self,
         check: Check,
@@ -97,10 +98,10 @@ impl Bus {
         let (connection, problem) = (self.connection.clone(), self.problem.subscribe());
         async move {
             loop {
-                // A refusal explains what else goes wrong.
-                let said = connection.problem().or_else(|| problem.borrow().clone());
-                match said {
-                    Some(said) => check.degraded(format!("events are not published: {said}")),
+                // The connection's refusal explains the relay's problem.
+                let reason = connection.problem().or_else(|| problem.borrow().clone());
+                match reason {
+                    Some(reason) => check.degraded(format!("events are not published: {reason}")),
                     None => check.ok(),
                 }
                 tokio::select! {
@@ -112,7 +113,7 @@ impl Bus {
     }
 }
 
-/// Publishes from where the stream stands until something fails, or it is time to ask the stream again.
+/// Publishes from the stream's last sequence until a failure, or until the stream has to be checked again.
 async fn publish(
     publisher: &mut Publisher,
     log: &Log,
@@ -120,21 +121,21 @@ async fn publish(
     problem: &Problem,
 ) -> Result<(), Interrupted> {
     let epoch = log.head().await?.epoch;
-    let outcome = publish_life(publisher, log, head_watch, problem, epoch).await;
+    let outcome = publish_epoch(publisher, log, head_watch, problem, epoch).await;
     if let Err(Interrupted::Tail(TailError::Contradicted(position))) = outcome {
-        // Before anything is published that would mix two lives. What somebody may have seen of the old one is made
-        // anew by all who notice.
+        // Before an event is published, so that the stream never mixes two epochs. Readers of the old epoch rebuild when
+        // they see the new one.
         let reason =
             format!("position {position} was published and is not in the log: restored to an earlier point");
         if let Some(begun) = log.begin_epoch(epoch, &reason).await? {
-            tracing::error!(epoch = %begun.epoch, after = begun.position.get(), reason, "the log began a new life");
+            tracing::error!(epoch = %begun.epoch, after = begun.position.get(), reason, "the log began a new epoch");
         }
     }
     outcome
 }
 
-/// As [`publish`], while the log lives this life.
-async fn publish_life(
+/// As [`publish`], within this epoch of the log.
+async fn publish_epoch(
     publisher: &mut Publisher,
     log: &Log,
     head_watch: &mut watch::Receiver<Position>,
@@ -155,7 +156,7 @@ async fn publish_life(
             if idle_since.elapsed() >= REASSURE {
                 return Ok(());
             }
-            // Whether somebody said so or it is time to look: both lead to a read.
+            // A notification and the timeout both lead to a read.
             let _ = tokio::time::timeout(POLL, head_watch.changed()).await;
             continue;
         }

@@ -1,7 +1,7 @@
 //! One license for a holder, type and day, held across orders by claims in the log.
 //!
-//! `domain` says which days an order holds; this translates that to the log's claims, checks that the key of the holder
-//! ids is the one that the log was begun with, and claims the days of orders that are older than claims.
+//! `domain` decides which days an order holds. This module translates them to the log's claims, checks that the key of the
+//! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ fn taking(days: Vec<DayClaim>) -> Claims {
     }
 }
 
-/// 422: somebody holds days that this order asks for. Names the line and the day, and whose it is only if it is the caller's
-/// own order that waits: then also where to pay.
+/// 422: another order holds days that this order asks for. Names the lines and the days. If the caller's own waiting order
+/// holds the first of them, names that order and where to pay.
 pub(crate) async fn refused(
     command_handler: &CommandHandler,
     place: &PlaceOrder,
@@ -110,7 +110,7 @@ struct Waiting {
     expires_at: DateTime<Utc>,
 }
 
-/// The customer's own order that holds this claim, if that is so and it still waits. Whatever can't be told is not said.
+/// The customer's own order that holds this claim and waits for its payment. None also if the log can't be read.
 async fn own_waiting_order(
     command_handler: &CommandHandler,
     customer_id: Uuid,

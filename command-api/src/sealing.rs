@@ -1,4 +1,4 @@
-//! The log's seals, by command: verify them, prove an event, make the key; and how a server is told to seal.
+//! The log's seals on the command line: verify them, prove an event, make the key; and the settings of a server that seals.
 
 use std::io::{Write as _, stderr, stdout};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -62,7 +62,7 @@ pub(crate) enum LogCommand {
     Keygen(KeyOptions),
     /// Print the public key of a key
     PublicKey(KeyOptions),
-    /// Say that the log was restored to an earlier point: everything made of its events is made anew
+    /// Begin a new epoch after the log was restored to an earlier point: everything made of its events is rebuilt
     NewEpoch(NewEpochOptions),
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct NewEpochOptions {
     reason: String,
 }
 
-/// Not nothing: it is all that is ever known of it.
+/// Not empty: no other record of the reason exists.
 fn in_words(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("say why in words".into()),
@@ -163,7 +163,7 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
             let log = Log::new(pool(&database)?);
             let ends = log.head().await?.epoch;
             let begun = log.begin_epoch(ends, &reason).await?;
-            let begun = begun.context("somebody else began a new epoch at the same time")?;
+            let begun = begun.context("another process began a new epoch at the same time")?;
             print(&format!(
                 "epoch {} began after position {}",
                 begun.epoch, begun.position
@@ -179,11 +179,11 @@ fn read_proof(file: &Path) -> anyhow::Result<Proof> {
 
 async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
     let pool = pool(&options.database).context(Inconclusive)?;
-    let mut told = Instant::now();
+    let mut printed = Instant::now();
     let progress = |done: i64, of: i64| {
-        if told.elapsed() >= Duration::from_secs(1) {
-            told = Instant::now();
-            // Nobody is left to be told that this failed.
+        if printed.elapsed() >= Duration::from_secs(1) {
+            printed = Instant::now();
+            // Progress is optional: a closed standard error does not stop the verification.
             let _ = writeln!(stderr(), "verified up to position {done} of {of}");
         }
     };

@@ -34,7 +34,7 @@ use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
 use crate::{metrics, relay, rule_seven};
 
-/// How long after the signal the process is gone, whatever is still under way. Requests have had eight seconds then.
+/// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
 
 /// Does what the command line asks for.

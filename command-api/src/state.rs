@@ -19,7 +19,7 @@ pub struct AppState {
     pub command_handler: CommandHandler,
     /// Checks tokens.
     pub authenticator: Authenticator,
-    /// Asks the provider about payments, and tells the orders.
+    /// Reconciles orders with their payments.
     pub(crate) cashier: Cashier,
     /// The webhooks that were applied.
     pub(crate) inbox: Inbox,

@@ -1,4 +1,4 @@
-//! `command-api log …` as somebody runs it who has a database, a file and a public key.
+//! `command-api log …` for an operator with a database, a file and a public key.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 

@@ -71,9 +71,15 @@ fn every_reference_leads_somewhere() {
         match value {
             Value::Object(members) => {
                 found.extend(members.get("$ref").and_then(Value::as_str));
-                members.values().for_each(|member| references(member, found));
+                for member in members.values() {
+                    references(member, found);
+                }
             }
-            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Array(items) => {
+                for item in items {
+                    references(item, found);
+                }
+            }
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! A fulfilled order's money is collected, or it is found out that it can't be.
+//! Collects a fulfilled order's money, or records that it can't be collected.
 
 use domain::{Order, PaymentBooks};
 use event_store::Task;
@@ -9,8 +9,8 @@ use super::context::ProcessContext;
 use super::reconcile::books;
 use super::step::{self, Outcome, StepError};
 
-/// Collects what is due once, whatever fails in between: the provider takes a key once, and is asked what it has before it
-/// is asked for anything. What it refuses is decided by its books: a refusal that they do not explain is tried again.
+/// Collects what is due once, also after a failure in between: the provider accepts a key once, and its books are read
+/// before each capture. The books decide about a refusal; one that they do not explain is tried again.
 pub(super) async fn capture(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     let (cashier, order_id) = (&context.cashier, task.aggregate_id);
     let order = cashier.command_handler.load::<Order>(order_id).await?;
@@ -43,7 +43,7 @@ pub(super) async fn capture(context: &ProcessContext, task: &Task) -> Result<Out
     still_to_collect(&order.aggregate, &now)
 }
 
-/// The books say that the money is there, and yet it is not collected: that passes.
+/// An error while the books show money that can still be collected: the task is tried again.
 fn still_to_collect(order: &Order, books: &PaymentBooks) -> Result<Outcome, StepError> {
     match order.to_collect(books) {
         None => Ok(Outcome::Done),
@@ -76,8 +76,8 @@ async fn release_rest(
     Ok(Outcome::Done)
 }
 
-/// The key of one change: another one whenever the books have moved, so that a key that somebody else used for another
-/// amount is in the way of nothing. At most 50 characters: sums stay below 10 digits.
+/// The key of one change. It differs whenever the books have moved, so that a key used before for another amount does not
+/// block this one. At most 50 characters: sums stay below 10 digits.
 pub(super) fn key(what: &str, order_id: Uuid, moved_ore: i64) -> String {
     let id = order_id.simple();
     match moved_ore {

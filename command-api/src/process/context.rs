@@ -15,13 +15,13 @@ pub(crate) struct ProcessContext {
     pub(crate) tasks: Tasks,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
-    /// Told when tasks were planned.
+    /// Notified when tasks were planned.
     pub(crate) planned: Arc<Notify>,
-    /// Why the planner does not plan although this instance leads, if somebody has to do something about it.
+    /// Why the planner does not plan although this instance leads, if an operator must act.
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }
 
-/// Who asks the provider, tells the orders, and by which policy.
+/// Reads payments from the provider and gives orders the commands that follow, by this policy.
 #[derive(Clone)]
 pub(crate) struct Cashier {
     pub(crate) command_handler: CommandHandler,

@@ -18,8 +18,8 @@ use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
 const BATCH: usize = 500;
-/// The least time from one plan to the next: under load, plans hold more rather than being more, because each is a commit
-/// that competes with those of the customers. What comes alone waits for nobody.
+/// Minimum interval between plans: under load plans grow instead of multiplying, because each plan is a commit that
+/// competes with the customers' commits. A single event is planned at once.
 const PACE: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -79,7 +79,7 @@ pub(crate) async fn plan(
             }
         }
     }
-    // Another instance may lead now: whether it plans is its to say.
+    // Another instance may lead now, and reports its own problems.
     context.planner_problem.send_replace(None);
 }
 
@@ -114,7 +114,7 @@ async fn plan_from_checkpoint(
         let (mark, epoch) = (feed.mark(), Some(epoch));
         let of_one = |event| tasks(event, context.recheck_after);
         let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
-        // What is due later is found by those who look now and then. By the log's clock, as due times are.
+        // Workers find tasks that are due later by polling. Compared by the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
         if !context.tasks.plan(done, Reached { mark, epoch }, tasks).await? {
@@ -130,11 +130,11 @@ async fn plan_from_checkpoint(
     }
 }
 
-/// Where to go on, in which life of the log.
+/// Where to continue, and in which epoch of the log.
 ///
-/// Checkpoint and log are one database, so a restored log brings its own checkpoint, and the epoch is simply today's. If
-/// the log does not hold the event there nevertheless, somebody took events out of it. A new epoch says that this is
-/// known; which of the events now there were planned for is not, so all of them are, once more.
+/// Checkpoint and log are in one database, so a restored log brings its own checkpoint, and the epoch is the current one.
+/// If the log still does not hold the checkpoint's event, events were removed from it. A new epoch records that an operator
+/// has confirmed this. Which of the remaining events were planned for is then unknown, so all of them are planned again.
 async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Interrupted> {
     let found = context.tasks.reached().await?;
     let (after, limit) = found.mark.reading(0);
@@ -142,7 +142,7 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
     let (proof, epoch) = (found.mark.prove(&mut page), page.head.epoch);
     match (proof, found.epoch) {
         (Ok(()), Some(_)) => Ok((found.mark, epoch)),
-        // Left by a build that kept neither: from here on a log that loses this event is noticed.
+        // Left by a build that stored neither. From here on, a log that loses this event is detected.
         (proof, None) => {
             let before = Position::new(found.mark.position.get().saturating_sub(1));
             let there = log.read_after(before, 1).await?;
@@ -161,7 +161,7 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
                 return Err(Interrupted::NotOwner);
             }
             tracing::warn!(position = found.mark.position.get(), reason = %contradiction, %epoch,
-                "the log began a new life without the events that were planned for: planning for all of it once more");
+                "the log began a new epoch without the events that were planned for: planning all of it again");
             Ok((Mark::START, epoch))
         }
     }
@@ -177,8 +177,8 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
             .iter()
             .flat_map(|event| due(recorded.recorded_at, event, recheck_after))
             .collect(),
-        // By its name, at once: the task then fails visibly until a build that can read it does it, and holds up
-        // nobody else.
+        // By its name, at once: the task then fails visibly until a build that can read the event does it, and blocks no
+        // other task.
         Err(error) => {
             tracing::error!(position = recorded.position.get(), error = %error, "an event of an order can't be read");
             named(&recorded.event_type)
@@ -247,7 +247,7 @@ mod tests {
 
     use super::{RECHECK, due, named};
 
-    /// The money may be mended or paid back in the portal while a decision is waited for, and no webhook may say so.
+    /// While a decision is pending, the payment may be repaired or paid back in the portal without a webhook.
     #[test]
     fn a_failed_capture_is_looked_at_again() {
         let failed = CaptureFailed {

@@ -1,4 +1,4 @@
-//! A captured payment is looked at again later, for money that moved outside the shop while no webhook came.
+//! Reads a captured payment again later, for money that moved outside the shop without a webhook.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Order;
@@ -9,7 +9,7 @@ use super::context::ProcessContext;
 use super::reconcile::recorded_at;
 use super::step::{self, Outcome, StepError};
 
-/// Looks end this long after the capture. From then on only a webhook tells.
+/// Looks end this long after the capture. Later changes arrive by webhook only.
 const LAST_LOOK: TimeDelta = TimeDelta::days(30);
 
 /// Compares the order with the provider's books, and again eight times as long after the capture.

@@ -1,4 +1,4 @@
-//! How a payment stands, asked of the provider and told to the order: on a webhook, and by ourselves when none comes.
+//! Reconciles an order with its payment, on a webhook or by polling.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ pub(crate) enum Reconciled {
     Open,
     /// The provider has no such payment.
     NoPayment,
-    /// The customer can no longer pay, or has paid, and the order knows.
+    /// The customer can no longer pay, or has paid, and the order records it.
     Over,
 }
 
-/// Whoever tells an order about its payment, in the request at hand.
+/// The metadata of `actor`'s commands in the current request.
 pub(crate) fn metadata(actor: &str) -> Metadata {
     let request_id = request_id::current();
     Metadata {
@@ -43,7 +43,7 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
 }
 
 impl Cashier {
-    /// Asks the provider about the order's payment and tells the order. The events that follow carry the
+    /// Reads the order's payment from the provider and gives the order the command that follows. Its events carry the
     /// correlation id of the order, not that of the webhook or task that asked.
     pub(crate) async fn ask_and_apply(
         &self,
@@ -61,9 +61,9 @@ impl Cashier {
         }
     }
 
-    /// Ends the payment of an order that can no longer be paid, and tells the order how it ended. Only a payment
-    /// that is not authorized is ended. If the customer was faster the provider refuses, is asked again, and the order
-    /// hears what it says.
+    /// Ends the payment of an order that can no longer be paid, and records on the order how the payment ended. Only a
+    /// payment that is not authorized is ended: if the customer was faster, the provider refuses, and the order is
+    /// reconciled with the payment.
     pub(crate) async fn abort_and_apply(
         &self,
         order_id: Uuid,
@@ -86,7 +86,7 @@ impl Cashier {
         }
     }
 
-    /// Tells the order what the provider says of its payment, unless it knows.
+    /// Gives the order the command that follows from its payment, unless nothing follows.
     pub(super) async fn apply(
         &self,
         order_id: Uuid,
@@ -97,11 +97,11 @@ impl Cashier {
         let Some((step, command)) = command(&order.aggregate, payment, &self.policy, Utc::now()) else {
             return Ok(Reconciled::Open);
         };
-        let told = self
-            .tell(order_id, order, step, command.clone(), metadata.clone())
+        let given = self
+            .give(order_id, order, step, command.clone(), metadata.clone())
             .await;
-        match (told, command) {
-            // Others hold days of the order, which had expired or never got them: the money goes back.
+        match (given, command) {
+            // Other orders hold days of this order, which had expired or never got them: the money goes back.
             (
                 Err(StepError::Command(CommandError::ClaimTaken(_))),
                 OrderCommand::ConfirmPayment {
@@ -117,16 +117,15 @@ impl Cashier {
                     now,
                     days_taken: true,
                 };
-                self.tell(order_id, order, "return", confirm, metadata).await?;
+                self.give(order_id, order, "return", confirm, metadata).await?;
             }
-            (told, _) => told?,
+            (given, _) => given?,
         }
         Ok(Reconciled::Over)
     }
 
-    /// Gives the command if anything follows from it for the order as it was loaded: one that nothing follows from costs
-    /// no append.
-    pub(super) async fn tell(
+    /// Gives the command if events follow from it for the order as it was loaded. A command without events costs no append.
+    pub(super) async fn give(
         &self,
         order_id: Uuid,
         order: &Loaded<Order>,
@@ -139,8 +138,8 @@ impl Cashier {
         if decided.is_empty() {
             return Ok(());
         }
-        // An order's version never comes twice, and what the books say then is part of the key: of two looks at the same
-        // version, the one that saw more is not taken for a repetition of the other.
+        // An order has each version once, and the sums of the books are part of the key: of two looks at the same version,
+        // the one that saw more is no repetition of the other.
         let step_of_order = format!("{order_id}:{step}:{}{}", order.version, seen(&command));
         let key = IdempotencyKey::new("process:payment", step_of_order.clone(), step_of_order);
         let call = CommandRequest {
@@ -166,7 +165,7 @@ impl Cashier {
     }
 }
 
-/// The sums that a command tells of.
+/// The sums in a command.
 fn seen(command: &OrderCommand) -> String {
     match command {
         OrderCommand::ReconcilePayment { books, .. } => format!(
@@ -185,7 +184,7 @@ fn count_failure(event: &OrderEvent) {
     }
 }
 
-/// The payment as the order hears of it.
+/// The payment's sums, as the order's commands carry them.
 pub(super) fn books(payment: &Payment) -> PaymentBooks {
     PaymentBooks {
         reference: payment.reference.clone(),
@@ -196,7 +195,7 @@ pub(super) fn books(payment: &Payment) -> PaymentBooks {
     }
 }
 
-/// What the order has to be told of its payment; nothing while the customer can still pay.
+/// The command that follows from the payment; none while the customer can still pay.
 fn command(
     order: &Order,
     payment: Payment,
@@ -249,12 +248,12 @@ pub(super) fn next_look(
     }
 }
 
-/// Asks about the payment of an order nobody has heard of; gives an order up when its time is over, its payment first.
+/// Reconciles an order that no webhook came for. An order whose time is over expires, after its payment is ended.
 pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     let (cashier, order_id) = (&context.cashier, task.aggregate_id);
     let order = cashier.command_handler.load::<Order>(order_id).await?;
     let Some(placed) = order.aggregate.placed().filter(|_| may_be_paid(&order.aggregate)) else {
-        // The order knows how its payment ended: there is nothing to ask.
+        // The order has recorded how its payment ended.
         return Ok(Outcome::Done);
     };
     let metadata = step::metadata(task);
@@ -271,7 +270,7 @@ pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<O
         Reconciled::NoPayment => {
             if waits {
                 let expire = OrderCommand::Expire { now };
-                cashier.tell(order_id, &order, "expire", expire, metadata).await?;
+                cashier.give(order_id, &order, "expire", expire, metadata).await?;
             }
             Ok(Outcome::Done)
         }

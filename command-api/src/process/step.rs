@@ -1,4 +1,4 @@
-//! How the process managers give commands: as themselves, because of an event, under a key that repeats.
+//! The commands of the process managers: as themselves, because of an event, under a key that repeats.
 
 use domain::Refusal;
 use envelope::Metadata;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::kinds::PROCESS;
 
-/// What became of one attempt at a task.
+/// The outcome of one attempt at a task.
 pub(super) enum Outcome {
     /// Nothing is left to do.
     Done,
@@ -18,16 +18,16 @@ pub(super) enum Outcome {
 /// Why an attempt at a task failed. Holds no personal data.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
-    /// The log or a rule said no.
+    /// The log or a rule refused the command.
     #[error("command: {0}")]
     Command(#[from] CommandError<Refusal>),
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
-    /// The payment provider said no.
+    /// The payment provider failed or refused.
     #[error("provider: {0}")]
     Provider(#[from] payments::Error),
-    /// The provider did what was asked, and yet the money is not where it belongs.
+    /// The provider answered with success, and its sums are not the expected ones.
     #[error("the provider reports {found_ore} øre where {expected_ore} were due")]
     Amount {
         /// What was due.
@@ -64,7 +64,7 @@ pub(super) fn metadata(task: &Task) -> Metadata {
 pub(super) fn key(task: &Task, step: &str) -> IdempotencyKey {
     let (kind, id) = (&task.kind, task.aggregate_id);
     IdempotencyKey::new(
-        format!("process:{}:{kind}", PROCESS),
+        format!("process:{PROCESS}:{kind}"),
         format!("{}:{step}", task.position),
         format!("{kind} {id} {step}"),
     )

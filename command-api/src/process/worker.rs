@@ -20,7 +20,7 @@ use super::step::{Outcome, StepError};
 use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
-/// How often a worker looks when nobody told it that something was planned.
+/// How often a worker looks for tasks without a notification.
 const POLL: Duration = Duration::from_millis(250);
 /// How often the backlog is measured.
 const OBSERVE: Duration = Duration::from_secs(5);
@@ -125,11 +125,11 @@ async fn attempt(context: &ProcessContext, task: Task, limit: Duration) {
     histogram!(PROCESS_TASK_SECONDS, "kind" => kind, "outcome" => label).record(started.elapsed());
 }
 
-/// Renews the task's lease for as long as somebody waits for this.
+/// Renews the task's lease until the future is dropped.
 async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
     loop {
         tokio::time::sleep(RENEW).await;
-        // One that fails leaves time for two more; and a task that somebody else begins meanwhile is safe to repeat.
+        // A failed renewal leaves time for two more. A task that another worker begins meanwhile is safe to repeat.
         if let Err(error) = context.tasks.renew(task, LEASE).await {
             tracing::warn!(kind = task.kind, error = %error, "a task's lease could not be renewed");
         }
@@ -145,7 +145,7 @@ async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepE
         REVOKE => revoke::revoke(context, task).await,
         RECHECK => recheck::recheck(context, task).await,
         RESOLVE => resolve::await_resolution(context, task).await,
-        // Only kinds asked for are claimed; one that this build does not know is left for one that does.
+        // Only the lane's kinds are claimed. A kind unknown to this build waits for a newer build.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),
     }
 }

@@ -34,12 +34,13 @@ use crate::{catalogue, rule_seven};
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrderRequest {
     /// The licenses, 1 to 100.
+    #[schema(min_items = 1, max_items = 100)]
     lines: Vec<AskedLine>,
     /// Who collects the money.
-    #[schema(example = "vipps")]
+    #[schema(value_type = PaymentProvider)]
     payment_provider: String,
     /// The version of the terms that the customer accepts.
-    #[schema(example = "2026-01")]
+    #[schema(min_length = 1, max_length = 64, example = "2026-01")]
     accept_terms_version: String,
 }
 
@@ -110,7 +111,12 @@ impl Operation for OrderRequest {
 
 impl PlacedOrder {
     /// The order as it is now; none if it is not placed.
-    fn of(order_id: Uuid, order: &Order, version: u64, redirect_url: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(
+        order_id: Uuid,
+        order: &Order,
+        version: u64,
+        redirect_url: Option<&str>,
+    ) -> Option<Self> {
         let (placed, status) = order.placed().zip(order.status())?;
         Some(Self {
             order_id,

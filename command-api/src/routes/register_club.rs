@@ -16,7 +16,7 @@ use crate::incoming::NoPath;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterClub {
     /// Name, as people write it.
-    #[schema(example = "NMK Testby")]
+    #[schema(min_length = 1, max_length = 120, example = "NMK Testby")]
     name: String,
 }
 

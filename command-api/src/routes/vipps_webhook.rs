@@ -1,7 +1,7 @@
-//! `POST /webhooks/vipps`: the provider says that something happened to a payment.
+//! `POST /webhooks/vipps`: the provider reports an event of a payment.
 //!
-//! The signature is checked on the raw body; what the body says is then only a reason to ask the provider. A webhook that
-//! was applied is remembered for as long as the provider may repeat it, so that a repetition costs no call.
+//! The signature is checked on the raw body. The body is then only a reason to read the payment from the provider. An
+//! applied webhook is remembered for as long as the provider may repeat it, so that a repetition costs no call.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ const REMEMBERED: Duration = Duration::from_hours(8 * 24);
 /// How often older ones are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 
-/// 200 when the order reflects what the provider says of the payment, or the payment is none of ours.
+/// 200 when the order reflects the payment, or the payment is none of this shop's.
 pub(crate) async fn vipps_webhook(
     State(state): State<AppState>,
     OriginalUri(uri): OriginalUri,
@@ -80,7 +80,7 @@ pub(crate) async fn vipps_webhook(
     apply(&state, order_id, &event, &key).await
 }
 
-/// Tells the order what the provider says of the payment, and remembers that it was told.
+/// Reconciles the order with its payment, and remembers the webhook.
 async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> Result<StatusCode, Problem> {
     let metadata = reconcile::metadata("webhook:vipps");
     let reconciled = state.cashier.ask_and_apply(order_id, metadata).await;
@@ -217,8 +217,8 @@ async fn applied_before(state: &AppState, key: &[u8]) -> bool {
             known
         }
         Err(error) => {
-            // Asking the provider once more is always right.
-            tracing::warn!(error = %error, "it can't be told whether a webhook was applied before");
+            // Applying a webhook again is safe.
+            tracing::warn!(error = %error, "the inbox could not be read; the webhook is applied again");
             false
         }
     }
@@ -238,8 +238,7 @@ fn dedupe_key(event: &Event) -> [u8; 32] {
     key
 }
 
-/// Whether the payment, as it was read, can show what the webhook tells. If it does not yet, the next delivery is a reason
-/// to ask again.
+/// Whether the payment, as it was read, can already show the webhook's event. If not, the next delivery reads it again.
 fn shows(name: &EventName, reconciled: Reconciled) -> bool {
     match reconciled {
         Reconciled::Over => true,

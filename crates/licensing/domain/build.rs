@@ -1,4 +1,4 @@
-//! Gives what the aggregates are made by a name: a hash of the source text of this crate and those it builds on.
+//! Names the rules that make the aggregates: a hash of the source text of this crate and of those it builds on.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -7,7 +7,7 @@ fn main() -> io::Result<()> {
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
         .unwrap_or_default();
-    // FNV-1a. It tells one text from another, nobody is kept out by it.
+    // FNV-1a: it distinguishes texts, and protects nothing.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for source in [
         "src",

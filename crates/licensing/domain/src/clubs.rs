@@ -16,7 +16,7 @@ pub struct Club {
 /// What a club can be asked to do.
 #[derive(Clone, Debug)]
 pub enum ClubCommand {
-    /// Exist.
+    /// Register the club.
     Register {
         /// Name, as people write it.
         name: String,

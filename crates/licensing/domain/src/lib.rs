@@ -1,7 +1,7 @@
 //! The rules of the license shop: a command goes in, events or a refusal come out.
 //!
-//! No I/O and no clock: whatever a rule needs to know (the time, the catalogue's price) comes with the command, so
-//! every decision can be made again from what was written down.
+//! No I/O and no clock: what a rule needs (the time, the catalogue's price) comes with the command, so that every decision
+//! can be repeated from the log.
 
 mod aggregate;
 mod clubs;
@@ -30,6 +30,6 @@ pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};
 pub use typed::{club_identity, holder_identity};
 
-/// Names what the aggregates look like and how they apply their events: another one whenever the text of this crate, of
-/// the events or of the envelope changes, so that a snapshot is never read by rules that might have made another.
+/// Names the shape of the aggregates and how they apply events. It changes with the source of this crate, of the events and
+/// of the envelope, so that a snapshot is only read by the rules that made it.
 pub const SCHEMA_FINGERPRINT: &str = env!("AGGREGATES_FINGERPRINT");

@@ -51,14 +51,14 @@ pub struct Offer {
 /// What a license type can be asked to do.
 #[derive(Clone, Debug)]
 pub enum LicenseTypeCommand {
-    /// Exist, with a first price that holds from `now` on.
+    /// Create the type, with a first price that holds from `now` on.
     Create {
         /// What it is.
         new: NewLicenseType,
         /// The moment of the command.
         now: DateTime<Utc>,
     },
-    /// Have another price from a moment on.
+    /// Set the price from a moment on.
     SetPrice {
         /// The price, in øre.
         price_ore: i64,
@@ -67,7 +67,7 @@ pub enum LicenseTypeCommand {
         /// The moment of the command.
         now: DateTime<Utc>,
     },
-    /// Not have the price that was set for a moment still to come.
+    /// Withdraw a price that is not in force yet.
     WithdrawPrice {
         /// From when on it would hold.
         valid_from: DateTime<Utc>,
@@ -81,24 +81,32 @@ pub enum LicenseTypeCommand {
 #[serde(deny_unknown_fields)]
 pub struct NewLicenseType {
     /// Code, lower-case letters, digits and hyphens.
+    #[schema(pattern = "^[a-z0-9-]{1,64}$", example = "banedag-racing")]
     pub code: String,
     /// Kind of activity.
     pub category: Category,
     /// Branch of the sport.
+    #[schema(min_length = 1, max_length = 64, example = "racing")]
     pub discipline: String,
     /// What the holder does.
     pub role: Role,
     /// Norwegian name.
+    #[schema(min_length = 1, max_length = 120, example = "Banedag racing")]
     pub name_nb: String,
     /// English name.
+    #[schema(min_length = 1, max_length = 120, example = "Track day racing")]
     pub name_en: String,
     /// First price, in øre.
+    #[schema(minimum = 1, maximum = 10_000_000, example = 22_000)]
     pub price_ore: i64,
     /// Youngest age on the activity day.
+    #[schema(maximum = 120, example = 15)]
     pub min_age: Option<u8>,
     /// Oldest age on the activity day.
+    #[schema(maximum = 120, example = 99)]
     pub max_age: Option<u8>,
     /// How many consecutive days one license may span, 1 to 3; 1 if not given. More than 1 only for track days.
+    #[schema(minimum = 1, maximum = 3, example = 3)]
     pub max_days: Option<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Licenses: they exist only after their order is paid.
+//! Licenses. They exist only after their order is paid.
 
 use events::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason, aggregate_type};
 use serde::{Deserialize, Serialize};
@@ -21,14 +21,14 @@ pub struct License {
 )]
 #[derive(Clone, Debug)]
 pub enum LicenseCommand {
-    /// Exist, for one line of a paid order: a [`PaidOrder`] can't be had from any other order.
+    /// Issue the license of one line. Only a paid order makes a [`PaidOrder`].
     Issue {
         /// The order.
         order: PaidOrder,
         /// The line, from 1.
         line: u16,
     },
-    /// No longer be valid. A revoked license stays revoked.
+    /// End the license's validity. A revoked license stays revoked.
     Revoke {
         /// Why.
         reason: RevokeReason,
@@ -60,7 +60,7 @@ impl License {
         let license = order.license(line).ok_or(Refusal::Unknown)?;
         match &self.issued {
             None => Ok(Some(license.into())),
-            // The id follows from order and line: it is this license already, whoever issued it.
+            // The id follows from order and line: this license was issued before.
             Some(issued) if issued.order_id == license.order_id && issued.line == line => Ok(None),
             Some(_) => Err(Refusal::Exists),
         }

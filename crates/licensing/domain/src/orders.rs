@@ -2,7 +2,7 @@
 //!
 //! `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and `refund_pending → refunded`, and
 //! `capture_failed` while it is undecided what becomes of licenses whose money can't be collected.
-//! A payment that the provider confirms always leads to licenses or to a refund, whatever state it meets.
+//! A payment that the provider confirms leads to licenses or to a refund, in every state of the order.
 
 mod claims;
 mod collect;

@@ -16,13 +16,17 @@ use crate::typed;
 #[serde(deny_unknown_fields)]
 pub struct RequestedHolder {
     /// Full name.
+    #[schema(example = "Kari Nordmann")]
     pub name: String,
     /// Birth date.
     #[serde(deserialize_with = "crate::typed::date")]
+    #[schema(pattern = "^(19[0-9]{2}|20[0-9]{2}|2100)-", example = "1990-05-17")]
     pub birth_date: NaiveDate,
     /// Phone.
+    #[schema(example = "+47 900 00 000")]
     pub phone: Option<String>,
     /// E-mail address.
+    #[schema(example = "kari@example.no")]
     pub email: Option<String>,
     /// Guardian, for a holder under 18.
     pub guardian: Option<RequestedGuardian>,
@@ -45,6 +49,7 @@ pub struct RequestedGuardian {
 #[serde(deny_unknown_fields)]
 pub struct RequestedVehicle {
     /// Registration number.
+    #[schema(example = "AB12345")]
     pub registration: Option<String>,
     /// Number of the vehicle's own license (vognlisens).
     pub vehicle_license: Option<String>,
@@ -117,7 +122,7 @@ pub(crate) fn vehicle(
     (vehicle != Vehicle::default()).then_some(vehicle)
 }
 
-/// Whether a field was left empty, whatever white space is in it.
+/// Whether a field holds nothing but white space.
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }

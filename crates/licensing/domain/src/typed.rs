@@ -1,8 +1,8 @@
-//! What people type: names, phone numbers, addresses, vehicles, dates. Every rule on it lives here.
+//! What people type: names, phone numbers, addresses, vehicles, dates. Every rule on them is here.
 //!
 //! A value comes in as it was typed or pasted and goes out in one stored form, or with the [`Rule`](crate::Rule) that
 //! it breaks. The stored form passes again and is itself. What a character may do follows from Unicode's properties,
-//! never from a list of the characters that somebody thought of.
+//! never from a list of characters.
 
 mod characters;
 mod dates;

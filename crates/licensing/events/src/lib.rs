@@ -1,6 +1,6 @@
 //! The facts of the license shop: every event that its log can hold, with versioned payloads.
 //!
-//! One file per aggregate. A payload is a plain struct; the enum beside it is what the aggregate applies. Published
+//! One file per aggregate. A payload is a plain struct; the enum next to it is what the aggregate applies. Published
 //! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
 
 pub mod aggregate_type;
@@ -54,8 +54,8 @@ pub enum Event {
 impl Event {
     /// What `recorded` is to this build: most often one event; none if it was dropped, several if it was split.
     ///
-    /// The one way from a recorded event to its meaning for whoever follows the whole log. Events that became one with
-    /// their successor are seen apart here: only an aggregate's own replay sees two events at once.
+    /// Every reader of the whole log decodes events by this function. Events that merge with their successor stay separate
+    /// here: only an aggregate's own replay sees two events at once.
     pub fn read(recorded: &RecordedEvent) -> Result<Vec<Self>, DecodeError> {
         fn of<E: EventPayload>(
             recorded: &RecordedEvent,

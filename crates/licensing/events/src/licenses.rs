@@ -20,7 +20,7 @@ events! {
     }
 }
 
-/// The license exists: its order was paid. Carries all that a reader needs, so that nobody has to look up the order.
+/// The license exists: its order was paid. Carries everything that a reader needs of its order.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LicenseIssued {
     /// The order that paid for it.

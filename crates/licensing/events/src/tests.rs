@@ -120,7 +120,7 @@ fn what_is_written_is_neither_upcast_nor_merged() {
     for old in upcast.chain(merged) {
         assert!(!written.contains(&old), "{old:?}");
     }
-    // One table for all aggregates needs names that are nobody else's.
+    // One table holds the events of all aggregates, so their names are unique.
     let names: std::collections::BTreeSet<&str> = written.iter().map(|(name, _)| *name).collect();
     assert_eq!(names.len(), written.len());
 }

@@ -1,5 +1,5 @@
-//! The closed lists of words of the shop, each declared once: in events, rows, filters and answers a status, a role or
-//! a category is one of these enums, and its text is the same everywhere.
+//! The closed lists of words of the shop, each declared once. In events, rows, filters and answers a status, a role or a
+//! category is one of these enums, with the same text everywhere.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The money of issued licenses: collected in full, given up, or taken back, by what the provider's books say.
+//! The money of issued licenses: collected in full, given up, or taken back, by the provider's books.
 //!
 //! Only the books decide that money can't be collected: a refusal may pass, the sums do not. What then happens is the
 //! policy's or a person's decision, and an event of its own.
@@ -20,7 +20,7 @@ use crate::typed::label;
 /// The longest reason of a person, in characters.
 const MAX_REASON: usize = 500;
 
-/// What the provider's books say of a payment, in øre.
+/// A payment in the provider's books, in øre.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentBooks {
     /// The payment's reference.
@@ -52,12 +52,13 @@ pub struct Resolution {
     /// What happens.
     pub action: CaptureAction,
     /// Why.
+    #[schema(min_length = 1, max_length = 500, example = "Paid at the counter")]
     pub reason: String,
 }
 
 impl Order {
     /// How much to ask the provider for now, in øre. `None` when all is collected, or when the books show something that
-    /// the order has to hear first ([`OrderCommand::ReconcilePayment`](crate::OrderCommand::ReconcilePayment)).
+    /// the order must record first ([`OrderCommand::ReconcilePayment`](crate::OrderCommand::ReconcilePayment)).
     pub fn to_collect(&self, books: &PaymentBooks) -> Option<i64> {
         let placed = self.placed().filter(|_| self.collects())?;
         let missing = placed.total_ore - books.captured_ore;
@@ -73,7 +74,8 @@ impl Order {
         self.status == Some(OrderStatus::Fulfilled) && !self.captured && !self.written_off()
     }
 
-    /// What the books mean for licenses that were issued. Before that, and once the money goes back, others look after it.
+    /// The events that follow from the books for issued licenses. None before licenses are issued, and none once the money
+    /// goes back.
     pub(super) fn reconcile(
         &self,
         placed: &OrderPlaced,
@@ -126,7 +128,7 @@ impl Order {
         Ok(events.into_iter().flatten().collect())
     }
 
-    /// Money that moved outside the shop, if any did since the order last heard.
+    /// Money that moved outside the shop since the books were last recorded.
     fn moved(&self, books: &PaymentBooks) -> Option<OrderEvent> {
         let known = (self.captured_ore, self.refunded_ore);
         (known != (books.captured_ore, books.refunded_ore)).then(|| reconciled(books))

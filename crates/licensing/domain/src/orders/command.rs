@@ -10,14 +10,14 @@ use super::place::PlaceOrder;
 /// What an order can be asked to do.
 #[derive(Clone)]
 pub enum OrderCommand {
-    /// Exist.
+    /// Place the order.
     Place(Box<PlaceOrder>),
-    /// Remember where the customer pays.
+    /// Record where the customer pays.
     RequestPayment {
         /// The provider's page.
         redirect_url: String,
     },
-    /// Hear from the provider that it holds the customer's money.
+    /// Record that the provider holds the customer's money.
     ConfirmPayment {
         /// The payment's reference.
         reference: String,
@@ -25,37 +25,37 @@ pub enum OrderCommand {
         authorized_ore: i64,
         /// The moment of the command.
         now: DateTime<Utc>,
-        /// Whether the log refused the order its days, because others hold some of them: the order had expired and given
-        /// them back, or is older than claims.
+        /// Whether other orders hold days of this order, so that the log refused its claims: the order had expired and
+        /// released them, or is older than claims.
         days_taken: bool,
     },
-    /// Hear from the provider that the payment ended without money.
+    /// Record that the payment ended without money.
     DeclinePayment {
         /// The payment's reference.
         reference: String,
     },
-    /// Hear from the provider that it no longer waits for the customer.
+    /// Record that the provider no longer waits for the customer.
     RecordPaymentExpired {
         /// The payment's reference.
         reference: String,
     },
-    /// Give up waiting. Only after the payment, if there is one, was ended at the provider.
+    /// Expire the order. Only after its payment, if there is one, was ended at the provider.
     Expire {
         /// The moment of the command.
         now: DateTime<Utc>,
     },
-    /// Have all its licenses.
+    /// Record that every line has its license.
     Fulfill,
-    /// Hear what the provider's books say of the money for its licenses.
+    /// Reconcile the order with the provider's books.
     ReconcilePayment {
         /// The books.
         books: PaymentBooks,
         /// What to do without asking when the money can't be collected.
         policy: Arc<CapturePolicy>,
     },
-    /// Hear from a person what becomes of money that can't be collected.
+    /// Record a person's decision about money that can't be collected.
     ResolveCapture(Resolution),
-    /// Have the money back with the customer.
+    /// Record that the money went back to the customer.
     RecordRefund {
         /// How much was released before it was collected, in øre.
         released_ore: i64,

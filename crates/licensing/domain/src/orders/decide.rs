@@ -17,8 +17,7 @@ use crate::refusal::Refusal;
 aggregate!(Order: aggregate_type::ORDER, OrderCommand => OrderEvent);
 
 impl Order {
-    /// What follows from a command, without anything happening yet. Who asks before sending the command need not send
-    /// one that nothing follows from.
+    /// The events of a command, without recording them. A caller can skip a command without events.
     pub fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, Refusal> {
         let command = match command {
             OrderCommand::Place(place) => return Ok(vec![self.place(&place)?]),
@@ -59,7 +58,7 @@ impl Order {
         place.check().map(OrderEvent::from)
     }
 
-    /// Whatever happened meanwhile, only an order that still waits learns where it is paid; one that ended refuses.
+    /// Only an order that waits for its payment records where it is paid. One that ended refuses.
     fn request_payment(
         &self,
         placed: &OrderPlaced,
@@ -123,7 +122,7 @@ impl Order {
                 }
                 .into(),
             )),
-            // Heard before.
+            // Recorded before.
             Some(
                 OrderStatus::Paid
                 | OrderStatus::Fulfilled

@@ -1,4 +1,4 @@
-//! Placing an order: every rule of every line is checked, and all that is wrong is said at once.
+//! Placing an order: every rule of every line is checked, and one refusal lists every broken rule.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub const MAX_LINES: usize = 100;
 /// How far ahead an activity day may lie, the last one of a span included.
 const MAX_DAYS_AHEAD: i64 = 365;
 
-/// An order as a customer asks for it, with what the catalogue says about it.
+/// An order as a customer asks for it, with the catalogue's entries for its lines.
 #[derive(Clone)]
 pub struct PlaceOrder {
     /// The order's id.
@@ -49,13 +49,16 @@ pub struct PlaceOrder {
 #[serde(deny_unknown_fields)]
 pub struct AskedLine {
     /// Code of the license type.
+    #[schema(example = "konkurranse-bilcross")]
     pub license_type: String,
     /// The organizing club.
     pub club_id: Uuid,
     /// First day of the activity.
     #[serde(deserialize_with = "crate::typed::date")]
+    #[schema(pattern = "^(19[0-9]{2}|20[0-9]{2}|2100)-", example = "2026-06-05")]
     pub activity_date: NaiveDate,
     /// How many consecutive days; 1 if not given.
+    #[schema(minimum = 1, maximum = 3, example = 1)]
     pub activity_days: Option<u8>,
     /// Who the license is for.
     pub holder: RequestedHolder,
@@ -63,7 +66,7 @@ pub struct AskedLine {
     pub vehicle: Option<RequestedVehicle>,
 }
 
-/// One line with what the catalogue says about it.
+/// One line with the catalogue's entries for it.
 #[derive(Clone)]
 pub struct RequestedLine {
     /// What the customer asks for.
@@ -190,7 +193,7 @@ impl PlaceOrder {
 /// A holder, a type and a day.
 type TypeDay = (String, String, NaiveDate);
 
-/// Whether no line before this one was for the same holder, type and day: one license is all that anyone needs.
+/// Whether no line before this one was for the same holder, type and day.
 fn all_new(taken: &mut BTreeSet<TypeDay>, line: &OrderLine) -> bool {
     let (name, born) = (line.holder.name.expose(), *line.holder.birth_date.expose());
     let (holder, code) = (holder_identity(name, born), &line.license_type.code);

@@ -18,7 +18,7 @@ pub struct Order {
     pub(super) captured: bool,
     /// Whether its licenses were issued.
     pub(super) issued: bool,
-    /// Money as the log knows it from the provider's books.
+    /// Sums of the provider's books, as last recorded.
     pub(super) captured_ore: i64,
     pub(super) refunded_ore: i64,
     /// Why the money can't be collected, until that is decided.

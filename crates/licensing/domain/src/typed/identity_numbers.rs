@@ -3,7 +3,7 @@
 /// Whether a text holds eleven digits with the two check digits of a fødselsnummer or D-number (Skatteetaten: weights
 /// 3 7 6 1 8 9 4 5 2 and 5 4 3 2 7 6 5 4 3 2, modulo 11).
 ///
-/// Digits of any script count, and whatever stands between two digits without being a letter hides nothing. A longer
+/// Digits of any script count, and characters between two digits, letters excepted, are skipped. A longer
 /// row of digits without a gap is another number.
 pub(super) fn has_identity_number(text: &str) -> bool {
     let folded = text::fold(text);

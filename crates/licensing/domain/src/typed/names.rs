@@ -11,12 +11,12 @@ use crate::refusal::Rule;
 const MAX_CHARS: usize = 120;
 const MAX_BYTES: usize = 360;
 
-/// What names have beside letters, in all scripts.
+/// What names have besides letters, in all scripts.
 const COMMON_PUNCTUATION: &[char] = &[
     ' ', '.', ',', '(', ')', '/', '"', '\u{b7}', '\u{30fb}', '\u{201c}', '\u{201d}',
 ];
 
-/// A person's name: at least one letter, and what names have beside letters.
+/// A person's name: at least one letter, and what names have besides letters.
 pub(crate) fn person_name(given: &str) -> Result<String, Rule> {
     let name = visible(given, MAX_CHARS)?;
     if name.len() > MAX_BYTES {

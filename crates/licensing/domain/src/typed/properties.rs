@@ -1,4 +1,4 @@
-//! What holds for every text that is accepted, whatever it is.
+//! Properties of every accepted text.
 
 use proptest::prelude::*;
 

@@ -156,7 +156,7 @@ fn headers() -> Value {
             log_epoch: {
                 "type": "string",
                 "format": "uuid",
-                "description": "Which life of the log this is: another one after a restore to an earlier point.",
+                "description": "The epoch of the log. A restore to an earlier point begins a new one.",
             },
             event_type: {"type": "string", "description": "What happened, as in the body."},
         },

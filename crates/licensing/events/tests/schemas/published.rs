@@ -1,7 +1,7 @@
 //! What was published stays: events in that shape are in logs for ever, and others read them.
 //!
 //! Committed is published. The list holds a hash of each shape: what a payload may look like, without titles and
-//! descriptions and whatever the Rust types are called, so that words can be improved and shapes can't.
+//! descriptions and the names of Rust types, so that words can be improved and shapes can't.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -105,7 +105,7 @@ fn shape(schema: &Value, root: &Value) -> Value {
                 let target = root.pointer(pointer).expect("a definition of this schema");
                 kept.insert("allOf".into(), json!([shape(target, root)]));
             }
-            // Here the keys are names of the payload's, whatever they are.
+            // Here the keys are names of the payload.
             "properties" => {
                 let properties = value.as_object().unwrap();
                 let shapes = properties
@@ -160,7 +160,7 @@ fn what_any_commit_published_is_still_there() {
     }
 }
 
-/// What git says; nothing where there is no repository.
+/// The output of git; none where there is no repository.
 fn git(arguments: &[&str]) -> String {
     let schemas: &Path = &schemas();
     let output = Command::new("git").current_dir(schemas).args(arguments).output();

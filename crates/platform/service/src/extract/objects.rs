@@ -1,5 +1,5 @@
-//! Reads a struct only from a JSON object. serde's derive also reads one from an array of its fields in order, which no
-//! document of an API shows and no client means.
+//! Reads JSON as JSON Schema describes it, where serde differs: a struct is an object and no array of its fields in order,
+//! and `45.0` is an integer.
 
 use std::fmt;
 
@@ -18,10 +18,18 @@ macro_rules! forward {
     };
 }
 
+macro_rules! integers {
+    ($($method:ident)+) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.$method(Whole(visitor))
+        })+
+    };
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     type Error = D::Error;
 
-    /// The one difference: a map has no form as a sequence.
+    /// As a map, which has no form as a sequence.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -31,19 +39,22 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_map(Objects(visitor))
     }
 
+    integers! {
+        deserialize_i8
+        deserialize_i16
+        deserialize_i32
+        deserialize_i64
+        deserialize_i128
+        deserialize_u8
+        deserialize_u16
+        deserialize_u32
+        deserialize_u64
+        deserialize_u128
+    }
+
     forward! {
         deserialize_any();
         deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
         deserialize_f32();
         deserialize_f64();
         deserialize_char();
@@ -75,6 +86,54 @@ macro_rules! visit {
             self.0.$method(value)
         })+
     };
+}
+
+/// Visits an integer, also one that is written with a point or an exponent.
+struct Whole<V>(V);
+
+/// Below this, every integer has a form of its own as a floating-point number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    visit! {
+        visit_bool: bool;
+        visit_i64: i64;
+        visit_i128: i128;
+        visit_u64: u64;
+        visit_u128: u128;
+        visit_str: &str;
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        if value.fract() != 0.0 || value.abs() >= EXACT {
+            return self.0.visit_f64(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "an exact integer")]
+        let whole = value as i64;
+        // As the text without a point is read: the unsigned form first.
+        match u64::try_from(whole) {
+            Ok(whole) => self.0.visit_u64(whole),
+            Err(_) => self.0.visit_i64(whole),
+        }
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_unit()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.0.visit_seq(access)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(access)
+    }
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
@@ -219,6 +278,17 @@ mod tests {
     fn read(text: &str) -> Result<Outer, String> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         Outer::deserialize(Objects(&mut deserializer)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_integer_may_have_a_point() {
+        let a =
+            |number: &str| read(&format!(r#"{{"lines":[{{"a":{number}}}]}}"#)).map(|read| read.lines[0].a);
+        assert_eq!(a("45.0"), Ok(45));
+        assert_eq!(a("4.5e1"), Ok(45));
+        for refused in ["45.5", "256.0", "-1.0", "1e300", "\"45\"", "true"] {
+            assert!(a(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

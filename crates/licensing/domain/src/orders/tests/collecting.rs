@@ -271,7 +271,7 @@ fn what_was_undecided_is_over_when_the_portal_collects_it() {
 }
 
 proptest! {
-    /// Whatever the books say and the policy wants: hearing it again decides nothing, and no more than what is due is ever
+    /// For all books and policies: reconciling again decides nothing, and no more than what is due is ever
     /// asked for.
     #[test]
     fn hearing_the_same_books_twice_decides_nothing_new(

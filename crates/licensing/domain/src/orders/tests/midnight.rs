@@ -1,4 +1,4 @@
-//! A license for yesterday is never issued, whatever state the payment meets and wherever midnight is.
+//! A license for yesterday is never issued, in every state that a payment can meet and at both midnights.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Oslo;

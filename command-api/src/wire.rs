@@ -1,0 +1,195 @@
+//! The bodies that clients read, as snapshots: the answer of every command, and each kind of refusal. Ids and moments come
+//! from the fixtures, so that no snapshot is edited.
+
+use axum::body::to_bytes;
+use axum::response::IntoResponse as _;
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use domain::{
+    Club, LicenseType, NewLicenseType, Order, OrderCommand, PlaceOrder, Refusal, RequestedLine, Resolution,
+};
+use envelope::EventPayload;
+use events::{LicenseTypeEvent, LicenseTypePriceSet, OrderEvent};
+use insta::assert_json_snapshot;
+use serde_json::{Value, json};
+use service::extract::Json;
+use service::problem::Problem;
+use uuid::Uuid;
+use vocabulary::PaymentProvider;
+
+use crate::command::{Command, stored};
+use crate::routes::place_order::{OrderRequest, PlacedOrder};
+use crate::routes::register_club::RegisterClub;
+use crate::routes::set_price::SetPrice;
+use crate::routes::withdraw_price::WithdrawPrice;
+use crate::{answer, rule_seven};
+
+const ORDER: Uuid = Uuid::from_u128(0x0198_c5a2_7d1e_7000_8000_0000_0000_0001);
+
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 6, 1, 5, 40, 0).unwrap()
+}
+
+/// A published sample as the event that it is.
+macro_rules! sample {
+    ($event:ident::$name:literal) => {
+        $event::decode(
+            $name,
+            "1",
+            include_str!(concat!("../../schemas/samples/", $name, ".v1.json")),
+        )
+        .unwrap()
+    };
+}
+
+/// The aggregate with this history.
+fn after<A: Aggregate>(history: Vec<A::Event>) -> A {
+    let mut aggregate = A::default();
+    for event in history {
+        aggregate.apply(event);
+    }
+    aggregate
+}
+
+/// The stored answer of a command on that aggregate.
+async fn answer_of<C: Command>(mut aggregate: C::Aggregate, path: Value, body: Value) -> Value {
+    let Json(request) = Json::<C>::from_bytes(body.to_string().as_bytes()).unwrap();
+    let plan = request
+        .plan(serde_json::from_value(path).unwrap(), now())
+        .unwrap();
+    let sink = EventSink::default();
+    aggregate.handle(plan.command, &(), &sink).await.unwrap();
+    let version = sink.collect().await.len() as u64;
+    stored(&(plan.answer)(&aggregate, version))
+}
+
+fn license_type() -> LicenseType {
+    after(vec![
+        sample!(LicenseTypeEvent::"LicenseTypeCreated"),
+        sample!(LicenseTypeEvent::"LicenseTypePriceSet"),
+    ])
+}
+
+#[test]
+fn a_placed_order() {
+    let order: Order = after(vec![sample!(OrderEvent::"OrderPlaced")]);
+    let answer = |redirect_url| stored(&PlacedOrder::of(ORDER, &order, 2, redirect_url));
+    assert_json_snapshot!(answer(Some("https://pay.example/1")));
+    assert_eq!(answer(None)["payment"]["redirect_url"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_resolved_capture() {
+    let order = after(vec![
+        sample!(OrderEvent::"OrderPlaced"),
+        sample!(OrderEvent::"CaptureFailed"),
+    ]);
+    let body = json!({"action": "write_off", "reason": "Paid at the counter"});
+    assert_json_snapshot!(answer_of::<Resolution>(order, json!({"order_id": ORDER}), body).await);
+}
+
+#[tokio::test]
+async fn a_created_license_type() {
+    let body = json!({
+        "code": "banedag-bil", "category": "track_day", "discipline": "bil", "role": "driver",
+        "name_nb": "Banedag", "name_en": "Track day", "price_ore": 22_000, "max_days": 3,
+    });
+    assert_json_snapshot!(answer_of::<NewLicenseType>(LicenseType::default(), json!({}), body).await);
+}
+
+#[tokio::test]
+async fn a_price_that_is_set_and_withdrawn() {
+    let path = json!({"code": "banedag-bil"});
+    let body = json!({"price_ore": 24_000, "valid_from": "2026-07-01T00:00:00Z"});
+    assert_json_snapshot!(answer_of::<SetPrice>(license_type(), path, body).await);
+    let mut to_come = license_type();
+    let moment = Utc.with_ymd_and_hms(2026, 7, 1, 0, 0, 0).unwrap();
+    let set = LicenseTypePriceSet {
+        price_ore: 24_000,
+        valid_from: moment,
+    };
+    to_come.apply(set.into());
+    let path = json!({"code": "banedag-bil", "valid_from": "2026-07-01T02:00:00+02:00"});
+    assert_json_snapshot!(answer_of::<WithdrawPrice>(to_come, path, json!({})).await);
+}
+
+#[tokio::test]
+async fn a_registered_club() {
+    let body = json!({"name": " NMK  Testby "});
+    let mut answer = answer_of::<RegisterClub>(Club::default(), json!({}), body).await;
+    let id: Uuid = serde_json::from_value(answer["club_id"].take()).unwrap();
+    assert_eq!(id.get_version_num(), 7, "made by the command");
+    answer["club_id"] = json!(ORDER);
+    assert_json_snapshot!(answer);
+}
+
+/// A problem's body, outside of a request.
+async fn body(problem: Problem) -> Value {
+    let response = problem.into_response();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_order() {
+    let mut bodies = Vec::new();
+    for text in [
+        "",
+        "[]",
+        r#"{"lines": []}"#,
+        r#"{"lines": [], "total_ore": 1}"#,
+        r#"{"lines": [{"license_type": "a", "club_id": 7}]}"#,
+        r#"{"lines": [{"license_type": "a", "activity_date": "2026-02-30"}]}"#,
+        r#"{"lines": [{"license_type": "a", "activity_days": 1.5}]}"#,
+        r#"{"lines": [["a"]]}"#,
+    ] {
+        let refused = Json::<OrderRequest>::from_bytes(text.as_bytes()).map(|_| ());
+        bodies.push(json!({"sent": text, "answer": body(refused.unwrap_err()).await}));
+    }
+    assert_json_snapshot!(bodies);
+}
+
+#[tokio::test]
+async fn an_order_that_breaks_rules() {
+    let asked = json!({
+        "license_type": "none", "club_id": ORDER, "activity_date": "2026-05-31", "activity_days": 1,
+        "holder": {"name": "K\u{200b}ari", "birth_date": "2015-05-17", "phone": "123", "email": "Kari <kari@example.no>"},
+        "vehicle": {"registration": "Æ"},
+    });
+    let place = PlaceOrder {
+        order_id: ORDER,
+        customer_id: ORDER,
+        lines: vec![RequestedLine {
+            asked: serde_json::from_value(asked).unwrap(),
+            offer: None,
+            club: None,
+        }],
+        payment_provider: PaymentProvider::Vipps,
+        terms_version: String::new(),
+        now: now(),
+        time_to_pay: TimeDelta::minutes(15),
+    };
+    let refused = Order::default().decide(OrderCommand::Place(Box::new(place)));
+    assert_json_snapshot!(body(answer::refused(&refused.unwrap_err())).await);
+}
+
+#[tokio::test]
+async fn refusals() {
+    let mut bodies = Vec::new();
+    for refusal in [
+        Refusal::Unknown,
+        Refusal::Exists,
+        Refusal::OrderState,
+        Refusal::PriceInForce,
+        Refusal::NothingToCollect,
+    ] {
+        bodies.push(body(answer::refused(&refusal)).await);
+    }
+    bodies.push(body(answer::version_mismatch(3)).await);
+    bodies.push(body(rule_seven::example()).await);
+    for problem in answer::problems() {
+        bodies.push(body(problem).await);
+    }
+    assert_json_snapshot!(bodies);
+}
