@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod command;
+mod engine_tables;
 mod faults;
 mod new_life;
 mod parked;
