@@ -25,7 +25,8 @@ const SHAPE: &str = "
 async fn the_published_tables_are_those_of_the_engine() {
     let world = World::shared().await;
     let client = world.read.get().await.unwrap();
-    let create = format!("create schema engine; set search_path = engine; {CREATE}; set search_path = public");
+    let create =
+        format!("create schema engine; set search_path = engine; {CREATE}; set search_path = public");
     client.batch_execute(&create).await.unwrap();
     let published: String = client.query_one(SHAPE, &[&"public"]).await.unwrap().get(0);
     let engine: String = client.query_one(SHAPE, &[&"engine"]).await.unwrap().get(0);

@@ -5,7 +5,7 @@
 mod command;
 mod engine_tables;
 mod faults;
-mod new_life;
+mod new_epoch;
 mod parked;
 mod poison;
 mod process;

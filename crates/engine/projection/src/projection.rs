@@ -76,6 +76,9 @@ pub trait ProjectionBatch: Send + Sized {
     ) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Decodes one event and applies it to the rows in memory. After an error the rows are unchanged.
+    ///
+    /// The outcome must not depend on the batch that the event is in. So this checks what has to hold after every event; a
+    /// constraint of a table is checked after a whole batch.
     fn apply(&mut self, event: &RecordedEvent) -> Result<(), Inapplicable>;
 
     /// Writes the changed rows. Rows and checkpoint are one transaction, so each event is stored once.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::events::{ACCOUNT, DEPOSITED, OPENED, decode};
 
 mod embedded {
-    refinery::embed_migrations!("tests/banking/migrations/balances");
+    refinery::embed_migrations!("tests/banking/balances/migrations");
 }
 
 static MIGRATIONS: Migrations = Migrations::new(

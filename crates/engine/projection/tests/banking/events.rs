@@ -27,8 +27,7 @@ pub(crate) fn decode(event: &RecordedEvent) -> Result<Amount, DecodeError> {
             event_version: version.to_owned(),
         });
     }
-    serde_json::from_str(event.payload.get())
-        .map_err(|error| DecodeError::malformed(kind, version, &error))
+    serde_json::from_str(event.payload.get()).map_err(|error| DecodeError::malformed(kind, version, &error))
 }
 
 /// An event of an account, to be appended.

@@ -47,6 +47,7 @@ async fn an_aggregate_is_parked_and_retried_in_order() {
             event(poor, 2, WITHDRAWN, 20),
         ])
         .await;
+    bank.projected_to(&BALANCES, refused).await;
     let last = bank
         .append(vec![
             event(rich, 2, DEPOSITED, 1),
@@ -62,17 +63,27 @@ async fn an_aggregate_is_parked_and_retried_in_order() {
     let parked = parked::list(&BALANCES, &read).await.unwrap();
     let of = |account| parked.iter().find(|one| one.aggregate_id == account).unwrap();
     assert_eq!((parked.len(), of(poor).events), (2, 2));
-    assert_eq!((of(poor).first_position, of(poor).reason.as_str()), (refused, OVERDRAWN));
+    assert_eq!(
+        (of(poor).first_position, of(poor).reason.as_str()),
+        (refused, OVERDRAWN)
+    );
     assert_eq!(
         of(unknown).reason,
         "unknown event Inherited version 1: this build does not know it"
     );
     let status = bank.status(&BALANCES).await;
-    assert!(status["problems"].to_string().contains("see `bank parked list`"), "{status}");
+    assert!(
+        status["problems"].to_string().contains("see `bank parked list`"),
+        "{status}"
+    );
 
     let stuck = parked::retry(&BALANCES, &read, "account", poor).await.unwrap();
-    assert!(matches!(stuck, Retried::Stuck { applied: 0, at, .. } if at == refused), "{stuck:?}");
-    bank.execute(&BALANCES, "alter table balances drop constraint no_overdraft").await;
+    assert!(
+        matches!(stuck, Retried::Stuck { applied: 0, at, .. } if at == refused),
+        "{stuck:?}"
+    );
+    bank.execute(&BALANCES, "alter table balances drop constraint no_overdraft")
+        .await;
     let released = parked::retry(&BALANCES, &read, "account", poor).await.unwrap();
     assert_eq!(released, Retried::Released { events: 2 });
     assert_eq!(bank.ask(&BALANCES, balances).await, "20 1001");
@@ -86,16 +97,22 @@ async fn another_build_retries_once_what_this_one_parked() {
     let running = bank.start(BALANCES).await;
     let account = Uuid::now_v7();
     let last = bank
-        .append(vec![event(account, 1, OPENED, 10), event(account, 2, WITHDRAWN, 20)])
+        .append(vec![
+            event(account, 1, OPENED, 10),
+            event(account, 2, WITHDRAWN, 20),
+        ])
         .await;
     bank.projected_to(&BALANCES, last).await;
-    bank.execute(&BALANCES, "alter table balances drop constraint no_overdraft").await;
+    bank.execute(&BALANCES, "alter table balances drop constraint no_overdraft")
+        .await;
     let later = Balances { build: "second" };
     assert_eq!(bank.status(&later).await["parked_untried"], 1);
     let end = tokio_util::sync::CancellationToken::new();
     tokio::spawn(parked::retry_untried(later, bank.pool(&later), end.clone()));
     eventually("the second build applied it", async || {
-        bank.ask(&BALANCES, "select count(*)::text from parked_events").await == "0"
+        bank.ask(&BALANCES, "select count(*)::text from parked_events")
+            .await
+            == "0"
     })
     .await;
     end.cancel();

@@ -13,8 +13,7 @@ const BUILD: RebuildTask = RebuildTask::Build {
     accept_differences: false,
 };
 /// Identities of all tables of a schema: a swap changes them.
-const TABLES: &str =
-    "select string_agg(oid::text, ' ' order by oid) from pg_class where relnamespace = current_schema()::regnamespace";
+const TABLES: &str = "select string_agg(oid::text, ' ' order by oid) from pg_class where relnamespace = current_schema()::regnamespace";
 
 #[tokio::test]
 async fn each_follows_parks_and_verifies_for_itself() {
@@ -30,7 +29,10 @@ async fn each_follows_parks_and_verifies_for_itself() {
 
     let account = Uuid::now_v7();
     let last = bank
-        .append(vec![event(account, 1, OPENED, 10), event(account, 2, WITHDRAWN, 20)])
+        .append(vec![
+            event(account, 1, OPENED, 10),
+            event(account, 2, WITHDRAWN, 20),
+        ])
         .await;
     bank.publish().await;
     bank.projected_to(&BALANCES, last).await;
@@ -41,12 +43,18 @@ async fn each_follows_parks_and_verifies_for_itself() {
     let withdrawn = "select events || ' ' || cents from totals where kind = 'Withdrawn'";
     assert_eq!(bank.ask(&Totals, withdrawn).await, "11 320");
 
-    for report in [bank.verify(&BALANCES).await.value(), bank.verify(&Totals).await.value()] {
+    for report in [
+        bank.verify(&BALANCES).await.value(),
+        bank.verify(&Totals).await.value(),
+    ] {
         assert_eq!(report["rows_proof"]["tables_that_differ"], 0, "{report}");
     }
     // What one holds is nothing to the other.
     bank.execute(&Totals, "update totals set cents = 0").await;
-    let (balances_report, totals_report) = (bank.verify(&BALANCES).await.value(), bank.verify(&Totals).await.value());
+    let (balances_report, totals_report) = (
+        bank.verify(&BALANCES).await.value(),
+        bank.verify(&Totals).await.value(),
+    );
     assert_eq!(balances_report["rows_proof"]["tables_that_differ"], 0);
     assert_eq!(totals_report["rows_proof"]["tables_that_differ"], 1);
     balances.stop().await;
@@ -71,12 +79,17 @@ async fn a_rebuild_of_one_touches_no_table_of_the_other() {
     assert_ne!(bank.ask(&Totals, TABLES).await, of_totals);
     // Both at the same time, each under its own lock.
     let (one, other) = tokio::join!(rebuild(&bank, &BALANCES, BUILD), rebuild(&bank, &Totals, BUILD));
-    assert_eq!((&one["swapped"], &other["swapped"]), (&true.into(), &true.into()), "{one} {other}");
+    assert_eq!(
+        (&one["swapped"], &other["swapped"]),
+        (&true.into(), &true.into()),
+        "{one} {other}"
+    );
 
     let last = bank.savers(5).await;
     bank.projected_to(&BALANCES, last).await;
     bank.projected_to(&Totals, last).await;
-    let kept = "select count(*)::text from pg_namespace where nspname in ('balances_previous', 'totals_previous')";
+    let kept =
+        "select count(*)::text from pg_namespace where nspname in ('balances_previous', 'totals_previous')";
     assert_eq!(bank.ask(&BALANCES, kept).await, "2");
     let discarded = rebuild(&bank, &Totals, RebuildTask::Discard).await;
     assert_eq!(discarded["discarded"], true);

@@ -55,11 +55,17 @@ async fn a_difference_is_refused_and_swapped_and_rolled_back_on_request() {
     let running = bank.start(BALANCES).await;
     let last = bank.savers(10).await;
     bank.projected_to(&BALANCES, last).await;
-    bank.execute(&BALANCES, "update balances set cents = 7 where cents = 120").await;
+    bank.execute(&BALANCES, "update balances set cents = 7 where cents = 120")
+        .await;
     let wrong = "select count(*)::text from balances where cents = 7";
     let refused = rebuild(&bank, &BALANCES, BUILD).await;
     assert_eq!(refused["verdict"], "unwell", "{refused}");
-    assert!(refused["problems"].to_string().contains("table balances: 1 rows differ"), "{refused}");
+    assert!(
+        refused["problems"]
+            .to_string()
+            .contains("table balances: 1 rows differ"),
+        "{refused}"
+    );
     assert_eq!(bank.ask(&BALANCES, wrong).await, "1");
 
     let accepted = RebuildTask::Build {
@@ -70,7 +76,10 @@ async fn a_difference_is_refused_and_swapped_and_rolled_back_on_request() {
     let back = rebuild(&bank, &BALANCES, RebuildTask::RollBack).await;
     assert_eq!(back["rolled_back"], true, "{back}");
     assert_eq!(bank.ask(&BALANCES, wrong).await, "1");
-    assert_eq!(rebuild(&bank, &BALANCES, RebuildTask::Discard).await["discarded"], true);
+    assert_eq!(
+        rebuild(&bank, &BALANCES, RebuildTask::Discard).await["discarded"],
+        true
+    );
     running.stop().await;
 }
 
@@ -82,8 +91,10 @@ async fn a_new_epoch_of_the_log_rebuilds_the_rows() {
     let last = bank.savers(5).await;
     bank.projected_to(&BALANCES, last).await;
     // A replay does not bring this row back.
-    bank.execute(&BALANCES, "insert into balances values (gen_random_uuid(), 7, 1)").await;
-    bank.execute_in_log("update log_head set epoch = gen_random_uuid()").await;
+    bank.execute(&BALANCES, "insert into balances values (gen_random_uuid(), 7, 1)")
+        .await;
+    bank.execute_in_log("update log_head set epoch = gen_random_uuid()")
+        .await;
     let wrong = "select count(*)::text from balances where cents = 7";
     let renewed = async || bank.ask(&BALANCES, wrong).await == "0";
     crate::bank::eventually("the rows are of the new epoch", renewed).await;

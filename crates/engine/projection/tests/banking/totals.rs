@@ -11,7 +11,7 @@ use tokio_postgres::Error;
 use crate::events::{ACCOUNT, decode};
 
 mod embedded {
-    refinery::embed_migrations!("tests/banking/migrations/totals");
+    refinery::embed_migrations!("tests/banking/totals/migrations");
 }
 
 static MIGRATIONS: Migrations = Migrations::new(

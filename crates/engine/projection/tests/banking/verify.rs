@@ -17,14 +17,19 @@ async fn live_rows_equal_a_replay_parked_events_included() {
     bank.savers(300).await;
     let account = Uuid::now_v7();
     let last = bank
-        .append(vec![event(account, 1, OPENED, 10), event(account, 2, WITHDRAWN, 20)])
+        .append(vec![
+            event(account, 1, OPENED, 10),
+            event(account, 2, WITHDRAWN, 20),
+        ])
         .await;
     bank.publish().await;
     bank.projected_to(&BALANCES, last).await;
     running.stop().await;
 
     let other = Databases::fresh(bank.servers.postgres().url()).await.unwrap();
-    let reached = replay_into(&BALANCES, &other.read_owner, &bank.log).await.unwrap();
+    let reached = replay_into(&BALANCES, &other.read_owner, &bank.log)
+        .await
+        .unwrap();
     assert_eq!(reached, last);
     let options = PoolOptions::default();
     let replayed = projection::pool(&BALANCES, &other.read_owner, &options, "bank replay").unwrap();
