@@ -73,8 +73,8 @@ async fn a_difference_is_refused_and_swapped_and_rolled_back_on_request() {
     };
     assert_eq!(rebuild(&bank, &BALANCES, accepted).await["swapped"], true);
     assert_eq!(bank.ask(&BALANCES, wrong).await, "0");
-    let back = rebuild(&bank, &BALANCES, RebuildTask::RollBack).await;
-    assert_eq!(back["rolled_back"], true, "{back}");
+    let rolled_back = rebuild(&bank, &BALANCES, RebuildTask::RollBack).await;
+    assert_eq!(rolled_back["rolled_back"], true, "{rolled_back}");
     assert_eq!(bank.ask(&BALANCES, wrong).await, "1");
     assert_eq!(
         rebuild(&bank, &BALANCES, RebuildTask::Discard).await["discarded"],
