@@ -23,34 +23,34 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Follow the log until SIGTERM or SIGINT
     Serve(Box<ServeOptions>),
     /// Bring the read database to this build's schema
     Migrate(MigrateOptions),
-    /// Say how far log, stream and rows are, and whether all is well: exit status 0 if so, 1 if not, 2 if it could not
-    /// be told
+    /// Report how far log, stream and rows are: exit status 0 if all is well, 1 if not, 2 if that could not be examined
     Status(StatusOptions),
-    /// Prove that the log is whole, the stream holds what the log holds, and the rows are what a replay of the log
-    /// gives; everything of `status` as well, and the same exit status
+    /// Prove that the log is whole, that the stream holds what the log holds, and that the rows equal a replay of the log;
+    /// includes `status`, with the same exit status
     Verify(VerifyOptions),
-    /// Build the rows again from the log beside the live ones, compare, and swap, while reads and projection go on:
-    /// exit status 0 if that was done, 1 if it was refused for what was found, 2 if it could not be done
+    /// Rebuild the rows from the log in a shadow schema, compare, and swap, while reads and projection continue: exit status
+    /// 0 if that was done, 1 if it was refused because of what was found, 2 if it could not be done
     Rebuild(Box<RebuildOptions>),
-    /// Aggregates that wait because one of their events could not be applied
+    /// Aggregates with events that could not be applied
     #[command(subcommand)]
     Parked(ParkedCommand),
 }
 
-/// What can be done about parked aggregates.
+/// The commands for parked aggregates.
 #[derive(Debug, Subcommand)]
 pub enum ParkedCommand {
-    /// Say which wait, and why: exit status 0 if none does, 1 if some do, 2 if it could not be told
+    /// List parked aggregates and the reasons: exit status 0 if there are none, 1 if there are some, 2 if that could not be
+    /// examined
     List(ListParkedOptions),
-    /// Apply their events again, in order, once what stopped them is mended: exit status 0 if they wait no longer, 1 if
-    /// some still do, 2 if it could not be tried
+    /// Apply their events again, in order, after the cause is removed: exit status 0 if none is parked any more, 1 if some
+    /// are, 2 if that could not be tried
     Retry(Box<RetryParkedOptions>),
 }
 
@@ -63,7 +63,7 @@ pub struct Sources {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
-    /// NATS, and who asks there.
+    /// NATS and the login there.
     #[command(flatten)]
     pub nats: NatsOptions,
     /// The JetStream stream that carries the log
@@ -148,7 +148,7 @@ pub struct MigrateOptions {
 /// How far behind is too far.
 #[derive(Debug, Args)]
 pub struct Limits {
-    /// How many events one hop may be behind before that is not well
+    /// How many events one hop may be behind before that is a problem
     #[arg(
         long,
         env = "MAX_LAG_POSITIONS",
@@ -156,7 +156,7 @@ pub struct Limits {
         value_name = "COUNT"
     )]
     pub max_lag_positions: u64,
-    /// How many seconds an event may wait at one hop before that is not well
+    /// How many seconds an event may wait at one hop before that is a problem
     #[arg(long, env = "MAX_LAG_S", default_value_t = 60, value_name = "SECONDS")]
     pub max_lag_s: u32,
 }
@@ -173,7 +173,8 @@ impl From<Limits> for projection::Limits {
 /// The running projector, which reports its health and what it found in the stream.
 #[derive(Debug, Args)]
 pub struct Runner {
-    /// Where the running projector serves its health and metrics, to say whether it is ready and what it found in the stream
+    /// Where the running projector serves its health and metrics, to report whether it is ready and what it found in the
+    /// stream
     #[arg(long, env = "PROJECTOR_OPS_URL", value_name = "URL")]
     pub projector_ops_url: Option<String>,
 }
@@ -190,16 +191,16 @@ impl From<Runner> for projection::Runner {
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct StatusOptions {
-    /// What to look at.
+    /// What to examine.
     #[command(flatten)]
     pub sources: Sources,
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
-    /// Who to ask.
+    /// The running projector.
     #[command(flatten)]
     pub runner: Runner,
-    /// Answer in JSON, for machines
+    /// Print JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
 }
@@ -207,19 +208,19 @@ pub struct StatusOptions {
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyOptions {
-    /// What to look at.
+    /// What to examine.
     #[command(flatten)]
     pub sources: Sources,
     /// How far behind is too far.
     #[command(flatten)]
     pub limits: Limits,
-    /// Who to ask.
+    /// The running projector.
     #[command(flatten)]
     pub runner: Runner,
     /// How many messages of the stream to compare with the log, spread evenly; 0 for all of them
     #[arg(long, env = "STREAM_SAMPLE", default_value_t = 1_000, value_name = "COUNT")]
     pub stream_sample: u64,
-    /// Seconds a single SQL statement may run; 0 for no limit, as counting a long log takes its time
+    /// Seconds a single SQL statement may run; 0 for no limit, because counting a long log takes long
     #[arg(
         long,
         env = "VERIFY_STATEMENT_TIMEOUT_S",
@@ -227,7 +228,7 @@ pub struct VerifyOptions {
         value_name = "SECONDS"
     )]
     pub statement_timeout_s: u32,
-    /// Answer in JSON, for machines
+    /// Print JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
 }
@@ -244,16 +245,16 @@ pub struct RebuildOptions {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
-    /// Swap also if the rebuilt rows are not the live ones, as those of a changed read model are
+    /// Swap also if the rebuilt rows differ from the live ones, as those of a changed read model do
     #[arg(long, env = "ACCEPT_DIFFERENCES")]
     pub accept_differences: bool,
     /// How many positions of the log each worker reads at once; memory grows with it
     #[arg(long, env = "REBUILD_WINDOW", default_value_t = projection::WINDOW, value_name = "COUNT")]
     pub window: u64,
-    /// What to do instead.
+    /// What to do instead of a rebuild.
     #[command(flatten)]
     pub instead: Instead,
-    /// Answer in JSON, for machines
+    /// Print JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
 }
@@ -276,10 +277,10 @@ impl RebuildOptions {
     }
 }
 
-/// What can be done with the rows that were kept at the last swap.
+/// What to do with the rows that were kept at the last swap.
 #[derive(Debug, Args)]
 pub struct Instead {
-    /// Make the rows that were live before the last swap live again, and keep the present ones instead
+    /// Make the rows that were live before the last swap live again, and keep the present ones
     #[arg(long, env = "ROLLBACK", conflicts_with_all = ["accept_differences", "discard"])]
     pub rollback: bool,
     /// Drop the rows that were kept at the last swap
@@ -293,7 +294,7 @@ pub struct ListParkedOptions {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
-    /// Answer in JSON, for machines
+    /// Print JSON, for machines
     #[arg(long, env = "JSON")]
     pub json: bool,
 }
@@ -317,7 +318,7 @@ pub struct RetryParkedOptions {
         conflicts_with = "all"
     )]
     pub aggregate_id: Option<Uuid>,
-    /// Retry every aggregate that waits
+    /// Retry every parked aggregate
     #[arg(long, env = "RETRY_ALL")]
     pub all: bool,
     /// How and what to log; the outcome for each aggregate is a log line.

@@ -30,19 +30,19 @@ pub struct Licensing;
 impl Projection for Licensing {
     type Batch = LicensingBatch;
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         read_model::checkpoint::PROJECTION
     }
 
-    fn schema(&self) -> &str {
+    fn schema(&self) -> &'static str {
         "public"
     }
 
-    fn channel(&self) -> &str {
+    fn channel(&self) -> &'static str {
         read_model::checkpoint::CHANNEL
     }
 
-    fn build(&self) -> &str {
+    fn build(&self) -> &'static str {
         BUILD
     }
 

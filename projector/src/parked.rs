@@ -84,7 +84,6 @@ async fn open(read: &ReadDatabase) -> anyhow::Result<Pool> {
 }
 
 /// Without the details of a database error, which may quote a row.
-#[expect(clippy::needless_pass_by_value, reason = "taken by map_err")]
 fn said(error: impl std::error::Error + 'static) -> anyhow::Error {
     anyhow::Error::msg(describe(&error))
 }

@@ -1,20 +1,20 @@
-//! What a row can hold and an answer can say. An event beyond is parked: in a row it would make every answer fail that
-//! looks at the row, or the next rebuild.
+//! The values that a row can hold and an answer can show. An event with another value is parked: in a row, the value would
+//! fail every answer that reads the row, or the next rebuild.
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use envelope::RecordedEvent;
 
 use super::misfit::Misfit;
 
-/// From before anyone alive was born to the last year that RFC 3339 and PostgreSQL write with four digits.
+/// From a year before every living person's birth to the last year that RFC 3339 and PostgreSQL write with four digits.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
-/// The longest text that an index holds whole: four bytes a character are less than its limit of 2,704.
+/// The longest text that an index holds: at four bytes a character it is below the limit of 2,704 bytes.
 const MAX_INDEXED_CHARS: usize = 500;
-/// The most days of one activity, as `licenses` has it too.
+/// The most days of one activity; a constraint of `licenses` too.
 const MAX_DAYS: u8 = 31;
 /// The largest whole number that every reader of JSON can hold (RFC 8259, section 6).
 const MAX_EXACT: i64 = (1 << 53) - 1;
-/// Microseconds, as the database keeps them. Neither of the two ways to write a row rounds then.
+/// Microseconds, the precision of the database. Without more digits, neither way to write a row rounds.
 const SUBSECOND_DIGITS: u16 = 6;
 
 pub(super) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfit> {
@@ -45,7 +45,7 @@ pub(super) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
     }
 }
 
-/// A moment that is not before all that columns can say.
+/// A moment that is not before the first year of [`YEARS`].
 pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
     if moment.year() >= *YEARS.start() {
         Ok(moment)
@@ -54,7 +54,7 @@ pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<Da
     }
 }
 
-/// A text that rows are sorted or found by, as a whole.
+/// A text in an index.
 pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
     if text.chars().nth(MAX_INDEXED_CHARS).is_none() {
         Ok(())
@@ -63,7 +63,7 @@ pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
     }
 }
 
-/// No text of the event holds the character that no text of a database can hold.
+/// No text of the event holds U+0000, which PostgreSQL refuses.
 pub(super) fn without_nul(recorded: &RecordedEvent) -> Result<(), Misfit> {
     let payload = recorded.payload.get();
     let is_escape = |at: usize| {

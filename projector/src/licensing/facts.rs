@@ -1,4 +1,4 @@
-//! Events' values as the tables hold them: names of enums, JSON in clear, and the text that is searched.
+//! Values of events in the form of the tables: JSON in clear, and the searched text.
 
 use envelope::Personal;
 use events::{Guardian, Holder, Vehicle};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio_postgres::types::Json;
 
-/// A guardian in clear, as the tables hold one.
+/// A guardian in clear.
 #[derive(Serialize)]
 pub(super) struct ClearGuardian<'a> {
     name: &'a str,
@@ -23,7 +23,7 @@ pub(super) fn guardian(guardian: &Guardian) -> ClearGuardian<'_> {
     }
 }
 
-/// A vehicle in clear, as the tables hold one.
+/// A vehicle in clear.
 #[derive(Serialize)]
 pub(super) struct ClearVehicle<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ pub(super) fn clear(personal: Option<&Personal<String>>) -> Option<&str> {
     personal.map(|personal| personal.expose().as_str())
 }
 
-/// The JSON that a column holds, written once: nobody here looks into it again.
+/// The JSON that a column holds, written once: it is not read here.
 #[expect(
     clippy::expect_used,
     reason = "plain structs of texts, numbers and dates always are JSON"
@@ -56,7 +56,7 @@ pub(super) fn column(value: &impl Serialize) -> Json<Box<RawValue>> {
     Json(to_raw_value(value).expect("it is JSON"))
 }
 
-/// What `q` finds an order or a license by, besides its number.
+/// The searched terms of an order or a license, except its number.
 pub(super) fn search_terms<'a>(
     holder: &'a Holder,
     vehicle: Option<&'a Vehicle>,

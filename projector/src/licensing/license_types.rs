@@ -38,9 +38,9 @@ pub(super) fn apply(
     }
 }
 
-/// The row is as of this event of prices.
+/// The prices changed with this event.
 fn touch(row: &mut LicenseTypeRow, recorded: &RecordedEvent) {
-    // A price from a year that no column says is shown, so that it can be withdrawn. It never comes into force.
+    // A price from a year that no column can hold is shown, so that it can be withdrawn. It is never valid.
     let columns = row.prices.0.iter().filter_map(|price| {
         let valid_from = bounds::moment(price.valid_from, "valid_from").ok()?;
         Some((price.price_ore, valid_from))

@@ -71,7 +71,7 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// An order that is over is paid for nowhere.
+/// An order that ended can't be paid any more.
 fn end(row: &mut OrderRow, status: &str) {
     row.status = status.into();
     row.redirect_url = None;

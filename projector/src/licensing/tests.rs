@@ -210,7 +210,7 @@ fn what_does_not_fit_is_a_misfit() {
     assert_eq!(order(twice).err(), Some(Misfit::RowExists));
 }
 
-/// A license type as it is before its first price.
+/// A license type before its first price.
 fn license_type(code: &str) -> Result<LicenseTypeRow, Misfit> {
     let created = LicenseTypeCreated {
         facts: LicenseTypeFacts {

@@ -65,7 +65,7 @@ async fn two_projectors_at_once_apply_nothing_twice() {
         ready.then_some(()).ok_or_else(|| "not ready".into())
     })
     .await;
-    // The one that is left goes on, whichever it is.
+    // The other one continues.
     one.stop().await;
     let last = sell(&world, 100..120).await;
     world.projected_to(last).await;
@@ -133,7 +133,7 @@ async fn a_killed_postgres_loses_and_doubles_nothing_and_shows_meanwhile() {
         let waiting =
             "select count(*) from pg_locks where not granted and relation = 'checkpoints'::regclass";
         match world.count(waiting).await {
-            0 => Err("nobody waits".into()),
+            0 => Err("no session waits".into()),
             _ => Ok(()),
         }
     })

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod command;
+mod engine_tables;
 mod faults;
-mod new_life;
+mod new_epoch;
 mod parked;
 mod poison;
 mod process;

@@ -1,4 +1,4 @@
-//! Parked aggregates: seen, tried again, and let go when what stopped them is mended, while everything runs.
+//! Parked aggregates: listed, retried, and released after the cause is removed, while the projector runs.
 
 use event_store::NewEvent;
 use projector::Licensing;
@@ -61,7 +61,7 @@ async fn what_waits_is_listed_with_its_reason_and_is_let_go_when_that_is_gone() 
         .await
         .unwell("3 events are parked");
 
-    // Not mended yet: it waits on.
+    // The cause is still there.
     let still = world.command(&["parked", "retry", "--all"]).await;
     assert_eq!(still.code, 1, "{still:?}");
     assert!(

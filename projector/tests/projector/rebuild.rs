@@ -1,4 +1,4 @@
-//! `projector rebuild`: the rows again, beside the live ones and then in their place, while everything goes on.
+//! `projector rebuild`: the rows again in a shadow schema, then as the live rows, while reads and projection continue.
 
 mod interrupted;
 mod readers;
@@ -11,7 +11,7 @@ use crate::command::Said;
 use crate::shop;
 use crate::world::{Running, World, eventually};
 
-/// A shop with some history, and a projector that goes on.
+/// A shop with some history, and a projector that runs.
 async fn shop_with_history(purchases: u32) -> (World, Running) {
     let world = World::shared().await;
     let running = world.projector().await;

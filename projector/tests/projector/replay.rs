@@ -110,7 +110,7 @@ async fn the_same_events_again_change_nothing() {
 
     let again = apply(&Licensing, &world.read, start, &events).await.unwrap_err();
     assert!(matches!(again, ApplyError::NotOwner), "{again}");
-    // Even if the checkpoint were set back by hand, each row knows what it has seen.
+    // Even if the checkpoint is set back by hand, each row knows the position of its last event.
     client
         .execute("update checkpoints set position = 0", &[])
         .await
@@ -120,7 +120,7 @@ async fn the_same_events_again_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_life_of_the_log_starts_the_rows_over() {
+async fn a_new_epoch_of_the_log_starts_the_rows_over() {
     let world = World::shared().await;
     world.relay().await;
     let running = world.projector().await;

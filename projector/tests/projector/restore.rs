@@ -1,4 +1,4 @@
-//! The log restored to an earlier point, and nobody said so: the relay notices, and the rows are made anew.
+//! The log is restored to an earlier point without a new epoch: the relay notices, and the rows are rebuilt.
 
 use envelope::Position;
 use stack::Postgres;
@@ -30,7 +30,7 @@ async fn restored(purchases_since: u32) {
             .append((20..20 + purchases_since).flat_map(shop::purchase))
             .await;
     }
-    let head = eventually("the log begins a new life", async || {
+    let head = eventually("the log begins a new epoch", async || {
         match world.log.head().await {
             Ok(head) if head.epoch != before.epoch => Ok(head),
             Ok(head) => Err(format!("it ends at {}", head.position)),
@@ -39,15 +39,15 @@ async fn restored(purchases_since: u32) {
     })
     .await;
     assert_eq!(head.position, last);
-    let lives = world.log.epochs().await.unwrap();
-    let [_, life] = lives.as_slice() else {
-        panic!("{lives:?}")
+    let epochs = world.log.epochs().await.unwrap();
+    let [_, epoch] = epochs.as_slice() else {
+        panic!("{epochs:?}")
     };
-    assert!(life.reason.contains("was published"), "{}", life.reason);
+    assert!(epoch.reason.contains("was published"), "{}", epoch.reason);
     let more = world.append((90..92).flat_map(shop::purchase)).await;
     assert_eq!(more, Position::new(last.get() + 14));
     world.projected_to(more).await;
-    eventually("the rows are of the new life", async || {
+    eventually("the rows are of the new epoch", async || {
         let client = world.read.get().await.map_err(|error| error.to_string())?;
         let found = read_model::checkpoint::read(&**client).await;
         match found {

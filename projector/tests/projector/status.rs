@@ -49,7 +49,7 @@ async fn a_healthy_system_is_well_and_says_how_far_everything_is() {
 #[tokio::test]
 async fn each_hop_that_lags_is_named() {
     let world = World::shared().await;
-    // Nobody publishes, nobody projects.
+    // No relay publishes, no projector runs.
     world.append((0..2).flat_map(shop::purchase)).await;
     let said = world.command(&["status", "--json"]).await;
     said.unwell("there is no stream");
@@ -123,7 +123,7 @@ async fn a_projector_that_is_not_ready_says_why() {
     assert_eq!(said["parked"], 0);
 
     drop(serving);
-    eventually("nobody answers", async || {
+    eventually("the projector does not answer", async || {
         let said = world.command(&asking).await;
         let problems = said.json()["problems"].to_string();
         let silent = problems.contains("the projector does not answer");
@@ -133,7 +133,7 @@ async fn a_projector_that_is_not_ready_says_why() {
 }
 
 #[tokio::test]
-async fn another_life_of_the_log_is_not_well() {
+async fn another_epoch_of_the_log_is_not_well() {
     let world = World::shared().await;
     let running = world.projector().await;
     let last = world.append(shop::purchase(1)).await;
@@ -179,7 +179,8 @@ async fn a_nats_that_is_down_is_not_well_and_a_postgres_that_is_down_is_not_know
     assert_eq!(said.ended(2)["verdict"], "unknown");
     let text = world.command(&["status"]).await;
     assert!(
-        text.out.starts_with("projector status: could not be told\n  ? "),
+        text.out
+            .starts_with("projector status: could not be examined\n  ? "),
         "{text:?}"
     );
 }

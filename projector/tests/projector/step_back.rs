@@ -55,7 +55,7 @@ async fn new_epoch(world: &World) {
 async fn other_events_at_the_lost_positions_are_not_passed_over() {
     let (world, running, gone) = shop_that_lost_two().await;
     let before = world.digest().await;
-    // More than were lost: the log goes on beyond the checkpoint as if nothing had been.
+    // More events than were lost: the log is beyond the checkpoint again.
     let head = world.append((10..14).flat_map(shop::purchase)).await;
     assert!(head > gone);
     world.relay().await;
@@ -82,7 +82,7 @@ async fn other_events_at_the_lost_positions_are_not_passed_over() {
 
     new_epoch(&world).await;
     world.projected_to(head).await;
-    eventually("the rows are of the new life", async || {
+    eventually("the rows are of the new epoch", async || {
         let now = standing(&world).await;
         let same = now.checkpoint.epoch == world.log.head().await.unwrap().epoch && !now.stale;
         same.then_some(()).ok_or_else(|| format!("{now:?}"))

@@ -1,5 +1,4 @@
-//! `projector verify` finds what was done to the log, the stream and the rows behind everybody's back, and nothing
-//! where nothing was done.
+//! `projector verify` names what was changed in the log, the stream and the rows, and reports nothing where nothing was changed.
 
 use serde_json::json;
 
@@ -185,7 +184,7 @@ async fn only_one_at_a_time_and_what_a_killed_one_left_is_tidied_up() {
 }
 
 #[tokio::test]
-async fn rows_of_another_life_of_the_log_are_not_compared() {
+async fn rows_of_another_epoch_of_the_log_are_not_compared() {
     let (world, running) = shop_with_history().await;
     running.stop().await;
     world

@@ -1,4 +1,4 @@
-//! A log, a relay, a read database and as many projectors as a test wants.
+//! A log, a relay, a read database, and the projectors that a test starts.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -29,7 +29,7 @@ pub(crate) struct World {
     end: CancellationToken,
 }
 
-/// A projector that runs until it is told to stop.
+/// A projector that runs until it is stopped.
 pub(crate) struct Running {
     pub(crate) health: Health,
     stop: CancellationToken,
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Does what nobody should, in the events database.
+    /// Runs statements in the events database that no program runs.
     pub(crate) async fn as_events_owner(&self, sql: &str) {
         let (owner, connection) =
             tokio_postgres::connect(&self.databases.events_owner, tokio_postgres::NoTls)
@@ -237,7 +237,7 @@ impl Drop for World {
     }
 }
 
-/// Publishes until something fails; if the log was restored, gives the life that ends with it, and why.
+/// Publishes until something fails; if the log was restored, gives the epoch that ends with it, and why.
 async fn publish(
     publisher: &mut Publisher,
     log: &Log,

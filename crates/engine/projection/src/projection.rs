@@ -40,6 +40,12 @@ pub trait Projection: Clone + Send + Sync + 'static {
     /// Whether events of this kind of aggregate change rows. Other events are skipped. An unknown event of an aggregate
     /// that is read is parked, because it might change a row.
     fn reads(&self, aggregate_type: &str) -> bool;
+
+    /// Whether events of different aggregates change the same row. Such rows are loaded by one worker instead of one per
+    /// core. They must not depend on the order of events of different aggregates: a parked aggregate is applied later.
+    fn rows_span_aggregates(&self) -> bool {
+        false
+    }
 }
 
 /// The commands that messages for people name.
@@ -59,6 +65,9 @@ impl Commands {
 }
 
 /// The rows that a run of events changes: read once, changed in memory, written once.
+///
+/// Events of one aggregate come in their order. A row of one aggregate that knows the position of its last event can skip
+/// events that it has, if the checkpoint was set back by hand.
 pub trait ProjectionBatch: Send + Sized {
     /// Reads the rows that `events` may change. Events of aggregates that the projection does not read may be among them.
     fn load(
@@ -67,9 +76,12 @@ pub trait ProjectionBatch: Send + Sized {
     ) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Decodes one event and applies it to the rows in memory. After an error the rows are unchanged.
+    ///
+    /// The outcome must not depend on the batch that the event is in. So this checks what has to hold after every event; a
+    /// constraint of a table is checked after a whole batch.
     fn apply(&mut self, event: &RecordedEvent) -> Result<(), Inapplicable>;
 
-    /// Writes the changed rows. An event that is applied again must change nothing.
+    /// Writes the changed rows. Rows and checkpoint are one transaction, so each event is stored once.
     fn store(self, transaction: &Transaction<'_>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 

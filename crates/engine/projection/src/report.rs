@@ -36,7 +36,7 @@ impl Report {
     fn named(command: String) -> Self {
         Self {
             command,
-            words: ["all is well", "NOT WELL", "could not be told"],
+            words: ["all is well", "NOT WELL", "could not be examined"],
             facts: Vec::new(),
             problems: Vec::new(),
             unknown: Vec::new(),
@@ -70,13 +70,13 @@ impl Report {
     /// Prints the report on standard output and gives the exit status: 0 when all is well, 1 when there are problems, 2 when
     /// there are none, but not everything could be examined.
     pub fn tell(&self, as_json: bool) -> ExitCode {
-        let told = if as_json {
+        let text = if as_json {
             self.value().to_string()
         } else {
             self.text()
         };
         // The exit status counts, also if standard output is closed.
-        let _ = writeln!(io::stdout().lock(), "{told}");
+        let _ = writeln!(io::stdout().lock(), "{text}");
         match self.verdict() {
             "well" => ExitCode::SUCCESS,
             "unwell" => ExitCode::from(1),

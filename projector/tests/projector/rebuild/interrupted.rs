@@ -77,7 +77,7 @@ async fn one_at_a_time_and_one_that_ends_early_leaves_the_live_rows_as_they_were
 }
 
 #[tokio::test]
-async fn another_life_of_the_log_is_noticed() {
+async fn another_epoch_of_the_log_is_noticed() {
     let (world, running) = shop_with_history(3).await;
     running.stop().await;
     let rows = world.digest().await;
@@ -94,7 +94,7 @@ async fn another_life_of_the_log_is_noticed() {
         (rows, String::new())
     );
 
-    // Rows of an earlier life are replaced: there is nothing to compare with, and no way back to them.
+    // Rows of an earlier epoch are replaced: there is nothing to compare with, and no way back to them.
     let said = rebuild(&world, &[]).await.well();
     assert_eq!(said["compared"], Value::Null);
     world.assert_equals_replay().await;

@@ -91,7 +91,7 @@ async fn a_shop_at_work_is_rebuilt_rolled_back_and_rebuilt_while_everything_goes
         assert_ne!(first, second, "other tables are live");
         assert_eq!(schemas(&world).await, "licensing_previous");
         let at_swap = said["position"].as_u64().unwrap();
-        eventually("the projector goes on from the new rows", async || {
+        eventually("the projector continues from the new rows", async || {
             let at = world.projected().await;
             (at > at_swap + 20).then_some(()).ok_or_else(|| at.to_string())
         })

@@ -124,7 +124,7 @@ async fn a_read_model_of_another_shape_comes_in_by_the_same_command() {
     let said = rebuild(&world, &["--accept-differences"]).await.well();
     assert_eq!(said["schema"], read_model::known_schema());
     read_model::check_schema(&world.read).await.unwrap();
-    // It goes on by itself.
+    // The projector continues without a restart.
     world.projected_to(waiting).await;
     world.assert_equals_replay().await;
     let gone =

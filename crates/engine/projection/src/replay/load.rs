@@ -43,7 +43,12 @@ pub(super) async fn load<P: Projection>(
 ) -> Result<(), ReplayError> {
     let count = Arc::new(AtomicU64::new(0));
     let mut running = JoinSet::new();
-    let of = u32::try_from(workers::count().min(log.most_readers())).unwrap_or(1);
+    let most = if projection.rows_span_aggregates() {
+        1
+    } else {
+        workers::count()
+    };
+    let of = u32::try_from(most.min(log.most_readers())).unwrap_or(1);
     for index in 0..of {
         let worker = Worker {
             projection: projection.clone(),

@@ -1,4 +1,4 @@
-//! A new life of the log: its rows are built beside those of the life before, which are read all the time.
+//! A new epoch of the log: its rows are rebuilt while those of the epoch before are read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::rebuild::{building, hold_migrations, schemas};
 use crate::shop;
 use crate::world::{World, eventually, pool};
 
-/// What somebody who polls the list of orders has seen.
+/// What a reader has seen that polls the list of orders.
 #[derive(Debug, Default)]
 struct Seen {
     reads: u64,
@@ -22,7 +22,7 @@ struct Seen {
     fewest: i64,
 }
 
-/// Polls as query-api reads, with its role, until it is told to stop.
+/// Polls with the role and the statements of query-api, until it is stopped.
 fn poll(world: &World, stop: &Arc<AtomicBool>) -> JoinHandle<Seen> {
     let (readers, stop) = (pool(&world.databases.read_reader), Arc::clone(stop));
     tokio::spawn(async move {
@@ -58,7 +58,7 @@ async fn begin_epoch(world: &World) {
 }
 
 async fn renewed(world: &World) {
-    eventually("the rows are of the log's present life", async || {
+    eventually("the rows are of the log's present epoch", async || {
         let client = world.read.get().await.map_err(|error| error.to_string())?;
         let now = read_state(&**client).await.map_err(|error| error.to_string())?;
         let log = world.log.head().await.map_err(|error| error.to_string())?;
@@ -89,7 +89,7 @@ async fn readers_see_the_old_rows_until_the_new_ones_are_there() {
         "said before anything is built"
     );
     assert_eq!(world.count("select count(*) from orders").await, 30);
-    // Killed in the middle, while the log begins yet another life.
+    // Killed in the middle, while the log begins another epoch.
     let pid = Pid::from_raw(i32::try_from(serving.id().unwrap()).unwrap());
     kill(pid, Signal::SIGKILL).unwrap();
     drop(serving);
@@ -107,13 +107,13 @@ async fn readers_see_the_old_rows_until_the_new_ones_are_there() {
         seen.fewest >= 30 && seen.stale > 0 && seen.stale < seen.reads,
         "{seen:?}"
     );
-    assert_eq!(schemas(&world).await, "", "nothing of the old life is left");
+    assert_eq!(schemas(&world).await, "", "nothing of the old epoch is left");
     drop(serving);
     world.assert_equals_replay().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_life_that_begins_while_the_rows_of_another_are_built_is_built_next() {
+async fn an_epoch_that_begins_while_the_rows_of_another_are_built_is_built_next() {
     let world = World::shared().await;
     let running = world.projector().await;
     let last = world.append((0..10).flat_map(shop::purchase)).await;
