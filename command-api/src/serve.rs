@@ -65,7 +65,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Every check is there, and fails, before the first question about it is answered.
     let [check, check_nats, check_process] = checks(&booted);
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
-    ops::serve(bind(options.ops_listen).await?, &booted);
+    ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let url = options.database.url()?;
     let url = url.expose();
     let pool = postgres::pool(url, &options.pool, "command-api")?;
@@ -115,7 +115,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     spawn_workers(&background, &context, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
-        stream: StreamConfig::declared(&options.bus.stream, &options.bus.subject_prefix),
+        stream: StreamConfig::declared(&options.bus.bus.stream, &options.bus.subjects.subject_prefix),
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));

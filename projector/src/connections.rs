@@ -43,8 +43,8 @@ impl Connections {
             read: pool(&sources.read.url()?)?,
             log: Log::new(events.clone()),
             events,
-            context: event_bus::connect_as(&sources.bus()?, "projector command").await?,
-            stream: sources.stream.clone(),
+            context: event_bus::connect_as(&sources.access()?, "projector command").await?,
+            stream: sources.bus.stream.clone(),
         })
     }
 

@@ -26,9 +26,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("projector", &options.log)?;
     metrics::describe();
     event_bus::metrics::describe();
-    let listener = TcpListener::bind(options.ops_listen)
+    let listener = TcpListener::bind(options.ops.ops_listen)
         .await
-        .with_context(|| format!("cannot listen on {}", options.ops_listen))?;
+        .with_context(|| format!("cannot listen on {}", options.ops.ops_listen))?;
     let Booted { shutdown, health, .. } = &booted;
     // Every check is there, and fails, before the first question about it is answered.
     let (check, check_stream) = (health.check("projection"), health.check("nats"));
@@ -45,13 +45,13 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         service::postgres::observe_pool(pool, name, booted.shutdown.clone());
     }
     // Connects when it can; only a setting that is wrong is told here, before anything is waited for.
-    let context = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
+    let context = event_bus::connect_as(&options.sources.access()?, "projector").await?;
     let log = event_store::Log::new(events.clone());
     tokio::spawn(watch(
         read.clone(),
         log.clone(),
         context.clone(),
-        options.sources.stream.clone(),
+        options.sources.bus.stream.clone(),
         check_read,
         check_events,
         shutdown.clone(),
@@ -64,7 +64,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     known?;
     let counting = count_retries(read_url)?;
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
-    let stream = StreamConfig::declared(&options.sources.stream, &options.subject_prefix);
+    let stream = StreamConfig::declared(&options.sources.bus.stream, &options.subjects.subject_prefix);
     let head_watch = event_store::listen(events_url, shutdown.clone())?;
     tokio::spawn(retry_untried(read.clone(), shutdown.clone()));
     let follower = Follower::new(Parts {
