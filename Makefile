@@ -1,4 +1,4 @@
-# Everything a person or CI does here. `make help` lists it.
+# All commands of developers and CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -19,7 +19,7 @@ build: ## Build all programs
 	$(CARGO) build --workspace --bins --locked
 
 .PHONY: up
-up: build ## Run the whole system until Ctrl-C, with a purchase as proof that it works; by TLS only: STACK_TLS=1 make up
+up: build ## Run the whole system until Ctrl-C, after one purchase as proof; with TLS everywhere: STACK_TLS=1 make up
 	@exec $(BIN)/stack up
 
 .PHONY: test
@@ -36,19 +36,22 @@ simulate: ## Run the delivery logic through seeded faults: make simulate SEEDS=1
 		-- --exact as_many_seeds_as_asked_for --ignored --nocapture
 
 .PHONY: bench
-bench: ## Measure beside other event stores, on release builds: make bench BENCH='append --rounds 3'
+bench: ## Measure release builds and other event stores: make bench BENCH='append --rounds 3'
 	$(CARGO) build --release --locked -p bench -p command-api -p projector -p query-api -p payments
 	$(or $(CARGO_TARGET_DIR),target)/release/bench $(BENCH)
 .PHONY: campaign
-campaign: build ## Buy while everything is killed, cut off, wiped and filled: make campaign SEED=7 MINUTES=20 (both may be left out)
+campaign: build ## Sell while processes are killed, connections cut and disks filled: make campaign SEED=7 MINUTES=20 (both optional)
 	@$(BIN)/campaign
 
 .PHONY: lint
-lint: ## Check formatting, clippy and (where cargo-deny is installed) dependencies
+lint: ## Check format, clippy, documentation and (where cargo-deny and cargo-machete are installed) dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
 	else echo 'lint: SKIPPED cargo deny (licenses, bans, sources): cargo-deny is not installed'; fi
+	@if command -v cargo-machete >/dev/null; then $(CARGO) machete; \
+	else echo 'lint: SKIPPED cargo machete (unused dependencies): cargo-machete is not installed; a test checks them, too'; fi
 	@echo 'lint: security advisories are not checked: their database cannot be fetched offline'
 
 .PHONY: fmt
@@ -57,11 +60,11 @@ fmt: ## Format the code
 
 .PHONY: token
 token: ROLE ?= customer
-token: ## Print a fresh token for the running system: make token ROLE=staff
+token: ## Print a new login token for the running system: make token ROLE=staff
 	@$(BIN)/stack token --role $(ROLE)
 
 .PHONY: clean-data
-clean-data: $(BIN)/stack ## Forget all data of `make up`
+clean-data: $(BIN)/stack ## Delete all data of `make up`
 	$(BIN)/stack clean-data
 
 $(BIN)/stack:

@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
 use event_bus::{Access, Login, TlsFiles};
-use payments::vipps::{Credentials, Limits, VippsOptions};
+use payments::vipps::{CredentialArgs, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
-use service::nats::NatsOptions;
+use service::nats::{BusOptions, SubjectOptions};
+use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions};
 use service::secret::{BadSecret, Secret};
 use service::telemetry::LogOptions;
@@ -57,14 +58,8 @@ pub(crate) struct ServeOptions {
         value_name = "ADDRESS"
     )]
     pub(crate) listen: SocketAddr,
-    /// Address for /metrics, /health/live and /health/ready
-    #[arg(
-        long,
-        env = "OPS_LISTEN",
-        default_value = "127.0.0.1:9080",
-        value_name = "ADDRESS"
-    )]
-    pub(crate) ops_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) ops: OpsOptions,
     #[command(flatten)]
     pub(crate) database: EventsDatabase,
     #[command(flatten)]
@@ -74,7 +69,7 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) auth: AuthOptions,
     #[command(flatten)]
-    pub(crate) bus: BusOptions,
+    pub(crate) bus: BusArgs,
     #[command(flatten)]
     pub(crate) vipps: VippsArgs,
     #[command(flatten)]
@@ -87,26 +82,17 @@ pub(crate) struct ServeOptions {
 }
 
 #[derive(Args)]
-pub(crate) struct BusOptions {
+pub(crate) struct BusArgs {
     #[command(flatten)]
-    nats: NatsOptions,
-    /// The stream that carries the log
-    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
-    pub(crate) stream: String,
-    /// What the subjects of that stream begin with
-    #[arg(
-        long,
-        env = "SUBJECT_PREFIX",
-        default_value = "licensing.v1",
-        value_name = "SUBJECT"
-    )]
-    pub(crate) subject_prefix: String,
+    pub(crate) bus: BusOptions,
+    #[command(flatten)]
+    pub(crate) subjects: SubjectOptions,
 }
 
-impl BusOptions {
+impl BusArgs {
     /// Where NATS is, and who asks there.
     pub(crate) fn access(&self) -> anyhow::Result<Access> {
-        let nats = &self.nats;
+        let nats = &self.bus.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
         let login = Login::from_settings(
             nats.nats_user.as_deref(),
@@ -127,7 +113,6 @@ impl BusOptions {
 }
 
 #[derive(Args)]
-#[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
 pub(crate) struct VippsArgs {
     /// Root of the Vipps MobilePay API
     #[arg(
@@ -137,34 +122,8 @@ pub(crate) struct VippsArgs {
         value_name = "URL"
     )]
     vipps_base_url: String,
-    /// `client_id` of the sales unit
-    #[arg(long, env = "VIPPS_CLIENT_ID", value_name = "ID")]
-    vipps_client_id: String,
-    /// `client_secret` of the sales unit
-    #[arg(
-        long,
-        env = "VIPPS_CLIENT_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    vipps_client_secret: Option<Secret>,
-    /// File that holds the `client_secret`
-    #[arg(long, env = "VIPPS_CLIENT_SECRET_FILE", value_name = "FILE")]
-    vipps_client_secret_file: Option<PathBuf>,
-    /// `Ocp-Apim-Subscription-Key` of the sales unit
-    #[arg(
-        long,
-        env = "VIPPS_SUBSCRIPTION_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
-    vipps_subscription_key: Option<Secret>,
-    /// File that holds the subscription key
-    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY_FILE", value_name = "FILE")]
-    vipps_subscription_key_file: Option<PathBuf>,
-    /// Merchant serial number of the sales unit
-    #[arg(long, env = "VIPPS_MSN", value_name = "NUMBER")]
-    vipps_msn: String,
+    #[command(flatten)]
+    credentials: CredentialArgs,
     /// Secret that the webhooks are signed with
     #[arg(
         long,
@@ -180,24 +139,9 @@ pub(crate) struct VippsArgs {
 
 impl VippsArgs {
     pub(crate) fn options(&self) -> Result<VippsOptions, BadSecret> {
-        let client_secret = Secret::required(
-            "vipps-client-secret",
-            self.vipps_client_secret.as_ref(),
-            self.vipps_client_secret_file.as_deref(),
-        )?;
-        let subscription_key = Secret::required(
-            "vipps-subscription-key",
-            self.vipps_subscription_key.as_ref(),
-            self.vipps_subscription_key_file.as_deref(),
-        )?;
         Ok(VippsOptions {
             base_url: self.vipps_base_url.clone(),
-            credentials: Credentials {
-                client_id: self.vipps_client_id.clone(),
-                client_secret: client_secret.expose().to_owned(),
-                subscription_key: subscription_key.expose().to_owned(),
-                merchant_serial_number: self.vipps_msn.clone(),
-            },
+            credentials: self.credentials.credentials()?,
             limits: Limits::default(),
         })
     }

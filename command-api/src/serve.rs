@@ -65,7 +65,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Every check exists, and fails, before the first question about it is answered.
     let [check, check_nats, check_process] = checks(&booted);
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
-    ops::serve(bind(options.ops_listen).await?, &booted);
+    ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let url = options.database.url()?;
     let pools = Pools::new(url.expose(), &options.pool, &shutdown)?;
     // Every setting is read before the first wait, so that a wrong one is reported at once.
@@ -115,8 +115,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         connection: bus,
         stream: StreamConfig::from_declaration(
             events::STREAM_DECLARATION,
-            &options.bus.stream,
-            &options.bus.subject_prefix,
+            &options.bus.bus.stream,
+            &options.bus.subjects.subject_prefix,
         )?,
         problem: relay::Problem::new(None),
     };

@@ -1,11 +1,10 @@
 //! Flags and environment.
 
-use std::net::SocketAddr;
-
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use event_bus::{Access, Login, TlsFiles};
 use projection::RebuildTask;
-use service::nats::NatsOptions;
+use service::nats::{BusOptions, SubjectOptions};
+use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions, ReadDatabase};
 use service::secret::Secret;
 use service::telemetry::LogOptions;
@@ -63,18 +62,15 @@ pub struct Sources {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
-    /// NATS and the login there.
+    /// NATS, its user, and the stream.
     #[command(flatten)]
-    pub nats: NatsOptions,
-    /// The JetStream stream that carries the log
-    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
-    pub stream: String,
+    pub bus: BusOptions,
 }
 
 impl Sources {
     /// NATS with its login.
     pub(crate) fn bus(&self) -> anyhow::Result<Access> {
-        let nats = &self.nats;
+        let nats = &self.bus.nats;
         let password = nats.nats_password.as_ref().map(Secret::expose);
         let login = Login::from_settings(
             nats.nats_user.as_deref(),
@@ -99,33 +95,24 @@ impl Sources {
             events_url: self.events.url()?.expose().to_owned(),
             read_url: self.read.url()?.expose().to_owned(),
             bus: self.bus()?,
-            stream: self.stream.clone(),
+            stream: self.bus.stream.clone(),
         })
     }
 }
 
 /// Options of `serve`. Each is a flag and an environment variable.
 #[derive(Debug, Args)]
+#[command(mut_arg("ops_listen", |arg| arg.default_value("127.0.0.1:9082")))]
 pub struct ServeOptions {
-    /// Where metrics and health are served
-    #[arg(
-        long,
-        env = "OPS_LISTEN",
-        default_value = "127.0.0.1:9082",
-        value_name = "ADDRESS"
-    )]
-    pub ops_listen: SocketAddr,
+    /// Where metrics and health are served.
+    #[command(flatten)]
+    pub ops: OpsOptions,
     /// Where events come from and rows go to.
     #[command(flatten)]
     pub sources: Sources,
-    /// What the stream's subjects start with
-    #[arg(
-        long,
-        env = "SUBJECT_PREFIX",
-        default_value = "licensing.v1",
-        value_name = "PREFIX"
-    )]
-    pub subject_prefix: String,
+    /// The stream's subjects.
+    #[command(flatten)]
+    pub subjects: SubjectOptions,
     /// Limits of each of the two database pools.
     #[command(flatten)]
     pub pool: PoolOptions,

@@ -25,9 +25,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("projector", &options.log)?;
     projection::metrics::describe(&[Licensing.name()]);
     event_bus::metrics::describe();
-    let listener = TcpListener::bind(options.ops_listen)
+    let listener = TcpListener::bind(options.ops.ops_listen)
         .await
-        .with_context(|| format!("cannot listen on {}", options.ops_listen))?;
+        .with_context(|| format!("cannot listen on {}", options.ops.ops_listen))?;
     let Booted { shutdown, health, .. } = &booted;
     // Every check exists, and fails, before the first request for it is answered.
     let (check, check_stream) = (health.check("projection"), health.check("nats"));
@@ -50,7 +50,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         read: read.clone(),
         log: log.clone(),
         bus: bus.clone(),
-        stream: options.sources.stream.clone(),
+        stream: options.sources.bus.stream.clone(),
         check_read,
         check_events,
     };
@@ -65,8 +65,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(counting));
     let stream = StreamConfig::from_declaration(
         events::STREAM_DECLARATION,
-        &options.sources.stream,
-        &options.subject_prefix,
+        &options.sources.bus.stream,
+        &options.subjects.subject_prefix,
     )?;
     let head_watch = event_store::listen(events_url, shutdown.clone())?;
     tokio::spawn(retry_untried(Licensing, read.clone(), shutdown.clone()));

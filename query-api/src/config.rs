@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
+use service::ops::OpsOptions;
 use service::postgres::{PoolOptions, ReadDatabase};
 use service::secret::Secret;
 use service::telemetry::LogOptions;
@@ -32,6 +33,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 // A page is read in milliseconds; what takes seconds is refused rather than left to pile up.
 #[command(mut_arg("db_statement_timeout_s", |arg| arg.default_value("5")))]
+#[command(mut_arg("ops_listen", |arg| arg.default_value("127.0.0.1:9081")))]
 pub struct ServeOptions {
     /// Where the API listens
     #[arg(
@@ -41,14 +43,9 @@ pub struct ServeOptions {
         value_name = "ADDRESS"
     )]
     pub listen: SocketAddr,
-    /// Where metrics and health are served
-    #[arg(
-        long,
-        env = "OPS_LISTEN",
-        default_value = "127.0.0.1:9081",
-        value_name = "ADDRESS"
-    )]
-    pub ops_listen: SocketAddr,
+    /// Where metrics and health are served.
+    #[command(flatten)]
+    pub ops: OpsOptions,
     /// The read database, as a role that can only select.
     #[command(flatten)]
     pub read: ReadDatabase,

@@ -22,7 +22,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     metrics::describe();
     tracing::info!(
         listen = %options.listen,
-        ops_listen = %options.ops_listen,
+        ops_listen = %options.ops.ops_listen,
         pool_size = options.pool.db_pool_size,
         statement_timeout_s = options.pool.db_statement_timeout_s,
         jwt_issuer = options.auth.jwt_issuer,
@@ -32,7 +32,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     // Every check is there, and fails, before the first question about it is answered.
     let checks = [booted.health.check("postgres"), booted.health.check("schema")];
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
-    service::ops::serve(bind(options.ops_listen).await?, &booted);
+    service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let state = state(&options, authenticator, checks, &booted.shutdown).await?;
     service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
 }

@@ -25,6 +25,8 @@ pub mod privacy;
 
 pub mod campaign;
 
+pub mod sources;
+
 /// How long a test waits for a condition.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

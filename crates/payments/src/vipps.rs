@@ -7,19 +7,19 @@
 //! each. The idempotency key of a create *is* its reference.
 
 mod client;
+mod options;
 mod token;
 mod wire;
 
 pub mod webhook;
-
-use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Url;
 
 use self::client::{Call, Client};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
+
+pub use options::{CredentialArgs, Credentials, Limits, VippsOptions};
 
 /// The longest `Idempotency-Key` the protocol takes.
 pub const MAX_IDEMPOTENCY_KEY: usize = 50;
@@ -30,68 +30,6 @@ const PAYMENTS: &str = "epayment/v1/payments";
 pub(crate) const PROVIDER: &str = client::PROVIDER;
 /// The values of their label `operation`.
 pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
-
-/// How to reach Vipps, and as whom.
-#[derive(Debug, Clone)]
-pub struct VippsOptions {
-    /// The root of the API, such as `https://api.vipps.no`; a path prefix is kept.
-    pub base_url: String,
-    /// As whom.
-    pub credentials: Credentials,
-    /// How long to wait and how often to try.
-    pub limits: Limits,
-}
-
-/// The keys of one sales unit. `Debug` shows no secret.
-#[derive(Clone)]
-pub struct Credentials {
-    /// `client_id` of the sales unit.
-    pub client_id: String,
-    /// `client_secret` of the sales unit.
-    pub client_secret: String,
-    /// `Ocp-Apim-Subscription-Key` of the sales unit.
-    pub subscription_key: String,
-    /// `Merchant-Serial-Number` (MSN) of the sales unit.
-    pub merchant_serial_number: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("merchant_serial_number", &self.merchant_serial_number)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Bounds on one call to the provider.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// For a TCP and TLS connection.
-    pub connect_timeout: Duration,
-    /// For one attempt, from the first byte sent to the last byte of the answer.
-    pub attempt_timeout: Duration,
-    /// For the whole call: access token, attempts and the waits between them.
-    pub deadline: Duration,
-    /// How often to try again after a failure that may pass.
-    pub retries: usize,
-    /// The first wait between attempts; it doubles, with jitter, up to ten times this.
-    pub retry_delay: Duration,
-    /// The largest answer read, in bytes.
-    pub max_answer_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(2),
-            attempt_timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(10),
-            retries: 2,
-            retry_delay: Duration::from_millis(100),
-            max_answer_bytes: 64 * 1024,
-        }
-    }
-}
 
 /// A change of a payment. `cancel` is two operations in one at the provider, told apart by its body.
 #[derive(Clone, Copy)]

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{files, read, root, shown};
+use crate::shown;
+pub(crate) use crate::{files, read};
 
 /// A longer file is split. Tests may be longer: they are lists.
 const MOST_LINES: usize = 500;
@@ -10,7 +11,7 @@ const MOST_LINES: usize = 500;
 #[test]
 fn files_are_short_and_finished() {
     let mut checked = 0;
-    for path in files(&root(), "rs") {
+    for path in files("rs") {
         let text = read(&path);
         let lines = text.lines().count();
         assert!(
@@ -30,10 +31,7 @@ fn files_are_short_and_finished() {
 #[test]
 fn every_module_says_why_it_exists() {
     // A module's unit tests, in a file of their own, need no introduction.
-    for path in files(&root(), "rs")
-        .into_iter()
-        .filter(|path| !path.ends_with("tests.rs"))
-    {
+    for path in files("rs").into_iter().filter(|path| !path.ends_with("tests.rs")) {
         assert!(
             read(&path).starts_with("//! "),
             "{} begins with no //!",
@@ -45,9 +43,9 @@ fn every_module_says_why_it_exists() {
 #[test]
 fn every_statement_says_who_uses_it_and_is_used() {
     let with_text = |path: PathBuf| (read(&path), path);
-    let sources: Vec<(String, PathBuf)> = files(&root(), "rs").into_iter().map(with_text).collect();
+    let sources: Vec<(String, PathBuf)> = files("rs").into_iter().map(with_text).collect();
     let mut checked = 0;
-    for path in files(&root(), "sql") {
+    for path in files("sql") {
         assert!(
             read(&path).starts_with("-- "),
             "{} begins with no comment",

@@ -8,7 +8,7 @@ use crate::{assert_none, files, read, root, shown};
 fn every_relative_link_leads_somewhere() {
     let mut findings = Vec::new();
     let mut checked = 0;
-    for path in files(&root(), "md") {
+    for path in files("md") {
         let text = without_fences(&read(&path));
         for target in targets(&text) {
             checked += 1;
@@ -32,7 +32,7 @@ fn every_path_in_backquotes_exists() {
         .collect();
     let mut findings = Vec::new();
     let mut checked = 0;
-    for path in files(&root(), "md") {
+    for path in files("md") {
         let text = without_fences(&read(&path));
         for span in text.split('`').skip(1).step_by(2) {
             let is_path = span

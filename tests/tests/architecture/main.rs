@@ -15,18 +15,11 @@ mod reach;
 mod style;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use cargo_metadata::{MetadataCommand, Package};
-
-/// The checkout.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace")
-        .to_owned()
-}
+use system_tests::sources::{files, read, root};
 
 /// Our own packages.
 fn packages() -> Vec<Package> {
@@ -37,32 +30,6 @@ fn packages() -> Vec<Package> {
         .exec()
         .expect("cargo metadata");
     metadata.packages
-}
-
-/// The files with that extension, below that directory of the checkout. Skips hidden directories and what tools write.
-fn files(below: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut dirs = vec![below.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(&dir).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
-                dirs.push(path);
-            } else if path.extension().is_some_and(|other| other == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The path below the checkout, for messages.

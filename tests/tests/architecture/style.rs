@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::{assert_none, files, read, root, shown};
+use crate::{assert_none, files, read, shown};
 
 #[test]
 fn a_module_is_a_file_beside_its_directory() {
-    let findings: Vec<String> = files(&root(), "rs")
+    let findings: Vec<String> = files("rs")
         .iter()
         .filter(|path| path.ends_with("mod.rs"))
         .map(|path| format!("{}: name it after its directory", shown(path)))
@@ -19,7 +19,7 @@ fn a_module_is_a_file_beside_its_directory() {
 fn imports_have_one_form() {
     let mut findings = Vec::new();
     let mut checked = 0;
-    for path in files(&root(), "rs") {
+    for path in files("rs") {
         let text = read(&path);
         checked += imports(&text).len();
         findings.extend(problems(&path, &text));

@@ -37,7 +37,7 @@ async fn a_database_restored_to_an_earlier_point_is_noticed_and_the_shop_goes_on
     std::fs::rename(&data, before).unwrap();
     std::fs::rename(backup, &data).unwrap();
     shop.system.start_one(Process::Postgres).await.unwrap();
-    eventually("the log begins a new life", async || {
+    eventually("the log begins a new epoch", async || {
         (epochs(&url).await.len() == 2).then_some(())
     })
     .await;

@@ -16,19 +16,10 @@ mod prometheus;
 mod request_ids;
 mod rules;
 
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
 use stack::Process;
+use system_tests::sources::root;
 use system_tests::{Answer, Shop};
-
-/// The checkout.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace")
-        .to_owned()
-}
 
 /// One whole purchase, under a request id of the caller's: the answer to the order, once its licenses are issued.
 async fn purchase(shop: &Shop, key: &str, request_id: &str, order: &Value) -> Answer {

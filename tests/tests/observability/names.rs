@@ -2,34 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use crate::root;
+use system_tests::sources::{files, read};
 
 /// Every metric name in a `metrics.rs`.
 pub(crate) fn declared() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut dirs = vec![root()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(&dir).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if path.is_dir() && !name.starts_with('.') && !["target", "tests"].contains(&name) {
-                dirs.push(path);
-            } else if name == "metrics.rs" {
-                let text = std::fs::read_to_string(&path).expect("a source");
-                names.extend(
-                    text.split('"')
-                        .skip(1)
-                        .step_by(2)
-                        .filter(|text| is_ours(text))
-                        .map(str::to_owned),
-                );
-            }
-        }
-    }
-    names
+    let sources = files("rs").into_iter();
+    sources
+        .filter(|path| path.ends_with("metrics.rs") && !path.iter().any(|part| part == "tests"))
+        .flat_map(|path| {
+            let text = read(&path);
+            let literals = text.split('"').skip(1).step_by(2);
+            literals
+                .filter(|text| is_ours(text))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 pub(crate) fn is_ours(name: &str) -> bool {

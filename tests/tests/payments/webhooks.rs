@@ -41,15 +41,21 @@ async fn deliver(shop: &Shop, secret: &str, event: &Value) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
+/// The id of a bought order whose webhooks are all delivered.
+async fn bought_and_delivered(shop: &Shop) -> String {
+    let (order_id, _) = bought(shop, "k").await;
+    payment_where(shop, &order_id, "all webhooks delivered", |payment| {
+        payment["webhooks_pending"] == 0
+    })
+    .await;
+    order_id
+}
+
 #[tokio::test]
 async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
     let shop = Shop::open(Options::default()).await;
     let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
-    let (order_id, _) = bought(&shop, "k").await;
-    payment_where(&shop, &order_id, "told to the end", |payment| {
-        payment["webhooks_pending"] == 0
-    })
-    .await;
+    let order_id = bought_and_delivered(&shop).await;
 
     // A hundred copies at once cause one read at the provider.
     let asked = calls(&shop, "total", "get").await;
@@ -81,11 +87,7 @@ async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
 async fn a_webhook_that_could_not_be_applied_is_not_remembered() {
     let shop = Shop::open(Options::default()).await;
     let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
-    let (order_id, _) = bought(&shop, "k").await;
-    payment_where(&shop, &order_id, "told to the end", |payment| {
-        payment["webhooks_pending"] == 0
-    })
-    .await;
+    let order_id = bought_and_delivered(&shop).await;
     let event = told(&order_id, "late");
     shop.provider_faults(&json!({"api": "unavailable"})).await;
     assert_eq!(deliver(&shop, &secret, &event).await, 503);

@@ -35,8 +35,18 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/accesstoken/get", post(access_token))
         .route("/epayment/v1/payments", post(create))
         .route("/epayment/v1/payments/{reference}", get(read))
-        .route("/epayment/v1/payments/{reference}/capture", post(capture))
-        .route("/epayment/v1/payments/{reference}/refund", post(refund))
+        .route(
+            "/epayment/v1/payments/{reference}/capture",
+            post(|state, merchant, key, path, body| {
+                modify(state, merchant, key, path, body, payment::Request::Capture)
+            }),
+        )
+        .route(
+            "/epayment/v1/payments/{reference}/refund",
+            post(|state, merchant, key, path, body| {
+                modify(state, merchant, key, path, body, payment::Request::Refund)
+            }),
+        )
         .route("/epayment/v1/payments/{reference}/cancel", post(cancel))
         .route_layer(middleware::from_fn_with_state(state.clone(), misbehave))
         .route_layer(middleware::from_fn_with_state(state.clone(), count_and_hold))
@@ -218,38 +228,17 @@ struct CancelBody {
     cancel_transaction_only: bool,
 }
 
-async fn capture(
+/// Captures or refunds the amount in the body.
+async fn modify(
     State(state): State<AppState>,
     _: Merchant,
     key: IdempotencyKey,
     Path(reference): Path<String>,
     body: Bytes,
+    request: fn(i64) -> payment::Request,
 ) -> Result<Json<Value>, Problem> {
     let body: ModificationBody = parse(&body)?;
-    change(
-        &state,
-        &reference,
-        payment::Request::Capture(body.modification_amount.ore()?),
-        &key,
-    )
-    .await
-}
-
-async fn refund(
-    State(state): State<AppState>,
-    _: Merchant,
-    key: IdempotencyKey,
-    Path(reference): Path<String>,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    let body: ModificationBody = parse(&body)?;
-    change(
-        &state,
-        &reference,
-        payment::Request::Refund(body.modification_amount.ore()?),
-        &key,
-    )
-    .await
+    change(&state, &reference, request(body.modification_amount.ore()?), &key).await
 }
 
 async fn cancel(

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use super::{Options, Webhook};
-use crate::vipps::Credentials;
+use crate::vipps::{CredentialArgs, Credentials};
 
 /// Emulates the Vipps MobilePay ePayment API: payments, the customer's page, signed webhooks, and faults on demand.
 #[derive(Parser)]
@@ -40,24 +40,9 @@ pub struct Cli {
     /// Longest wait between two deliveries of a webhook, in milliseconds.
     #[arg(long, env = "WEBHOOK_MAX_RETRY_DELAY_MS", default_value_t = 5000)]
     webhook_max_retry_delay_ms: u64,
-    /// Client id that merchants must present.
-    #[arg(long, env = "VIPPS_CLIENT_ID")]
-    vipps_client_id: String,
-    /// Client secret that merchants must present.
-    #[arg(long, env = "VIPPS_CLIENT_SECRET", hide_env_values = true)]
-    vipps_client_secret: Option<Secret>,
-    /// File that holds that client secret instead.
-    #[arg(long, env = "VIPPS_CLIENT_SECRET_FILE")]
-    vipps_client_secret_file: Option<PathBuf>,
-    /// Subscription key that merchants must present.
-    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY", hide_env_values = true)]
-    vipps_subscription_key: Option<Secret>,
-    /// File that holds that subscription key instead.
-    #[arg(long, env = "VIPPS_SUBSCRIPTION_KEY_FILE")]
-    vipps_subscription_key_file: Option<PathBuf>,
-    /// Merchant serial number that merchants must present.
-    #[arg(long, env = "VIPPS_MSN")]
-    vipps_msn: String,
+    /// Credentials that merchants must present.
+    #[command(flatten)]
+    credentials: CredentialArgs,
     /// Seconds a payment waits for the customer.
     #[arg(long, env = "PAYMENT_TTL_S", default_value_t = 600)]
     payment_ttl_s: u64,
@@ -102,26 +87,12 @@ impl Cli {
 
     /// The options of the emulator that listens at `address`.
     pub fn into_options(self, address: SocketAddr) -> Result<Options, BadSecret> {
-        let webhook = self.webhook()?;
-        let client_secret = Secret::required(
-            "vipps-client-secret",
-            self.vipps_client_secret.as_ref(),
-            self.vipps_client_secret_file.as_deref(),
-        )?;
-        let subscription_key = Secret::required(
-            "vipps-subscription-key",
-            self.vipps_subscription_key.as_ref(),
-            self.vipps_subscription_key_file.as_deref(),
-        )?;
+        let credentials = self.credentials.credentials()?;
+        let webhook = self.webhook(&credentials)?;
         Ok(Options {
             public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
             webhook,
-            credentials: Credentials {
-                client_id: self.vipps_client_id,
-                client_secret: client_secret.expose().to_owned(),
-                subscription_key: subscription_key.expose().to_owned(),
-                merchant_serial_number: self.vipps_msn,
-            },
+            credentials,
             data_file: self.data_file,
             payment_ttl: Duration::from_secs(self.payment_ttl_s),
             access_token_ttl: Duration::from_secs(self.access_token_ttl_s),
@@ -129,7 +100,7 @@ impl Cli {
         })
     }
 
-    fn webhook(&self) -> Result<Option<Webhook>, BadSecret> {
+    fn webhook(&self, credentials: &Credentials) -> Result<Option<Webhook>, BadSecret> {
         let file = self.webhook_secret_file.as_deref();
         let secret = Secret::given("webhook-secret", self.webhook_secret.as_ref(), file)?;
         let Some(url) = self.webhook_url.clone() else {
@@ -141,7 +112,7 @@ impl Cli {
                 .ok_or(BadSecret::Missing("webhook-secret"))?
                 .expose()
                 .to_owned(),
-            merchant_serial_number: self.vipps_msn.clone(),
+            merchant_serial_number: credentials.merchant_serial_number.clone(),
             max_retry_delay: Duration::from_millis(self.webhook_max_retry_delay_ms),
         }))
     }

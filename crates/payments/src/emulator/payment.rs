@@ -185,8 +185,14 @@ impl Payment {
         match request {
             Request::Approve => self.answer_of_customer(Name::Authorized, State::Authorized),
             Request::Decline => self.answer_of_customer(Name::Aborted, State::Aborted),
-            Request::Capture(amount_ore) => self.capture(amount_ore),
-            Request::Refund(amount_ore) => self.refund(amount_ore),
+            Request::Capture(amount_ore) => {
+                let (left, exceeds) = (self.left_to_capture(), OperationRefused::ExceedsAuthorized);
+                self.modify(Name::Captured, amount_ore, left, exceeds)
+            }
+            Request::Refund(amount_ore) => {
+                let (left, exceeds) = (self.left_to_refund(), OperationRefused::ExceedsCaptured);
+                self.modify(Name::Refunded, amount_ore, left, exceeds)
+            }
             Request::Cancel {
                 only_if_not_authorized,
             } => self.cancel(only_if_not_authorized),
@@ -202,22 +208,22 @@ impl Payment {
         }
     }
 
-    fn capture(&self, amount_ore: i64) -> Result<Decision, OperationRefused> {
+    /// Captures or refunds an amount, of which at most `left` is possible.
+    fn modify(
+        &self,
+        name: Name,
+        amount_ore: i64,
+        left: i64,
+        exceeds: OperationRefused,
+    ) -> Result<Decision, OperationRefused> {
         self.must_be_authorized()?;
-        positive(amount_ore)?;
-        if amount_ore > self.left_to_capture() {
-            return Err(OperationRefused::ExceedsAuthorized);
+        if amount_ore <= 0 {
+            return Err(OperationRefused::Amount);
         }
-        Ok(Decision::Happens(Name::Captured, amount_ore))
-    }
-
-    fn refund(&self, amount_ore: i64) -> Result<Decision, OperationRefused> {
-        self.must_be_authorized()?;
-        positive(amount_ore)?;
-        if amount_ore > self.left_to_refund() {
-            return Err(OperationRefused::ExceedsCaptured);
+        if amount_ore > left {
+            return Err(exceeds);
         }
-        Ok(Decision::Happens(Name::Refunded, amount_ore))
+        Ok(Decision::Happens(name, amount_ore))
     }
 
     /// Before approval a cancel ends the payment. After it, a cancel releases what is not captured and the state stays; with
@@ -281,14 +287,6 @@ impl Payment {
             self.answers.insert(key.value.clone(), (key.request, self.now));
         }
         self.history.push(change);
-    }
-}
-
-fn positive(amount_ore: i64) -> Result<(), OperationRefused> {
-    if amount_ore > 0 {
-        Ok(())
-    } else {
-        Err(OperationRefused::Amount)
     }
 }
 

@@ -11,8 +11,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::Value;
 
+use super::options::{Limits, VippsOptions};
 use super::token::{Token, Tokens};
-use super::{Limits, VippsOptions, wire};
+use super::wire;
 use crate::port::Error;
 
 pub(super) const PROVIDER: &str = "vipps";

@@ -50,8 +50,34 @@ pub struct NatsOptions {
     pub nats_api_prefix: String,
 }
 
+/// NATS, and the stream in it.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct BusOptions {
+    /// Address, login and TLS files of NATS.
+    #[command(flatten)]
+    pub nats: NatsOptions,
+    /// The JetStream stream that carries the log
+    #[arg(long, env = "STREAM", default_value = "LICENSING", value_name = "NAME")]
+    pub stream: String,
+}
+
+/// The subjects of the stream, for programs that declare it.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct SubjectOptions {
+    /// Prefix of the stream's subjects
+    #[arg(
+        long,
+        env = "SUBJECT_PREFIX",
+        default_value = "licensing.v1",
+        value_name = "SUBJECT"
+    )]
+    pub subject_prefix: String,
+}
+
 impl NatsOptions {
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> Result<Secret, BadSecret> {
         Secret::required("nats-url", self.nats_url.as_ref(), self.nats_url_file.as_deref())
     }

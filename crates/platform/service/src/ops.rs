@@ -1,12 +1,14 @@
-//! The ops port: health for the orchestrator and metrics for Prometheus, apart from the public port so that neither a
-//! full public port nor a drain hides them.
+//! The ops port: health for the orchestrator and metrics for Prometheus. It is separate from the public port, so that
+//! neither a full public port nor a drain hides them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use clap::Args;
 use metrics_process::Collector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +17,25 @@ use crate::boot::Booted;
 use crate::extract::Json;
 use crate::http::{self, HttpOptions};
 
-/// Few ask here; a stuck scraper must not eat the process's file descriptors.
+/// Where the ops port listens. Each program sets its own default port with `mut_arg("ops_listen", …)`.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct OpsOptions {
+    /// Address for /metrics, /health/live and /health/ready
+    #[arg(
+        long,
+        env = "OPS_LISTEN",
+        default_value = "127.0.0.1:9080",
+        value_name = "ADDRESS"
+    )]
+    pub ops_listen: SocketAddr,
+}
+
+/// Few clients connect here; a stuck scraper must not use up the process's file descriptors.
 const MAX_CONNECTIONS: usize = 64;
 
-/// Serves `/metrics`, `/health/live` and `/health/ready` in a task of its own, until the process ends: readiness has
-/// to answer "not ready" all through a shutdown.
+/// Serves `/metrics`, `/health/live` and `/health/ready` in its own task until the process ends: readiness must answer
+/// "not ready" during the whole shutdown.
 pub fn serve(listener: TcpListener, booted: &Booted) {
     let router = router(booted);
     tokio::spawn(async move {

@@ -18,75 +18,64 @@ use crate::secret::{BadSecret, Secret};
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long opening a connection may take, login included.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often [`observe_pool`] looks at the pool.
+/// How often [`observe_pool`] publishes the pool's counts.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the log is.
-#[derive(Debug, Clone, Args)]
-#[group(skip)]
-pub struct EventsDatabase {
-    /// The event database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
-    #[arg(
-        long,
-        env = "EVENTS_DATABASE_URL",
-        value_name = "URL",
-        hide_env_values = true,
-        required_unless_present = "events_database_url_file"
-    )]
-    events_database_url: Option<Secret>,
-    /// File that holds that URL instead
-    #[arg(long, env = "EVENTS_DATABASE_URL_FILE", value_name = "FILE")]
-    events_database_url_file: Option<PathBuf>,
-}
-
-impl EventsDatabase {
-    /// At this URL, whatever the settings are.
-    pub fn at(url: &str) -> Self {
-        Self {
-            events_database_url: Some(Secret::new(url)),
-            events_database_url_file: None,
+/// Declares the flags of a database URL, which is given directly or in a file.
+macro_rules! database_url {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $help:literal,
+        $flag:literal: $url:ident, $variable:literal,
+        $file:ident, $file_name:literal, $file_variable:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Args)]
+        #[group(skip)]
+        pub struct $name {
+            #[doc = $help]
+            #[arg(
+                long,
+                env = $variable,
+                value_name = "URL",
+                hide_env_values = true,
+                required_unless_present = $file_name
+            )]
+            $url: Option<Secret>,
+            /// File that holds that URL instead
+            #[arg(long, env = $file_variable, value_name = "FILE")]
+            $file: Option<PathBuf>,
         }
-    }
 
-    /// Its URL.
-    pub fn url(&self) -> Result<Secret, BadSecret> {
-        let file = self.events_database_url_file.as_deref();
-        Secret::required("events-database-url", self.events_database_url.as_ref(), file)
-    }
-}
+        impl $name {
+            /// At this URL, whatever the settings are.
+            pub fn at(url: &str) -> Self {
+                Self {
+                    $url: Some(Secret::new(url)),
+                    $file: None,
+                }
+            }
 
-/// Where the rows are.
-#[derive(Debug, Clone, Args)]
-#[group(skip)]
-pub struct ReadDatabase {
-    /// The read database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem
-    #[arg(
-        long,
-        env = "READ_DATABASE_URL",
-        value_name = "URL",
-        hide_env_values = true,
-        required_unless_present = "read_database_url_file"
-    )]
-    read_database_url: Option<Secret>,
-    /// File that holds that URL instead
-    #[arg(long, env = "READ_DATABASE_URL_FILE", value_name = "FILE")]
-    read_database_url_file: Option<PathBuf>,
-}
-
-impl ReadDatabase {
-    /// At this URL, whatever the settings are.
-    pub fn at(url: &str) -> Self {
-        Self {
-            read_database_url: Some(Secret::new(url)),
-            read_database_url_file: None,
+            /// Its URL.
+            pub fn url(&self) -> Result<Secret, BadSecret> {
+                Secret::required($flag, self.$url.as_ref(), self.$file.as_deref())
+            }
         }
-    }
+    };
+}
 
-    /// Its URL.
-    pub fn url(&self) -> Result<Secret, BadSecret> {
-        let file = self.read_database_url_file.as_deref();
-        Secret::required("read-database-url", self.read_database_url.as_ref(), file)
-    }
+database_url! {
+    /// The database of the log.
+    EventsDatabase, "The event database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem",
+    "events-database-url": events_database_url, "EVENTS_DATABASE_URL",
+    events_database_url_file, "events_database_url_file", "EVENTS_DATABASE_URL_FILE"
+}
+
+database_url! {
+    /// The database of the rows.
+    ReadDatabase, "The read database: postgres://user:password@host:port/name?sslmode=verify-full&sslrootcert=/path/ca.pem",
+    "read-database-url": read_database_url, "READ_DATABASE_URL",
+    read_database_url_file, "read_database_url_file", "READ_DATABASE_URL_FILE"
 }
 
 /// Size and limits of a pool.
@@ -121,14 +110,14 @@ pub fn pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow:
     built(&database(url, options, application_name)?, options)
 }
 
-/// As [`pool`], with sessions whose commits don't wait for the disk: for what a crash of the database may forget the
-/// last moments of, as long as it forgets them together.
+/// As [`pool`], with sessions whose commits don't wait for the disk: for data whose last moments a crash of the database
+/// may lose, all together.
 pub fn async_commit_pool(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Pool> {
     let database = database(url, options, application_name)?.set(&[("synchronous_commit", "off")]);
     built(&database, options)
 }
 
-/// As [`pool`], with sessions as `database` has them; of the options only the size counts.
+/// As [`pool`], with the session settings of `database`. Of the options only the size is used.
 pub fn built(database: &Database, options: &PoolOptions) -> anyhow::Result<Pool> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
@@ -148,7 +137,7 @@ pub fn built(database: &Database, options: &PoolOptions) -> anyhow::Result<Pool>
         .context("cannot build the database pool")
 }
 
-/// The database at `url`, with the bounds and the name that sessions of a pool have.
+/// The database at `url`, with the time limits and the name of a pool's sessions.
 pub fn database(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Database> {
     let statement_timeout = format!("{}s", options.db_statement_timeout_s);
     let settings = [
@@ -158,8 +147,8 @@ pub fn database(url: &str, options: &PoolOptions, application_name: &str) -> any
     Ok(Database::parse(url)?.named(application_name).set(&settings))
 }
 
-/// Refuses a database whose connections are not sessions of their own, as those of a pooler are not. One that does not
-/// answer in time is not refused: who uses it waits for it anyway.
+/// Refuses a pooler, whose connections are not sessions of their own. A database that does not answer in time is not
+/// refused: the program waits for it later.
 pub async fn refuse_pooler(url: &str) -> anyhow::Result<()> {
     let database = Database::parse(url)?.named("service start");
     match tokio::time::timeout(CREATE_TIMEOUT, database.check_sessions()).await {
@@ -191,7 +180,7 @@ pub fn observe_pool(pool: &Pool, name: &'static str, shutdown: CancellationToken
 
 /// An error and its causes as one line that is safe to log.
 ///
-/// Of what a Postgres server said only SQLSTATE and primary message are kept: `detail` and `where` can quote rows.
+/// Of a PostgreSQL error only SQLSTATE and primary message are kept: `detail` and `where` can quote rows.
 pub fn describe(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);

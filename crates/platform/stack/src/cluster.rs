@@ -14,10 +14,11 @@ use tokio_postgres::Client;
 use crate::binaries::Found;
 use crate::checkout::{create_dir, write_private};
 use crate::install::needed;
+use crate::run_as::{hand_over, run_as};
 use crate::scratch::Scratch;
 use crate::secrets::random_hex;
 use crate::servers::Server;
-use crate::servers::postgres::{ADMIN, Cluster, hand_over, initialise, run_as};
+use crate::servers::postgres::{ADMIN, Cluster, initialise};
 
 /// How long a server may take to finish its recovery.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -104,7 +105,7 @@ impl Postgres {
         let file: String = admin
             .query_one("select pg_walfile_name(pg_create_restore_point($1))", &[&name])
             .await?
-            .get(0);
+            .try_get(0)?;
         admin.execute("select pg_switch_wal()", &[]).await?;
         let begun = Instant::now();
         while !archive.join(&file).exists() {

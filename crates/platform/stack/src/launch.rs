@@ -2,6 +2,7 @@
 //! stops the children in order), its output in a log file, another user where the program refuses to run as root, and a
 //! parent-death signal, with which the kernel kills it if this process dies without stopping it.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,7 @@ use std::sync::{LazyLock, Mutex, mpsc};
 use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 
-/// The user and group a child runs as.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RunAs {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
+use crate::run_as::RunAs;
 
 /// Everything needed to start a program, and to restart it in the same way.
 #[derive(Clone, Debug)]
@@ -56,12 +52,7 @@ impl Launch {
         command
             .args(&self.args)
             .env_clear()
-            .envs(
-                PASSED_ON
-                    .iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment())
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -77,16 +68,19 @@ impl Launch {
         command
             .args(args)
             .env_clear()
-            .envs(
-                PASSED_ON
-                    .iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment())
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+
+    /// The whole environment of the child.
+    fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+        let passed_on = PASSED_ON
+            .iter()
+            .filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+        passed_on.chain(self.env.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     /// The program itself, or wrapped in `setpriv`, which then executes it under the same pid.

@@ -13,8 +13,8 @@ use crate::daemon::Daemon;
 use crate::launch::Launch;
 use crate::ports::Port;
 use crate::readiness::Question;
+use crate::run_as::{hand_over, run_as};
 use crate::scratch::Scratch;
-use crate::servers::postgres::{hand_over, run_as};
 use crate::{Progress, install};
 
 /// A running PgBouncer.

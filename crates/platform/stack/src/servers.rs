@@ -22,6 +22,7 @@ use crate::nats_logins::NatsLogins;
 use crate::ports::Port;
 use crate::process::Process;
 use crate::readiness::Question;
+use crate::run_as::run_as;
 use crate::scratch::Scratch;
 
 /// How long a server may take until it answers, crash recovery included.
@@ -91,7 +92,7 @@ struct Private {
 impl ServersConfig {
     /// The data directory that PostgreSQL's user can enter.
     fn reachable_data(&self) -> anyhow::Result<&Path> {
-        let home = if postgres::run_as()?.is_none() || reachable_by_others(&self.data) {
+        let home = if run_as()?.is_none() || reachable_by_others(&self.data) {
             &self.data
         } else {
             &self.data_outside

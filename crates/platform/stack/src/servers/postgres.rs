@@ -1,12 +1,10 @@
 //! A PostgreSQL cluster of our own: created once, then started with the settings of this file.
 
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
-use nix::unistd::{User, geteuid};
 use tokio::process::Command;
 
 use super::{Private, Server, ServersConfig};
@@ -14,9 +12,10 @@ use crate::certificates::ServerFiles;
 use crate::checkout::{create_dir, write_private};
 use crate::daemon::{Daemon, Family};
 use crate::install::needed;
-use crate::launch::{Launch, RunAs};
+use crate::launch::Launch;
 use crate::ports::Port;
 use crate::readiness::Question;
+use crate::run_as::{RunAs, hand_over, run_as};
 use crate::secrets::random_hex;
 
 /// The administrator's name; the applications have roles of their own.
@@ -160,31 +159,6 @@ fn arguments(data: &Path, port: &Port, durable: bool, more: &[(&str, String)]) -
     args
 }
 
-/// Postgres refuses to run as root.
-pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
-    if !geteuid().is_root() {
-        return Ok(None);
-    }
-    for name in ["postgres", "nobody"] {
-        if let Some(user) = User::from_name(name)? {
-            return Ok(Some(RunAs {
-                uid: user.uid.as_raw(),
-                gid: user.gid.as_raw(),
-            }));
-        }
-    }
-    bail!("Postgres does not run as root, and there is neither a user `postgres` nor `nobody`");
-}
-
-/// Gives a file or directory to the user who runs the server.
-pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
-    let Some(run_as) = run_as else {
-        return Ok(());
-    };
-    chown(path, Some(run_as.uid), Some(run_as.gid))
-        .with_context(|| format!("cannot hand {} to the server's user", path.display()))
-}
-
 /// Creates the cluster in a sibling directory and renames it when complete: an interrupted start leaves no half cluster.
 pub(crate) async fn initialise(
     bin: &Path,
@@ -218,7 +192,7 @@ pub(crate) async fn initialise(
         }
         if let Some(RunAs { uid, gid }) = run_as {
             for path in [new.as_path(), password] {
-                chown(path, Some(uid), Some(gid)).context("cannot hand the data directory to its user")?;
+                hand_over(path, run_as)?;
             }
             command.uid(uid).gid(gid);
         }

@@ -1,5 +1,7 @@
 //! Real servers: killed, frozen, restarted, stopped.
 
+use std::path::PathBuf;
+
 use async_nats::{ConnectOptions, jetstream};
 use stack::{Databases, Servers, shared};
 
@@ -85,13 +87,7 @@ async fn stopping_a_paused_server_works() {
 async fn dropped_servers_leave_no_process_even_when_they_are_paused() {
     let servers = Servers::temporary().await.unwrap();
     let _session = connect(servers.postgres().url()).await;
-    let data = servers
-        .postgres()
-        .data_dir()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .to_owned();
+    let data = data_of_all(&servers);
     for server in servers.all() {
         server.pause().unwrap();
     }
@@ -103,13 +99,7 @@ async fn dropped_servers_leave_no_process_even_when_they_are_paused() {
 #[tokio::test]
 async fn stopped_servers_leave_no_process_and_no_file() {
     let servers = Servers::temporary().await.unwrap();
-    let data = servers
-        .postgres()
-        .data_dir()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .to_owned();
+    let data = data_of_all(&servers);
     assert!(processes_in(&data).len() > 3);
     servers.stop().await;
     assert_eq!(processes_in(&data), Vec::<u32>::new());
@@ -165,4 +155,10 @@ async fn lock_file_that_names_a_living_stranger_does_not_keep_postgres_down() {
     servers.postgres().start().await.unwrap();
     assert!(servers.postgres().pid().is_some());
     tokio::join!(servers.stop(), other.stop());
+}
+
+/// The directory with the data of all three servers.
+fn data_of_all(servers: &Servers) -> PathBuf {
+    let of_one = servers.postgres().data_dir().unwrap();
+    of_one.parent().unwrap().to_owned()
 }
