@@ -191,7 +191,9 @@ fn expand(tree: &str) -> Vec<Vec<String>> {
 /// Paths in the text that begin at the crate's root or at a module above.
 fn paths_within(code: &str) -> Vec<Vec<String>> {
     let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    // What ends with a colon goes on with a list, and is read as a use statement.
     code.split(|letter| !is_name(letter))
+        .filter(|path| !path.ends_with(':'))
         .filter(|path| {
             ["crate::", "super::", "self::"]
                 .iter()

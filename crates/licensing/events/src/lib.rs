@@ -10,6 +10,7 @@ mod licenses;
 mod orders;
 mod people;
 mod schema;
+mod shape;
 mod upcast;
 
 pub use clubs::{ClubEvent, ClubRegistered};
@@ -23,7 +24,8 @@ pub use orders::{
     PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
 };
 pub use people::{Guardian, Holder, Vehicle};
-pub use schema::{EventSchema, written};
+pub use schema::EventSchema;
+pub use shape::written;
 pub use vocabulary::{Category, Role};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
