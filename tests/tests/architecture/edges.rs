@@ -51,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("service", &["connect", "secret"]),
     ("stack", &["connect", "secret"]),
+    ("suite-adapter", &["event-store"]),
     ("system-tests", &["connect", "envelope", "event-bus", "stack"]),
     (
         "bench",
@@ -75,7 +76,7 @@ const OF_THE_WHOLE: &[&str] = &["bench", "system-tests"];
 const PROGRAMS: &[&str] = &["command-api", "projector", "query-api"];
 
 /// Test equipment. No program is built from it.
-const EQUIPMENT: &[&str] = &["bench", "stack", "system-tests"];
+const EQUIPMENT: &[&str] = &["bench", "stack", "suite-adapter", "system-tests"];
 
 #[test]
 fn crates_use_only_what_the_architecture_allows() {

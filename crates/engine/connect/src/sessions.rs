@@ -25,9 +25,9 @@ impl Database {
     /// Proves with two connections that each is a session of its own, with the settings that were asked for.
     pub async fn check_sessions(&self) -> Result<(), NoSession> {
         // Something that no server has by itself, so that a pooler which ignores `options` is noticed.
-        let probing = self.clone().set(&[("bilsport.session", "own")]);
+        let probing = self.clone().set(&[("engine.session", "own")]);
         let [one, other] = [open(&probing).await?, open(&probing).await?];
-        if ask(&one, "select current_setting('bilsport.session', true)").await? != "own" {
+        if ask(&one, "select current_setting('engine.session', true)").await? != "own" {
             return Err(NoSession::Pooled("it ignores the startup parameter `options`"));
         }
         let pid = "select pg_backend_pid()";

@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::upcast::{Facts, Merger, Upcaster, read};
+use crate::decode_error::DecodeError;
+use crate::upcast::{Facts, Merger, Upcaster};
 
 /// An event that the log can keep: named, versioned, and JSON.
 pub trait EventPayload: Sized {
@@ -36,47 +37,29 @@ pub trait EventPayload: Sized {
     }
 }
 
-/// Why a payload could not be read. Says where, never what stood there: it may be personal data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// This build does not know the type or this version of it.
-    #[error("unknown event {event_type} version {event_version}")]
-    Unknown {
-        /// The type found.
-        event_type: String,
-        /// The version found.
-        event_version: String,
-    },
-    /// The payload is not of the shape that its type and version promise.
-    #[error("malformed payload of {event_type} version {event_version} at line {line}, column {column}")]
-    Malformed {
-        /// The type found.
-        event_type: String,
-        /// The version found.
-        event_version: String,
-        /// Line of the payload where reading stopped, from 1.
-        line: usize,
-        /// Column of that line, from 1.
-        column: usize,
-    },
+/// How many upcasters may follow each other for one event. More of them form a circle.
+const MOST_STEPS: u8 = 32;
+
+/// Hands over what a recorded event is to this build, on its own.
+pub(crate) fn read<E: EventPayload>(facts: &Facts<'_>, take: &mut impl FnMut(E)) -> Result<(), DecodeError> {
+    steps(facts, MOST_STEPS, take)
 }
 
-impl DecodeError {
-    /// Where `error` stopped, without what it read there.
-    pub fn malformed(event_type: &str, event_version: &str, error: &serde_json::Error) -> Self {
-        Self::Malformed {
-            event_type: event_type.to_owned(),
-            event_version: event_version.to_owned(),
-            line: error.line(),
-            column: error.column(),
-        }
+fn steps<E: EventPayload>(facts: &Facts<'_>, left: u8, take: &mut impl FnMut(E)) -> Result<(), DecodeError> {
+    let upcaster = E::UPCASTERS
+        .iter()
+        .find(|upcaster| facts.is((upcaster.event_type, upcaster.event_version)));
+    let Some(upcaster) = upcaster else {
+        take(E::decode(
+            &facts.event_type,
+            &facts.event_version,
+            &facts.payload,
+        )?);
+        return Ok(());
+    };
+    if left == 0 {
+        return Err(DecodeError::unknown(&facts.event_type, &facts.event_version));
     }
-
-    /// This build does not know `event_type` in `event_version`.
-    pub fn unknown(event_type: &str, event_version: &str) -> Self {
-        Self::Unknown {
-            event_type: event_type.to_owned(),
-            event_version: event_version.to_owned(),
-        }
-    }
+    let newer = (upcaster.upcast)(&facts.payload).map_err(|error| facts.malformed(&error))?;
+    newer.iter().try_for_each(|facts| steps(facts, left - 1, take))
 }

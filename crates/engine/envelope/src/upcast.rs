@@ -1,14 +1,10 @@
-//! What was recorded in an older shape, as this build reads it: an event may have become another one, several, none, or
-//! one together with its successor.
+//! How an event in an older shape becomes what this build reads: another event, several, none, or one together with its
+//! successor.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
-use crate::{DecodeError, EventPayload};
-
-/// How many upcasters may follow each other for one event. More are a circle.
-const MOST_STEPS: u8 = 32;
+use crate::decode_error::DecodeError;
 
 /// The facts of one event, in some version of their shape. `Debug` leaves the payload out: it may hold personal data.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,11 +56,11 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn is(&self, (event_type, event_version): (&str, &str)) -> bool {
+    pub(crate) fn is(&self, (event_type, event_version): (&str, &str)) -> bool {
         self.event_type == event_type && self.event_version == event_version
     }
 
-    fn into_owned(self) -> Facts<'static> {
+    pub(crate) fn into_owned(self) -> Facts<'static> {
         Facts {
             event_type: Cow::Owned(self.event_type.into_owned()),
             event_version: Cow::Owned(self.event_version.into_owned()),
@@ -72,7 +68,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn malformed(&self, error: &serde_json::Error) -> DecodeError {
+    pub(crate) fn malformed(&self, error: &serde_json::Error) -> DecodeError {
         DecodeError::malformed(&self.event_type, &self.event_version, error)
     }
 }
@@ -85,82 +81,3 @@ impl fmt::Debug for Facts<'_> {
             .finish_non_exhaustive()
     }
 }
-
-/// Hands over what a recorded event is to this build, on its own.
-pub(crate) fn read<E: EventPayload>(facts: &Facts<'_>, take: &mut impl FnMut(E)) -> Result<(), DecodeError> {
-    steps(facts, MOST_STEPS, take)
-}
-
-fn steps<E: EventPayload>(facts: &Facts<'_>, left: u8, take: &mut impl FnMut(E)) -> Result<(), DecodeError> {
-    let upcaster = E::UPCASTERS
-        .iter()
-        .find(|upcaster| facts.is((upcaster.event_type, upcaster.event_version)));
-    let Some(upcaster) = upcaster else {
-        take(E::decode(
-            &facts.event_type,
-            &facts.event_version,
-            &facts.payload,
-        )?);
-        return Ok(());
-    };
-    if left == 0 {
-        return Err(DecodeError::unknown(&facts.event_type, &facts.event_version));
-    }
-    let newer = (upcaster.upcast)(&facts.payload).map_err(|error| facts.malformed(&error))?;
-    newer.iter().try_for_each(|facts| steps(facts, left - 1, take))
-}
-
-/// Reads one aggregate's events in order, one after the other, so that those which became one are seen together.
-#[derive(Debug)]
-pub struct Run<E> {
-    /// An event that may become one with the next.
-    held: Option<Facts<'static>>,
-    events: PhantomData<fn() -> E>,
-}
-
-impl<E> Default for Run<E> {
-    fn default() -> Self {
-        Self {
-            held: None,
-            events: PhantomData,
-        }
-    }
-}
-
-impl<E: EventPayload> Run<E> {
-    /// Takes the next recorded event, and hands over what is now known to have happened.
-    pub fn push(&mut self, facts: Facts<'_>, mut take: impl FnMut(E)) -> Result<(), DecodeError> {
-        if let Some(first) = self.held.take() {
-            let pair = E::MERGERS
-                .iter()
-                .filter(|merger| first.is(merger.first) && facts.is(merger.second));
-            for merger in pair {
-                let merged = (merger.merge)(&first.payload, &facts.payload);
-                if let Some(merged) = merged.map_err(|error| facts.malformed(&error))? {
-                    return self.hold_or_read(merged, &mut take);
-                }
-            }
-            read(&first, &mut take)?;
-        }
-        self.hold_or_read(facts, &mut take)
-    }
-
-    /// Hands over what was still held, at the end of the run.
-    pub fn finish(&mut self, mut take: impl FnMut(E)) -> Result<(), DecodeError> {
-        match self.held.take() {
-            Some(facts) => read(&facts, &mut take),
-            None => Ok(()),
-        }
-    }
-
-    fn hold_or_read(&mut self, facts: Facts<'_>, take: &mut impl FnMut(E)) -> Result<(), DecodeError> {
-        if E::MERGERS.iter().any(|merger| facts.is(merger.first)) {
-            self.held = Some(facts.into_owned());
-            return Ok(());
-        }
-        read(&facts, take)
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! The log, in contiguous runs, from wherever it can be had.
+//! The log in contiguous runs, from the stream or from the log itself.
 
 use std::time::Instant;
 
@@ -21,22 +21,21 @@ mod report;
 
 /// The log after some position, in contiguous runs.
 ///
-/// Carries messages and answers to a [`CatchUpCore`], which decides, and does what that says.
+/// Passes messages and answers to a [`CatchUpCore`] and executes its decisions.
 pub struct CatchUpSubscription<L> {
     subscription: Subscription,
     log: L,
     head_watch: Option<watch::Receiver<Position>>,
     core: CatchUpCore,
     options: CatchUpOptions,
-    /// What the metrics were told already.
-    told: CatchUpCounts,
+    /// What the metrics count already.
+    counted: CatchUpCounts,
     status: watch::Sender<CatchUpStatus>,
 }
 
 impl<L: LogReader> CatchUpSubscription<L> {
-    /// A feed of everything after `after` in the life `epoch` of the log, as long as the log holds the event there, if that
-    /// is known. `the head watch` says how far the log has come, when
-    /// somebody knows; it may lag, repeat or fall silent.
+    /// A subscription to everything after `after` in the epoch `epoch` of the log. `head_watch` gives the head of the log; it
+    /// may lag, repeat or end.
     pub fn new(
         bus: Connection,
         stream: &StreamConfig,
@@ -47,12 +46,12 @@ impl<L: LogReader> CatchUpSubscription<L> {
         options: CatchUpOptions,
     ) -> Self {
         let subscription = Subscription::new(bus, stream.name.clone(), options.name, options.heartbeat);
-        // The stream may be open before the first look at it is over: that, too, is then a change.
+        // So that opening the stream is a change of the status.
         let status = CatchUpStatus {
             stream: subscription.problem(),
             ..CatchUpStatus::default()
         };
-        // From the start at 0, so that a rate has a beginning, and who looks sees that there was none.
+        // Counters begin at 0, so that a rate has a beginning.
         for counter in [
             metrics::FEED_GAPS_FOUND,
             metrics::FEED_GAPS,
@@ -73,7 +72,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
             log,
             head_watch: Some(head_watch),
             core: CatchUpCore::new(after.into(), epoch, grace, poll, Instant::now()),
-            told: CatchUpCounts::default(),
+            counted: CatchUpCounts::default(),
             status: watch::Sender::new(status),
             options,
         }
@@ -97,16 +96,16 @@ impl<L: LogReader> CatchUpSubscription<L> {
         }
     }
 
-    /// What stands in its way, as it changes.
+    /// Its problems, as they change.
     pub fn status(&self) -> watch::Receiver<CatchUpStatus> {
         self.status.subscribe()
     }
 
     /// The next events, at least one and at most `max`, directly after [`CatchUpSubscription::last`] and without a hole.
     ///
-    /// Gives what is here at once, so the size of a run follows the load. Waits only while the log has nothing new,
-    /// or neither the stream nor the log can be read; both are tried again and again, and [`CatchUpSubscription::status`] says why.
-    /// May be dropped while it waits: nothing is lost.
+    /// Returns what has arrived at once, so the size of a run follows the load. Waits while the log has no new event, or
+    /// while neither stream nor log can be read; [`CatchUpSubscription::status`] has the reasons. Dropping the wait loses
+    /// nothing.
     pub async fn next_batch(
         &mut self,
         max: usize,
@@ -136,8 +135,8 @@ impl<L: LogReader> CatchUpSubscription<L> {
         }
     }
 
-    /// What has come over the stream meanwhile, at most `max`, directly after [`CatchUpSubscription::last`]; often nothing. Neither waits
-    /// nor asks the log.
+    /// The events that have arrived over the stream, at most `max`, directly after [`CatchUpSubscription::last`]; often none.
+    /// Neither waits nor reads the log.
     pub fn take_ready(&mut self, max: usize) -> Vec<RecordedEvent> {
         self.drain_stream(max);
         let run = self.core.take_run(Instant::now());
@@ -145,7 +144,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
         run.unwrap_or_default()
     }
 
-    /// Takes what is here already. Looks at no more than `max` messages.
+    /// Takes arrived messages, at most `max`.
     fn drain_stream(&mut self, max: usize) {
         for _ in self.core.begin_run()..max {
             if !self.core.wants_message() {
@@ -156,7 +155,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
             };
             let arrived = decode(&message, self.core.epoch());
             if let Err(reason) = &arrived {
-                tracing::warn!(feed = self.options.name, %reason, "message is not from the log, reading the log instead");
+                tracing::warn!(reader = self.options.name, %reason, "message is not from the log, reading the log instead");
             }
             self.core.message(arrived);
         }
@@ -201,7 +200,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
 
     fn warn_of_log(&self, was_well: bool) {
         if let Some(problem) = self.core.log_problem().filter(|_| was_well) {
-            tracing::warn!(feed = self.options.name, problem, "log can't be read");
+            tracing::warn!(reader = self.options.name, problem, "log can't be read");
         }
     }
 
@@ -220,7 +219,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
         Ok(())
     }
 
-    /// Tells metrics and status what changed.
+    /// Updates metrics and status.
     fn report(&mut self) {
         self.count();
         let stream = self.subscription.problem();
@@ -240,29 +239,29 @@ impl<L: LogReader> CatchUpSubscription<L> {
 
     fn count(&mut self) {
         let counts = self.core.counts();
-        let told = std::mem::replace(&mut self.told, counts);
-        let feed = self.options.name;
+        let counted = std::mem::replace(&mut self.counted, counts);
+        let name = self.options.name;
         let sources = [
-            ("stream", counts.from_stream - told.from_stream),
-            ("log", counts.from_log - told.from_log),
+            ("stream", counts.from_stream - counted.from_stream),
+            ("log", counts.from_log - counted.from_log),
         ];
         for (source, more) in sources.into_iter().filter(|(_, more)| *more > 0) {
-            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => feed, "source" => source).increment(more);
+            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => name, "source" => source).increment(more);
         }
         let others = [
-            (metrics::FEED_GAPS_FOUND, counts.gaps_found - told.gaps_found),
-            (metrics::FEED_GAPS, counts.gaps_refilled - told.gaps_refilled),
-            (metrics::FEED_DROPPED, counts.dropped_old - told.dropped_old),
-            (metrics::FEED_UNTRUSTED, counts.untrusted - told.untrusted),
-            (metrics::FEED_UNLINKED, counts.unlinked - told.unlinked),
+            (metrics::FEED_GAPS_FOUND, counts.gaps_found - counted.gaps_found),
+            (metrics::FEED_GAPS, counts.gaps_refilled - counted.gaps_refilled),
+            (metrics::FEED_DROPPED, counts.dropped_old - counted.dropped_old),
+            (metrics::FEED_UNTRUSTED, counts.untrusted - counted.untrusted),
+            (metrics::FEED_UNLINKED, counts.unlinked - counted.unlinked),
         ];
-        for (name, more) in others.into_iter().filter(|(_, more)| *more > 0) {
-            ::metrics::counter!(name, "feed" => feed).increment(more);
+        for (counter, more) in others.into_iter().filter(|(_, more)| *more > 0) {
+            ::metrics::counter!(counter, "feed" => name).increment(more);
         }
     }
 }
 
-/// Waits for another head; true when none will come any more.
+/// Waits for another head; true when the head watch has ended.
 async fn head_moved(head_watch: &mut Option<watch::Receiver<Position>>) -> bool {
     match head_watch {
         Some(head_watch) => head_watch.changed().await.is_err(),

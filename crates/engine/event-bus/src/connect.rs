@@ -1,4 +1,4 @@
-//! The one way to connect, with a name, and without ever giving up.
+//! Connecting to NATS: under a name, as a user, and again for as long as it takes.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -20,43 +20,43 @@ mod tls;
 const REQUEST_WAIT: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts to connect.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
-/// The longest pause after the server refused the login: somebody has to mend that, and each attempt is logged.
+/// The longest pause after the server refused the login: only an operator can change that, and each attempt is logged.
 const MAX_REFUSED_DELAY: Duration = Duration::from_secs(5);
 /// The subjects of the JetStream API in the account that holds the stream.
 const API_PREFIX: &str = "$JS.API";
 
-/// Where NATS is, and who asks. Prints nothing of itself: the URL may hold a password.
+/// Address and login of NATS. Not printable: the URL may hold a password.
 #[derive(Clone)]
 pub struct Access {
-    /// The server. Its user and password, if it has any, count when no [`Access::login`] is given.
+    /// The server. Its user and password are used when [`Access::login`] is not set.
     pub url: String,
-    /// Who asks; without it, what the URL says, or nobody in particular.
+    /// The user; without it, the user in the URL, or none.
     pub login: Option<Login>,
-    /// What the subjects of the JetStream API begin with: `$JS.API`, or what an account imports it as.
+    /// Prefix of the subjects of the JetStream API: `$JS.API`, or the prefix under which an account imports it.
     pub api_prefix: String,
-    /// With which certificates. TLS is demanded by a URL with `tls://`, and by each of these files.
+    /// The certificates. A URL with `tls://` and each of these files make TLS mandatory.
     pub tls: TlsFiles,
 }
 
-/// A user of the server, and where the password is.
+/// A user of the server and its password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The user. Answers come to subjects below `_INBOX.<user>`, so that no other user needs to be allowed to hear them.
+    /// The user. Replies come to subjects below `_INBOX.<user>`, so that no other user needs a permission for them.
     pub user: String,
     /// The password.
     pub password: Password,
 }
 
-/// A password, or where it is.
+/// A password, or the file that holds it.
 #[derive(Clone)]
 pub enum Password {
     /// The password itself.
     Given(String),
-    /// A file that holds it, read again for each attempt to connect: a new password needs no restart.
+    /// A file that holds it. Each attempt to connect reads it, so a new password needs no restart.
     File(PathBuf),
 }
 
-/// Why nothing could even be tried: a setting is wrong.
+/// A setting that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL can't be used.
@@ -85,15 +85,15 @@ pub enum ConnectError {
     },
 }
 
-/// JetStream, and what the server has against us. Cheap to clone.
+/// JetStream, and the server's reason if it refuses us. Cheap to clone.
 #[derive(Clone)]
 pub struct Connection {
     context: Context,
     refused: Arc<watch::Sender<Option<String>>>,
 }
 
-/// JetStream at a URL, under a name that the server shows. Only a setting that can't be used is an error: a server that
-/// is down, or refuses us, is tried again in the background, and whoever needs it meanwhile gets timeouts.
+/// JetStream at a URL, under a name that the server shows. Only a setting that can't be used is an error. A server that is
+/// down or refuses us is tried again in the background; until then, requests time out.
 pub async fn connect(url: &str, name: &str) -> Result<Connection, ConnectError> {
     let access = Access {
         url: url.to_owned(),
@@ -117,7 +117,7 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
         Some(login) => {
             login.read()?;
             let inbox = format!("_INBOX.{}", login.user);
-            // Asked at every attempt, so that a password that was changed is seen.
+            // Called for every attempt, so that a changed password is used.
             ConnectOptions::with_auth_callback(move |_| std::future::ready(login.auth()))
                 .custom_inbox_prefix(inbox)
         }
@@ -138,11 +138,11 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
             (Duration::from_millis(25) * 2_u32.pow(doublings)).min(longest)
         })
         .reconnect_to_server_callback(move |servers, _| {
-            // Asked before each attempt, since the event of a failed one does not say why.
+            // Called before each attempt, since the event of a failed one has no reason.
             if let Some(problem) = why_not(&servers) {
                 keep(&told, &problem);
             }
-            // Whichever it would take anyway.
+            // The client chooses the server.
             std::future::ready(None)
         })
         .event_callback(move |event| {
@@ -155,7 +155,7 @@ pub async fn connect_as(access: &Access, name: &str) -> Result<Connection, Conne
     Ok(Connection { context, refused })
 }
 
-/// Keeps what the server has against us, until it takes us again.
+/// Keeps the server's reason for a refusal until it accepts us.
 fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
     let problem = match event {
         Event::Connected => {
@@ -178,11 +178,11 @@ fn hear(refused: &watch::Sender<Option<String>>, event: Event) {
         {
             "the nats password can't be read".to_owned()
         }
-        // The permissions and the code disagree: it stays wrong until one of them changes.
+        // Permissions and code disagree until one of them is changed.
         Event::ServerError(ServerError::Other(told)) if told.starts_with("Permissions Violation") => {
             format!("nats denies something this needs: {told}")
         }
-        // What else goes wrong is told by whoever is affected, with more to say than this.
+        // The affected request reports other failures, with more detail.
         other => {
             tracing::debug!(event = %other, "nats event");
             return;
@@ -198,7 +198,7 @@ fn keep(refused: &watch::Sender<Option<String>>, problem: &str) {
     }
 }
 
-/// What is said of a login that the server does not take.
+/// The problem when the server does not accept the login.
 const REFUSED: &str = "nats refuses the user or the password";
 
 impl Connection {
@@ -208,13 +208,13 @@ impl Connection {
         refused.or_else(|| (!self.is_connected()).then(|| "disconnected from nats".to_owned()))
     }
 
-    /// Known at once when the connection breaks; a server that hangs is only missed by what it does not answer.
+    /// False as soon as the connection breaks. A server that hangs is noticed only by a request that times out.
     pub fn is_connected(&self) -> bool {
         self.context.client().connection_state() == State::Connected
     }
 }
 
-/// Everything that needs no more than JetStream takes it from here.
+/// Gives the plain JetStream context.
 impl Deref for Connection {
     type Target = Context;
 
@@ -285,7 +285,7 @@ impl Login {
     }
 }
 
-/// The user and password in a URL, which async-nats itself does not look at.
+/// The user and password in a URL, which async-nats does not use.
 fn login_in(address: &ServerAddr) -> Result<Option<Login>, ConnectError> {
     let Some((user, password)) = address.username().zip(address.password()) else {
         return Ok(None);

@@ -1,8 +1,8 @@
-//! What the bus decides, without any I/O: no clock, no server, no task.
+//! The decisions of the bus, without I/O: no clock, no server, no task.
 //!
-//! [`CatchUpSubscription`](crate::CatchUpSubscription) and [`Publisher`](crate::Publisher) carry messages and answers to these state machines and do
-//! what they say. Time comes in as a parameter. So `tests/simulation` can run the very same decisions through
-//! millions of outages, in any order, and repeat each of them from its seed.
+//! [`CatchUpSubscription`](crate::CatchUpSubscription) and [`Publisher`](crate::Publisher) pass messages and answers to
+//! these state machines and execute their decisions. Time is a parameter. So `tests/simulation` can run the same decisions
+//! through millions of outages and repeat each of them from its seed.
 
 mod catch_up;
 mod continuity;

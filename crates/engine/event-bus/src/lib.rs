@@ -1,15 +1,14 @@
-//! A contiguous event log over NATS JetStream, knowing nothing of what the events mean.
+//! A contiguous event log over NATS JetStream. The crate knows nothing of what the events mean.
 //!
-//! JetStream is a fast copy that may vanish at any moment; the log in PostgreSQL holds the truth. Two halves keep that
-//! promise:
+//! JetStream is a fast copy that can be lost at any moment; the log holds the truth. Two parts rest on that:
 //!
 //! * [`Publisher`] makes **stream sequence equal log position**: each message is accepted only as the successor of
 //!   the one before, so a second publisher can't double anything and a resumed one can't skip anything.
-//! * [`CatchUpSubscription`] hands out the log in contiguous runs. It takes events from the stream while the stream proves
-//!   complete, and from the log itself wherever it does not: a gap, a wiped stream, a server that is down.
+//! * [`CatchUpSubscription`] hands out the log in contiguous runs. It takes events from the stream while the stream is
+//!   provably complete, and reads the log otherwise: after a gap, with a wiped stream, while the server is down.
 //!
-//! What both decide is in [`decide`], without I/O; [`Continuity`] is the rule they rest on. [`StreamConfig`] is the declaration in
-//! `nats/stream.json`, compared with the live server.
+//! [`decide`] holds the decisions of both, without I/O; [`Continuity`] is the rule behind them. [`StreamConfig`] is the
+//! declaration of a stream, compared with the live one.
 
 mod catch_up;
 mod connect;

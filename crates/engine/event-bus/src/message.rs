@@ -11,12 +11,12 @@ use crate::decide::Outgoing;
 pub(crate) const PREV_POSITION: &str = "prev-position";
 /// Which event is before this one in the log, as a [`Fingerprint`]; absent where the publisher does not know it.
 pub(crate) const PREV_FINGERPRINT: &str = "prev-fingerprint";
-/// The life of the log: a header of every message, for the event in it, and metadata of the stream that carries them.
+/// The epoch of the log: a header of every message, and metadata of the stream.
 pub const LOG_EPOCH: &str = "log-epoch";
-/// What happened, for people who look at the stream.
+/// The event type, for a person who reads the stream.
 const EVENT_TYPE: &str = "event-type";
-/// The headers of a message: the position before this one (the server takes a message only as its successor), which event
-/// is there, the position before it in its partition, the life of the log, and what happened.
+/// The headers of a message: the position before this one (the server accepts a message only as its successor), the
+/// fingerprint of the event there, the position before it in its partition, the epoch of the log, and the event type.
 pub const HEADERS: [&str; 5] = [
     "Nats-Expected-Last-Sequence",
     PREV_FINGERPRINT,
@@ -32,11 +32,11 @@ pub struct Arrived {
     pub event: RecordedEvent,
     /// The position before it in its partition.
     pub previous_in_partition: Position,
-    /// Which event it says is before it in the log, if it says so.
+    /// The fingerprint of the event before it in the log, if the message has it.
     pub previous: Option<Fingerprint>,
 }
 
-/// A message that is not what the log would have sent. Its place in the log is read from the log instead.
+/// A message that was not published from this log. The event at its position is read from the log instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// The server's own envelope is missing: not a message of a stream.
@@ -45,15 +45,15 @@ pub enum Untrusted {
     /// The body is not a recorded event.
     #[error("the body is not a recorded event")]
     Body,
-    /// The body says another position than the stream's sequence.
+    /// The position in the body is not the stream's sequence.
     #[error("position {position} at stream sequence {sequence}")]
     Position {
-        /// What the body says.
+        /// The position in the body.
         position: Position,
-        /// Where the stream holds it.
+        /// The sequence in the stream.
         sequence: u64,
     },
-    /// A header is missing or says another life of the log.
+    /// A header is missing or has another epoch of the log.
     #[error("not of this log: {0}")]
     Header(&'static str),
 }
@@ -85,23 +85,23 @@ pub(crate) fn encode(
     (subject, message)
 }
 
-/// What a message says of itself, not yet believed.
+/// The content of a message before it is checked.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Where the stream holds it.
+    /// Its sequence in the stream.
     pub sequence: u64,
-    /// The life of the log it says it belongs to.
+    /// The epoch of the log in its headers.
     pub epoch: Option<Uuid>,
-    /// The position it says is before it in its partition.
+    /// The position before it in its partition, from its headers.
     pub previous_in_partition: Option<Position>,
-    /// Which event it says is before it in the log.
+    /// The fingerprint of the event before it in the log, from its headers.
     pub previous: Option<Fingerprint>,
     /// Its body, if that is a recorded event.
     pub event: Option<RecordedEvent>,
 }
 
 impl Claim {
-    /// Takes it for an event of the log in this life, at the position its place in the stream says, or says why not.
+    /// Checks that it is an event of the log in this epoch, at the position of its stream sequence.
     pub fn believe(self, epoch: Uuid) -> Result<Arrived, Untrusted> {
         if self.epoch != Some(epoch) {
             return Err(Untrusted::Header(LOG_EPOCH));
@@ -124,7 +124,7 @@ impl Claim {
     }
 }
 
-/// Reads a message as an event of the log in this life, at the position its place in the stream says.
+/// Reads a message as an event of the log in this epoch, at the position of its stream sequence.
 pub fn decode(message: &jetstream::Message, epoch: Uuid) -> Result<Arrived, Untrusted> {
     let sequence = message
         .info()

@@ -8,7 +8,7 @@ pub const PUBLISHED: &str = "bilsport_bus_published_total";
 pub const PUBLISH_ERRORS: &str = "bilsport_bus_publish_errors_total";
 /// Time from the first publish of a batch to its last acknowledgement.
 pub const PUBLISH_SECONDS: &str = "bilsport_bus_publish_seconds";
-/// Streams created anew: missing, of another life of the log, or ahead of it.
+/// Streams created: missing, of another epoch of the log, or ahead of it.
 pub const STREAM_CREATED: &str = "bilsport_bus_stream_created_total";
 /// Events handed out, by `feed` and `source` (`stream` or `log`).
 pub const FEED_EVENTS: &str = "bilsport_bus_feed_events_total";
@@ -18,7 +18,7 @@ pub const FEED_GAPS_FOUND: &str = "bilsport_bus_feed_gaps_found_total";
 pub const FEED_GAPS: &str = "bilsport_bus_feed_gaps_refilled_total";
 /// Events that arrived again and were dropped, by `feed`.
 pub const FEED_DROPPED: &str = "bilsport_bus_feed_dropped_old_total";
-/// Messages that were not what the log would have sent, by `feed`.
+/// Messages that were not published from this log, by `feed`.
 pub const FEED_UNTRUSTED: &str = "bilsport_bus_feed_untrusted_total";
 /// Messages that did not name the last event taken as their predecessor, so that the log was read, by `feed`.
 pub const FEED_UNLINKED: &str = "bilsport_bus_feed_unlinked_total";
@@ -46,7 +46,7 @@ pub fn describe() {
         PUBLISH_SECONDS,
         "First publish of a batch to its last acknowledgement, in seconds"
     );
-    describe_counter!(STREAM_CREATED, "Streams created anew");
+    describe_counter!(STREAM_CREATED, "Streams created");
     describe_counter!(FEED_EVENTS, "Events handed out, from the stream or from the log");
     describe_counter!(FEED_GAPS_FOUND, "Gaps in what the stream delivered");
     describe_counter!(FEED_GAPS, "Gaps in the stream filled from the log");
@@ -60,7 +60,7 @@ pub fn describe() {
         "Messages that did not name the last event taken as their predecessor"
     );
     describe_counter!(FEED_CONSUMERS, "Consumers opened on the stream");
-    // From the start at 0, so that a rate has a beginning. Those of a feed begin with the feed.
+    // Counters begin at 0, so that a rate has a beginning. Those of a subscription begin with it.
     counter!(PUBLISHED).increment(0);
     counter!(STREAM_CREATED).increment(0);
     for reason in PUBLISH_ERROR_KINDS {

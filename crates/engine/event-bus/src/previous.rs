@@ -1,4 +1,4 @@
-//! Which position came last in each partition.
+//! The last position of each partition.
 
 use envelope::{LogError, LogReader, Mark, PARTITIONS, Position, RecordedEvent, partition};
 

@@ -42,7 +42,7 @@ impl Default for PublisherOptions {
 ///
 /// The server accepts a message only as the successor of the one before (`Nats-Expected-Last-Sequence`). So a second
 /// publisher, or a message the network delivered late, is refused and never doubles an event. After any error:
-/// [`Publisher::resume`], and go on after the position it gives.
+/// [`Publisher::resume`], and continue after the position it returns.
 pub struct Publisher {
     bus: Connection,
     stream: StreamConfig,
@@ -50,7 +50,7 @@ pub struct Publisher {
     core: PublisherCore,
 }
 
-/// Why a publisher doesn't know where to go on.
+/// Why a publisher does not know its next position.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     /// The stream is not there or not as declared.
@@ -67,7 +67,7 @@ pub enum ResumeError {
 pub struct PublishError {
     /// The last position the server acknowledged.
     pub acked: Position,
-    /// A word for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `epoch_changed`, `full`,
+    /// The label for metrics: `not_resumed`, `out_of_order`, `wrong_last_sequence`, `stream_missing`, `epoch_changed`, `full`,
     /// `timeout`, `encode` or `other`.
     pub kind: &'static str,
     reason: String,
@@ -84,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// Declares the stream and learns its last sequence: the position to go on after.
+    /// Declares the stream and reads its last sequence: the position to continue after.
     pub async fn resume(&mut self, log: &impl LogReader) -> Result<Position, ResumeError> {
         self.core.interrupted();
         let declared = self.stream.declare(&self.bus, log, self.options.backlog).await?;
@@ -95,7 +95,7 @@ impl Publisher {
         Ok(declared.last)
     }
 
-    /// The last event that was published of this life of the log, as the stream says.
+    /// The last event of this epoch of the log in the stream.
     pub async fn tail(&self, epoch: Uuid) -> Result<Tail, TailError> {
         Tail::published(&self.bus, &self.stream, epoch).await
     }
@@ -105,13 +105,13 @@ impl Publisher {
         self.core.last()
     }
 
-    /// The last event sent: what the log is read on from, see [`Tail::read_on`].
+    /// The last event sent: the log is read behind it, see [`Tail::read_on`].
     pub fn before(&self) -> Mark {
         self.core.before()
     }
 
-    /// Whether events read from the log in this life may be published as they are: otherwise the log was restored
-    /// since the publisher resumed, and it has to resume again.
+    /// Whether events that were read in the epoch `read` may be published. If not, the log was restored since the publisher
+    /// resumed, and it must resume again.
     pub fn check_epoch(&mut self, read: Uuid) -> Result<(), PublishError> {
         let checked = self.core.check_epoch(read);
         checked.map_err(|stop| self.stopped(stop))
@@ -166,8 +166,8 @@ impl Publisher {
         let outgoing = self.core.send(event)?;
         let mut body = serde_json::to_vec(event).map_err(|error| stop("encode", error.to_string()))?;
         if max_body > 0 && body.len() > max_body {
-            // Its place must be kept, so an empty body goes instead: every reader mistrusts it and looks the event
-            // up in the log.
+            // Its place must be kept, so an empty body is sent: every reader rejects it and reads the event from
+            // the log.
             body = Vec::new();
         }
         let (subject, message) = encode(&self.stream.subject_prefix, event, body, outgoing);

@@ -16,18 +16,18 @@ use crate::metrics;
 pub struct StreamConfig {
     /// The stream's name.
     pub name: String,
-    /// What its subjects start with.
+    /// Prefix of its subjects.
     pub subject_prefix: String,
     config: Config,
     declared: serde_json::Map<String, Value>,
 }
 
-/// What a declaration found or made.
+/// The stream after [`StreamConfig::declare`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// The stream's last sequence, which is the last position it holds or once held.
     pub last: Position,
-    /// The life of the log it carries.
+    /// The epoch of the log it carries.
     pub epoch: Uuid,
     /// Whether it had to be created.
     pub created: bool,
@@ -36,10 +36,10 @@ pub struct Declared {
 /// Why there is no stream as declared.
 #[derive(Debug, thiserror::Error)]
 pub enum DeclareError {
-    /// NATS could not be asked, or refused.
+    /// NATS did not answer, or refused.
     #[error("nats: {0}")]
     Nats(String),
-    /// The log could not be asked.
+    /// The log could not be read.
     #[error("log: {0}")]
     Log(#[source] LogError),
     /// The live stream differs from the declaration and can't be changed to fit it.
@@ -51,7 +51,7 @@ pub enum DeclareError {
         stream: String,
         /// The fields that differ.
         fields: Vec<String>,
-        /// The server's words.
+        /// The server's reason.
         reason: String,
     },
 }
@@ -96,8 +96,8 @@ impl StreamConfig {
         Self::from_declaration(declaration, name, prefix)
     }
 
-    /// Makes the live stream what is declared: creates a missing one, replaces one that belongs to another life of
-    /// the log or is ahead of it (the log was restored), and changes what differs.
+    /// Makes the live stream equal to the declaration: creates a missing one, replaces one that belongs to another epoch of
+    /// the log or is ahead of it (the log was restored), and changes fields that differ.
     ///
     /// A created stream starts `backlog` events before the head of the log: readers further back read the log.
     pub async fn declare(
@@ -106,7 +106,7 @@ impl StreamConfig {
         log: &impl LogReader,
         backlog: u64,
     ) -> Result<Declared, DeclareError> {
-        // The stream is read before the log: events appended meanwhile can't make it look ahead.
+        // The stream is read before the log: events appended in between do not make it look ahead.
         let live = self.live(context).await?;
         let head = log.head().await.map_err(DeclareError::Log)?;
         if let Some((config, found)) = live {

@@ -1,8 +1,8 @@
-//! One consumer on the stream, opened again whenever it stops being useful.
+//! One consumer on the stream, opened again whenever it fails.
 //!
-//! Not async-nats's own ordered consumer: that one recreates itself inside the library, without bound and, before
-//! its first message, from the beginning of the stream. Here the [`crate::CatchUpSubscription`] decides, because it knows how far it
-//! has come. Like the ordered consumer this one has no state worth keeping on the server.
+//! Not async-nats's own ordered consumer: that one recreates itself without bound and, before its first message, from the
+//! beginning of the stream. Here [`crate::CatchUpSubscription`] decides, since it knows its last position. Like the ordered
+//! consumer, this one keeps no state on the server that is worth preserving.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ const PULL_MESSAGES: usize = 1_000;
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 /// How long opening may take.
 const OPEN_WAIT: Duration = Duration::from_secs(3);
-/// How long the server keeps a consumer nobody pulls from.
+/// How long the server keeps a consumer without pulls.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
 
 pub(crate) struct Subscription {
     bus: Connection,
     stream: String,
-    feed: &'static str,
+    name: &'static str,
     heartbeat: Duration,
     state: State,
     backoff: ExponentialBackoff,
@@ -46,11 +46,11 @@ enum State {
 }
 
 impl Subscription {
-    pub(crate) fn new(bus: Connection, stream: String, feed: &'static str, heartbeat: Duration) -> Self {
+    pub(crate) fn new(bus: Connection, stream: String, name: &'static str, heartbeat: Duration) -> Self {
         Self {
             bus,
             stream,
-            feed,
+            name,
             heartbeat,
             state: State::Closed {
                 retry_at: Instant::now(),
@@ -73,7 +73,7 @@ impl Subscription {
 
     /// Why the stream isn't being read, if it isn't.
     pub(crate) fn problem(&self) -> Option<String> {
-        // A refusal explains what follows from it.
+        // A refusal is the cause of the other problems.
         self.bus.problem().or_else(|| self.problem.clone())
     }
 
@@ -82,8 +82,8 @@ impl Subscription {
         self.opened
     }
 
-    /// A message that is here already; never waits. Carries the opening on a step, too: a caller that finds plenty in
-    /// the log must not keep the stream from being opened.
+    /// An arrived message; never waits. Also advances the opening of the consumer: a caller that reads much from the log
+    /// must not prevent it.
     pub(crate) fn ready(&mut self, last: Position) -> Option<jetstream::Message> {
         // Unconstrained: the runtime's budget would end a run after 128 messages, however many are ready.
         tokio::task::unconstrained(self.changed(last)).now_or_never()?;
@@ -110,7 +110,7 @@ impl Subscription {
                     self.state = State::Open(Box::new(stream));
                     self.problem = None;
                     self.opened += 1;
-                    ::metrics::counter!(metrics::FEED_CONSUMERS, "feed" => self.feed).increment(1);
+                    ::metrics::counter!(metrics::FEED_CONSUMERS, "feed" => self.name).increment(1);
                 }
                 Err(problem) => self.close(problem),
             },
@@ -149,7 +149,7 @@ impl Subscription {
     fn open(&self, last: Position) -> impl Future<Output = Result<pull::Stream, String>> + Send + use<> {
         let (context, stream, heartbeat) = (self.bus.clone(), self.stream.clone(), self.heartbeat);
         let config = pull::Config {
-            description: Some(format!("feed {}", self.feed)),
+            description: Some(format!("subscription {}", self.name)),
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: last.next().get(),
             },
@@ -183,7 +183,7 @@ impl Subscription {
 
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// 50 ms, doubling to two seconds, with jitter; begun anew whenever a message arrives.
+/// 50 ms, doubling to two seconds, with jitter; reset when a message arrives.
 fn backoff() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(50))

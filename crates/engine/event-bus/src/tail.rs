@@ -1,5 +1,5 @@
-//! The last event that was published of a life of the log. The log had it first: if the log does not hold it, the log was
-//! restored to an earlier point, and somebody may have seen what is gone.
+//! The last published event of an epoch of the log. The log had it first: if the log does not hold it, the log was
+//! restored to an earlier point, and readers may have seen events that are gone.
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::RawMessageErrorKind;
@@ -9,14 +9,14 @@ use uuid::Uuid;
 use crate::StreamConfig;
 use crate::message::LOG_EPOCH;
 
-/// The last event that was published, if it is known: where reading the log goes on.
+/// The last published event, if it is known: the log is read behind it.
 #[derive(Clone, Debug, Default)]
 pub struct Tail(Option<RecordedEvent>);
 
 /// Why the log can't be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
-    /// The log does not hold what was published of this life of it.
+    /// The log does not hold the last published event of its epoch.
     #[error("position {0} was published as another event than the log holds, or it holds none")]
     Contradicted(Position),
     /// The log changed since the publisher resumed, at a place that is not known to be published.
@@ -25,14 +25,14 @@ pub enum TailError {
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[source] LogError),
-    /// The stream could not be asked.
+    /// The stream could not be read.
     #[error("nats: {0}")]
     Nats(String),
 }
 
 impl Tail {
-    /// The last event in the live stream, if the stream is there and its last message is an event of this life of the
-    /// log. Anything else proves nothing.
+    /// The last event in the live stream, if the stream exists and its last message is an event of this epoch of the log.
+    /// Anything else proves nothing.
     pub async fn published(context: &Context, stream: &StreamConfig, epoch: Uuid) -> Result<Self, TailError> {
         let Some(last) = stream.last_sequence(context).await.map_err(TailError::Nats)? else {
             return Ok(Self::default());
@@ -40,7 +40,7 @@ impl Tail {
         let live = context.get_stream_no_info(&stream.name).await.map_err(nats)?;
         let message = match live.get_raw_message(last).await {
             Ok(message) => message,
-            // Aged away, deleted, or a stream that never had one.
+            // Expired, deleted, or a stream without messages.
             Err(error) if is_none(&error.kind()) => return Ok(Self::default()),
             Err(error) => return Err(nats(error)),
         };
@@ -62,8 +62,8 @@ impl Tail {
         Self(events.last().cloned().or(self.0))
     }
 
-    /// At most `limit` events of the log after `last`, once it is sure that the log still holds the tail, and whatever else
-    /// is known to be at `last`.
+    /// At most `limit` events of the log after `last`, if the log still holds the tail and the event at `last`, where that is
+    /// known.
     pub async fn read_on(
         &self,
         log: &impl LogReader,
@@ -111,7 +111,7 @@ impl Tail {
     }
 }
 
-/// Which event it is, and not what it says: what was changed in place is for the seals to find.
+/// Compares identity, not content: seals detect a change in place.
 fn is_same(one: &RecordedEvent, other: &RecordedEvent) -> bool {
     one.position == other.position
         && one.aggregate_id == other.aggregate_id

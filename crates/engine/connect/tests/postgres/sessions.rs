@@ -28,13 +28,13 @@ async fn the_urls_own_settings_are_kept_and_ours_win_where_both_say_something() 
     let database = Database::parse(&url)
         .unwrap()
         .named("ours")
-        .set(&[("lock_timeout", "2000"), ("bilsport.words", r"two words \")]);
+        .set(&[("lock_timeout", "2000"), ("engine.words", r"two words \")]);
     let names = [
         "search_path",
         "lock_timeout",
         "jit",
         "application_name",
-        "bilsport.words",
+        "engine.words",
     ];
     assert_eq!(
         shown(&database, &names).await,

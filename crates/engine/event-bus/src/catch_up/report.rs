@@ -1,20 +1,20 @@
-//! What a feed is told, and what it tells.
+//! Options, status and counts of a subscription.
 
 use std::time::Duration;
 
 use envelope::{Contradiction, Position};
 use uuid::Uuid;
 
-/// Who reads, and how patiently.
+/// Name and time limits of a subscription.
 #[derive(Clone, Debug)]
 pub struct CatchUpOptions {
-    /// Who reads: the `feed` label of the metrics.
+    /// The name of the reader: the label `feed` of the metrics.
     pub name: &'static str,
-    /// How often the server shows that an idle consumer lives; two missed ones end it.
+    /// Interval of the server's heartbeats for an idle consumer. Two missed ones close the consumer.
     pub heartbeat: Duration,
     /// How long the stream may take to deliver what the log is known to hold, before the log is read instead.
     pub stream_grace: Duration,
-    /// How often the log's head is asked for when nothing arrives.
+    /// How often the log is read when no event arrives.
     pub poll: Duration,
     /// How long one read of the log may take.
     pub log_wait: Duration,
@@ -23,7 +23,7 @@ pub struct CatchUpOptions {
 impl Default for CatchUpOptions {
     fn default() -> Self {
         Self {
-            name: "feed",
+            name: "unnamed",
             heartbeat: Duration::from_secs(3),
             stream_grace: Duration::from_millis(250),
             poll: Duration::from_secs(1),
@@ -32,25 +32,25 @@ impl Default for CatchUpOptions {
     }
 }
 
-/// Why a feed gives nothing more.
+/// Why a subscription has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
     /// The caller is shutting down.
     #[error("stopped")]
     Stopped,
-    /// The log was restored to an earlier point: what was read before may never have happened.
-    #[error("the log began a new life: expected epoch {expected}, found {found}")]
+    /// The log was restored to an earlier point: events that were read may be gone.
+    #[error("the log began a new epoch: expected {expected}, found {found}")]
     EpochChanged {
-        /// The life this feed was reading.
+        /// The epoch of the events so far.
         expected: Uuid,
-        /// The life the log is in.
+        /// The epoch of the log.
         found: Uuid,
     },
-    /// The log does not hold the last event that was taken, although its epoch is the same: what was taken may never have
-    /// happened, and what stands there now was not seen.
+    /// The log does not hold the last event that was taken, although its epoch is the same: taken events may be gone, and
+    /// others may stand in their place.
     #[error("{0}")]
     Contradicted(#[from] Contradiction),
-    /// The log itself has a hole, which it promises never to have.
+    /// The log itself has a hole, against its own rule.
     #[error("the log has no position {missing} but has {found}")]
     LogBroken {
         /// The position that should come next.
@@ -60,7 +60,7 @@ pub enum CatchUpError {
     },
 }
 
-/// What a feed has done so far.
+/// What a subscription has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CatchUpCounts {
     /// Events handed out that came over the stream.
@@ -73,7 +73,7 @@ pub struct CatchUpCounts {
     pub gaps_refilled: u64,
     /// Events that arrived again and were dropped.
     pub dropped_old: u64,
-    /// Messages that were not what the log would have sent.
+    /// Messages that were not published from this log.
     pub untrusted: u64,
     /// Messages that did not name the last event taken as their predecessor, so that the log was read for them.
     pub unlinked: u64,
@@ -81,7 +81,7 @@ pub struct CatchUpCounts {
     pub consumers_opened: u64,
 }
 
-/// What stands in a feed's way, for health checks. It goes on with the other source meanwhile.
+/// The problems of a subscription, for health checks. It continues with the other source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatchUpStatus {
     /// Why the stream isn't read.

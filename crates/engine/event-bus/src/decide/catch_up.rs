@@ -1,4 +1,4 @@
-//! What a feed takes, from where, and when.
+//! Which events a subscription takes, from the stream or the log, and when.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,24 @@ use super::patience::{Patience, Situation};
 use crate::catch_up::{CatchUpCounts, CatchUpError};
 use crate::message::{Arrived, Untrusted};
 
-/// How an arriving event is judged: [`Continuity::check`], and nothing else outside the simulation's mutants.
+/// The check of an arriving event: [`Continuity::check`], or a mutant of it in the simulation.
 pub type Judge = fn(&mut Continuity, Position) -> Verdict;
 
-/// Where a feed stands and what it knows.
+/// The state of a subscription.
 ///
-/// Its driver begins with [`CatchUpCore::begin_run`], hands in the messages that are here while
-/// [`CatchUpCore::wants_message`], takes the run if there is one, and otherwise does what [`CatchUpCore::next`] says.
+/// Its driver begins with [`CatchUpCore::begin_run`], hands in arrived messages while [`CatchUpCore::wants_message`], takes
+/// the run if there is one, and otherwise executes [`CatchUpCore::next`].
 #[derive(Debug)]
 pub struct CatchUpCore {
     epoch: Uuid,
     seen: Continuity,
-    /// Which event the last one taken is; none if that is not known.
+    /// Fingerprint of the last event taken; none if it is not known.
     fingerprint: Option<Fingerprint>,
     judge: Judge,
     run: Vec<RecordedEvent>,
     /// An event that came before its predecessors, or does not name the last one taken as its predecessor.
     early: Option<Arrived>,
-    /// A message was not what the log would have sent, so the log is asked.
+    /// A message was not published from this log, so the log is read.
     mistrust: bool,
     head: Position,
     patience: Patience,
@@ -35,7 +35,7 @@ pub struct CatchUpCore {
     counts: CatchUpCounts,
 }
 
-/// What to do when the stream gave nothing.
+/// What to do when the stream gave no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Read the log.
@@ -50,8 +50,8 @@ pub enum Next {
 }
 
 impl CatchUpCore {
-    /// A feed of everything after `after` in the life `epoch` of the log. The stream gets `grace` to deliver what the
-    /// log is known to hold; the log is asked every `poll` in any case.
+    /// A subscription to everything after `after` in the epoch `epoch` of the log. The stream gets `grace` to deliver what
+    /// the log is known to hold; the log is read every `poll` in any case.
     pub fn new(after: Mark, epoch: Uuid, grace: Duration, poll: Duration, now: Instant) -> Self {
         Self {
             epoch,
@@ -75,14 +75,14 @@ impl CatchUpCore {
         self
     }
 
-    /// With another judge, to see what its mistakes lead to.
+    /// With another judge, whose mistakes a test must notice.
     #[must_use]
     pub fn judged_by(mut self, judge: Judge) -> Self {
         self.judge = judge;
         self
     }
 
-    /// The life of the log it reads.
+    /// The epoch of the log that it reads.
     pub fn epoch(&self) -> Uuid {
         self.epoch
     }
@@ -105,7 +105,7 @@ impl CatchUpCore {
         self.head
     }
 
-    /// What it has done so far; consumers are not its business.
+    /// What it has done so far, without the opened consumers.
     pub fn counts(&self) -> CatchUpCounts {
         self.counts
     }
@@ -115,7 +115,7 @@ impl CatchUpCore {
         self.log_problem.as_deref()
     }
 
-    /// Begins a run, with the event that came too early if its time has come. Gives how many messages that was.
+    /// Begins a run, with the early event if it is next now. Returns the number of messages taken.
     pub fn begin_run(&mut self) -> usize {
         if let Some(arrived) = self.early.take() {
             self.admit(arrived);
@@ -156,13 +156,13 @@ impl CatchUpCore {
         Some(run)
     }
 
-    /// Somebody may have heard how far the log has come.
+    /// Notes the head of the log, if the head watch has one.
     pub fn note_head(&mut self, head_watch: Option<Position>, now: Instant) {
         self.head = self.head.max(head_watch.unwrap_or_default());
         self.patience.note(self.head > self.last(), now);
     }
 
-    /// What to do, since the stream gave nothing. `stream_is_promising`: it is read, or being opened for the first time.
+    /// What to do when the stream gave no event. `stream_is_promising`: it is read, or being opened for the first time.
     pub fn next(&self, stream_is_promising: bool, max: usize, now: Instant) -> Next {
         let situation = Situation {
             needs_log: self.needs_log(),
@@ -177,7 +177,7 @@ impl CatchUpCore {
         }
     }
 
-    /// The log answered. Gives its events if there are any, or why the feed can't go on.
+    /// The log answered. Returns its events if there are any, or why the subscription can't go on.
     pub fn log_answered(
         &mut self,
         mut page: LogPage,
@@ -222,7 +222,7 @@ impl CatchUpCore {
         self.early.is_some() || self.mistrust
     }
 
-    /// No further than the early event: that one is here. If it is the next one, the log has to give it, too.
+    /// Up to the early event, which has arrived. If it is the next one, it is read from the log too.
     fn limit(&self, max: usize) -> u32 {
         let through_early = self
             .early
@@ -265,9 +265,9 @@ impl CatchUpCore {
         }
         match self.early.as_ref().map(|early| early.event.position) {
             Some(early) if count > 0 && early == self.last().next() => self.counts.gaps_refilled += 1,
-            // The log gave this one itself.
+            // The log has given this event.
             Some(early) if count > 0 && early <= self.last() => self.early = None,
-            // The log was read after it came, and does not hold it: it is not from there.
+            // The log was read after the event arrived and does not hold it: it is not the log's.
             Some(early) if count == 0 && early == self.last().next() => {
                 self.early = None;
                 self.counts.untrusted += 1;

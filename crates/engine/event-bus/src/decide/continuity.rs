@@ -2,14 +2,14 @@
 
 use envelope::Position;
 
-/// What an arriving event is to a consumer that has seen everything up to some position.
+/// The place of an arriving event relative to the last one that a consumer has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The very next one: take it.
     Next,
     /// Seen already: drop it.
     Old,
-    /// Something lies between: fetch that first, from the log.
+    /// Events are missing before it: read them from the log first.
     Gap,
 }
 
@@ -41,7 +41,7 @@ impl Continuity {
     /// Judges an event that names its predecessor, and moves on if it is the next one.
     ///
     /// A link that can't be (a predecessor at or after the event, or one older than what was seen) is a
-    /// [`Verdict::Gap`]: whatever it means, only the log can tell.
+    /// [`Verdict::Gap`]: the log has the answer.
     pub fn check_link(&mut self, position: Position, previous: Position) -> Verdict {
         if position <= self.last {
             Verdict::Old
@@ -86,8 +86,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever arrives in whatever order, what was taken is 1, 2, 3 … and every event that arrived with all its
-        /// predecessors is among it.
+        /// For arrivals in any order, the taken events are 1, 2, 3 … and include every event that arrived with all its
+        /// predecessors.
         #[test]
         fn what_is_taken_has_no_hole(arrivals in prop::collection::vec(1_u64..40, 0..200)) {
             let mut seen = Continuity::after(Position::START);

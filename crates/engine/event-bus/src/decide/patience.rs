@@ -4,26 +4,26 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// When the log is due, as a function of what happened so far. No I/O, so every rule can be tested alone.
+/// Decides when to read the log, from what happened so far.
 #[derive(Debug)]
 pub(crate) struct Patience {
     grace: Duration,
     poll: Duration,
     poll_at: Instant,
-    /// Since when the log is known to be ahead and nothing came.
+    /// Since when the log is known to be ahead while no event arrives.
     behind_since: Option<Instant>,
     /// The stream was too slow last time: no grace until it delivers again.
     stream_is_late: bool,
     retry_at: Option<Instant>,
     backoff: ExponentialBackoff,
-    /// Draws the pauses; chance does, unless they must be repeatable.
+    /// Seed of the pauses' jitter, where runs must be repeatable.
     seed: Option<u64>,
 }
 
-/// What a feed knows when it asks.
+/// The state of a subscription when it asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Situation {
-    /// The stream showed that only the log can help: a gap, or a message that isn't the log's.
+    /// Only the log can help: the stream has a gap, or a message that is not the log's.
     pub(crate) needs_log: bool,
     /// The stream is being read, or being opened for the first time.
     pub(crate) stream_is_promising: bool,
@@ -75,7 +75,7 @@ impl Patience {
         self.stream_is_late = false;
     }
 
-    /// Events were handed out, from wherever.
+    /// Events were handed out, from the stream or from the log.
     pub(crate) fn progressed(&mut self, behind: bool, now: Instant) {
         self.poll_at = now + self.poll;
         self.behind_since = behind.then_some(now);
@@ -88,7 +88,7 @@ impl Patience {
         self.stream_is_late = late;
     }
 
-    /// The log had nothing. `wanted`: although there should be something.
+    /// The log had no new event. `wanted`: although one was expected.
     pub(crate) fn log_had_nothing(&mut self, wanted: bool, now: Instant) {
         self.poll_at = now + self.poll;
         self.retry_at = wanted.then(|| now + self.next_delay());
@@ -107,7 +107,7 @@ impl Patience {
 
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// 20 ms, doubling to two seconds, with jitter; begun anew when the log gives something.
+/// 20 ms, doubling to two seconds, with jitter; reset when the log gives events.
 fn backoff(seed: Option<u64>) -> ExponentialBackoff {
     let builder = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(20))
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_feed_polls() {
+    fn an_idle_subscription_polls() {
         let now = Instant::now();
         let mut patience = Patience::new(GRACE, POLL, now);
         assert!(!due(&patience, IDLE, now));

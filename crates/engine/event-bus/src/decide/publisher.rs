@@ -1,15 +1,15 @@
-//! What a publisher may send, and what it knows to be in the stream.
+//! Which messages a publisher may send, and which are known to be in the stream.
 
 use envelope::{Fingerprint, Mark, Position, RecordedEvent};
 use uuid::Uuid;
 
 use crate::previous::PreviousPositions;
 
-/// Where a publisher stands: what was acknowledged, what is in flight, and whether it knows.
+/// The state of a publisher: what was acknowledged, what is in flight, and whether both are known.
 ///
 /// Its driver sends what [`PublisherCore::send`] allows, hands in each acknowledgement in the order of sending, and
-/// calls [`PublisherCore::interrupted`] on any error. After that nothing is sent until [`PublisherCore::resumed`] says
-/// where the stream stands.
+/// calls [`PublisherCore::interrupted`] on any error. After that nothing is sent until [`PublisherCore::resumed`] gives the
+/// stream's last sequence.
 #[derive(Clone, Debug)]
 pub struct PublisherCore {
     max_in_flight: usize,
@@ -25,27 +25,27 @@ pub struct PublisherCore {
 /// What goes with a message besides the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The stream takes the message only as the successor of this sequence.
+    /// The stream accepts the message only as the successor of this sequence.
     pub expected_last: Position,
     /// The position before it in its partition.
     pub previous_in_partition: Position,
     /// The event before it in the log, if it is known.
     pub previous: Option<Fingerprint>,
-    /// The life of the log it belongs to.
+    /// The epoch of the log.
     pub epoch: Uuid,
 }
 
 /// Why nothing more may be sent before resuming.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// A word for metrics.
+    /// The label for metrics.
     pub kind: &'static str,
     /// What happened.
     pub reason: String,
 }
 
 impl PublisherCore {
-    /// A publisher that knows nothing yet. At most `max_in_flight` messages wait for their acknowledgement at a time.
+    /// A publisher that must be resumed first. At most `max_in_flight` messages wait for their acknowledgement at a time.
     pub fn new(max_in_flight: usize) -> Self {
         Self {
             max_in_flight,

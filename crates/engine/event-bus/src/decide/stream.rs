@@ -1,22 +1,22 @@
-//! What to do with the stream that is there, or is not.
+//! Whether a live stream carries this log, and where a new one starts.
 
 use envelope::{LogHead, Position};
 use uuid::Uuid;
 
-/// What a look at the live stream found.
+/// The state of the live stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveStream {
-    /// The life of the log it says it carries.
+    /// The epoch of the log in its metadata.
     pub epoch: Option<Uuid>,
     /// Its last sequence, which is the last position it holds or once held.
     pub last: Position,
 }
 
 impl LiveStream {
-    /// Whether it carries this log, so that what comes after its last sequence can be published. Otherwise it is of
-    /// another life of the log, or ahead of it, and has to go.
+    /// Whether it carries this log, so that events after its last sequence can be published. Otherwise it is of another
+    /// epoch of the log, or ahead of it, and is replaced.
     ///
-    /// The stream must have been read **before** the log: events appended meanwhile can't make it look ahead then.
+    /// Read the stream **before** the log: then events that are appended in between do not make the stream look ahead.
     pub fn carries(self, head: LogHead) -> bool {
         self.epoch == Some(head.epoch) && self.last <= head.position
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::contiguous::kill_connections;
-use crate::support::{TestLog, append_payload, eventually, key};
+use crate::support::{ALL_CLAIMS, TestLog, append_payload, eventually, key};
 
 const WRITERS: usize = 64;
 const ROUNDS: usize = 6;
@@ -122,15 +122,12 @@ async fn what_is_held_is_what_the_events_say_though_connections_die() {
     }
     assert_eq!(taken, got, "who was told that he has it has it, once");
     let rows = test.client().await;
-    let rows = rows
-        .query("select key, slot, holder from claims", &[])
-        .await
-        .unwrap();
+    let rows = rows.query(ALL_CLAIMS, &[]).await.unwrap();
     let stored: HashMap<usize, Uuid> = rows
         .iter()
         .map(|row| {
-            assert_eq!(row.get::<_, i32>(1), 1);
-            (row.get::<_, &str>(0).parse().unwrap(), row.get(2))
+            assert_eq!(row.get::<_, i32>(2), 1);
+            (row.get::<_, &str>(1).parse().unwrap(), row.get(3))
         })
         .collect();
     assert_eq!(stored, held);

@@ -8,7 +8,7 @@ use event_store::{
 };
 use uuid::Uuid;
 
-use crate::support::{TestLog, append, in_one_batch_of};
+use crate::support::{ALL_CLAIMS, TestLog, append, in_one_batch_of};
 
 const SEEDS: u64 = 6;
 const BATCHES: usize = 12;
@@ -296,10 +296,7 @@ async fn random_batches_do_what_a_plain_model_of_them_does() {
 
 async fn stored_claims(test: &TestLog) -> BTreeMap<(String, String, i32), Uuid> {
     let rows = test.client().await;
-    let rows = rows
-        .query("select scope, key, slot, holder from claims", &[])
-        .await;
-    let rows = rows.unwrap();
+    let rows = rows.query(ALL_CLAIMS, &[]).await.unwrap();
     rows.iter()
         .map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3)))
         .collect()

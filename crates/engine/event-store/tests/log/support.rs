@@ -156,6 +156,9 @@ pub(crate) async fn owners(test: &TestLog, scope: &str, key: &str) -> Vec<(i32, 
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
+/// Every claim: scope, key, slot and owner.
+pub(crate) const ALL_CLAIMS: &str = "select scope, key, slot, holder from claims";
+
 pub(crate) fn key(key: impl Into<String>) -> IdempotencyKey {
     IdempotencyKey::new("test", key, "the request")
 }

@@ -56,7 +56,12 @@ impl Bank {
             log: Log::new(
                 service::postgres::pool(&databases.events_reader, &PoolOptions::default(), "bank").unwrap(),
             ),
-            stream: StreamConfig::declared(&format!("BANK_{name}"), &format!("bank-{name}.v1")),
+            stream: StreamConfig::from_declaration(
+                r#"{"storage": "file", "deny_delete": true}"#,
+                &format!("BANK_{name}"),
+                &format!("bank-{name}.v1"),
+            )
+            .unwrap(),
             servers,
             databases,
             appender,

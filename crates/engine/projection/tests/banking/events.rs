@@ -33,11 +33,11 @@ pub(crate) fn decode(event: &RecordedEvent) -> Result<Amount, DecodeError> {
 /// An event of an account, to be appended.
 pub(crate) fn event(account: Uuid, sequence: u64, event_type: &'static str, cents: i64) -> NewEvent {
     NewEvent {
-        aggregate_type: ACCOUNT,
+        aggregate_type: ACCOUNT.into(),
         aggregate_id: account,
         sequence,
-        event_type,
-        event_version: "1",
+        event_type: event_type.into(),
+        event_version: "1".into(),
         payload: to_raw_value(&Amount { cents }).unwrap(),
     }
 }

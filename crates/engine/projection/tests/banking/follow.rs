@@ -23,7 +23,7 @@ async fn rows_follow_the_log_and_readers_are_notified() {
 
     // Of another aggregate: skipped, whatever it is.
     let mut other = event(Uuid::now_v7(), 1, "Whatever", 1);
-    other.aggregate_type = "branch";
+    other.aggregate_type = "branch".into();
     let last = bank.append(vec![other]).await;
     bank.projected_to(&BALANCES, last).await;
     assert!(running.health.readiness().is_ready());

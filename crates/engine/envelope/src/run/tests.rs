@@ -1,7 +1,7 @@
 use serde_json::value::RawValue;
 
-use super::{Facts, Merger, Run, Upcaster};
-use crate::{DecodeError, EventPayload};
+use super::{Facts, Run};
+use crate::{DecodeError, EventPayload, Merger, Upcaster};
 
 /// Written today: `Moved` version 3. `Moved` 1 was in meters, `Moved` 2 had both ways in one, `Stepped` 1 came in
 /// pairs, `Blinked` 1 means nothing any more, and `Circled` 1 is a mistake.
