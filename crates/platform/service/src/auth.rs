@@ -13,6 +13,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 pub use authenticator::Authenticator;
 pub use jwks::Pace;
 pub use principal::{Principal, Role};
+pub(crate) use token::problems;
 
 /// Which tokens are accepted.
 #[derive(Debug, Clone, Args)]

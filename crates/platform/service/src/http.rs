@@ -18,6 +18,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use layers::timed_out;
 pub use layers::{apply_layers, apply_layers_with};
 
 /// Limits of one HTTP server. The command line offers what depends on the installation; the rest is fixed per

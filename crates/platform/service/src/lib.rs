@@ -17,6 +17,7 @@ pub mod telemetry;
 pub mod http;
 pub mod request_id;
 
+pub mod docs;
 pub mod extract;
 pub mod problem;
 

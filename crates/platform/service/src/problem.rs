@@ -8,6 +8,8 @@ use std::fmt;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::postgres;
 use crate::request_id::{self, RequestId};
@@ -15,7 +17,8 @@ use crate::request_id::{self, RequestId};
 /// Where a problem's code is explained; the code is appended.
 const TYPE_BASE: &str = "https://bilsportlisens.no/problems/";
 
-const CONTENT_TYPE: &str = "application/problem+json";
+/// The content type of every error answer.
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
 type Text = Cow<'static, str>;
 
@@ -36,11 +39,19 @@ struct Inner {
 }
 
 /// What is wrong with one field, named by a JSON pointer into the request body (or `/name` of a parameter).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 struct FieldError {
+    /// JSON pointer into the body, or `/name` of a parameter.
+    #[schema(example = "/limit")]
     pointer: String,
+    /// What is wrong with it, for machines.
+    #[schema(value_type = String)]
     code: Text,
+    /// What is wrong with it, for people, in Norwegian (bokmål).
+    #[schema(value_type = String)]
     message_nb: Text,
+    /// What is wrong with it, for people, in English.
+    #[schema(value_type = String)]
     message_en: Text,
 }
 
@@ -178,25 +189,54 @@ impl fmt::Display for Problem {
 
 impl Error for Problem {}
 
-#[derive(Serialize)]
+/// What went wrong (RFC 9457). It may have further members.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 struct Body<'a> {
+    /// Where the code is explained.
+    #[schema(format = "uri")]
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    /// The status of the answer.
     status: u16,
+    /// What went wrong, for machines. Codes are stable.
     code: &'a str,
+    /// One sentence for the developer of the client.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<&'a str>,
+    /// What went wrong, for people, in Norwegian (bokmål).
     message_nb: &'a str,
+    /// What went wrong, for people, in English.
     message_en: &'a str,
+    /// What is wrong with which field; empty if the request as a whole is refused.
     errors: &'a [FieldError],
     #[serde(flatten)]
+    #[schema(ignore)]
     members: &'a serde_json::Map<String, serde_json::Value>,
+    /// The request's id.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
 }
 
+/// The schemas of a problem, by name, for OpenAPI documents.
+pub(crate) fn schemas() -> [(String, RefOr<Schema>); 2] {
+    [
+        (Body::name().into_owned(), Body::schema()),
+        (FieldError::name().into_owned(), FieldError::schema()),
+    ]
+}
+
 impl Problem {
-    fn body(&self, request_id: Option<String>) -> Vec<u8> {
+    /// Whether the answer has this header of its own.
+    pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
+        self.0.headers.iter().any(|(set, _)| set == name)
+    }
+
+    /// The answer's body.
+    pub(crate) fn body(&self, request_id: Option<String>) -> Vec<u8> {
         let inner = &*self.0;
         let body = Body {
             r#type: format!("{TYPE_BASE}{}", inner.code),

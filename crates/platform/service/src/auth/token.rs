@@ -47,16 +47,22 @@ impl From<TokenError> for Problem {
         let reason = refusal.to_string();
         tracing::debug!(reason, "token refused");
         ::metrics::counter!(metrics::AUTH_REFUSALS, "reason" => reason).increment(1);
+        refusal.problem()
+    }
+}
+
+impl TokenError {
+    fn problem(self) -> Problem {
         let unauthorized = Problem::unauthorized().status();
-        let problem = match refusal {
-            TokenError::KeysUnavailable => {
+        let problem = match self {
+            Self::KeysUnavailable => {
                 return Problem::unavailable(
                     "login_unavailable",
                     "Innlogging er ikke tilgjengelig akkurat nå. Prøv igjen om litt.",
                     "Login is not available right now. Try again in a moment.",
                 );
             }
-            TokenError::Expired => Problem::new(
+            Self::Expired => Problem::new(
                 unauthorized,
                 "token_expired",
                 "Innloggingen har utløpt. Logg inn på nytt.",
@@ -71,6 +77,16 @@ impl From<TokenError> for Problem {
         };
         problem.header(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
     }
+}
+
+/// Every problem that a token can be refused with.
+pub(crate) fn problems() -> [Problem; 3] {
+    [
+        TokenError::Malformed,
+        TokenError::Expired,
+        TokenError::KeysUnavailable,
+    ]
+    .map(TokenError::problem)
 }
 
 /// The token in an `Authorization` header.

@@ -59,13 +59,17 @@ async fn bound(State(options): State<HttpOptions>, request: Request, next: Next)
     match tokio::time::timeout(options.request_timeout, handled).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(panic),
-        Err(_elapsed) => Problem::unavailable(
-            "timeout",
-            "Det tok for lang tid. Prøv igjen om litt.",
-            "It took too long. Try again in a moment.",
-        )
-        .into_response(),
+        Err(_elapsed) => timed_out().into_response(),
     }
+}
+
+/// The problem when a handler takes too long.
+pub(crate) fn timed_out() -> Problem {
+    Problem::unavailable(
+        "timeout",
+        "Det tok for lang tid. Prøv igjen om litt.",
+        "It took too long. Try again in a moment.",
+    )
 }
 
 /// The panic hook has logged the panic where it happened.

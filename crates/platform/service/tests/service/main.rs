@@ -9,6 +9,7 @@
 mod support;
 
 mod connections;
+mod docs;
 mod drain;
 
 mod answers;

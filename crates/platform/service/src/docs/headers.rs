@@ -1,0 +1,122 @@
+//! Headers of answers that the documents of all APIs share.
+
+use serde_json::{Value, json};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
+
+/// A header of answers that several operations share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// Who may keep a copy, and how long.
+    CacheControl,
+    /// The tag of a body.
+    ETag,
+    /// The log position that the answer is true at.
+    EventPosition,
+    /// Set while the rows are of another log than there is now.
+    EventStale,
+    /// Set on a stored answer to a repeated command.
+    IdempotencyReplayed,
+    /// The request's id.
+    RequestId,
+    /// When to try again.
+    RetryAfter,
+    /// How to log in.
+    WwwAuthenticate,
+}
+
+impl Header {
+    pub(super) const ALL: [Self; 8] = [
+        Self::CacheControl,
+        Self::ETag,
+        Self::EventPosition,
+        Self::EventStale,
+        Self::IdempotencyReplayed,
+        Self::RequestId,
+        Self::RetryAfter,
+        Self::WwwAuthenticate,
+    ];
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CacheControl => "Cache-Control",
+            Self::ETag => "ETag",
+            Self::EventPosition => "Event-Position",
+            Self::EventStale => "Event-Stale",
+            Self::IdempotencyReplayed => "Idempotency-Replayed",
+            Self::RequestId => "X-Request-Id",
+            Self::RetryAfter => "Retry-After",
+            Self::WwwAuthenticate => "WWW-Authenticate",
+        }
+    }
+
+    /// A reference to it, for a response's header of the same [name](Self::name).
+    pub fn reference(self) -> Ref {
+        Ref::new(format!("#/components/headers/{}", self.name()))
+    }
+
+    /// What the document says of it.
+    pub(super) fn build(self) -> RefOr<utoipa::openapi::Header> {
+        let (schema, example, description) = match self {
+            Self::CacheControl => (
+                text(),
+                json!("private, no-store"),
+                "Who may keep a copy of the answer, and how long.",
+            ),
+            Self::ETag => (
+                text(),
+                json!("W/\"fQmTlYP3mWrw0yJ7d4Jr2k8i\""),
+                "Tag of the body. Send it as `If-None-Match` to get 304 while the rows are the same.",
+            ),
+            Self::EventPosition => (
+                whole(0),
+                json!(4711),
+                "Log position: of a command's events, or of the rows in a query's answer.",
+            ),
+            Self::EventStale => (
+                texts(&["true"]),
+                json!("true"),
+                "Present while the rows are of another log than there is now, until they are rebuilt.",
+            ),
+            Self::IdempotencyReplayed => (
+                texts(&["true"]),
+                json!("true"),
+                "Present on the stored answer of an earlier request with the same `Idempotency-Key`.",
+            ),
+            Self::RequestId => (
+                text(),
+                json!("01990a4e-5a3c-7cc2-9d1e-0a7b6c5d4e3f"),
+                "The caller's id of the request, or one that the service made. Every log line has it.",
+            ),
+            Self::RetryAfter => (whole(1), json!(1), "Seconds until the same request may succeed."),
+            Self::WwwAuthenticate => (text(), json!("Bearer"), "How to log in (RFC 6750)."),
+        };
+        HeaderBuilder::new()
+            .schema(Some(schema))
+            .description(Some(description))
+            .example(Some(example))
+            .build()
+            .into()
+    }
+}
+
+fn text() -> Schema {
+    Object::with_type(Type::String).into()
+}
+
+fn texts(values: &[&'static str]) -> Schema {
+    let values: Vec<Value> = values.iter().map(|value| json!(value)).collect();
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from(Type::String))
+        .enum_values(Some(values))
+        .into()
+}
+
+fn whole(least: i64) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(least))
+        .into()
+}
