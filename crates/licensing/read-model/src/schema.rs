@@ -8,12 +8,11 @@ use std::sync::LazyLock;
 
 use connect::{Database, NoSession};
 use deadpool_postgres::Pool;
+use query::is_lost;
 use refinery::Migration;
 use tokio_postgres::GenericClient;
 use tokio_postgres::error::SqlState;
 use tracing::{info, warn};
-
-use crate::error::lost;
 
 mod embedded {
     refinery::embed_migrations!("src/migrations");
@@ -71,7 +70,7 @@ impl SchemaError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Pool(_) => true,
-            Self::Postgres(error) => lost(error),
+            Self::Postgres(error) => is_lost(error),
             _ => false,
         }
     }

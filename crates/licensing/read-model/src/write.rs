@@ -6,7 +6,6 @@
 mod checkpoint;
 mod head;
 mod parked;
-mod rows;
 
 pub use checkpoint::{
     adopt_epoch, lock_checkpoint, mark_stale, move_checkpoint, note_fingerprint, notify_projected,
@@ -17,4 +16,9 @@ pub use parked::{
     Parked, ParkedAggregate, ParkedSummary, RETRIED, count_parked, explain_parked, list_untried, load_parked,
     notify_retried, park, parked_aggregates, release_parked, summarize_parked,
 };
-pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};
+pub use query::table::{Row, copy, load, upsert};
+
+pub use crate::clubs::ClubRow;
+pub use crate::license_types::{LicenseTypeRow, Price};
+pub use crate::licenses::LicenseRow;
+pub use crate::orders::OrderRow;
