@@ -55,7 +55,7 @@ async fn every_route_is_in_the_document_and_no_other() -> Result<()> {
     let shown = format!("{:?}", router(app.state.clone()));
     let routed: BTreeSet<String> = shown
         .split('"')
-        .filter(|part| part.starts_with('/'))
+        .filter(|part| part.starts_with("/api/"))
         .map(str::to_owned)
         .collect();
     let listed: BTreeSet<(String, String)> = of(ROUTES).union(&of(docs::ROUTES)).cloned().collect();
@@ -160,12 +160,18 @@ async fn what_is_answered_is_what_the_document_says() -> Result<()> {
     let staff = app.staff();
     for (route, path) in [
         ("/api/v1/orders", "/api/v1/orders?count=true".to_owned()),
-        ("/api/v1/orders", "/api/v1/orders?limit=1&fields=status,payment".into()),
+        (
+            "/api/v1/orders",
+            "/api/v1/orders?limit=1&fields=status,payment".into(),
+        ),
         ("/api/v1/licenses", "/api/v1/licenses".into()),
         ("/api/v1/license-types", "/api/v1/license-types".into()),
         ("/api/v1/clubs", "/api/v1/clubs".into()),
         ("/api/v1/orders/{order_id}", format!("/api/v1/orders/{order}")),
-        ("/api/v1/licenses/{license_id}", format!("/api/v1/licenses/{license}")),
+        (
+            "/api/v1/licenses/{license_id}",
+            format!("/api/v1/licenses/{license}"),
+        ),
     ] {
         let answer = app.get(&path, &staff).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
@@ -224,7 +230,10 @@ async fn error_bodies_and_request_ids_stay() -> Result<()> {
         ("/api/v1/orders", ""),
         ("/api/v1/orders", "nothing"),
         ("/api/v1/orders?limit=0&status=none&from=1", staff.as_str()),
-        ("/api/v1/orders?activity_from=2026-01-02&activity_to=2026-01-01&created_from=2026", &staff),
+        (
+            "/api/v1/orders?activity_from=2026-01-02&activity_to=2026-01-01&created_from=2026",
+            &staff,
+        ),
         ("/api/v1/licenses?fields=nothing", &staff),
         ("/api/v1/clubs?cursor=nothing", ""),
         ("/api/v1/licenses/1", &staff),
@@ -245,7 +254,9 @@ async fn error_bodies_and_request_ids_stay() -> Result<()> {
         }));
     }
     insta::assert_json_snapshot!(shown);
-    let made = app.get_with("/api/v1/nothing", "", &[("x-request-id", "not visible")]).await;
+    let made = app
+        .get_with("/api/v1/nothing", "", &[("x-request-id", "not visible")])
+        .await;
     let id = made.header("x-request-id");
     assert_eq!(made.body["request_id"], id);
     let id = Uuid::parse_str(id).context("the service's own id")?;

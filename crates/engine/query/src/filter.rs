@@ -20,6 +20,8 @@ pub struct Filter {
     pub description: &'static str,
     /// How Postgres finds the rows.
     pub served: Served,
+    /// A value as it stands in a request.
+    pub example: Option<&'static str>,
     /// The filter that begins the range which this one ends.
     pub ends: Option<&'static str>,
     /// What must hold when both ends of the range are given, with a `?` for each.
@@ -86,6 +88,7 @@ impl Filter {
             kind,
             description,
             served,
+            example: None,
             ends: None,
             between: None,
             sql,
@@ -146,6 +149,13 @@ impl Filter {
     /// Keeps the rows that `q` finds; the condition is a `like ?` on a column made by [`searched`](crate::searched).
     pub const fn search(sql: &'static str, served: Served, says: &'static str) -> Self {
         Self::new("q", FilterKind::Search, sql, served, says)
+    }
+
+    /// A value for the documentation that says more than that of its kind.
+    #[must_use]
+    pub const fn example(mut self, example: &'static str) -> Self {
+        self.example = Some(example);
+        self
     }
 
     /// It ends the range that the filter of that name begins: a request with a range that ends before it begins is

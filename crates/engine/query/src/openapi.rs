@@ -235,7 +235,7 @@ fn of_filter(filter: &'static Filter) -> ParameterBuilder {
     };
     let example = match filter.kind {
         FilterKind::Amount => json!(42_000),
-        _ => json!(filter.kind.example()),
+        _ => json!(filter.example.unwrap_or(filter.kind.example())),
     };
     query(
         filter.name,

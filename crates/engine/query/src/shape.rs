@@ -3,11 +3,11 @@
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use utoipa::PartialSchema;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{
     Array, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
-use utoipa::openapi::{Object, RefOr};
+use utoipa::openapi::{Object, Ref, RefOr};
 use uuid::Uuid;
 
 use crate::column::Word;
@@ -104,10 +104,13 @@ impl<T: Shaped> Shaped for Option<T> {
     }
 }
 
-/// Described where it stands: a list of texts is short, and a client needs no name for it.
-impl<T: PartialSchema> Shaped for Word<T> {
+impl<T: ToSchema> Shaped for Word<T> {
     fn schema() -> RefOr<Schema> {
-        T::schema()
+        Ref::from_schema_name(T::name()).into()
+    }
+
+    fn components(components: &mut Components) {
+        components.push((T::name().into_owned(), T::schema()));
     }
 }
 

@@ -71,8 +71,9 @@ query::resource! {
     filters {
         Filter::word("status", OrderStatus::texts, "status = ?", index("orders_by_status"), "In this status.");
         Filter::uuid("club_id", "club_ids @> array[?]", index("orders_by_club"), "With a line for this club.");
-        Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.");
-        Filter::text("provider", "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.");
+        Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.")
+            .example("konkurranse-bilcross");
+        Filter::text("provider", "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.").example("vipps");
         Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.");
         Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from");
         Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.");

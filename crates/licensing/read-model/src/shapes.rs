@@ -23,12 +23,10 @@ pub(crate) struct OrderLine {
     /// Name of the license type in English, as sold.
     name_en: String,
     /// Category of the license type.
-    #[schema(inline)]
     category: Category,
     /// Discipline of the license type.
     discipline: String,
     /// What the holder does.
-    #[schema(inline)]
     role: Role,
     /// Club that runs the activity.
     club_id: Uuid,

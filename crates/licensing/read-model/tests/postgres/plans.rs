@@ -20,7 +20,12 @@ const ORDERS_MADE: i32 = 14_000;
 /// `{customer}`, `{club}` and `{order}` are ids that the rows have.
 const ASKED: &[(&Resource, &str, &str, &str)] = &[
     (&ORDERS, "status", "status=refund_pending", "created_at"),
-    (&ORDERS, "club_id", "club_id={club}", "created_at"),
+    (
+        &ORDERS,
+        "club_id",
+        "club_id=01990a4e-5a3c-7cc2-9d1e-0a7b6c5d4e3f",
+        "created_at",
+    ),
     (&ORDERS, "license_type", "license_type=none", "created_at"),
     (&ORDERS, "provider", "provider=nexi", "created_at"),
     (
