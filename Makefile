@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
+# A snapshot that differs fails its test; INSTA_UPDATE=always writes it.
+export INSTA_UPDATE ?= no
 BIN := $(or $(CARGO_TARGET_DIR),target)/debug
 
 .PHONY: help

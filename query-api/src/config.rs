@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use query::Cursors;
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::ops::OpsOptions;
 use service::postgres::{PoolOptions, ReadDatabase};
 use service::secret::Secret;
 use service::telemetry::LogOptions;
-
-use crate::Cursors;
 
 /// Answers every GET of the license shop from the read model.
 #[derive(Debug, Parser)]

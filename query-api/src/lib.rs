@@ -1,8 +1,8 @@
 //! The read side over HTTP: pages and single rows of the read model, for those who may see them.
 //!
-//! It holds a credential that can only select, knows nothing of events, and changes nothing. One request is one
-//! statement: [`router`] shows every operation, each in a file of its own; `parameters` says what may be asked,
-//! `cursor` where the next page starts, `projection` when the rows are as new as the caller needs.
+//! It holds a credential that can only select, knows nothing of events, and changes nothing. [`router`] shows every
+//! operation. What an operation can be asked is declared with its resource in `read-model`, and carried out by `query`;
+//! here stands who may see what.
 
 pub mod config;
 mod serve;
@@ -10,29 +10,16 @@ mod serve;
 pub mod router;
 mod state;
 
-mod get_license;
-mod get_order;
-mod list_clubs;
-mod list_license_types;
-mod list_licenses;
-mod list_orders;
+mod clubs;
+mod license_types;
+mod licenses;
+mod orders;
 
-mod answer;
-mod scope;
+mod access;
 
-mod cursor;
-mod dates;
-mod parameters;
-mod view;
-
-mod failure;
-mod projection;
-mod schema_gate;
+pub mod openapi;
 
 pub mod metrics;
 
-pub use cursor::Cursors;
-pub use projection::Projection;
-pub use schema_gate::SchemaGate;
-pub use serve::serve;
+pub use serve::{FOLLOWED, look_at_schema, serve};
 pub use state::AppState;

@@ -2,17 +2,18 @@
 
 use axum::Router;
 use axum::routing::get;
+use service::docs;
 
 use crate::AppState;
-use crate::get_license::get_license;
-use crate::get_order::get_order;
-use crate::list_clubs::list_clubs;
-use crate::list_license_types::list_license_types;
-use crate::list_licenses::list_licenses;
-use crate::list_orders::list_orders;
+use crate::clubs::list_clubs;
+use crate::license_types::list_license_types;
+use crate::licenses::{get_license, list_licenses};
+use crate::openapi::document;
+use crate::orders::{get_order, list_orders};
 
-/// What the router answers, for the counters that begin with the process. A test compares.
-pub(crate) const ROUTES: &[(&str, &str)] = &[
+/// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
+/// the OpenAPI document and with the router.
+pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders"),
     ("GET", "/api/v1/orders/{order_id}"),
     ("GET", "/api/v1/licenses"),
@@ -32,5 +33,6 @@ pub fn router(state: AppState) -> Router {
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
+        .merge(docs::routes(&document()))
         .with_state(state)
 }

@@ -4,17 +4,26 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use deadpool_postgres::Pool;
+use query::{Channel, Projection, Reads, SchemaGate, SchemaRefused};
+use read_model::checkpoint::{CHANNEL, PROJECTION};
 use service::auth::Authenticator;
 use service::health::Check;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServeOptions;
-use crate::{AppState, Projection, SchemaGate, metrics, router};
+use crate::{AppState, metrics, router};
 
 /// How much longer than its statement timeout the database may take to say that it gave up; waiting for a connection
 /// is part of it.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
+
+/// The projection that the resources belong to.
+pub const FOLLOWED: Channel = Channel {
+    projection: PROJECTION,
+    name: CHANNEL,
+};
 
 /// Serves until the process is told to end, then finishes what is in flight.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
@@ -55,14 +64,24 @@ async fn state(
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
     service::postgres::observe_pool(&pool, "read", shutdown.clone());
     service::postgres::refuse_pooler(url).await?;
-    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone()).await?;
-    let projection = Projection::follow(url, postgres, shutdown.clone())?;
-    Ok(AppState {
+    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_schema).await?;
+    let projection = Projection::follow(url, "query-api follow", FOLLOWED, postgres, shutdown.clone())?;
+    let reads = Reads {
         pool,
         schema,
         projection,
         cursors,
-        authenticator,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
-    })
+    };
+    Ok(AppState { reads, authenticator })
+}
+
+/// Whether the database has the schema of this build.
+pub async fn look_at_schema(pool: Pool) -> Result<(), SchemaRefused> {
+    read_model::check_schema(&pool)
+        .await
+        .map_err(|error| SchemaRefused {
+            transient: error.is_transient(),
+            error: error.into(),
+        })
 }

@@ -3,7 +3,7 @@
 use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
 use read_model::write::{LicenseTypeRow, Price};
-use read_model::{Term, searched};
+use read_model::{LicenseTypeStatus, Term, searched};
 use tokio_postgres::types::Json;
 
 use super::bounds;
@@ -65,9 +65,9 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
     Ok(LicenseTypeRow {
         license_type_id: recorded.aggregate_id,
         code: facts.code,
-        category: facts.category.to_string(),
+        category: facts.category.into(),
         discipline: facts.discipline,
-        role: facts.role.to_string(),
+        role: facts.role.into(),
         name_nb: facts.name_nb,
         name_en: facts.name_en,
         prices: Json(Vec::new()),
@@ -76,7 +76,7 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),
-        status: "active".into(),
+        status: LicenseTypeStatus::Active.into(),
         search,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,

@@ -3,7 +3,7 @@
 use envelope::RecordedEvent;
 use events::{LicenseEvent, LicenseIssued};
 use read_model::write::LicenseRow;
-use read_model::{Term, searched};
+use read_model::{LicenseStatus, Term, searched};
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
@@ -18,7 +18,7 @@ pub(super) fn apply(
         LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)?),
         LicenseEvent::LicenseRevoked(_) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
-            row.status = "revoked".into();
+            row.status = LicenseStatus::Revoked.into();
             row.updated_at = recorded.recorded_at;
             (row.version, row.position) = stamp(recorded);
             Ok(())
@@ -39,11 +39,11 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         order_number: Some(issued.order_number),
         line: issued.line.into(),
         customer_id: issued.customer_id,
-        status: "issued".into(),
+        status: LicenseStatus::Issued.into(),
         license_type: kind.code,
-        category: kind.category.to_string(),
+        category: kind.category.into(),
         discipline: kind.discipline,
-        role: kind.role.to_string(),
+        role: kind.role.into(),
         name_nb: kind.name_nb,
         name_en: kind.name_en,
         club_id: issued.club_id,

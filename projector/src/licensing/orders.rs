@@ -8,7 +8,7 @@ use events::{
     CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced,
 };
 use read_model::write::OrderRow;
-use read_model::{Term, searched};
+use read_model::{OrderStatus, Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -29,27 +29,27 @@ pub(super) fn apply(
         OrderEvent::OrderPlaced(_) => {}
         OrderEvent::PaymentRequested(requested) => {
             bounds::indexed(&requested.provider, "provider")?;
-            row.status = "payment_pending".into();
+            row.status = OrderStatus::PaymentPending.into();
             row.payment_provider = requested.provider;
             row.payment_reference = Some(requested.reference);
             row.redirect_url = Some(requested.redirect_url);
         }
         OrderEvent::OrderPaid(paid) => {
             bounds::indexed(&paid.provider, "provider")?;
-            row.status = "paid".into();
+            row.status = OrderStatus::Paid.into();
             row.payment_provider = paid.provider;
             row.payment_reference = Some(paid.reference);
             row.paid_at = Some(recorded.recorded_at);
             row.expires_at = None;
         }
         OrderEvent::OrderFulfilled(_) => {
-            row.status = "fulfilled".into();
+            row.status = OrderStatus::Fulfilled.into();
             row.fulfilled_at = Some(recorded.recorded_at);
         }
         OrderEvent::PaymentCaptured(captured) => {
             row.captured_ore = captured.captured_ore;
             if row.capture_failure.take().is_some() {
-                row.status = "fulfilled".into();
+                row.status = OrderStatus::Fulfilled.into();
             }
         }
         OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
@@ -57,11 +57,11 @@ pub(super) fn apply(
         OrderEvent::PaymentReconciled(found) => {
             (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
         }
-        OrderEvent::OrderCancelled(_) => end(row, "cancelled"),
-        OrderEvent::OrderExpired(_) => end(row, "expired"),
-        OrderEvent::RefundRequested(_) => end(row, "refund_pending"),
+        OrderEvent::OrderCancelled(_) => end(row, OrderStatus::Cancelled),
+        OrderEvent::OrderExpired(_) => end(row, OrderStatus::Expired),
+        OrderEvent::RefundRequested(_) => end(row, OrderStatus::RefundPending),
         OrderEvent::OrderRefunded(refunded) => {
-            end(row, "refunded");
+            end(row, OrderStatus::Refunded);
             row.refunded_ore = refunded.refunded_ore;
             row.capture_failure = None;
         }
@@ -72,13 +72,13 @@ pub(super) fn apply(
 }
 
 /// An order that ended can't be paid any more.
-fn end(row: &mut OrderRow, status: &str) {
+fn end(row: &mut OrderRow, status: OrderStatus) {
     row.status = status.into();
     row.redirect_url = None;
 }
 
 fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
-    row.status = "capture_failed".into();
+    row.status = OrderStatus::CaptureFailed.into();
     (row.captured_ore, row.refunded_ore) = (failed.collected_ore, failed.refunded_ore);
     let reason = match failed.reason {
         CaptureFailure::PartlyCollected => "partly_collected",
@@ -90,8 +90,8 @@ fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
 
 fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) {
     let status = match resolved.action {
-        CaptureAction::CollectRest | CaptureAction::WriteOff => "fulfilled",
-        CaptureAction::Revoke => "refund_pending",
+        CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
+        CaptureAction::Revoke => OrderStatus::RefundPending,
     };
     row.status = status.into();
     row.capture_failure = None;
@@ -118,7 +118,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
     Ok(OrderRow {
         order_id: recorded.aggregate_id,
         customer_id: placed.customer_id,
-        status: "placed".into(),
+        status: OrderStatus::Placed.into(),
         total_ore: bounds::amount(placed.total_ore, "total_ore")?,
         payment_reference: None,
         redirect_url: None,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use read_model::checkpoint::read_state;
-use read_model::{ORDERS, OrderFilter, PageQuery, Scope, page};
+use read_model::{ORDERS, PageQuery, Scope, page};
 use tokio::task::JoinHandle;
 
 use crate::rebuild::{building, hold_migrations, schemas};
@@ -33,14 +33,8 @@ fn poll(world: &World, stop: &Arc<AtomicBool>) -> JoinHandle<Seen> {
         while !stop.load(Ordering::Relaxed) {
             let client = readers.get().await.unwrap();
             let query = PageQuery {
-                resource: &ORDERS,
-                columns: ORDERS.columns.iter().collect(),
-                conditions: OrderFilter::default().within(&Scope::Everything),
-                sort: &ORDERS.sorts[0],
-                direction: ORDERS.default_direction,
-                after: None,
-                limit: 20,
                 count: true,
+                ..PageQuery::first(&ORDERS, Scope::Everything.of_orders(), 20)
             };
             let page = page::read(&**client, query).await.unwrap();
             seen.reads += 1;

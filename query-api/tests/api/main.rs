@@ -11,6 +11,8 @@ mod filters;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod pages;

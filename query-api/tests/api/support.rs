@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
-use query_api::{AppState, Cursors, Projection, SchemaGate, router};
+use query::{Cursors, Projection, Reads, SchemaGate};
+use query_api::{AppState, FOLLOWED, look_at_schema, router};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
@@ -71,13 +72,19 @@ impl App {
             jwks_url: issuer.jwks_url(),
             jwt_algorithm: "ES256".parse()?,
         };
-        let state = AppState {
-            schema: SchemaGate::watch(pool.clone(), health.check("schema"), stop.clone()).await?,
-            projection: Projection::follow(&databases.read_reader, health.check("postgres"), stop.clone())?,
+        let url = &databases.read_reader;
+        let postgres = health.check("postgres");
+        let schema = health.check("schema");
+        let reads = Reads {
+            schema: SchemaGate::watch(pool.clone(), schema, stop.clone(), look_at_schema).await?,
+            projection: Projection::follow(url, "query-api follow", FOLLOWED, postgres, stop.clone())?,
             patience: DEADLINE,
             cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
-            authenticator: Authenticator::new(&auth)?.report_to(&health),
             pool,
+        };
+        let state = AppState {
+            reads,
+            authenticator: Authenticator::new(&auth)?.report_to(&health),
         };
         let router = service::http::apply_layers(router::router(state.clone()));
         Ok(Self {

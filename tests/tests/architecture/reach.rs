@@ -65,6 +65,9 @@ fn log_and_bus_know_nothing_of_licenses() {
             &["domain", "events", "payments", "read-model", "service"],
         );
     }
+    let log = ["cqrs-es", "envelope", "event-bus", "event-store"];
+    let shop = ["domain", "events", "payments", "read-model", "vocabulary"];
+    assert_reaches_none("query", &[&log[..], &shop[..]].concat());
     assert_reaches_none("payments", &["async-nats", "deadpool-postgres", "tokio-postgres"]);
 }
 

@@ -1,41 +1,43 @@
-//! Clubs as they are read. Public.
+//! Clubs as they are written and read.
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use query::{Filter, Sort, index, small_table};
+use uuid::Uuid;
 
-use crate::conditions::Conditions;
-use crate::resource::{Column, Direction, Resource, Sort};
+use crate::checkpoint::PROJECTION;
 
-/// The clubs.
-pub static CLUBS: Resource = Resource {
-    name: "clubs",
-    columns: &[
-        Column::plain("club_id"),
-        Column::plain("name"),
-        Column::plain("created_at"),
-        Column::plain("updated_at"),
-        Column::plain("version"),
-    ],
-    sorts: &[Sort {
-        name: "name",
-        sql: r#"name collate "nb-x-icu""#,
-    }],
-    default_direction: Direction::Ascending,
-    table: "clubs",
-    key: "club_id",
-};
+query::resource! {
+    /// A row of `clubs`.
+    #[derive(PartialEq)]
+    row ClubRow;
 
-/// Which clubs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct ClubFilter {
-    /// Found by this in the name.
-    pub q: Option<String>,
-}
+    /// Affiliated clubs.
+    resource CLUBS = "clubs" {
+        schema: "Club",
+        projection: PROJECTION,
+        table: "clubs",
+        key: club_id,
+        audience: Public,
+        default: Ascending,
+    }
 
-impl ClubFilter {
-    /// The conditions of this filter.
-    pub fn conditions(&self) -> Conditions {
-        let mut all = Conditions::default();
-        all.and_search("search like ?", self.q.as_deref());
-        all
+    columns {
+        club_id: Uuid, Shown, "Id of the club.";
+        name: String, Shown, "Name of the club.";
+        search: String, Internal, "What `q` searches.";
+        created_at: DateTime<Utc>, Shown, "When the club was added.";
+        updated_at: DateTime<Utc>, Shown, "When the last event of the club was recorded.";
+        version: i64, Shown, "Sequence of the last applied event of the club.";
+        position: i64, Internal, "Log position of the last event that changed the row.";
+    }
+
+    computed {}
+
+    sorts {
+        Sort::by("name", r#"name collate "nb-x-icu""#, index("clubs_by_name"));
+    }
+
+    filters {
+        Filter::search("search like ?", small_table(), "Found by this in the name.");
     }
 }

@@ -1,13 +1,13 @@
-//! The tables that are read: their schema, migrations and statements.
+//! The shop's tables that are read: their migrations, and each table declared once as a resource.
 //!
-//! The projector writes them and `query-api` reads them; neither knows the other, and both know this crate. It knows
-//! nothing of events or HTTP. What it offers readers is pages: a [`Resource`] says what can be asked of a table, a
-//! filter says which rows, a [`Scope`] says whose, and [`page::read`] answers in one statement.
+//! The projector writes the tables and `query-api` reads them; neither knows the other, and both know this crate. It knows
+//! nothing of events or HTTP. A declaration, such as that of [`LICENSES`], holds the columns, who may see them, sorts and
+//! filters; statements, parameters and OpenAPI are made from it by the crate `query`. A [`Scope`] is whose rows a reader
+//! may see.
 
 mod schema;
 
 pub mod checkpoint;
-pub mod page;
 
 pub mod write;
 
@@ -15,26 +15,23 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod shapes;
 
 mod scope;
-mod search;
 
-mod conditions;
-mod error;
-mod record;
-mod resource;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::Checkpoint;
-pub use clubs::{CLUBS, ClubFilter};
-pub use conditions::Conditions;
+pub use clubs::CLUBS;
 pub use connect::SchemaError;
-pub use error::Error;
-pub use license_types::{LICENSE_TYPE_STATUSES, LICENSE_TYPES, LicenseTypeFilter};
-pub use licenses::{LICENSE_STATUSES, LICENSES, LicenseFilter, ROLES};
-pub use orders::{ORDER_STATUSES, ORDERS, OrderFilter};
-pub use page::{Page, PageQuery};
-pub use record::Record;
-pub use resource::{Column, Direction, PagePosition, Resource, Sort, SortValue};
+pub use license_types::LICENSE_TYPES;
+pub use licenses::LICENSES;
+pub use orders::ORDERS;
+pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use search::{Term, searched};
+pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+
+/// Every resource.
+pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];

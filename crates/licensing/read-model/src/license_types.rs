@@ -1,78 +1,83 @@
-//! The catalogue as it is read. Public.
+//! The catalogue as it is written and read.
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use query::column::Word;
+use query::{Filter, Sort, index, small_table};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vocabulary::{Category, LicenseTypeStatus, Role, Word as _};
 
-use crate::conditions::{Bind, Conditions};
-use crate::resource::{Column, Direction, Resource, Sort};
+use crate::checkpoint::PROJECTION;
 
-/// The license types.
-pub static LICENSE_TYPES: Resource = Resource {
-    name: "license-types",
-    columns: &[
-        Column::plain("license_type_id"),
-        Column::plain("code"),
-        Column::plain("category"),
-        Column::plain("discipline"),
-        Column::plain("role"),
-        Column::plain("name_nb"),
-        Column::plain("name_en"),
+/// A price of a license type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Price {
+    /// In øre.
+    #[schema(example = 42_000)]
+    pub price_ore: i64,
+    /// When it comes into force.
+    pub valid_from: DateTime<Utc>,
+}
+
+query::shapes!(Price);
+
+query::resource! {
+    /// A row of `license_types`.
+    #[derive(PartialEq)]
+    row LicenseTypeRow;
+
+    /// The catalogue: license types with today's prices.
+    resource LICENSE_TYPES = "license-types" {
+        schema: "LicenseType",
+        projection: PROJECTION,
+        table: "license_types",
+        key: license_type_id,
+        audience: Public,
+        default: Ascending,
+    }
+
+    columns {
+        license_type_id: Uuid, Shown, "Id of the license type.";
+        code: String, Shown, "Stable code used by orders.";
+        category: Word<Category>, Shown, "What kind of activity it is for.";
+        discipline: String, Shown, "Discipline, for example bilcross.";
+        role: Word<Role>, Shown, "What the holder does.";
+        name_nb: String, Shown, "Name in Norwegian (bokmål).";
+        name_en: String, Shown, "Name in English.";
+        prices: Json<Vec<Price>> as Vec<Price>, Shown, "Prices in the order they were set, earlier and later ones included.";
+        prices_ore: Vec<i64>, Internal, "The amounts of those prices that can come into force, in øre.";
+        prices_valid_from: Vec<DateTime<Utc>>, Internal, "The starts of those prices.";
+        min_age: Option<i32>, Shown, "Youngest age in years on the activity date; null for none.";
+        max_age: Option<i32>, Shown, "Oldest age in years on the activity date; null for none.";
+        max_days: i32, Shown, "Most consecutive days one license may span.";
+        status: Word<LicenseTypeStatus>, Shown, "Whether it can be bought.";
+        search: String, Internal, "What `q` searches.";
+        created_at: DateTime<Utc>, Shown, "When the type was added.";
+        updated_at: DateTime<Utc>, Shown, "When the last event of the type was recorded.";
+        version: i64, Shown, "Sequence of the last applied event of the type.";
+        position: i64, Internal, "Log position of the last event that changed the row.";
+    }
+
+    computed {
         // Prices come into force by themselves, so today's is found when it is asked for.
-        Column::computed(
-            "price_ore",
-            "(select ore
+        price_ore after name_en: Option<i64> = "(select ore
               from unnest(prices_ore, prices_valid_from) with ordinality as listed(ore, valid_from, place)
               where valid_from <= now()
               order by valid_from desc, place desc
-              limit 1)",
-        ),
-        Column::plain("prices"),
-        Column::plain("min_age"),
-        Column::plain("max_age"),
-        Column::plain("max_days"),
-        Column::plain("status"),
-        Column::plain("created_at"),
-        Column::plain("updated_at"),
-        Column::plain("version"),
-    ],
-    sorts: &[
-        Sort {
-            name: "code",
-            sql: "code",
-        },
-        Sort {
-            name: "name_nb",
-            sql: r#"name_nb collate "nb-x-icu""#,
-        },
-    ],
-    default_direction: Direction::Ascending,
-    table: "license_types",
-    key: "license_type_id",
-};
+              limit 1)", "Today's price in øre; null before the first comes into force.";
+    }
 
-/// The statuses a license type can have.
-pub const LICENSE_TYPE_STATUSES: &[&str] = &["active", "retired"];
+    sorts {
+        Sort::by("code", "code", index("license_types_code_key"));
+        Sort::by("name_nb", r#"name_nb collate "nb-x-icu""#, index("license_types_by_name"));
+    }
 
-/// Which license types; every part that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct LicenseTypeFilter {
-    /// Of this category.
-    pub category: Option<String>,
-    /// For this role.
-    pub role: Option<String>,
-    /// In this status.
-    pub status: Option<String>,
-    /// Found by this in code or names.
-    pub q: Option<String>,
-}
-
-impl LicenseTypeFilter {
-    /// The conditions of this filter.
-    pub fn conditions(&self) -> Conditions {
-        let mut all = Conditions::default();
-        all.and_some("category = ?", self.category.clone().map(Bind::Text));
-        all.and_some("role = ?", self.role.clone().map(Bind::Text));
-        all.and_some("status = ?", self.status.clone().map(Bind::Text));
-        all.and_search("search like ?", self.q.as_deref());
-        all
+    filters {
+        Filter::text("category", "category = ?", small_table(), "Of this category.").example("competition");
+        Filter::word("role", Role::texts, "role = ?", small_table(), "For this role.");
+        Filter::word("status", LicenseTypeStatus::texts, "status = ?", small_table(), "In this status.");
+        Filter::search("search like ?", small_table(), "Found by this in code or names.");
     }
 }

@@ -1,115 +1,90 @@
-//! Licenses as they are read.
+//! Licenses as they are written and read.
 
-use chrono::NaiveDate;
-use serde::Serialize;
+use chrono::{DateTime, NaiveDate, Utc};
+use query::column::Word;
+use query::{Filter, Sort, index};
+use serde_json::value::RawValue;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
+use vocabulary::{Category, LicenseStatus, Role, Word as _};
 
-use crate::Scope;
-use crate::conditions::{Bind, Conditions};
-use crate::resource::{Column, Direction, Resource, Sort};
+use crate::checkpoint::PROJECTION;
+use crate::shapes::{Guardian, Holder, Vehicle};
 
-/// The licenses.
-pub static LICENSES: Resource = Resource {
-    name: "licenses",
-    columns: &[
-        Column::plain("license_id"),
-        Column::plain("order_id"),
-        Column::plain("order_number"),
-        Column::plain("line"),
-        Column::plain("customer_id"),
-        Column::plain("status"),
-        Column::plain("license_type"),
-        Column::plain("category"),
-        Column::plain("discipline"),
-        Column::plain("role"),
-        Column::plain("name_nb"),
-        Column::plain("name_en"),
-        Column::plain("club_id"),
-        Column::plain("club_name"),
-        Column::plain("activity_date"),
-        Column::plain("activity_days"),
-        Column::computed(
-            "holder",
-            "jsonb_build_object('name', holder_name, 'birth_date', holder_birth_date, 'phone', holder_phone, \
-             'email', holder_email, 'guardian', guardian)",
-        ),
-        Column::plain("vehicle"),
-        Column::plain("price_ore"),
-        Column::plain("issued_at"),
-        Column::plain("created_at"),
-        Column::plain("updated_at"),
-        Column::plain("version"),
-    ],
-    sorts: &[
-        Sort {
-            name: "created_at",
-            sql: "created_at",
-        },
-        Sort {
-            name: "activity_date",
-            sql: "activity_date",
-        },
-    ],
-    default_direction: Direction::Descending,
-    table: "licenses",
-    key: "license_id",
-};
+query::resource! {
+    /// A row of `licenses`.
+    row LicenseRow;
 
-/// The statuses a license can have.
-pub const LICENSE_STATUSES: &[&str] = &["issued", "checked_in", "revoked", "suspended"];
+    /// Issued licenses. A customer sees their own, an organizer also those for their clubs, staff all.
+    resource LICENSES = "licenses" {
+        schema: "License",
+        projection: PROJECTION,
+        table: "licenses",
+        key: license_id,
+        audience: Personal,
+        default: Descending,
+    }
 
-/// What the holder of a license does.
-pub const ROLES: &[&str] = &["driver", "codriver", "companion", "passenger"];
+    columns {
+        license_id: Uuid, Shown, "Id of the license.";
+        order_id: Uuid, Shown, "Order that paid for it.";
+        order_number: Option<String>, Shown, "Number of that order, when known.";
+        line: i32, Shown, "Line of that order.";
+        customer_id: Uuid, Shown, "User who placed that order.";
+        status: Word<LicenseStatus>, Shown, "Where the license is in its life cycle. Expiry by date is not a status.";
+        license_type: String, Shown, "Code of the license type.";
+        category: Word<Category>, Shown, "Category of the license type.";
+        discipline: String, Shown, "Discipline of the license type.";
+        role: Word<Role>, Shown, "What the holder does.";
+        name_nb: String, Shown, "Name of the license type in Norwegian, as sold.";
+        name_en: String, Shown, "Name of the license type in English, as sold.";
+        club_id: Uuid, Shown, "Club that runs the activity.";
+        club_name: String, Shown, "Name of that club, as sold.";
+        activity_date: NaiveDate, Shown, "First day it is valid (local date in Europe/Oslo).";
+        activity_days: i32, Shown, "Number of consecutive days it is valid.";
+        holder_name: String, Internal, "Full name of the holder; personal data.";
+        holder_birth_date: NaiveDate, Internal, "Birth date of the holder; personal data.";
+        holder_phone: Option<String>, Internal, "Phone of the holder; personal data.";
+        holder_email: Option<String>, Internal, "E-mail of the holder; personal data.";
+        guardian: Option<Json<Box<RawValue>>> as Option<Guardian>, Internal, "Guardian of a minor; personal data.";
+        vehicle: Option<Json<Box<RawValue>>> as Option<Vehicle>, Shown, "Vehicle of a driver; personal data.";
+        price_ore: i64, Shown, "Price paid in øre.";
+        search: String, Internal, "What `q` searches; personal data.";
+        issued_at: DateTime<Utc>, Shown, "When it was issued.";
+        created_at: DateTime<Utc>, Shown, "When the first event of the license was recorded.";
+        updated_at: DateTime<Utc>, Shown, "When the last event of the license was recorded.";
+        version: i64, Shown, "Sequence of the last applied event of the license.";
+        position: i64, Internal, "Log position of the last event that changed the row.";
+    }
 
-/// Which licenses; every part that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct LicenseFilter {
-    /// This license.
-    pub license_id: Option<Uuid>,
-    /// Of this order.
-    pub order_id: Option<Uuid>,
-    /// In this status.
-    pub status: Option<String>,
-    /// For an activity of this club.
-    pub club_id: Option<Uuid>,
-    /// Of this type.
-    pub license_type: Option<String>,
-    /// Of this category.
-    pub category: Option<String>,
-    /// Of this discipline.
-    pub discipline: Option<String>,
-    /// For this role.
-    pub role: Option<String>,
-    /// Valid on this day or later.
-    pub activity_from: Option<NaiveDate>,
-    /// Valid on this day or earlier.
-    pub activity_to: Option<NaiveDate>,
-    /// Found by this in order number, holder, e-mail, phone or vehicle.
-    pub q: Option<String>,
-}
+    computed {
+        holder after activity_days: Holder = "jsonb_build_object('name', holder_name, 'birth_date', holder_birth_date, \
+            'phone', holder_phone, 'email', holder_email, 'guardian', guardian)", "Who may use it; personal data.";
+    }
 
-impl LicenseFilter {
-    /// The conditions of this filter within what `scope` lets the reader see.
-    pub fn within(&self, scope: &Scope) -> Conditions {
-        let mut all = scope.of_licenses();
-        all.and_some("license_id = ?", self.license_id.map(Bind::Uuid));
-        all.and_some("order_id = ?", self.order_id.map(Bind::Uuid));
-        all.and_some("status = ?", self.status.clone().map(Bind::Text));
-        all.and_some("club_id = ?", self.club_id.map(Bind::Uuid));
-        all.and_some("license_type = ?", self.license_type.clone().map(Bind::Text));
-        all.and_some("category = ?", self.category.clone().map(Bind::Text));
-        all.and_some("discipline = ?", self.discipline.clone().map(Bind::Text));
-        all.and_some("role = ?", self.role.clone().map(Bind::Text));
-        if let Some(from) = self.activity_from {
-            // A license that began earlier can still be valid. The first bound is what the index can use: a check
-            // constraint says that none lasts longer.
-            all.and(
-                "activity_date > ?::date - 31 and activity_date + activity_days > ?",
-                [Bind::Date(from), Bind::Date(from)],
-            );
-        }
-        all.and_some("activity_date <= ?", self.activity_to.map(Bind::Date));
-        all.and_search("search like ?", self.q.as_deref());
-        all
+    sorts {
+        Sort::by("created_at", "created_at", index("licenses_by_created"));
+        Sort::by("activity_date", "activity_date", index("licenses_by_activity"));
+    }
+
+    filters {
+        Filter::uuid("order_id", "order_id = ?", index("licenses_by_order"), "Of this order.");
+        Filter::word("status", LicenseStatus::texts, "status = ?", index("licenses_by_status"), "In this status.");
+        Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
+        Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")
+            .example("konkurranse-bilcross");
+        Filter::text("category", "category = ?", index("licenses_by_category"), "Of this category.").example("competition");
+        Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross");
+        Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.");
+        // A license that began earlier can still be valid. The first bound is what the index can use: a check constraint
+        // says that none lasts longer.
+        Filter::date(
+            "activity_from",
+            "activity_date > ?::date - 31 and activity_date + activity_days > ?",
+            index("licenses_by_activity"),
+            "Valid on this day or later.",
+        );
+        Filter::date("activity_to", "activity_date <= ?", index("licenses_by_activity"), "Valid on this day or earlier.").ends("activity_from");
+        Filter::search("search like ?", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
     }
 }

@@ -1,131 +1,89 @@
-//! Orders as they are read.
+//! Orders as they are written and read.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use query::column::Word;
+use query::{Filter, Sort, index};
+use serde_json::value::RawValue;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
+use vocabulary::{OrderStatus, Word as _};
 
-use crate::Scope;
-use crate::conditions::{Bind, Conditions};
-use crate::resource::{Column, Direction, Resource, Sort};
+use crate::checkpoint::PROJECTION;
+use crate::shapes::{OrderLine, Payment};
 
-/// The orders.
-pub static ORDERS: Resource = Resource {
-    name: "orders",
-    columns: &[
-        Column::plain("order_id"),
-        Column::plain("order_number"),
-        Column::plain("customer_id"),
-        Column::plain("status"),
-        Column::plain("total_ore"),
-        Column::plain("currency"),
-        Column::computed(
-            "payment",
-            "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, 'redirect_url', redirect_url, \
-             'captured_ore', captured_ore, 'refunded_ore', refunded_ore, 'written_off_ore', written_off_ore, \
-             'capture_failure', capture_failure)",
-        ),
-        Column::plain("lines"),
-        Column::plain("club_ids"),
-        Column::plain("license_types"),
-        Column::plain("activity_from"),
-        Column::plain("activity_to"),
-        Column::plain("paid_at"),
-        Column::plain("fulfilled_at"),
-        Column::plain("expires_at"),
-        Column::plain("created_at"),
-        Column::plain("updated_at"),
-        Column::plain("version"),
-    ],
-    sorts: &[
-        Sort {
-            name: "created_at",
-            sql: "created_at",
-        },
-        Sort {
-            name: "total_ore",
-            sql: "total_ore",
-        },
-        Sort {
-            name: "activity_date",
-            sql: "activity_from",
-        },
-    ],
-    default_direction: Direction::Descending,
-    table: "orders",
-    key: "order_id",
-};
+query::resource! {
+    /// A row of `orders`.
+    row OrderRow;
 
-/// The statuses an order can have.
-pub const ORDER_STATUSES: &[&str] = &[
-    "placed",
-    "payment_pending",
-    "paid",
-    "fulfilled",
-    "capture_failed",
-    "cancelled",
-    "expired",
-    "refund_pending",
-    "refunded",
-];
+    /// Orders, each with its lines. A customer sees their own, an organizer also those whose lines are all of their clubs,
+    /// staff all.
+    resource ORDERS = "orders" {
+        schema: "Order",
+        projection: PROJECTION,
+        table: "orders",
+        key: order_id,
+        audience: Personal,
+        default: Descending,
+    }
 
-/// Which orders; every part that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct OrderFilter {
-    /// This order.
-    pub order_id: Option<Uuid>,
-    /// In this status.
-    pub status: Option<String>,
-    /// With a line at this club.
-    pub club_id: Option<Uuid>,
-    /// With a line of this license type.
-    pub license_type: Option<String>,
-    /// Paid through this provider.
-    pub provider: Option<String>,
-    /// Placed at this moment or later.
-    pub created_from: Option<DateTime<Utc>>,
-    /// Placed before this moment.
-    pub created_before: Option<DateTime<Utc>>,
-    /// With a line valid on this day or later (and, with `activity_to`, between the two).
-    pub activity_from: Option<NaiveDate>,
-    /// With a line valid on this day or earlier.
-    pub activity_to: Option<NaiveDate>,
-    /// Costing this or more, in øre.
-    pub total_min_ore: Option<i64>,
-    /// Costing this or less, in øre.
-    pub total_max_ore: Option<i64>,
-    /// Placed by this user.
-    pub customer_id: Option<Uuid>,
-    /// Found by this in number, holder, e-mail, phone or vehicle.
-    pub q: Option<String>,
-}
+    columns {
+        order_id: Uuid, Shown, "Id of the order.";
+        order_number: String, Shown, "Number a person can read aloud.";
+        customer_id: Uuid, Shown, "User who placed the order.";
+        status: Word<OrderStatus>, Shown, "Where the order is in its life cycle.";
+        total_ore: i64, Shown, "Sum of the lines in øre, at the prices of the moment of ordering.";
+        currency: String, Shown, "ISO 4217 code, NOK.";
+        payment_provider: String, Internal, "Payment provider chosen by the customer, for example vipps.";
+        payment_reference: Option<String>, Internal, "Our reference at the provider; null before the payment is created.";
+        redirect_url: Option<String>, Internal, "Where the customer pays; null when there is nothing to pay.";
+        lines: Json<Box<RawValue>> as Vec<OrderLine>, Shown, "What was ordered; personal data.";
+        club_ids: Vec<Uuid>, Shown, "Distinct clubs of the lines; they decide what an organizer may see.";
+        license_types: Vec<String>, Shown, "Distinct license type codes of the lines.";
+        activity_from: NaiveDate, Shown, "Earliest activity date of the lines (local date).";
+        activity_to: NaiveDate, Shown, "Last day of the last activity of the lines (local date).";
+        activity_dates: Vec<NaiveDate>, Internal, "Each day of each line's activity, once, in order (local dates).";
+        search: String, Internal, "What `q` searches; personal data.";
+        captured_ore: i64, Internal, "What was collected in all, in øre.";
+        refunded_ore: i64, Internal, "What of it was paid back, in øre.";
+        written_off_ore: i64, Internal, "What of the total was given up, in øre.";
+        capture_failure: Option<String>, Internal, "Why the money can not be collected, until that is decided.";
+        paid_at: Option<DateTime<Utc>>, Shown, "When the payment was confirmed.";
+        fulfilled_at: Option<DateTime<Utc>>, Shown, "When the last license was issued.";
+        expires_at: Option<DateTime<Utc>>, Shown, "When an unpaid order gives up.";
+        created_at: DateTime<Utc>, Shown, "When the order was placed.";
+        updated_at: DateTime<Utc>, Shown, "When the last event of the order was recorded.";
+        version: i64, Shown, "Sequence of the last applied event of the order.";
+        position: i64, Internal, "Log position of the last event that changed the row.";
+    }
 
-impl OrderFilter {
-    /// The conditions of this filter within what `scope` lets the reader see.
-    pub fn within(&self, scope: &Scope) -> Conditions {
-        let mut all = scope.of_orders();
-        all.and_some("order_id = ?", self.order_id.map(Bind::Uuid));
-        all.and_some("status = ?", self.status.clone().map(Bind::Text));
-        all.and_some("club_ids @> array[?]", self.club_id.map(Bind::Uuid));
-        all.and_some(
-            "license_types @> array[?]",
-            self.license_type.clone().map(Bind::Text),
-        );
-        all.and_some("payment_provider = ?", self.provider.clone().map(Bind::Text));
-        all.and_some("created_at >= ?", self.created_from.map(Bind::Timestamp));
-        all.and_some("created_at < ?", self.created_before.map(Bind::Timestamp));
-        all.and_some("total_ore >= ?", self.total_min_ore.map(Bind::Integer));
-        all.and_some("total_ore <= ?", self.total_max_ore.map(Bind::Integer));
-        all.and_some("customer_id = ?", self.customer_id.map(Bind::Uuid));
-        all.and_some("activity_to >= ?", self.activity_from.map(Bind::Date));
-        all.and_some("activity_from <= ?", self.activity_to.map(Bind::Date));
-        if let (Some(from), Some(to)) = (self.activity_from, self.activity_to) {
-            // An order for the 1st and the 30th spans the 15th without having a line there.
-            all.and(
-                "exists (select from unnest(activity_dates) as day where day between ? and ?)",
-                [Bind::Date(from), Bind::Date(to)],
-            );
-        }
-        all.and_search("search like ?", self.q.as_deref());
-        all
+    computed {
+        payment after currency: Payment = "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, \
+            'redirect_url', redirect_url, 'captured_ore', captured_ore, 'refunded_ore', refunded_ore, \
+            'written_off_ore', written_off_ore, 'capture_failure', capture_failure)", "The money.";
+    }
+
+    sorts {
+        Sort::by("created_at", "created_at", index("orders_by_created"));
+        Sort::by("total_ore", "total_ore", index("orders_by_total"));
+        Sort::by("activity_date", "activity_from", index("orders_by_activity"));
+    }
+
+    filters {
+        Filter::word("status", OrderStatus::texts, "status = ?", index("orders_by_status"), "In this status.");
+        Filter::uuid("club_id", "club_ids @> array[?]", index("orders_by_club"), "With a line for this club.");
+        Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.")
+            .example("konkurranse-bilcross");
+        Filter::text("provider", "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.").example("vipps");
+        Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.");
+        Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from");
+        Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.");
+        // An order for the 1st and the 30th spans the 15th without having a line there.
+        Filter::date("activity_to", "activity_from <= ?", index("orders_by_activity"), "With an activity on this day or earlier.")
+            .ends("activity_from")
+            .between("exists (select from unnest(activity_dates) as day where day between ? and ?)");
+        Filter::amount("total_min_ore", "total_ore >= ?", index("orders_by_total"), "For this amount in øre or more.");
+        Filter::amount("total_max_ore", "total_ore <= ?", index("orders_by_total"), "For this amount in øre or less.").ends("total_min_ore");
+        Filter::uuid("customer_id", "customer_id = ?", index("orders_by_customer"), "Placed by this user.");
+        Filter::search("search like ?", index("orders_by_search"), "Found by this in number, holder, e-mail, phone or vehicle.");
     }
 }

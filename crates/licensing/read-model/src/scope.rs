@@ -1,13 +1,12 @@
-//! Whose rows a reader may see. Part of every statement on personal data, so that no caller can forget it.
+//! Whose rows a reader may see. A personal resource is read with such conditions only: see [`query::Access`].
 
+use query::{Bind, Conditions};
 use uuid::Uuid;
-
-use crate::conditions::{Bind, Conditions};
 
 /// Whose rows a reader may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everyone's: staff.
+    /// All rows: staff.
     Everything,
     /// The reader's own purchases: a customer.
     Own(Uuid),
@@ -15,20 +14,20 @@ pub enum Scope {
     OwnAndClubs {
         /// The reader.
         user_id: Uuid,
-        /// The clubs they organize for.
+        /// The clubs that they organize for.
         clubs: Vec<Uuid>,
     },
 }
 
 impl Scope {
     /// Of orders. An organizer sees an order when all its lines are of their clubs: the others are not theirs to read.
-    pub(crate) fn of_orders(&self) -> Conditions {
+    pub fn of_orders(&self) -> Conditions {
         // `&&` finds the orders through the index and leaves out those without a club, which `<@` would let in.
         self.conditions("(customer_id = ? or (club_ids && ? and club_ids <@ ?))", 2)
     }
 
     /// Of licenses. An organizer sees those of their clubs.
-    pub(crate) fn of_licenses(&self) -> Conditions {
+    pub fn of_licenses(&self) -> Conditions {
         self.conditions("(customer_id = ? or club_id = any(?))", 1)
     }
 

@@ -3,6 +3,9 @@
 //! Rows travel as one JSON array, so that a batch costs one round trip per table whatever its size. Every function runs
 //! in the caller's transaction; none commits.
 
-mod rows;
+pub use query::table::{Row, copy, load, upsert};
 
-pub use rows::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Price, Row, copy, load, upsert};
+pub use crate::clubs::ClubRow;
+pub use crate::license_types::{LicenseTypeRow, Price};
+pub use crate::licenses::LicenseRow;
+pub use crate::orders::OrderRow;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use read_model::{ORDERS, OrderFilter, PageQuery, Scope, page};
+use read_model::{ORDERS, PageQuery, Scope, page};
 
 use super::{ended, live_table, rebuild, schemas, shop_with_history};
 use crate::shop;
@@ -43,14 +43,8 @@ async fn read(readers: deadpool_postgres::Pool, stop: Arc<AtomicBool>, at_least:
     while !stop.load(Ordering::Relaxed) {
         let client = readers.get().await.unwrap();
         let query = PageQuery {
-            resource: &ORDERS,
-            columns: ORDERS.columns.iter().collect(),
-            conditions: OrderFilter::default().within(&Scope::Everything),
-            sort: &ORDERS.sorts[0],
-            direction: ORDERS.default_direction,
-            after: None,
-            limit: 20,
             count: true,
+            ..PageQuery::first(&ORDERS, Scope::Everything.of_orders(), 20)
         };
         let page = page::read(&**client, query).await.unwrap();
         assert!(page.total.unwrap() >= at_least, "{:?}", page.total);

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use read_model::{
-    CLUBS, ClubFilter, Direction, LICENSE_TYPES, LICENSES, LicenseFilter, LicenseTypeFilter, ORDERS,
-    OrderFilter, Page, PageQuery, Resource, Scope, page,
-};
+use query::{Conditions, Direction, Page, PageQuery, Parameters, Resource, page};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,14 +15,9 @@ const ROWS: &str = include_str!("rows.sql");
 
 fn first(resource: &'static Resource, sort: &str, direction: Direction, limit: u16) -> PageQuery {
     PageQuery {
-        resource,
-        columns: resource.columns.iter().collect(),
-        conditions: OrderFilter::default().within(&Scope::Everything),
         sort: resource.sort(sort).unwrap(),
         direction,
-        after: None,
-        limit,
-        count: false,
+        ..PageQuery::first(resource, Conditions::default(), limit)
     }
 }
 
@@ -247,10 +240,7 @@ async fn names_sort_as_norwegians_do() -> Result<()> {
             )
             .await?;
     }
-    let start = || PageQuery {
-        conditions: ClubFilter::default().conditions(),
-        ..first(&CLUBS, "name", Direction::Ascending, 2)
-    };
+    let start = || first(&CLUBS, "name", Direction::Ascending, 2);
     let rows = walk(&database, start, async |_| Ok(())).await?;
     assert_eq!(
         ids(&rows, "name"),
@@ -292,11 +282,7 @@ async fn the_price_is_the_one_in_force_now() -> Result<()> {
             )
             .await?;
     }
-    let conditions = LicenseTypeFilter::default().conditions();
-    let query = PageQuery {
-        conditions,
-        ..first(&LICENSE_TYPES, "code", Direction::Ascending, 9)
-    };
+    let query = first(&LICENSE_TYPES, "code", Direction::Ascending, 9);
     let page = page::read(&database.client, query).await?;
     assert_eq!(
         page.rows[0].get("price_ore"),
@@ -318,26 +304,21 @@ async fn a_license_for_several_days_is_found_on_each_of_them() -> Result<()> {
             &[],
         )
         .await?;
-    for (from, to, expected) in [
-        (Some("2026-06-07"), Some("2026-06-07"), 2),
-        (Some("2026-06-08"), None, 0),
-        (None, Some("2026-06-04"), 0),
-        (None, Some("2026-06-05"), 2),
+    for (asked, expected) in [
+        ("activity_from=2026-06-07&activity_to=2026-06-07", 2),
+        ("activity_from=2026-06-08", 0),
+        ("activity_to=2026-06-04", 0),
+        ("activity_to=2026-06-05", 2),
     ] {
-        let filter = LicenseFilter {
-            activity_from: from.map(|date| date.parse().unwrap()),
-            activity_to: to.map(|date| date.parse().unwrap()),
-            ..LicenseFilter::default()
-        };
-        let conditions = filter.within(&Scope::Everything);
+        let selection = Parameters::of(asked).select(&LICENSES).unwrap();
         let query = PageQuery {
-            conditions,
+            conditions: selection.within(Conditions::default()),
             ..first(&LICENSES, "created_at", Direction::Descending, 9)
         };
         assert_eq!(
             page::read(&database.client, query).await?.rows.len(),
             expected,
-            "{from:?}..{to:?}"
+            "{asked}"
         );
     }
     Ok(())

@@ -1,0 +1,165 @@
+//! Rows in HTTP: body, position, entity tag, and who may keep a copy.
+
+use aws_lc_rs::digest;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use service::problem::Problem;
+
+use crate::metrics;
+use crate::page::Page;
+use crate::record::Record;
+use crate::resource::{Audience, Resource};
+
+/// Bytes of the digest that make an entity tag: enough that two bodies never share one.
+const TAG_BYTES: usize = 18;
+
+/// The header of an answer whose rows are of another log than there is now.
+const STALE: &str = "event-stale";
+
+impl Audience {
+    pub(crate) fn cache_control(self) -> &'static str {
+        match self {
+            Self::Public => "public, max-age=60, stale-while-revalidate=600",
+            Self::Personal => "private, no-store",
+        }
+    }
+}
+
+/// A list's body. The position is added last: it moves with every event, and the tag is of what is before it.
+#[derive(Serialize)]
+struct ListBody<'a> {
+    items: &'a [Record],
+    next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+}
+
+/// Where in the log an answer is true, and of which log.
+#[derive(Clone, Copy)]
+struct AnswerPosition {
+    position: u64,
+    stale: bool,
+}
+
+impl AnswerPosition {
+    fn of(page: &Page) -> Self {
+        Self {
+            position: page.checkpoint.position,
+            stale: page.stale,
+        }
+    }
+}
+
+/// Answers with the rows of a page, and the cursor of the next.
+pub(crate) fn list(
+    resource: &Resource,
+    page: &Page,
+    next_cursor: Option<String>,
+    if_none_match: Option<&str>,
+) -> Result<Response, Problem> {
+    let body = ListBody {
+        items: &page.rows,
+        next_cursor,
+        total: page.total,
+    };
+    let mut bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
+    let tag = tag(&bytes);
+    // An object ends with a brace; the position goes in before it.
+    bytes.pop();
+    bytes.extend_from_slice(format!(r#","position":{}}}"#, page.checkpoint.position).as_bytes());
+    Ok(respond(
+        resource,
+        bytes,
+        &tag,
+        if_none_match,
+        AnswerPosition::of(page),
+    ))
+}
+
+/// Answers with the only row of a page, or 404.
+pub(crate) fn one(
+    resource: &Resource,
+    page: &Page,
+    if_none_match: Option<&str>,
+) -> Result<Response, Problem> {
+    let place = AnswerPosition::of(page);
+    let row = page.rows.first().ok_or_else(|| not_found(place))?;
+    let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
+    let tag = tag(&bytes);
+    Ok(respond(resource, bytes, &tag, if_none_match, place))
+}
+
+fn not_found(place: AnswerPosition) -> Problem {
+    let problem = Problem::not_found().header("event-position", place.position);
+    if place.stale {
+        return problem.header(STALE, "true");
+    }
+    problem
+}
+
+fn respond(
+    resource: &Resource,
+    body: Vec<u8>,
+    tag: &str,
+    if_none_match: Option<&str>,
+    place: AnswerPosition,
+) -> Response {
+    let unchanged = if_none_match.is_some_and(|known| matches(known, tag));
+    let mut response = if unchanged {
+        ::metrics::counter!(metrics::NOT_MODIFIED, "resource" => resource.name).increment(1);
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    let headers = response.headers_mut();
+    let cache_control = HeaderValue::from_static(resource.audience.cache_control());
+    headers.insert(header::CACHE_CONTROL, cache_control);
+    headers.insert("event-position", HeaderValue::from(place.position));
+    if place.stale {
+        headers.insert(STALE, HeaderValue::from_static("true"));
+        // No cache keeps it longer than the rows are kept.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    // Base64 is valid in a header.
+    headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
+    response
+}
+
+/// Weak: the same rows with another position are the same to a reader.
+fn tag(content: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, content);
+    format!(r#"W/"{}""#, URL_SAFE_NO_PAD.encode(&digest.as_ref()[..TAG_BYTES]))
+}
+
+/// Whether an `If-None-Match` names the tag. Our tags hold no comma, so a split is enough.
+fn matches(if_none_match: &str, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    if_none_match
+        .split(',')
+        .any(|known| known.trim() == "*" || opaque(known) == opaque(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_compare_weakly_and_in_lists() {
+        let tag = tag(b"content");
+        assert!(tag.starts_with("W/\"") && tag.ends_with('"'), "{tag}");
+        for known in [
+            tag.clone(),
+            tag.replace("W/", ""),
+            format!("\"x\", {tag}"),
+            "*".into(),
+        ] {
+            assert!(matches(&known, &tag), "{known}");
+        }
+        for known in ["", "\"x\"", "W/\"\""] {
+            assert!(!matches(known, &tag), "{known}");
+        }
+    }
+}

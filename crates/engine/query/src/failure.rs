@@ -1,0 +1,48 @@
+//! The problem that a failed read is answered with, and its one log line.
+
+use service::postgres;
+use service::problem::Problem;
+
+use crate::error::Error;
+use crate::metrics;
+
+/// The problem for a failed read: 503 when the same request may succeed soon, else 500.
+pub(crate) fn problem(error: &Error) -> Problem {
+    let (reason, problem) = if error.is_timeout() {
+        ("timeout", query_timeout())
+    } else if error.is_unavailable() {
+        ("unavailable", unavailable())
+    } else {
+        ("internal", Problem::internal(error))
+    };
+    if reason != "internal" {
+        tracing::warn!(reason, error = %postgres::describe(error), "read failed");
+    }
+    ::metrics::counter!(metrics::READ_FAILURES, "reason" => reason).increment(1);
+    problem
+}
+
+/// The problem when the database does not answer at all: it is frozen, or the network is.
+pub(crate) fn silence() -> Problem {
+    tracing::warn!(reason = "silence", "read failed");
+    ::metrics::counter!(metrics::READ_FAILURES, "reason" => "silence").increment(1);
+    unavailable()
+}
+
+/// 503: the statement ran into its time limit.
+pub(crate) fn query_timeout() -> Problem {
+    Problem::unavailable(
+        "query_timeout",
+        "Søket tok for lang tid. Avgrens det og prøv igjen.",
+        "The search took too long. Narrow it and try again.",
+    )
+}
+
+/// 503: the database cannot be reached.
+pub(crate) fn unavailable() -> Problem {
+    Problem::unavailable(
+        "database_unavailable",
+        "Vi får ikke hentet data akkurat nå. Prøv igjen om litt.",
+        "We cannot fetch data right now. Try again in a moment.",
+    )
+}

@@ -1,0 +1,200 @@
+//! One page of a resource, in one statement: the rows, where they stand in the log, and how many there are.
+//!
+//! One statement has one snapshot, so the position is exactly that of the rows. Pages are found by key, never by
+//! offset: the hundredth costs what the first does, and rows that arrive meanwhile neither repeat nor hide others.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
+
+use crate::column::Column;
+use crate::conditions::{Bind, Conditions};
+use crate::error::Error;
+use crate::record::Record;
+use crate::resource::{Direction, PagePosition, Resource, Sort, SortValue};
+
+/// A place in the log: the rows hold everything up to `position`, and nothing after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Last applied position, 0 before the first.
+    pub position: u64,
+    /// Epoch of the log, nil before the first.
+    pub epoch: Uuid,
+}
+
+impl Checkpoint {
+    /// From the columns, which are null before the projector has run.
+    fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
+        // The table's check constraint holds positions at or above zero.
+        Self {
+            position: position.map_or(0, |position| u64::try_from(position).unwrap_or(0)),
+            epoch: epoch.unwrap_or_default(),
+        }
+    }
+}
+
+/// What to read.
+#[derive(Debug)]
+pub struct PageQuery {
+    /// Of what.
+    pub resource: &'static Resource,
+    /// Which columns.
+    pub columns: Vec<&'static Column>,
+    /// Which rows.
+    pub conditions: Conditions,
+    /// In which order.
+    pub sort: &'static Sort,
+    /// Which way.
+    pub direction: Direction,
+    /// After which row; the first page if none.
+    pub after: Option<PagePosition>,
+    /// At most how many rows.
+    pub limit: u16,
+    /// Whether to count all rows that satisfy the conditions.
+    pub count: bool,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<Record>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<PagePosition>,
+    /// How many rows satisfy the conditions on all pages, if asked.
+    pub total: Option<i64>,
+    /// Where in the log all of this is true.
+    pub checkpoint: Checkpoint,
+    /// Whether it is known to be of another log than there is now.
+    pub stale: bool,
+}
+
+/// Columns of the statement that are not the resource's: position, epoch, total, staleness, key, sort key.
+const OWN_COLUMNS: usize = 6;
+
+impl PageQuery {
+    /// The first page of a resource, of rows that satisfy these conditions, with all columns, by its default sort.
+    pub fn first(resource: &'static Resource, conditions: Conditions, limit: u16) -> Self {
+        Self {
+            resource,
+            columns: resource.shown().collect(),
+            conditions,
+            sort: &resource.sorts[0],
+            direction: resource.default_direction,
+            after: None,
+            limit,
+            count: false,
+        }
+    }
+}
+
+/// Reads one page.
+pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page, Error> {
+    let (sql, binds) = statement(&query);
+    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+    // Not prepared by name: the choice of filters and columns is the caller's, and a cache of all the shapes that
+    // can be asked for would have no bound. The unnamed statement is planned for its values in the same round trip.
+    let rows = client.query_typed(&sql, &typed).await?;
+    collect(&query, &rows)
+}
+
+/// The plan that Postgres chose for a page and what it then read, as text: for tests and for finding out why one is slow.
+pub async fn explain(client: &impl GenericClient, query: &PageQuery) -> Result<String, Error> {
+    let (sql, binds) = statement(query);
+    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+    let rows = client
+        .query_typed(&format!("explain (analyze, costs off, timing off) {sql}"), &typed)
+        .await?;
+    let lines = rows
+        .iter()
+        .map(|row| row.try_get::<_, String>(0))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.join("\n"))
+}
+
+/// The statement of `query`: text made of constants only, and its binds.
+pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
+    let PageQuery {
+        resource,
+        columns,
+        sort,
+        direction,
+        ..
+    } = query;
+    let (table, key, order) = (resource.table, resource.key, sort.sql);
+    let (beyond, towards) = match direction {
+        Direction::Ascending => (">", "asc"),
+        Direction::Descending => ("<", "desc"),
+    };
+    let (filter, mut binds) = query.conditions.clone().into_parts();
+    let total = if query.count {
+        format!("(select count(*) from {table} where {filter})")
+    } else {
+        "null::int8".into()
+    };
+    let mut beginning = String::new();
+    if let Some(place) = &query.after {
+        binds.extend([place.sort.bind(), Bind::Uuid(place.id)]);
+        beginning = format!(
+            " and ({order}, {key}) {beyond} (${}, ${})",
+            binds.len() - 1,
+            binds.len()
+        );
+    }
+    binds.extend([
+        Bind::Integer(i64::from(query.limit) + 1),
+        Bind::Text(resource.projection.into()),
+    ]);
+    let (limit, projection) = (binds.len() - 1, binds.len());
+    let mut selected = String::new();
+    for (index, column) in columns.iter().enumerate() {
+        // Writing to a String can't fail.
+        let _ = write!(selected, ", {} as column_{index}", column.sql);
+    }
+    // The left joins give one row even if there is no checkpoint and no row: the position is always answered.
+    let sql = format!(
+        "select head.position, head.epoch, {total} as total, head.stale_since is not null as stale, page.*
+from (select 1) as one
+left join checkpoints head on head.projection = ${projection}
+left join (
+    select {key} as page_key, {order} as page_sort{selected}
+    from {table}
+    where {filter}{beginning}
+    order by {order} {towards}, {key} {towards}
+    limit ${limit}
+) page on true
+order by page.page_sort {towards}, page.page_key {towards}"
+    );
+    (sql, binds)
+}
+
+fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
+    let mut page = Page {
+        rows: Vec::with_capacity(rows.len()),
+        next: None,
+        total: None,
+        checkpoint: Checkpoint::default(),
+        stale: false,
+    };
+    let mut last = None;
+    for (index, row) in rows.iter().enumerate() {
+        if index == 0 {
+            page.checkpoint = Checkpoint::from_columns(row.try_get(0)?, row.try_get(1)?);
+            page.total = row.try_get(2)?;
+            page.stale = row.try_get(3)?;
+        }
+        let Some(id) = row.try_get(4)? else { break };
+        if index == usize::from(query.limit) {
+            page.next = last;
+            break;
+        }
+        last = Some(PagePosition {
+            sort: SortValue::read(row, 5, query.sort)?,
+            id,
+        });
+        page.rows.push(Record::read(row, &query.columns, OWN_COLUMNS)?);
+    }
+    Ok(page)
+}

@@ -1,0 +1,170 @@
+//! A resource: what can be asked of a table, declared once with [`resource!`](crate::resource!).
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::column::{Column, Visibility};
+use crate::conditions::Bind;
+use crate::error::Error;
+use crate::filter::Filter;
+
+/// A table as readers see it. All SQL in it is constant.
+#[derive(Debug)]
+pub struct Resource {
+    /// Name in paths, cursors and metrics, in the plural.
+    pub name: &'static str,
+    /// Name of one of them in OpenAPI.
+    pub schema: &'static str,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// The projection that its rows belong to.
+    pub projection: &'static str,
+    /// The table.
+    pub table: &'static str,
+    /// The column that is the table's primary key, a UUID.
+    pub key: &'static str,
+    /// Who its rows are for.
+    pub audience: Audience,
+    /// Every column of the table.
+    pub columns: &'static [Column],
+    /// Every expression that is shown like a column.
+    pub computed: &'static [Column],
+    /// Every sort that can be asked for; the first is the default.
+    pub sorts: &'static [Sort],
+    /// The direction of the default sort.
+    pub default_direction: Direction,
+    /// Every filter that can be asked for.
+    pub filters: &'static [Filter],
+}
+
+/// Who the rows of a resource are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone: caches may keep and share an answer.
+    Public,
+    /// Those who may see the row: no cache keeps an answer.
+    Personal,
+}
+
+impl Resource {
+    /// Every column that can be asked for, in the order in which it is shown.
+    pub fn shown(&'static self) -> impl Iterator<Item = &'static Column> {
+        let stored = self.columns.iter().flat_map(|column| {
+            let computed = self
+                .computed
+                .iter()
+                .filter(|computed| computed.after == Some(column.name));
+            std::iter::once(column).chain(computed)
+        });
+        stored.filter(|column| column.visibility == Visibility::Shown)
+    }
+
+    /// The column of that name, if it can be asked for.
+    pub fn column(&'static self, name: &str) -> Option<&'static Column> {
+        self.shown().find(|column| column.name == name)
+    }
+
+    /// The sort of that name.
+    pub fn sort(&'static self, name: &str) -> Option<&'static Sort> {
+        self.sorts.iter().find(|sort| sort.name == name)
+    }
+}
+
+/// How Postgres finds rows for a filter or a sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Through this index.
+    Index(&'static str),
+    /// By reading a table that stays small.
+    SmallTable,
+}
+
+/// Through the index of that name.
+pub const fn index(name: &'static str) -> Served {
+    Served::Index(name)
+}
+
+/// By reading the whole table, which has some hundred rows at most.
+pub const fn small_table() -> Served {
+    Served::SmallTable
+}
+
+/// A sort key. Never null, and always followed by the table's key, so that the order is total.
+#[derive(Debug)]
+pub struct Sort {
+    /// Name in `sort`.
+    pub name: &'static str,
+    /// The index that has this order.
+    pub served: Served,
+    pub(crate) sql: &'static str,
+}
+
+impl Sort {
+    /// A sort by an expression, in the order of that index.
+    pub const fn by(name: &'static str, sql: &'static str, served: Served) -> Self {
+        Self { name, served, sql }
+    }
+}
+
+/// Which way a page goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// Where a page ended: the sort key and key of its last row. The next page starts after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagePosition {
+    /// Value of the sort key.
+    pub sort: SortValue,
+    /// Key of the row.
+    pub id: Uuid,
+}
+
+/// The value of a sort key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortValue {
+    /// Of a date column.
+    Date(NaiveDate),
+    /// Of an integer column.
+    Integer(i64),
+    /// Of a text column.
+    Text(String),
+    /// Of a timestamp column; Postgres holds microseconds, and so does this.
+    Timestamp(DateTime<Utc>),
+}
+
+impl SortValue {
+    pub(crate) fn read(row: &Row, index: usize, sort: &'static Sort) -> Result<Self, Error> {
+        let found = row.columns()[index].type_();
+        Ok(match *found {
+            Type::DATE => Self::Date(row.try_get(index)?),
+            Type::INT8 => Self::Integer(row.try_get(index)?),
+            Type::TEXT => Self::Text(row.try_get(index)?),
+            Type::TIMESTAMPTZ => Self::Timestamp(row.try_get(index)?),
+            _ => {
+                return Err(Error::ColumnType {
+                    column: sort.name,
+                    found: found.to_string(),
+                });
+            }
+        })
+    }
+
+    pub(crate) fn bind(&self) -> Bind {
+        match self {
+            Self::Date(value) => Bind::Date(*value),
+            Self::Integer(value) => Bind::Integer(*value),
+            Self::Text(value) => Bind::Text(value.clone()),
+            Self::Timestamp(value) => Bind::Timestamp(*value),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The parameters that every operation has: which columns, which page, how new.
+
+use axum::http::StatusCode;
+use service::problem::Problem;
+
+use crate::column::Column;
+use crate::filter::Selection;
+use crate::parameters::{MinPosition, Parameters};
+use crate::resource::{Direction, Resource, Sort};
+
+/// Rows of a page without `limit`.
+pub(crate) const DEFAULT_LIMIT: u16 = 50;
+/// The most rows of a page.
+pub(crate) const MAX_LIMIT: u16 = 200;
+
+/// How a caller wants to see a row.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) columns: Vec<&'static Column>,
+    pub(crate) min_position: Option<MinPosition>,
+    pub(crate) if_none_match: Option<String>,
+}
+
+/// How a caller wants to see a list.
+#[derive(Debug)]
+pub(crate) struct ListView {
+    pub(crate) view: View,
+    pub(crate) selection: Selection,
+    pub(crate) sort: &'static Sort,
+    pub(crate) direction: Direction,
+    pub(crate) limit: u16,
+    pub(crate) count: bool,
+    pub(crate) cursor: Option<String>,
+}
+
+/// The view of one row, if nothing in the parameters was wrong.
+pub(crate) fn of_one(mut parameters: Parameters, resource: &'static Resource) -> Result<View, Problem> {
+    let view = view(&mut parameters, resource);
+    parameters.finish()?;
+    Ok(view)
+}
+
+/// The view of a list, if nothing in the parameters was wrong.
+pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -> Result<ListView, Problem> {
+    let selection = parameters.selection(resource.filters);
+    let (sort, direction) = sort(&mut parameters, resource);
+    let limit = parameters.integer("limit", &(1..=i64::from(MAX_LIMIT)));
+    let list = ListView {
+        selection,
+        sort,
+        direction,
+        limit: limit
+            .and_then(|limit| u16::try_from(limit).ok())
+            .unwrap_or(DEFAULT_LIMIT),
+        count: parameters.boolean("count").unwrap_or(false),
+        cursor: parameters.take("cursor"),
+        view: view(&mut parameters, resource),
+    };
+    parameters.finish()?;
+    Ok(list)
+}
+
+/// 400: the id in the path is none.
+pub(crate) fn not_an_id(parameter: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_path",
+        "Adressen er ikke gyldig.",
+        "The address is not valid.",
+    )
+    .field(
+        format!("/{parameter}"),
+        "invalid_uuid",
+        "Verdien må være en UUID.",
+        "The value must be a UUID.",
+    )
+}
+
+fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
+    View {
+        columns: columns(parameters, resource),
+        min_position: parameters.min_position(),
+        if_none_match: parameters.if_none_match(),
+    }
+}
+
+/// The columns in `fields`, each once, in the resource's order; all of them without it.
+fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'static Column> {
+    let all = || resource.shown();
+    let Some(fields) = parameters.take("fields") else {
+        return all().collect();
+    };
+    let names: Vec<&str> = fields.split(',').map(str::trim).collect();
+    if names.iter().any(|name| resource.column(name).is_none()) {
+        let allowed = all().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        let (nb, en) = (
+            format!("Feltene som finnes er: {allowed}."),
+            format!("The fields are: {allowed}."),
+        );
+        parameters.refuse("fields", "unknown_field", nb, en);
+    }
+    all().filter(|column| names.contains(&column.name)).collect()
+}
+
+/// The sort named in `sort`, descending after a `-`; the resource's own without it.
+fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static Sort, Direction) {
+    let default = (&resource.sorts[0], resource.default_direction);
+    let Some(asked) = parameters.take("sort") else {
+        return default;
+    };
+    let (name, direction) = match asked.strip_prefix('-') {
+        Some(name) => (name, Direction::Descending),
+        None => (asked.as_str(), Direction::Ascending),
+    };
+    if let Some(sort) = resource.sort(name) {
+        return (sort, direction);
+    }
+    let list = sorts(resource).join(", ");
+    parameters.refuse(
+        "sort",
+        "invalid_choice",
+        format!("Verdien må være en av: {list}."),
+        format!("The value must be one of: {list}."),
+    );
+    default
+}
+
+/// Every value of `sort`.
+pub(crate) fn sorts(resource: &'static Resource) -> Vec<String> {
+    let sorts = resource.sorts.iter();
+    sorts
+        .flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)])
+        .collect()
+}

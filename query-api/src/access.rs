@@ -1,0 +1,23 @@
+//! Whose rows a caller may see.
+
+use query::{Access, Conditions};
+use read_model::Scope;
+use service::auth::{Principal, Role};
+
+/// Staff and admins see everything, organizers also their clubs', customers their own. `of` is the scope of a resource.
+pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Access {
+    let scope = if principal.is_staff() {
+        Scope::Everything
+    } else if principal.has(Role::Organizer) {
+        Scope::OwnAndClubs {
+            user_id: principal.user_id,
+            clubs: principal.clubs.clone(),
+        }
+    } else {
+        Scope::Own(principal.user_id)
+    };
+    Access::Reader {
+        reader: principal.user_id,
+        rows: of(&scope),
+    }
+}

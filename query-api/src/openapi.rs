@@ -1,0 +1,20 @@
+//! The OpenAPI document of this service, from the declarations of its resources.
+
+use query::openapi::add;
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
+use service::docs;
+use utoipa::openapi::OpenApi;
+
+const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalogue, and clubs. Everything that changes state \
+    is a command of the other API. A command's answer has a position; with it as `min_position` a query here shows the \
+    command's effect. Errors are `application/problem+json` (RFC 9457) with a stable `code`.";
+
+/// The document.
+pub fn document() -> OpenApi {
+    let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
+    add(&mut document, &ORDERS, "/api/v1/orders", true);
+    add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
+    add(&mut document, &CLUBS, "/api/v1/clubs", false);
+    document
+}
