@@ -56,3 +56,8 @@ pub use schema::{async_commit_pool, migrate, pool};
 pub use status::{Limits, status};
 pub use verify::{VerifyOptions, verify};
 pub use watch::{Watched, watch};
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect::Database;
 use deadpool_postgres::Pool;
 use envelope::{Metadata, Position};
 use event_bus::{Access, Publisher, PublisherOptions, StreamConfig};
@@ -12,6 +13,7 @@ use serde_json::Value;
 use service::health::Health;
 use service::postgres::PoolOptions;
 use stack::{Databases, Servers};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -80,7 +82,7 @@ impl Bank {
         self.appender.append(append).await.unwrap().position
     }
 
-    /// Accounts with three events each; gives the last position.
+    /// New accounts with three events each; gives the last position.
     pub(crate) async fn savers(&self, count: i64) -> Position {
         let mut last = Position::START;
         for number in 1..=count {
@@ -172,6 +174,24 @@ impl Bank {
     pub(crate) async fn execute(&self, projection: &impl Projection, sql: &str) {
         let client = self.pool(projection).get().await.unwrap();
         client.batch_execute(sql).await.unwrap();
+    }
+
+    /// The payloads of notifications on a channel, from now on.
+    pub(crate) async fn listen(&self, channel: &'static str) -> UnboundedReceiver<String> {
+        let (heard, payloads) = unbounded_channel();
+        let database = Database::parse(&self.databases.read_owner).unwrap();
+        let statement = format!("listen {channel}");
+        let hear = move |payload: &str| heard.send(payload.to_owned()).unwrap_or_default();
+        let listening = statement.clone();
+        tokio::spawn(async move { connect::listen(database, channel, &statement, hear).await });
+        let pool = service::postgres::pool(&self.databases.read_owner, &PoolOptions::default(), "bank");
+        let client = pool.unwrap().get().await.unwrap();
+        let there = "select from pg_stat_activity where query = $1 and datname = current_database()";
+        eventually("it listens", async || {
+            client.query_opt(there, &[&listening]).await.unwrap().is_some()
+        })
+        .await;
+        payloads
     }
 
     pub(crate) async fn execute_in_log(&self, sql: &str) {

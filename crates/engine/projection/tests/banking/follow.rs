@@ -14,10 +14,12 @@ async fn rows_follow_the_log_and_readers_are_notified() {
     let bank = Bank::open().await;
     assert_eq!(bank.migrate(&BALANCES).await, 1);
     assert_eq!(bank.migrate(&BALANCES).await, 0, "and again changes nothing");
+    let mut notified = bank.listen("balances_projected").await;
     let running = bank.start(BALANCES).await;
     let last = bank.savers(20).await;
     bank.publish().await;
     bank.projected_to(&BALANCES, last).await;
+    while notified.recv().await.unwrap() != last.to_string() {}
     let sum = "select sum(cents)::text from balances";
     assert_eq!(bank.ask(&BALANCES, sum).await, (100 * 210 + 20 * 20).to_string());
 

@@ -9,5 +9,6 @@ mod events;
 mod follow;
 mod neighbours;
 mod rebuild;
+mod statements;
 mod totals;
 mod verify;

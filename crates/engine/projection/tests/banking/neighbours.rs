@@ -19,13 +19,19 @@ const TABLES: &str = "select string_agg(oid::text, ' ' order by oid) from pg_cla
 async fn each_follows_parks_and_verifies_for_itself() {
     let bank = Bank::open().await;
     bank.migrate(&BALANCES).await;
+    let mut of_balances = bank.listen("balances_projected").await;
+    let mut of_totals = bank.listen("totals_projected").await;
     let balances = bank.start(BALANCES).await;
     let last = bank.savers(10).await;
     bank.projected_to(&BALANCES, last).await;
+    while of_balances.recv().await.unwrap() != last.to_string() {}
+    assert!(of_totals.is_empty(), "totals has not begun");
     // Comes to a database that is in use.
     bank.migrate(&Totals).await;
     let totals = bank.start(Totals).await;
     bank.projected_to(&Totals, last).await;
+    while of_totals.recv().await.unwrap() != last.to_string() {}
+    assert!(of_balances.is_empty(), "balances has nothing new");
 
     let account = Uuid::now_v7();
     let last = bank
