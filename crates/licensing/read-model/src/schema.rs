@@ -1,8 +1,8 @@
 //! Which schema this build knows, and bringing a database to it.
 //!
-//! The schema changes only through `migrate`, run by the owner of the database. A server compares what was applied
-//! with what it was built with and refuses to guess when they differ: an older schema lacks what its statements name,
-//! a newer one may have given a column another meaning.
+//! The schema changes only through `migrate`, run by the owner of the database. A server compares the migrations that
+//! were applied with those that it was built with, and refuses a difference: an older schema lacks what its statements
+//! name, a newer one may have given a column another meaning.
 
 use std::sync::LazyLock;
 
@@ -78,20 +78,20 @@ impl SchemaError {
 
 /// Applies what is missing, in order, and returns how many migrations were applied.
 ///
-/// Safe to run from several processes at once: they wait for each other.
+/// Several processes may run it at once: they wait for each other.
 pub async fn migrate(url: &str) -> Result<usize, SchemaError> {
     migrate_database(&Database::parse(url)?.named("read-model migrate")).await
 }
 
 /// As [`migrate`], in sessions that may be set to another schema than the usual one.
 pub async fn migrate_database(database: &Database) -> Result<usize, SchemaError> {
-    // A lock of the session is worth nothing through a pooler.
+    // A pooler gives the session's lock to others.
     database.check_sessions().await.map_err(|error| match error {
         NoSession::Unavailable(error) => SchemaError::from(error),
         pooled @ NoSession::Pooled(_) => SchemaError::Pooled(pooled),
     })?;
     let (mut client, connection) = database.connect().await?;
-    // Ends with the client; the lock below belongs to this session and goes with it, however we leave.
+    // Ends with the client. The lock below belongs to this session and ends with it on every path.
     let driver = tokio::spawn(async move {
         if let Err(error) = connection.await {
             warn!(error = %error, "migration connection ended");
@@ -112,7 +112,7 @@ pub async fn migrate_database(database: &Database) -> Result<usize, SchemaError>
         );
     }
     drop(client);
-    // The lock is gone when the server has seen the session end, which the driver has then finished saying.
+    // The server drops the lock when the session ends; the driver ends after that.
     let _ = driver.await;
     Ok(report.applied_migrations().len())
 }
