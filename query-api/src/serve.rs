@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ServeOptions;
 use crate::{AppState, metrics, router};
 
-/// How much longer than its statement timeout the database may take to say that it gave up; waiting for a connection
-/// is part of it.
+/// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
 
 /// The projection that the resources belong to.
@@ -25,7 +24,7 @@ pub const FOLLOWED: Channel = Channel {
     name: CHANNEL,
 };
 
-/// Serves until the process is told to end, then finishes what is in flight.
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("query-api", &options.log)?;
     metrics::describe();

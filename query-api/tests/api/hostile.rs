@@ -1,4 +1,4 @@
-//! What is sent to break things: it finds nothing, breaks nothing, and is told why.
+//! Requests that are meant to break things find nothing, break nothing, and are refused with a reason.
 
 use anyhow::Result;
 use axum::http::StatusCode;
@@ -40,7 +40,7 @@ async fn sql_in_a_text_is_a_text() -> Result<()> {
 }
 
 #[tokio::test]
-async fn texts_that_postgres_cannot_hold_or_nobody_types_are_refused() -> Result<()> {
+async fn texts_that_postgres_cannot_hold_or_keyboards_do_not_type_are_refused() -> Result<()> {
     let app = App::start().await?;
     let long = "a".repeat(101);
     for q in [

@@ -9,7 +9,7 @@ use stack::Databases;
 
 use crate::support::{App, DEADLINE, connect, fresh_databases};
 
-/// Nobody can connect to the read database, and everyone who was is thrown out.
+/// Refuses connections to the read database, and ends those that there are.
 async fn take_down(databases: &Databases) -> Result<()> {
     switch(databases, false).await
 }

@@ -1,4 +1,4 @@
-//! Rows of a log that is no more: they are answered until others are there, and every answer says so.
+//! Rows of a log that was replaced are answered until others are there, and every answer says so.
 
 use anyhow::Result;
 use axum::http::StatusCode;
@@ -55,7 +55,7 @@ async fn stale_rows_are_answered_and_say_so_and_prove_no_write() -> Result<()> {
     let waited = app.get("/api/v1/orders?min_position=1", &staff).await;
     assert!(waited.is(503, "projection_lagging"), "{waited:?}");
 
-    // Others take their place, in the log's new life.
+    // Other rows take their place, in the log's new epoch.
     let other = Uuid::from_u128(7);
     app.projector
         .execute("update checkpoints set stale_since = null, epoch = $1", &[&other])

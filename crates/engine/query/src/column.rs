@@ -1,14 +1,14 @@
 //! A column: its type in the table follows from its Rust type.
 
 use std::fmt;
-use std::ops::Deref;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::shape::{Shape, Shaped};
+use crate::word::Word;
 
 /// A column of a resource.
 #[derive(Debug)]
@@ -208,25 +208,6 @@ impl<T: ColumnValue> ColumnValue for Option<T> {
 
     fn bound(&self) -> Bound<'_> {
         self.as_ref().map_or(Bound::Null, T::bound)
-    }
-}
-
-/// A value of a closed list: an enum in Rust, its text in the table and in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Word<T>(pub T);
-
-impl<T> From<T> for Word<T> {
-    fn from(word: T) -> Self {
-        Self(word)
-    }
-}
-
-impl<T> Deref for Word<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
     }
 }
 

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 
 use crate::conditions::{Bind, Conditions};
-use crate::resource::Served;
+use crate::served::Served;
 
 /// A filter that can be asked for.
 #[derive(Debug)]

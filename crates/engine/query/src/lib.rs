@@ -1,4 +1,14 @@
-#![doc = include_str!("../README.md")]
+//! The read side of an event-sourced system over HTTP. A resource is declared once, by [`resource!`]; its table's statements,
+//! its parameters with their errors, its pages and its OpenAPI follow from the declaration.
+//!
+//! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
+//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see.
+//! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
+//!   requests away from another schema.
+//! - [`table`] writes whole rows, for the projector.
+//! - [`openapi`] describes the operations on a resource.
+//!
+//! Knows nothing of what the rows mean, and nothing of the log but its position.
 
 mod declare;
 
@@ -6,7 +16,9 @@ pub mod column;
 mod error;
 mod filter;
 mod resource;
+mod served;
 pub mod shape;
+mod word;
 
 mod conditions;
 mod record;
@@ -42,14 +54,18 @@ pub use parameters::Parameters;
 pub use projection::{Channel, Projection};
 pub use reads::{Access, Reads};
 pub use record::Record;
-pub use resource::{
-    Audience, Direction, PagePosition, Resource, Served, Sort, SortValue, index, small_table,
-};
+pub use resource::{Audience, Direction, PagePosition, Resource, Sort, SortValue};
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Term, searched};
+pub use served::{Served, index, small_table};
+pub use word::Word;
 
 /// For what [`resource!`] expands to.
 #[doc(hidden)]
 pub mod __private {
     pub use uuid::Uuid;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! A row as it is shown: the chosen columns, in their order, each in its JSON form.
+//! A row in an answer: the chosen columns, in their order, each in its JSON form.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};

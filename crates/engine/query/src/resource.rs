@@ -10,6 +10,7 @@ use crate::column::{Column, Visibility};
 use crate::conditions::Bind;
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::served::Served;
 
 /// A table as readers see it. All SQL in it is constant.
 #[derive(Debug)]
@@ -71,25 +72,6 @@ impl Resource {
     pub fn sort(&'static self, name: &str) -> Option<&'static Sort> {
         self.sorts.iter().find(|sort| sort.name == name)
     }
-}
-
-/// How Postgres finds rows for a filter or a sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// Through this index.
-    Index(&'static str),
-    /// By reading a table that stays small.
-    SmallTable,
-}
-
-/// Through the index of that name.
-pub const fn index(name: &'static str) -> Served {
-    Served::Index(name)
-}
-
-/// By reading the whole table, which has some hundred rows at most.
-pub const fn small_table() -> Served {
-    Served::SmallTable
 }
 
 /// A sort key. Never null, and always followed by the table's key, so that the order is total.

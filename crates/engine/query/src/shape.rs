@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Object, Ref, RefOr};
 use uuid::Uuid;
 
-use crate::column::Word;
+use crate::word::Word;
 
 /// Schemas by their names.
 pub type Components = Vec<(String, RefOr<Schema>)>;

@@ -1,4 +1,4 @@
-//! The parameters that every operation has: which columns, which page, how new.
+//! The parameters that every operation has: which columns, which page, and the position to wait for.
 
 use axum::http::StatusCode;
 use service::problem::Problem;
@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_LIMIT: u16 = 50;
 /// The most rows of a page.
 pub(crate) const MAX_LIMIT: u16 = 200;
 
-/// How a caller wants to see a row.
+/// What a request asks of a row.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) columns: Vec<&'static Column>,
@@ -21,7 +21,7 @@ pub(crate) struct View {
     pub(crate) if_none_match: Option<String>,
 }
 
-/// How a caller wants to see a list.
+/// What a request asks of a list.
 #[derive(Debug)]
 pub(crate) struct ListView {
     pub(crate) view: View,

@@ -1,4 +1,4 @@
-//! Clubs as they are written and read.
+//! Clubs: their table and their resource.
 
 use chrono::{DateTime, Utc};
 use query::{Filter, Sort, index, small_table};

@@ -1,8 +1,7 @@
-//! The catalogue as it is written and read.
+//! The catalogue: its table and its resource.
 
 use chrono::{DateTime, Utc};
-use query::column::Word;
-use query::{Filter, Sort, index, small_table};
+use query::{Filter, Sort, Word, index, small_table};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 use utoipa::ToSchema;

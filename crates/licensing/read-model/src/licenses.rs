@@ -1,8 +1,7 @@
-//! Licenses as they are written and read.
+//! Licenses: their table and their resource.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use query::column::Word;
-use query::{Filter, Sort, index};
+use query::{Filter, Sort, Word, index};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -31,7 +30,7 @@ query::resource! {
         order_number: Option<String>, Shown, "Number of that order, when known.";
         line: i32, Shown, "Line of that order.";
         customer_id: Uuid, Shown, "User who placed that order.";
-        status: Word<LicenseStatus>, Shown, "Where the license is in its life cycle. Expiry by date is not a status.";
+        status: Word<LicenseStatus>, Shown, "Status of the license. Expiry by date is not a status.";
         license_type: String, Shown, "Code of the license type.";
         category: Word<Category>, Shown, "Category of the license type.";
         discipline: String, Shown, "Discipline of the license type.";

@@ -1,8 +1,7 @@
-//! Orders as they are written and read.
+//! Orders: their table and their resource.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use query::column::Word;
-use query::{Filter, Sort, index};
+use query::{Filter, Sort, Word, index};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -30,7 +29,7 @@ query::resource! {
         order_id: Uuid, Shown, "Id of the order.";
         order_number: String, Shown, "Number a person can read aloud.";
         customer_id: Uuid, Shown, "User who placed the order.";
-        status: Word<OrderStatus>, Shown, "Where the order is in its life cycle.";
+        status: Word<OrderStatus>, Shown, "Status of the order.";
         total_ore: i64, Shown, "Sum of the lines in øre, at the prices of the moment of ordering.";
         currency: String, Shown, "ISO 4217 code, NOK.";
         payment_provider: String, Internal, "Payment provider chosen by the customer, for example vipps.";

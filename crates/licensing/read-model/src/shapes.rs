@@ -79,7 +79,7 @@ pub(crate) struct Guardian {
 
 /// Vehicle of a driver; personal data. One of its numbers is there.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
+#[expect(dead_code, clippy::struct_field_names, reason = "only its schema is used")]
 pub(crate) struct Vehicle {
     /// Number plate.
     #[schema(nullable = false, example = "EK12345")]

@@ -206,7 +206,7 @@ async fn every_statement_prepares() -> Result<()> {
     Ok(())
 }
 
-/// A row that a reader could not be told would fail every answer that it is in.
+/// A value that no answer can express would fail every answer with that row.
 #[tokio::test]
 async fn no_table_lets_in_what_no_answer_can_say() -> Result<()> {
     let database = Database::migrated().await?;

@@ -1,5 +1,0 @@
-//! A new migration is compiled in: the macro that reads them can't tell cargo that it did.
-
-fn main() {
-    println!("cargo::rerun-if-changed=src/migrations");
-}
