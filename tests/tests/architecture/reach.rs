@@ -65,6 +65,10 @@ fn log_and_bus_know_nothing_of_licenses() {
             &["domain", "events", "payments", "read-model", "service"],
         );
     }
+    assert_reaches_none(
+        "projection",
+        &["domain", "events", "payments", "read-model", "vocabulary"],
+    );
     assert_reaches_none("payments", &["async-nats", "deadpool-postgres", "tokio-postgres"]);
 }
 
