@@ -15,7 +15,7 @@ const PROGRAMS: [Process; 4] = [
 ];
 /// As talkative as our own code can be.
 const EVERYTHING: &str = "info,command_api=trace,domain=trace,event_bus=trace,event_store=trace,events=trace,\
-    payments=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
+    payments=trace,projection=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
 
 /// What was said of people below; the logs must hold no part of it.
 const SAID: &[&str] = &[
