@@ -68,6 +68,7 @@ fn log_and_bus_know_nothing_of_licenses() {
     let log = ["cqrs-es", "envelope", "event-bus", "event-store"];
     let shop = ["domain", "events", "payments", "read-model", "vocabulary"];
     assert_reaches_none("query", &[&log[..], &shop[..]].concat());
+    assert_reaches_none("projection", &shop);
     assert_reaches_none("payments", &["async-nats", "deadpool-postgres", "tokio-postgres"]);
 }
 

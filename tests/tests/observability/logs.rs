@@ -15,7 +15,7 @@ const PROGRAMS: [Process; 4] = [
 ];
 /// The most verbose filter for our own code.
 const EVERYTHING: &str = "info,command_api=trace,domain=trace,event_bus=trace,event_store=trace,events=trace,\
-    payments=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
+    payments=trace,projection=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
 
 /// The personal data that this test sends. The logs must contain none of it.
 const SAID: &[&str] = &[

@@ -23,7 +23,7 @@ async fn request_id_is_in_the_answer_the_events_and_every_log() {
     let filter = (
         Process::Projector,
         "LOG_FILTER".to_owned(),
-        "info,projector=debug".to_owned(),
+        "info,projection=debug".to_owned(),
     );
     let shop = Shop::open(Options {
         env: vec![filter],
