@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use axum::http::StatusCode;
 use query_api::openapi::document;
 use query_api::router::{ROUTES, router};
+use read_model::RESOURCES;
 use serde_json::{Value, json};
 use service::docs;
 use uuid::Uuid;
@@ -84,6 +85,20 @@ async fn the_document_is_served() -> Result<()> {
     Ok(())
 }
 
+/// Where a value contradicts a schema of the document.
+fn errors(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+    let mut schema = schema.clone();
+    schema["components"] = document["components"].clone();
+    let validator = jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("a schema");
+    validator
+        .iter_errors(value)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect()
+}
+
 /// Checks an answer against the response of an operation.
 #[track_caller]
 fn conforms(document: &Value, path: &str, answer: &Answer) {
@@ -100,16 +115,7 @@ fn conforms(document: &Value, path: &str, answer: &Answer) {
         content.is_object(),
         "{path}: {content_type} is not in the document"
     );
-    let mut schema = content["schema"].clone();
-    schema["components"] = document["components"].clone();
-    let validator = jsonschema::draft202012::options()
-        .should_validate_formats(true)
-        .build(&schema)
-        .expect("a schema");
-    let errors: Vec<String> = validator
-        .iter_errors(&answer.body)
-        .map(|error| format!("{} at {}", error, error.instance_path()))
-        .collect();
+    let errors = errors(document, &content["schema"], &answer.body);
     assert!(errors.is_empty(), "{path}: {errors:#?}\n{:#}", answer.body);
     for name in answer.headers.keys() {
         let headers = response["headers"].as_object().expect("headers");
@@ -148,6 +154,21 @@ async fn full_rows(app: &App) -> Result<(Uuid, Uuid)> {
     .await?;
     rows::club(&app.projector, "NMK Testby").await?;
     Ok((order, license))
+}
+
+#[test]
+fn examples_have_every_property_and_are_what_the_document_says() {
+    let document = generated();
+    for resource in RESOURCES {
+        let example: Value = serde_json::from_str(resource.example).expect("JSON");
+        let named: BTreeSet<&str> = example.as_object().unwrap().keys().map(String::as_str).collect();
+        let shown: BTreeSet<&str> = resource.shown().map(|column| column.name).collect();
+        assert_eq!(named, shown, "{}", resource.name);
+        let path = format!("/api/v1/{}", resource.name);
+        let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+        let errors = errors(&document, &content["schema"], &content["example"]);
+        assert!(errors.is_empty(), "{}: {errors:#?}", resource.name);
+    }
 }
 
 #[tokio::test]

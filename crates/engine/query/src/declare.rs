@@ -6,6 +6,7 @@
 /// [`Row`](crate::table::Row) that lists the fields once, and a `static` with the declarations as they stand. Statements,
 /// parameters and OpenAPI are made from that `static` by plain functions.
 ///
+/// - `example`: a row as JSON, for the documentation.
 /// - `columns`: name, Rust type, who may see it, and what it means. A JSON column says its shape with `as`. A table needs
 ///   the columns `version` and `position`.
 /// - `computed`: an expression that is shown after a column, with its shape.
@@ -25,7 +26,8 @@ macro_rules! resource {
             table: $table:literal,
             key: $key:ident,
             audience: $audience:ident,
-            default: $direction:ident $(,)?
+            default: $direction:ident,
+            example: $example:expr $(,)?
         }
 
         columns {
@@ -96,6 +98,7 @@ macro_rules! resource {
             )*],
             sorts: &[$($sort,)+],
             default_direction: $crate::Direction::$direction,
+            example: $example,
             filters: &[$($filter,)*],
         };
     };

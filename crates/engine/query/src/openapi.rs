@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
@@ -79,7 +80,7 @@ fn list(resource: &'static Resource) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
-        .response("200", found(resource, page(resource)));
+        .response("200", found(resource, page(resource), a_page(resource)));
     for filter in resource.filters {
         operation = operation.parameter(of_filter(filter));
     }
@@ -102,7 +103,7 @@ fn one(resource: &'static Resource) -> OperationBuilder {
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
-        .response("200", found(resource, row.into()))
+        .response("200", found(resource, row.into(), a_row(resource)))
         .parameter(key);
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
@@ -146,8 +147,21 @@ fn page(resource: &Resource) -> RefOr<Schema> {
         .into()
 }
 
-fn found(resource: &Resource, body: RefOr<Schema>) -> Response {
-    let content = ContentBuilder::new().schema(Some(body)).build();
+/// The example of a row.
+fn a_row(resource: &Resource) -> Value {
+    serde_json::from_str(resource.example).unwrap_or_default()
+}
+
+/// The example of a page.
+fn a_page(resource: &Resource) -> Value {
+    json!({"items": [a_row(resource)], "next_cursor": null, "position": 4711})
+}
+
+fn found(resource: &Resource, body: RefOr<Schema>, example: Value) -> Response {
+    let content = ContentBuilder::new()
+        .schema(Some(body))
+        .example(Some(example))
+        .build();
     with_position(ResponseBuilder::new().description(resource.description.trim()))
         .content("application/json", content)
         .build()
@@ -322,6 +336,8 @@ fn query(name: &str, schema: ObjectBuilder, example: Value, description: String)
         .parameter_in(ParameterIn::Query)
         .required(Required::False)
         .schema(Some(Schema::from(schema)))
+        // An empty parameter counts as absent. utoipa has no field for it.
+        .extensions(Some(Extensions::from_iter([("allowEmptyValue", true)])))
         .example(Some(example).filter(|example| !example.is_null()))
         .description(Some(description))
 }

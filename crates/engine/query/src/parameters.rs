@@ -4,13 +4,15 @@
 //! parameters by name and type. What is left over is unknown and refused: a mistyped filter that is ignored would show
 //! rows that were not asked for. One answer names everything that is wrong.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use chrono::{DateTime, NaiveDate, Utc};
 use percent_encoding::percent_decode;
 use service::problem::Problem;
@@ -19,32 +21,14 @@ use uuid::Uuid;
 use crate::dates::{NoMoment, date, midnight, moment};
 use crate::filter::{Filter, FilterKind, FilterValue, Selection};
 use crate::resource::Resource;
+use refusal::ParameterError;
+
+pub(crate) use refusal::problems;
 
 const MIN_POSITION: HeaderName = HeaderName::from_static("min-position");
 
 /// The longest text that is searched for or compared with.
 pub(crate) const MAX_TEXT_CHARS: usize = 100;
-/// The longest parameter name that is repeated in an answer.
-const MAX_NAME_CHARS: usize = 64;
-
-/// Code and texts of a problem.
-type Kind = (&'static str, &'static str, &'static str);
-
-/// Refusals with a problem of their own, worst first.
-const KINDS: [Kind; 2] = [
-    (
-        "unknown_parameter",
-        "Et parameter i adressen er ukjent.",
-        "A parameter in the address is unknown.",
-    ),
-    ("unknown_field", "Et felt finnes ikke.", "A field does not exist."),
-];
-/// All others.
-const INVALID: Kind = (
-    "invalid_parameter",
-    "Et parameter i adressen er ugyldig.",
-    "A parameter in the address is not valid.",
-);
 
 /// What a request asks for, not yet looked at.
 #[derive(Debug)]
@@ -61,15 +45,6 @@ pub struct Parameters {
 pub(crate) struct MinPosition {
     pub(crate) position: u64,
     pub(crate) name: &'static str,
-}
-
-/// What is wrong with one parameter.
-#[derive(Debug)]
-struct ParameterError {
-    name: String,
-    code: &'static str,
-    message_nb: String,
-    message_en: String,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Parameters {
@@ -308,13 +283,8 @@ impl Parameters {
         nb: impl Into<String>,
         en: impl Into<String>,
     ) {
-        let name = name.chars().take(MAX_NAME_CHARS).collect();
-        self.refusals.push(ParameterError {
-            name,
-            code,
-            message_nb: nb.into(),
-            message_en: en.into(),
-        });
+        let error = ParameterError::new(name, code, nb.into(), en.into());
+        self.refusals.push(error);
     }
 
     /// Refuses the request if anything in it was wrong, or was not asked for.
@@ -327,27 +297,7 @@ impl Parameters {
                 "The parameter is unknown.",
             );
         }
-        if self.refusals.is_empty() {
-            return Ok(());
-        }
-        // The code is that of the worst: what the client's developer got wrong, before what a person got wrong in a value.
-        let has = |code| self.refusals.iter().any(|refusal| refusal.code == code);
-        let worst = *KINDS.iter().find(|(code, ..)| has(*code)).unwrap_or(&INVALID);
-        let mut problem = refusal(worst);
-        if worst == KINDS[0] {
-            problem = problem.detail(format!("allowed parameters: {}", self.known.join(", ")));
-        }
-        for ParameterError {
-            name,
-            code,
-            message_nb,
-            message_en,
-        } in self.refusals
-        {
-            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-            problem = problem.field(pointer, code, message_nb, message_en);
-        }
-        Err(problem)
+        refusal::all(self.refusals, &self.known)
     }
 
     fn moment(
@@ -396,39 +346,6 @@ impl Parameters {
         }
         parsed
     }
-}
-
-fn refusal((code, message_nb, message_en): Kind) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, code, message_nb, message_en)
-}
-
-/// Every problem that the parameters of an operation can be refused with, with an example of what is wrong.
-pub(crate) fn problems() -> Vec<Problem> {
-    let examples = [
-        (
-            "/limt",
-            "unknown_parameter",
-            "Parameteret er ukjent.",
-            "The parameter is unknown.",
-        ),
-        (
-            "/fields",
-            "unknown_field",
-            "Feltene som finnes er: name, version.",
-            "The fields are: name, version.",
-        ),
-        (
-            "/limit",
-            "invalid_number",
-            "Verdien må være et helt tall fra 1 til 200.",
-            "The value must be a whole number from 1 to 200.",
-        ),
-    ];
-    let kinds = KINDS.into_iter().chain([INVALID]);
-    kinds
-        .zip(examples)
-        .map(|(kind, (pointer, code, nb, en))| refusal(kind).field(pointer, code, nb, en))
-        .collect()
 }
 
 /// Whether a range does not end before it begins. A moment that was given as a day is the end of that day, so that it

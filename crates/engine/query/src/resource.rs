@@ -37,6 +37,8 @@ pub struct Resource {
     pub sorts: &'static [Sort],
     /// The direction of the default sort.
     pub default_direction: Direction,
+    /// A row as JSON, for the documentation.
+    pub example: &'static str,
     /// Every filter that can be asked for.
     pub filters: &'static [Filter],
 }

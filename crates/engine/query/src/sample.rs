@@ -18,6 +18,7 @@ crate::resource! {
         key: note_id,
         audience: Personal,
         default: Descending,
+        example: r#"{"title": "Milk"}"#,
     }
 
     columns {

@@ -19,6 +19,7 @@ query::resource! {
         key: club_id,
         audience: Public,
         default: Ascending,
+        example: include_str!("examples/clubs.json"),
     }
 
     columns {

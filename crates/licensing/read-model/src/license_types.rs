@@ -35,6 +35,7 @@ query::resource! {
         key: license_type_id,
         audience: Public,
         default: Ascending,
+        example: include_str!("examples/license_types.json"),
     }
 
     columns {

@@ -22,6 +22,7 @@ query::resource! {
         key: license_id,
         audience: Personal,
         default: Descending,
+        example: include_str!("examples/licenses.json"),
     }
 
     columns {

@@ -66,6 +66,7 @@ const NOTES_AGAIN: Resource = Resource {
     computed: &[],
     sorts: &[],
     default_direction: Direction::Ascending,
+    example: "{}",
     filters: &[],
 };
 
