@@ -21,6 +21,7 @@ pub(crate) struct Schemathesis {
 }
 
 /// Which requests to send as whom.
+#[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     /// The document's address.
     pub(crate) document: &'a str,
