@@ -6,20 +6,14 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, StatusCode};
 use envelope::Metadata;
 use event_store::IdempotencyKey;
-use serde::Deserialize;
 use service::auth::Principal;
 use service::extract::{Body, Json, Path};
 use service::problem::Problem;
 use service::request_id;
-use utoipa::IntoParams;
 
-use crate::command::{Operation, Who};
 use crate::idempotency::RequestKey;
+use crate::operation::{Operation, Who};
 use crate::state::AppState;
-
-/// A path without parameters.
-#[derive(Deserialize, IntoParams)]
-pub(crate) struct NoPath {}
 
 /// A request that the caller may send, read as far as it can be without the log.
 pub(crate) struct Incoming<O: Operation> {

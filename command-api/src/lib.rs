@@ -2,7 +2,7 @@
 //! every order to licenses or a refund.
 //!
 //! - [`router`]: the route table; `routes` has one file per operation. Nothing here reads the read side.
-//! - `command`: what a command declares, and the one path that all of them take.
+//! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
@@ -17,6 +17,7 @@ mod incoming;
 mod leader;
 pub mod metrics;
 mod openapi;
+mod operation;
 mod process;
 mod relay;
 mod router;

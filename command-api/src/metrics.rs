@@ -2,6 +2,7 @@
 
 use events::CaptureFailure;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use strum::VariantArray as _;
 use vocabulary::{PaymentProvider, Word as _};
 
 use crate::process::kinds::KINDS;
@@ -92,24 +93,11 @@ pub fn describe() {
         counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
             .increment(0);
     }
-    for reason in [
-        CaptureFailure::PartlyCollected,
-        CaptureFailure::ReservationGone,
-        CaptureFailure::CollectedTooMuch,
-    ] {
-        counter!(CAPTURE_FAILURES_TOTAL, "reason" => capture_failure(reason)).increment(0);
+    for reason in CaptureFailure::VARIANTS {
+        counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
         metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
-    }
-}
-
-/// The label of a reason, as events and policies name it.
-pub(crate) const fn capture_failure(reason: CaptureFailure) -> &'static str {
-    match reason {
-        CaptureFailure::PartlyCollected => "partly_collected",
-        CaptureFailure::ReservationGone => "reservation_gone",
-        CaptureFailure::CollectedTooMuch => "collected_too_much",
     }
 }

@@ -15,7 +15,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams as _, ToSchema};
 
-use crate::command::{Operation, Who};
+use crate::operation::{Operation, Who};
 use crate::{answer, idempotency, incoming};
 
 /// An operation and the schemas that it refers to.

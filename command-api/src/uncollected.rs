@@ -17,6 +17,7 @@ use serde::Serialize;
 use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
 use uuid::Uuid;
+use vocabulary::Word as _;
 
 #[derive(Subcommand)]
 pub(crate) enum PaymentsCommand {
@@ -138,7 +139,7 @@ fn in_words(found: &[Uncollected]) -> String {
         since,
     } in found
     {
-        let reason = crate::metrics::capture_failure(*reason);
+        let reason = reason.as_str();
         let (since, count) = (since.format("%Y-%m-%d %H:%M:%SZ"), license_ids.len());
         // Writing to a text does not fail.
         let _ = writeln!(

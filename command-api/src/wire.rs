@@ -143,6 +143,12 @@ async fn bodies_that_are_no_order() {
         r#"{"lines": [{"license_type": "a", "activity_date": "2026-02-30"}]}"#,
         r#"{"lines": [{"license_type": "a", "activity_days": 1.5}]}"#,
         r#"{"lines": [["a"]]}"#,
+        r#"{"lines": [
+            {"license_type": "a", "club_id": "0198c5a2-7d1e-7000-8000-000000000001",
+             "activity_date": "5.6.2026", "holder": {"name": "Kari", "birth_date": "17.5.1990"}},
+            {"license_type": "a", "club_id": "0198c5a2-7d1e-7000-8000-000000000001",
+             "activity_date": "2026-06-05", "holder": {"name": "Kari", "birth_date": 19900517}}
+        ]}"#,
     ] {
         let refused = Json::<OrderRequest>::from_bytes(text.as_bytes()).map(|_| ());
         bodies.push(json!({"sent": text, "answer": body(refused.unwrap_err()).await}));

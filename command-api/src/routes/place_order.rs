@@ -23,9 +23,10 @@ use uuid::Uuid;
 use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use crate::answer::{answered, problem, read, refused, unreadable};
-use crate::command::{Operation, Who, now, stored};
+use crate::command::{now, stored};
 use crate::idempotency::in_flight;
-use crate::incoming::{Incoming, NoPath};
+use crate::incoming::Incoming;
+use crate::operation::{NoPath, Operation, Who};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
 

@@ -8,8 +8,8 @@ use service::problem::Problem;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::command::{Command, Operation, Plan, Who};
-use crate::incoming::NoPath;
+use crate::command::{Command, Plan};
+use crate::operation::{NoPath, Operation, Who};
 
 /// A club to register.
 #[derive(Deserialize, ToSchema)]

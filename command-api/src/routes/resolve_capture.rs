@@ -10,7 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use vocabulary::OrderStatus;
 
-use crate::command::{Command, Operation, Plan, Who};
+use crate::command::{Command, Plan};
+use crate::operation::{Operation, Who};
 
 /// An order.
 #[derive(Deserialize, IntoParams)]

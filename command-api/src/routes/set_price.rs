@@ -8,7 +8,8 @@ use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::command::{Command, Operation, Plan, Who};
+use crate::command::{Command, Plan};
+use crate::operation::{Operation, Who};
 
 /// A price to set.
 #[derive(Deserialize, ToSchema)]

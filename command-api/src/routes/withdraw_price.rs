@@ -9,7 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::set_price::existing_code;
-use crate::command::{Command, Operation, Plan, Who};
+use crate::command::{Command, Plan};
+use crate::operation::{Operation, Who};
 
 /// An empty object.
 #[derive(Deserialize, ToSchema)]

@@ -18,9 +18,12 @@ const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/contract");
 /// An installed schemathesis.
 pub(crate) struct Schemathesis {
     packages: PathBuf,
+    /// What it writes while it runs.
+    working: PathBuf,
 }
 
 /// Which requests to send as whom.
+#[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     /// The document's address.
     pub(crate) document: &'a str,
@@ -49,7 +52,9 @@ impl Schemathesis {
             installed?;
         }
         ensure!(packages.is_dir(), "{} is not there", packages.display());
-        Ok(Self { packages })
+        let working = local.join("schemathesis");
+        std::fs::create_dir_all(&working)?;
+        Ok(Self { packages, working })
     }
 
     /// Runs all its checks; its report if any fails.
@@ -58,7 +63,9 @@ impl Schemathesis {
         command
             .env("PYTHONPATH", &self.packages)
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .args(["-m", "schemathesis.cli", "--config-file", "schemathesis.toml"])
+            .env("SCHEMATHESIS_HOOKS", format!("{HERE}/hooks.py"))
+            .args(["-m", "schemathesis.cli", "--config-file"])
+            .arg(format!("{HERE}/schemathesis.toml"))
             .args([
                 "run",
                 run.document,
@@ -70,7 +77,7 @@ impl Schemathesis {
             ])
             .args(["--phases", run.phases, "--continue-on-failure"])
             .args(["--max-examples", &run.max_examples.to_string()])
-            .current_dir(HERE)
+            .current_dir(&self.working)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         if let Some(token) = run.token {

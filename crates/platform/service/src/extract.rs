@@ -7,6 +7,7 @@ mod malformed;
 mod objects;
 mod path;
 mod query;
+mod times;
 
 pub(crate) use body::BodyPatience;
 pub use body::{Body, BodyLimit, Json, incomplete_body, problems_of_bodies};

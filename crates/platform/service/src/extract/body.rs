@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::malformed::{self, RequestPart, mismatch, not_utf8, unreadable};
 use super::objects::Objects;
+use super::times::with_every_other;
 use crate::problem::Problem;
 
 /// How many bytes of body a request may have. [`crate::http`] sets it for all routes; a route that takes more sets its own
@@ -141,7 +142,8 @@ impl<T: DeserializeOwned> Json<T> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
             if error.inner().is_data() {
-                mismatch(RequestPart::Body, error.path(), error.inner())
+                let first = mismatch(RequestPart::Body, error.path(), error.inner());
+                with_every_other::<T>(first, text, &error)
             } else {
                 unreadable(RequestPart::Body, error.inner())
             }

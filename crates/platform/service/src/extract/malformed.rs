@@ -117,7 +117,7 @@ pub(super) fn of_bodies() -> [Problem; 2] {
 }
 
 /// RFC 6901, `""` for the whole document.
-fn pointer(path: &Path) -> String {
+pub(super) fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         let part = match segment {
