@@ -1,6 +1,6 @@
-//! Whether a connection is a session of its own. A pooler in transaction mode (PgBouncer's `pool_mode = transaction`)
-//! hands each transaction to whatever server connection is free: settings of the session, prepared statements, `listen`
-//! and advisory locks are then lost or, worse, another client's.
+//! Whether a connection is a session of its own. A pooler in transaction mode (PgBouncer's `pool_mode = transaction`) runs
+//! each transaction on any free server connection: session settings, prepared statements, `listen` and advisory locks are
+//! then lost or another client's.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};

@@ -176,7 +176,7 @@ async fn seals_stop_at_a_restored_log_until_somebody_says_so_and_then_explain_th
     );
     let report = verify(&pool(&test.url), &file, &keys, |_, _| {}).await.unwrap();
     assert!(!report.is_clean());
-    let cut = "a new life of the log began after position 6";
+    let cut = "a new epoch of the log began after position 6";
     assert!(
         report
             .notes
