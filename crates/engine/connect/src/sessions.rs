@@ -66,7 +66,7 @@ fn refuses_options(error: &Error) -> bool {
 async fn ask(client: &Client, query: &str) -> Result<String, NoSession> {
     let answer = client.simple_query(query).await?;
     let value = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
+        SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten(),
         _ => None,
     });
     Ok(value.unwrap_or_default().to_owned())

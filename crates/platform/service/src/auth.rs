@@ -2,6 +2,7 @@
 //! no passwords; a user is (`iss`, `sub`), never an e-mail address.
 
 mod authenticator;
+mod extractor;
 mod jwks;
 mod principal;
 mod token;
