@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use envelope::Position;
-use event_bus::{Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Publisher, PublisherOptions};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Lease, Loader, LoaderOptions, Log,
@@ -115,11 +115,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     spawn_workers(&background, &context, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
-        stream: StreamConfig::from_declaration(
-            events::STREAM_DECLARATION,
-            &options.bus.stream,
-            &options.bus.subject_prefix,
-        )?,
+        stream: options.bus.declared()?,
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
