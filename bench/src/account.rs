@@ -85,7 +85,7 @@ impl Aggregate for Account {
     }
 }
 
-/// For a command handler that is told so: a new account takes three claims, as a license takes its holder, type and day, its
+/// For `CommandHandler::claiming`: a new account takes three claims, as a license takes its holder, type and day, its
 /// vehicle and day, and a place.
 pub(crate) fn three_claims(_: &Account, account_id: Uuid, events: &[Event]) -> Claims {
     let opened = events.iter().any(|event| matches!(event, Event::Opened(_)));

@@ -24,11 +24,11 @@ pub(crate) struct Effort {
     pub(crate) only: Option<String>,
 }
 
-/// Aggregates of ten events to choose from: so many that hardly any gets a second command, also from the fastest. With
-/// fewer, whoever is faster meets longer aggregates than the others.
+/// Aggregates of ten events to choose from: enough that hardly any gets a second command, also from the fastest contender.
+/// With fewer, a faster contender meets longer aggregates than the others.
 const ACCOUNTS: usize = 300_000;
 
-/// Takes the figures. `peers`: with those of others. `log_size`: so many events are there before.
+/// Takes the figures. `peers`: with those of others. `log_size`: events in the log before.
 pub(crate) async fn run(bench: &Bench, effort: Effort, peers: bool, log_size: u64) -> anyhow::Result<Report> {
     let scripts = tempdir()?;
     let figures = match contenders(bench, &effort, (peers, log_size), &scripts).await {
@@ -64,7 +64,7 @@ async fn contenders(
     let (command_handler, url) = ours::command_handler(bench).await?;
     ours::grow(&url, log_size).await?;
     let accounts = ours::fill(&url, ACCOUNTS).await?;
-    let forgetful = ours::executor_on(
+    let forgetful = ours::command_handler_on(
         &url,
         AppenderOptions {
             recent_outcomes: 0,

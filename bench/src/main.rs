@@ -1,4 +1,5 @@
-//! `bench`: how fast the log and what is built on it are, beside what others build on the same Postgres in the same run.
+//! `bench`: the speed of the log and of what is built on it, compared with other stores on the same Postgres in the same
+//! run.
 
 mod account;
 mod append;
@@ -66,7 +67,7 @@ enum What {
     Visible,
     /// A projector that catches up, and a rebuild; message-db's and Emmett's projections
     Projection,
-    /// Appending beside the sealer; sealing and verifying a log; making and checking a proof
+    /// Appending while the sealer runs; sealing and verifying a log; making and checking a proof
     Seal,
     /// All of these, one after the other
     All,

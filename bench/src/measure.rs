@@ -1,4 +1,4 @@
-//! How a figure is taken: a closed loop with so many operations in flight, several runs, median and spread.
+//! How a figure is taken: a closed loop with a fixed number of operations in flight, several runs, median and spread.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Run {
     /// Operations a second.
     pub(crate) per_second: f64,
-    /// Latency, in milliseconds; null where the contender does not tell.
+    /// Latency, in milliseconds; null where the contender does not report it.
     pub(crate) p50_ms: Option<f64>,
     /// As above.
     pub(crate) p99_ms: Option<f64>,
 }
 
 impl Run {
-    /// So many operations in that time, without latencies.
+    /// Only a number of operations in that time, without latencies.
     pub(crate) fn of(operations: u64, took: Duration) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
         let count = operations as f64;

@@ -16,18 +16,18 @@ use crate::contender::Contender;
 use crate::measure::{Run, closed_loop};
 use crate::server::{Bench, connect, pool};
 
-/// How the reports call us.
+/// Our name in the reports.
 pub(crate) const US: &str = "bilsportlisens";
 
 /// A log with nothing in it.
 pub(crate) async fn command_handler(bench: &Bench) -> anyhow::Result<(CommandHandler, String)> {
     let url = bench.database("ours").await?;
     event_store::migrate(&url).await?;
-    Ok((executor_on(&url, AppenderOptions::default())?, url))
+    Ok((command_handler_on(&url, AppenderOptions::default())?, url))
 }
 
 /// Another command handler on a log, with a writing task of its own.
-pub(crate) fn executor_on(url: &str, options: AppenderOptions) -> anyhow::Result<CommandHandler> {
+pub(crate) fn command_handler_on(url: &str, options: AppenderOptions) -> anyhow::Result<CommandHandler> {
     let (appender, _) = Appender::start(url, options)?;
     let loader = Loader::start(url, LoaderOptions::default())?;
     Ok(CommandHandler::new(Log::new(pool(url, 8)?), loader, appender))
@@ -188,7 +188,7 @@ async fn command_with(
     command: Command,
     key: IdempotencyKey,
 ) -> anyhow::Result<()> {
-    let call = CommandRequest {
+    let request = CommandRequest {
         aggregate_id,
         command,
         key,
@@ -200,12 +200,12 @@ async fn command_with(
         creates: matches!(command, Command::Open),
     };
     command_handler
-        .execute::<Account>(call, |_, version| serde_json::json!({ "version": version }))
+        .execute::<Account>(request, |_, version| serde_json::json!({ "version": version }))
         .await?;
     Ok(())
 }
 
-/// Adds so many events, as commands would have, a million at a time.
+/// Adds `events` events, as commands would have, a million at a time.
 pub(crate) async fn grow(url: &str, events: u64) -> anyhow::Result<()> {
     const STEP: u64 = 1_000_000;
     let mut left = events;
@@ -217,7 +217,7 @@ pub(crate) async fn grow(url: &str, events: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds so many accounts of ten events, as commands would have.
+/// Adds `count` accounts of ten events, as commands would have.
 pub(crate) async fn fill(url: &str, count: usize) -> anyhow::Result<Arc<Vec<Uuid>>> {
     let accounts: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let client = connect(url).await?;

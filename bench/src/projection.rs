@@ -25,7 +25,7 @@ use crate::peers::projecting;
 use crate::report::{Report, Target};
 use crate::server::Bench;
 
-/// So many, unless it is said otherwise.
+/// Events in the log, if no other number is given.
 pub(crate) const EVENTS: u64 = 1_000_000;
 /// How long the projector may take in all.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -127,7 +127,7 @@ impl Ours {
         Ok(self.run_of(seconds))
     }
 
-    /// Beside the rows that are there.
+    /// Into a shadow schema, with live rows in place.
     async fn rebuild(&self) -> anyhow::Result<Run> {
         if self.rows.lock().await.is_none() {
             self.catch_up().await?;
@@ -164,7 +164,7 @@ async fn follow(servers: &Servers, events_url: &str, read_url: &str, events: u64
         log: Log::new(pool(events_url)?),
         head_watch: event_store::listen(events_url, end.clone())?,
         bus: event_bus::connect(servers.nats().url(), "bench").await?,
-        // Nobody publishes: what is behind comes from the log.
+        // No relay publishes: the events come from the log.
         stream: StreamConfig::from_declaration(
             events::STREAM_DECLARATION,
             &format!("BENCH_{name}"),

@@ -18,7 +18,7 @@ use crate::ours::{self, US};
 use crate::report::{Report, Target};
 use crate::server::{Bench, connect, pool};
 
-/// Time between two rounds of sealing: command-api's own, unless it is told another.
+/// Time between two rounds of sealing: command-api's default.
 const INTERVAL: Duration = Duration::from_secs(5);
 const IN_FLIGHT: usize = 64;
 

@@ -89,7 +89,7 @@ pub(crate) fn pool(url: &str, size: usize) -> anyhow::Result<Pool> {
         .build()?)
 }
 
-/// What libpq's programs want to know, from a URL.
+/// The environment of libpq's programs, from a URL.
 pub(crate) fn libpq(url: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
     let config: Config = url.parse()?;
     let host = match config.get_hosts().first() {

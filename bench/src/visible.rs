@@ -71,7 +71,7 @@ fn ours(bench: &Bench, effort: &Effort, memory: &Arc<Mutex<(Memory, Memory)>>) -
     Contender::new(US, what, move || {
         let (servers, memory) = (Arc::clone(&servers), Arc::clone(&memory));
         async move {
-            // As a program logs that nobody told otherwise: the stack has the projector log every event.
+            // With the programs' default log level: the stack has the projector log every event.
             let log = (Process::Projector, "LOG_FILTER".into(), "info".into());
             let options = Options {
                 env: vec![log],
@@ -124,7 +124,7 @@ async fn one(appender: &Appender, projected: &mut Projected, length: Duration) -
             .context("the projector did not keep up")?
             .context("the connection to the read database was lost")?;
         let rest = committed.split_off(&(reached + 1));
-        // It can be there before its sender hears that it is committed.
+        // It can be visible before its sender gets the answer.
         latencies.extend(
             committed
                 .values()
@@ -163,7 +163,7 @@ fn order() -> anyhow::Result<Append> {
     })
 }
 
-/// The positions that the projector says it has reached, and when it was heard.
+/// The positions that the projector reports, and when.
 struct Projected {
     heard: mpsc::UnboundedReceiver<(u64, Instant)>,
     /// The connection ends with it.

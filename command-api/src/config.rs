@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
-use event_bus::{Access, Login, TlsFiles};
+use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
 use payments::vipps::{CredentialArgs, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
@@ -90,6 +90,15 @@ pub(crate) struct BusArgs {
 }
 
 impl BusArgs {
+    /// The stream that carries the log, under the name and prefix of the settings.
+    pub(crate) fn declared(&self) -> Result<StreamConfig, BadDeclaration> {
+        StreamConfig::from_declaration(
+            events::STREAM_DECLARATION,
+            &self.bus.stream,
+            &self.subjects.subject_prefix,
+        )
+    }
+
     /// Where NATS is, and who asks there.
     pub(crate) fn access(&self) -> anyhow::Result<Access> {
         let nats = &self.bus.nats;

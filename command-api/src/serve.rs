@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use domain::HolderKey;
-use event_bus::StreamConfig;
 use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
     Tasks,
@@ -113,11 +112,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let bus = relay::Bus {
         connection: bus,
-        stream: StreamConfig::from_declaration(
-            events::STREAM_DECLARATION,
-            &options.bus.bus.stream,
-            &options.bus.subjects.subject_prefix,
-        )?,
+        stream: options.bus.declared()?,
         problem: relay::Problem::new(None),
     };
     let background = TaskTracker::new();

@@ -1,4 +1,4 @@
-//! pgbench, Postgres's own load generator: a statement from a file, by so many clients.
+//! pgbench, Postgres's own load generator: a statement from a file, by a number of clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,7 +22,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Writes the script beside the others in `directory`; `:payload` in it becomes the event's payload, quoted.
+    /// Writes the script into `directory`; `:payload` in it becomes the event's payload, quoted.
     pub(crate) fn write(
         directory: &Path,
         name: &str,

@@ -118,7 +118,7 @@ async fn execute(framework: &Framework, account: Uuid, command: Command) -> anyh
         .map_err(|error| anyhow!("postgres-es: {error}"))
 }
 
-/// Adds so many accounts of ten events, as its commands would have.
+/// Adds `count` accounts of ten events, as its commands would have.
 pub(crate) async fn fill(url: &str, count: usize) -> anyhow::Result<Arc<Vec<Uuid>>> {
     let accounts: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let client = connect(url).await?;

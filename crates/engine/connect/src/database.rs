@@ -26,7 +26,7 @@ pub type Connected = (
     Connection<Socket, <Protection as MakeTlsConnect<Socket>>::Stream>,
 );
 
-/// A database: where it is, how connections to it are protected, and what its sessions are set to. Prints no password.
+/// A database: its address, the protection of its connections, and the settings of its sessions. Prints no password.
 ///
 /// `sslmode` means what it means to libpq, but for two things: `require` with a CA verifies the host as well, and a CA
 /// without `sslmode` means `verify-full`.
@@ -53,7 +53,7 @@ pub enum BadUrl {
 }
 
 impl Database {
-    /// Reads a URL, and the files that it names, so that a wrong one is told at once and not at the first connection.
+    /// Reads a URL and the files that it names, so that an error shows at once and not at the first connection.
     pub fn parse(url: &str) -> Result<Self, BadUrl> {
         let Some(parameters) = Parameters::of(url) else {
             return Err(BadUrl::Malformed(
@@ -178,7 +178,7 @@ fn protection(parameters: &Parameters) -> Result<(SslMode, Protection), BadUrl> 
             .filter(|path| !path.is_empty())
             .map(PathBuf::from)
     };
-    // `system` is libpq's word for the authorities that the system trusts.
+    // `system` is libpq's name for the authorities that the system trusts.
     let root = file("sslrootcert");
     let system = root.as_ref().is_some_and(|root| root.as_os_str() == "system");
     let (mode, proof) = match parameters.ours.get("sslmode").map(String::as_str) {
@@ -189,7 +189,7 @@ fn protection(parameters: &Parameters) -> Result<(SslMode, Protection), BadUrl> 
             ));
         }
         Some("verify-ca") => (SslMode::Require, Proof::Chain),
-        // Who names a CA wants it used.
+        // A named CA is used.
         None | Some("require") if root.is_some() => (SslMode::Require, Proof::Host),
         Some("require") => (SslMode::Require, Proof::Nothing),
         Some("prefer" | "disable") if root.is_some() => {

@@ -1,4 +1,4 @@
-//! The one way to a PostgreSQL server, for every program, the log and the local stack.
+//! Connections to PostgreSQL, the same for every program, the log and the local stack.
 //!
 //! - [`Database`] is a URL that was read: where the server is, how the connection is protected, what its sessions are
 //!   set to, and how long anything may take. `sslmode`, `sslrootcert`, `sslcert` and `sslkey` are parameters of the URL,

@@ -1,6 +1,6 @@
 //! Listening for notifications. A connection that only listens sends nothing, so it would not notice for hours that the
-//! server is gone without a word (a failover, a firewall that forgot it). So it asks for nothing now and then, and has to
-//! be answered.
+//! server vanished silently (a failover, a firewall that dropped the connection). So it sends an empty query at an
+//! interval and expects an answer.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -26,9 +26,9 @@ const RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum Interrupted {
     /// The connection could not be made, or was lost.
-    #[error("{}", told(.0))]
+    #[error("{}", describe(.0))]
     Lost(#[from] Error),
-    /// The server keeps the connection and says nothing, or is gone without a word.
+    /// The server does not answer on the open connection.
     #[error("the server does not answer")]
     Silent,
     /// The server ended the connection in good order.
@@ -36,8 +36,8 @@ pub enum Interrupted {
     Ended,
 }
 
-/// What is said of it: the SQLSTATE and the primary message of a server's refusal, or what happened to the connection.
-fn told(error: &Error) -> String {
+/// The SQLSTATE and the primary message of a server's refusal, or what happened to the connection.
+fn describe(error: &Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
         (Some(refused), _) => format!("{} (SQLSTATE {})", refused.message(), refused.code().code()),
         (None, Some(cause)) => format!("{error}: {cause}"),
@@ -45,20 +45,19 @@ fn told(error: &Error) -> String {
     }
 }
 
-/// Runs `statements`, which begin to listen, on a connection of its own, and hands every payload to `hear`; for ever,
-/// again on a new connection whenever one is lost or silent. What was said meanwhile is lost, unless `statements` ask for
-/// it.
+/// Runs `statements`, which begin to listen, on a connection of its own, and hands every payload to `notified`, for ever. A
+/// lost or silent connection is replaced. Notifications in between are lost, unless `statements` ask for their content.
 pub async fn listen(
     database: Database,
     channel: &'static str,
     statements: &str,
-    mut hear: impl FnMut(&str),
+    mut notified: impl FnMut(&str),
 ) -> Infallible {
     let listening = gauge!(LISTENING, "channel" => channel);
     // Also when this is dropped.
     let _down = Down(channel);
     loop {
-        let error = match once(&database, statements, &mut hear, || listening.set(1.0)).await {
+        let error = match once(&database, statements, &mut notified, || listening.set(1.0)).await {
             Ok(never) => return never,
             Err(error) => error,
         };
@@ -80,14 +79,14 @@ impl Drop for Down {
 async fn once(
     database: &Database,
     statements: &str,
-    hear: &mut impl FnMut(&str),
+    notified: &mut impl FnMut(&str),
     listening: impl FnOnce(),
 ) -> Result<Infallible, Interrupted> {
     let begun = Instant::now();
     let connected = timeout_at(begun + BEGIN, database.connect()).await;
     let (client, mut connection) = connected.map_err(|_| Interrupted::Silent)??;
     let mut messages = futures_util::stream::poll_fn(move |context| connection.poll_message(context));
-    // Answers arrive only while the connection is driven: both go on together.
+    // Answers arrive only while the connection is driven, so both run together.
     let asking = async {
         timeout_at(begun + BEGIN, client.batch_execute(statements))
             .await
@@ -100,18 +99,18 @@ async fn once(
                 .map_err(|_| Interrupted::Silent)??;
         }
     };
-    let hearing = async {
+    let receiving = async {
         while let Some(message) = messages.next().await {
             if let AsyncMessage::Notification(note) = message? {
-                hear(note.payload());
+                notified(note.payload());
             }
         }
         Err(Interrupted::Ended)
     };
     tokio::select! {
-        // What ended the connection says more than that it ended.
+        // The error that ended the connection has the reason.
         biased;
-        ended = hearing => ended,
+        ended = receiving => ended,
         silent = asking => silent,
     }
 }

@@ -1,6 +1,6 @@
-//! Whether a connection is a session of its own. A pooler in transaction mode (PgBouncer's `pool_mode = transaction`)
-//! hands each transaction to whatever server connection is free: settings of the session, prepared statements, `listen`
-//! and advisory locks are then lost or, worse, another client's.
+//! Whether a connection is a session of its own. A pooler in transaction mode (PgBouncer's `pool_mode = transaction`) runs
+//! each transaction on any free server connection: session settings, prepared statements, `listen` and advisory locks are
+//! then lost or another client's.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
@@ -66,7 +66,7 @@ fn refuses_options(error: &Error) -> bool {
 async fn ask(client: &Client, query: &str) -> Result<String, NoSession> {
     let answer = client.simple_query(query).await?;
     let value = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
+        SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten(),
         _ => None,
     });
     Ok(value.unwrap_or_default().to_owned())

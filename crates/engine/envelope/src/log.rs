@@ -1,4 +1,4 @@
-//! The log as its readers see it, wherever it is kept.
+//! The log as its readers see it, wherever it is stored.
 
 use std::future::Future;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Position, RecordedEvent};
 
-/// Why the log could not be read. Kept opaque: who only follows the log waits and tries again.
+/// Why the log could not be read. Opaque: a reader waits and tries again.
 pub type LogError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The end of the log.
@@ -14,11 +14,11 @@ pub type LogError = Box<dyn std::error::Error + Send + Sync>;
 pub struct LogHead {
     /// The last position; [`Position::START`] for an empty log.
     pub position: Position,
-    /// Which life of the log this is: another one after a restore to an earlier point.
+    /// The epoch of the log: a new one after a restore to an earlier point.
     pub epoch: Uuid,
 }
 
-/// Some of the log, and the end of it, as they were together.
+/// Events and the end of the log, of one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogPage {
     /// The end of the log. The events are of its epoch, and none is beyond it.
@@ -29,7 +29,7 @@ pub struct LogPage {
 
 /// The log, read in order.
 ///
-/// A trait because whoever carries the log on does not know where it is kept.
+/// A trait, since readers do not depend on where the log is stored.
 pub trait LogReader: Send + Sync {
     /// The end of the log now.
     fn head(&self) -> impl Future<Output = Result<LogHead, LogError>> + Send;
@@ -41,10 +41,10 @@ pub trait LogReader: Send + Sync {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, LogError>> + Send;
 
-    /// Up to `limit` events after a position, and the end of the log: for who must know of which life the events are.
+    /// Up to `limit` events after a position, and the end of the log, for a reader that needs the epoch of the events.
     ///
-    /// Two reads in this order: if the log is still in a life when its head is read, the events read before are of
-    /// that life too. The other way round a log that is restored between the two gives events of another life.
+    /// The default reads the events first: if the log is in an epoch when its head is read, the events read before are of
+    /// that epoch too. In the other order, a restore between the reads gives events of another epoch.
     fn read_page(
         &self,
         after: Position,

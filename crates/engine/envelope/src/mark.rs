@@ -1,6 +1,6 @@
-//! Which event stands at a place in the log.
+//! The identity of an event at a place in the log.
 //!
-//! A position alone does not tell one log from another: a log that lost its last events gives their positions out again.
+//! A position alone does not identify an event: a log that lost its last events uses their positions again.
 //! A reader that resumes after an event therefore stores its [`Fingerprint`] and compares it with the log at that position.
 
 use std::fmt;
@@ -16,8 +16,8 @@ const RECIPE: &[u8] = b"event fingerprint 1";
 
 /// The beginning of a SHA-256 of one recorded event.
 ///
-/// Made of what log and bus both carry unchanged: the fields, and the payload as it was written. It depends neither on
-/// how the event's envelope is printed nor on any version of its payload that a build reads it as. Metadata counts field
+/// Made of what log and bus carry unchanged: the fields, and the bytes of the payload. It depends neither on how the
+/// envelope is printed nor on the payload version that a build reads. Metadata counts field
 /// by field, so that a field which a later build adds changes no fingerprint.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; BYTES]);
@@ -94,12 +94,12 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// As it is stored.
+    /// Its stored form.
     pub const fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// From where it is stored; none if that is not one.
+    /// From its stored form; none if the bytes are no fingerprint.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -120,8 +120,8 @@ impl Mark {
         }
     }
 
-    /// What to ask [`crate::LogReader::read_page`] for, to get at most `limit` events after this place and the proof that
-    /// they follow it: after which position, and how many.
+    /// Arguments of [`crate::LogReader::read_page`] for at most `limit` events after this place and the proof that they follow
+    /// it: after which position, and how many.
     pub fn reading(self, limit: u32) -> (Position, u32) {
         if self.fingerprint.is_none() {
             return (self.position, limit);
@@ -130,8 +130,8 @@ impl Mark {
         (before, limit.saturating_add(1))
     }
 
-    /// Whether a page that was read as [`Mark::reading`] says proves that the log still holds the event here; the page
-    /// then has only what follows. Without a fingerprint only the end of the log can contradict.
+    /// Checks with a page that was read with [`Mark::reading`] that the log still holds the event here, and removes that event
+    /// from the page. Without a fingerprint only the end of the log can contradict.
     pub fn prove(self, page: &mut LogPage) -> Result<(), Contradiction> {
         let (position, head) = (self.position, page.head.position);
         if head < position {

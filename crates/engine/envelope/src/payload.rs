@@ -7,10 +7,10 @@ use crate::upcast::{Facts, Merger, Upcaster};
 
 /// An event that the log can keep: named, versioned, and JSON.
 pub trait EventPayload: Sized {
-    /// What became of versions that are no longer written, by type and version.
+    /// Replacements of versions that are no longer written, by type and version.
     const UPCASTERS: &'static [Upcaster] = &[];
 
-    /// Which events became one with their successor in the aggregate.
+    /// Pairs of events that became one.
     const MERGERS: &'static [Merger] = &[];
 
     /// What happened, for example `Deposited`: one token, no dots or spaces.
@@ -26,7 +26,7 @@ pub trait EventPayload: Sized {
     fn decode(event_type: &str, event_version: &str, payload: &str) -> Result<Self, DecodeError>;
 
     /// What a recorded event is to this build on its own, for readers that follow many aggregates: most often one
-    /// event; none if it was dropped, several if it was split. Who reads one aggregate's whole run uses [`crate::Run`].
+    /// event; none if it was dropped, several if it was split. A reader of one aggregate's whole run uses [`crate::Run`].
     fn read(event_type: &str, event_version: &str, payload: &str) -> Result<Vec<Self>, DecodeError> {
         let mut events = Vec::with_capacity(1);
         read(

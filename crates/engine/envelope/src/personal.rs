@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Personal data about one person: a name, a birth date, a phone number.
 ///
 /// `Debug` never shows it, so it can't reach a log by accident, and there is no `Display`. In JSON it is
-/// `{"$clear": value}`: a payload says itself where its personal data is, so that encryption, when it comes, adds a
-/// second form beside this one and no event has to be guessed at.
+/// `{"$clear": value}`: a payload marks its personal data itself, so that encryption can add a second form later without
+/// guessing.
 #[derive(Clone, Default, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[schemars(
@@ -27,7 +27,7 @@ impl<T> Personal<T> {
         Self { value }
     }
 
-    /// The value in clear. Every call is a place where personal data leaves its mark: keep them few.
+    /// The value in clear. Each call is a place where personal data can leak: keep them few.
     pub const fn expose(&self) -> &T {
         &self.value
     }

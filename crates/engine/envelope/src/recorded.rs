@@ -29,7 +29,7 @@ pub struct RecordedEvent {
     /// The facts, JSON in the shape of (`event_type`, `event_version`).
     #[schemars(with = "serde_json::Value")]
     pub payload: Box<RawValue>,
-    /// Who and what led to it.
+    /// Request, actor and cause.
     pub metadata: Metadata,
     /// When the log took it, by the database's clock.
     pub recorded_at: DateTime<Utc>,
@@ -63,13 +63,13 @@ impl PartialEq for RecordedEvent {
     }
 }
 
-/// Who and what led to an event. Ids only, never personal data.
+/// Request, actor and cause of an event. Ids only, never personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Metadata {
     /// The HTTP request (or the process manager's step) that led to it, as in the log lines of every service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What started the whole conversation: the first request's id, carried on by process managers.
+    /// The id of the first request of the conversation, passed on by process managers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
     /// The position of the event that led to this one, where a process manager acted.

@@ -27,22 +27,22 @@ pub struct Upcaster {
     pub event_type: &'static str,
     /// The version that it is for. This build does not write it any more.
     pub event_version: &'static str,
-    /// Gives what stands for it instead, in a newer version: nothing if it is dropped, several if it was split.
+    /// Returns its replacement in a newer version: nothing if it is dropped, several if it was split.
     pub upcast: fn(payload: &str) -> Upcasted<Vec<Facts<'static>>>,
 }
 
 /// What two events that follow each other in one aggregate are now.
 ///
-/// Only who reads an aggregate's whole run sees two events at once. A projection gets them one by one, so each must
-/// still be readable without the other; and neither may be in a version that this build writes, so that a run which
-/// begins after a snapshot never begins between the two.
+/// Only a reader of an aggregate's whole run sees two events at once. A projection gets them one by one, so each must be
+/// readable without the other. Neither may be in a version that this build writes, so that a run which begins after a
+/// snapshot never begins between the two.
 #[derive(Clone, Copy)]
 pub struct Merger {
     /// Type and version of the earlier one.
     pub first: (&'static str, &'static str),
     /// Type and version of the later one.
     pub second: (&'static str, &'static str),
-    /// Gives what stands for both, which may be the first of a further pair; `None` if these two don't belong together.
+    /// Returns the replacement of both, which may be the first of a further pair; `None` if the two don't belong together.
     pub merge: fn(first: &str, second: &str) -> Upcasted<Option<Facts<'static>>>,
 }
 

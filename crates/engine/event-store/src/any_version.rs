@@ -1,6 +1,7 @@
 //! Appending to a stream at any version, for events that hold whatever happened before them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -52,12 +53,12 @@ async fn versions(log: &Log, append: &Append) -> Result<Versions, AppendError> {
     let mut versions = Versions::new();
     for event in &append.events {
         let stream = (event.aggregate_type.to_string(), event.aggregate_id);
-        if !versions.contains_key(&stream) {
+        if let Entry::Vacant(unread) = versions.entry(stream) {
             let version = log
-                .version(&stream.0, stream.1)
+                .version(&event.aggregate_type, event.aggregate_id)
                 .await
                 .map_err(|error| AppendError::Unavailable(error.to_string()))?;
-            versions.insert(stream, version);
+            unread.insert(version);
         }
     }
     Ok(versions)

@@ -93,7 +93,7 @@ pub struct Append {
     pub events: Vec<NewEvent>,
     /// The claims that it releases and takes.
     pub claims: Claims,
-    /// Who and what led to it.
+    /// Request, actor and cause.
     pub metadata: Metadata,
 }
 

@@ -1,5 +1,5 @@
-//! What a command must be to be recorded. All of it is checked before the command waits for a batch, so that neither its
-//! neighbors nor a reader ever meets what they can't take.
+//! Checks a command before it waits for a batch, so that neither the other commands of the batch nor a reader meets values
+//! that they can't take.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ const MAX_CLAIMS: usize = 1_000;
 
 type Checked = Result<(), String>;
 
-/// An error says why the command can't be recorded, now or ever.
+/// An error is the reason why the command can never be recorded.
 pub(crate) fn check(append: &Append, max_payload_bytes: usize) -> Checked {
     let Append {
         key,

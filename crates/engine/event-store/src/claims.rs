@@ -10,26 +10,26 @@ use cqrs_es::Aggregate;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A claim that a command takes. What its owner holds already stays as it is.
+/// A claim that a command takes. A claim that its owner holds already stays unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// What kind of thing is claimed, 1 to 255 characters.
     pub scope: String,
     /// The thing, 1 to 255 characters.
     pub key: String,
-    /// Who holds it, for example an aggregate.
+    /// The owner, for example an aggregate.
     pub owner: Uuid,
-    /// How many may hold it at a time, from 1.
+    /// The most owners at a time, from 1.
     pub at_most: u32,
 }
 
 impl Claim {
-    /// What only one may hold.
+    /// A claim with at most one owner.
     pub fn unique(scope: impl Into<String>, key: impl Into<String>, owner: Uuid) -> Self {
         Self::counted(scope, key, owner, 1)
     }
 
-    /// What `at_most` may hold.
+    /// A claim with at most `at_most` owners.
     pub fn counted(scope: impl Into<String>, key: impl Into<String>, owner: Uuid, at_most: u32) -> Self {
         Self {
             scope: scope.into(),
@@ -40,7 +40,7 @@ impl Claim {
     }
 }
 
-/// What a command releases. What is not held stays as it is.
+/// What a command releases. Releasing a claim that is not held changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
     /// One claim.
@@ -49,10 +49,10 @@ pub enum Release {
         scope: String,
         /// The thing.
         key: String,
-        /// Who holds it.
+        /// The owner.
         owner: Uuid,
     },
-    /// Everything that this owner holds.
+    /// All claims of this owner.
     All(Uuid),
 }
 
@@ -112,7 +112,7 @@ impl ClaimRules {
         self.0.push((TypeId::of::<A>(), Arc::new(rule)));
     }
 
-    /// What these events take and release, of an aggregate that is as they made it.
+    /// The claims of these events, given the aggregate after them.
     pub(crate) fn of<A: Aggregate + 'static>(
         &self,
         aggregate: &A,

@@ -1,4 +1,4 @@
-//! Running commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
+//! Runs commands on aggregates: load, handle, append; again on a conflict, a bounded number of times.
 
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
@@ -32,15 +32,15 @@ pub struct CommandHandler {
 pub struct CommandRequest<C> {
     /// The aggregate.
     pub aggregate_id: Uuid,
-    /// What it is asked to do.
+    /// The command.
     pub command: C,
     /// The caller's key.
     pub key: IdempotencyKey,
-    /// Who and what led to it.
+    /// Request, actor and cause.
     pub metadata: Metadata,
-    /// The version (last sequence) that the aggregate must be at, if the caller minds.
+    /// The version that the aggregate must be at; any if not set.
     pub expected_version: Option<u64>,
-    /// The aggregate is most likely new: try without loading it first.
+    /// The aggregate is probably new: the first attempt does not load it.
     pub creates: bool,
 }
 
@@ -65,14 +65,14 @@ impl<C> CommandRequest<C> {
     }
 }
 
-/// What an accepted command answers, now and whenever its key is sent again.
+/// The answer of an accepted command, also when its key is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandResponse {
-    /// A JSON object, with its `position`. Byte for byte the same for the same key.
+    /// A JSON object with its `position`. The same bytes for the same key.
     pub body: String,
     /// Position of the command's last event, or of the head if it had none.
     pub position: Position,
-    /// Whether nothing happened now: the key had been used before, or nothing followed from the command and it is not kept.
+    /// Whether nothing was recorded now: the key had been used before, or the command had no events and is not kept.
     pub replayed: bool,
 }
 
@@ -90,8 +90,8 @@ impl CommandResponse {
 }
 
 impl CommandHandler {
-    /// A command handler that reads stored answers from `log`, loads through `loader` and writes through `appender`: the same
-    /// database.
+    /// A command handler that reads stored answers from `log`, loads through `loader` and writes through `appender`, all on
+    /// the same database.
     pub const fn new(log: Log, loader: Loader, appender: Appender) -> Self {
         Self {
             log,
@@ -103,16 +103,16 @@ impl CommandHandler {
         }
     }
 
-    /// A command that decides nothing, and takes and releases nothing, writes nothing: when its key is sent again it is
-    /// decided again. For process managers, whose commands mostly find that all is done and whose answers are not read.
+    /// A command without events and claims is not recorded; when its key is sent again, it is decided again. For process
+    /// managers, most of whose commands find nothing to do and whose answers are not read.
     #[must_use]
     pub const fn without_empty_outcomes(mut self) -> Self {
         self.keeps_empty_outcomes = false;
         self
     }
 
-    /// Every command on an `A` takes and releases the claims of its events, by whichever way it comes. `rule` is given
-    /// the aggregate after its events, its id, and the events.
+    /// Every command on an `A` takes and releases the claims that `rule` returns for the aggregate after its events, its id,
+    /// and the events.
     #[must_use]
     pub fn claiming<A: Aggregate + 'static>(
         mut self,
@@ -122,7 +122,7 @@ impl CommandHandler {
         self
     }
 
-    /// Takes snapshots after commits and begins loads with them.
+    /// Writes snapshots after commits and begins loads with them.
     #[must_use]
     pub fn with_snapshots(mut self, options: SnapshotOptions) -> Self {
         self.snapshots = (options.every > 0).then(|| Snapshots::start(self.log.pool().clone(), options));
@@ -147,7 +147,7 @@ impl CommandHandler {
         self.claims.of(aggregate, aggregate_id, events)
     }
 
-    /// The aggregate as of now; its default at version 0 if nothing ever happened to it.
+    /// Loads an aggregate; its default at version 0 if it has no events.
     pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Loaded<A>, Error>
     where
         A: Aggregate,
@@ -168,7 +168,7 @@ impl CommandHandler {
         replay(&self.loader, shape, aggregate_id).await
     }
 
-    /// The answer kept for `key`, if a command with it was accepted before.
+    /// The kept answer of the command with `key`, if one was accepted before.
     pub async fn answered<E>(
         &self,
         key: &IdempotencyKey,
@@ -184,11 +184,11 @@ impl CommandHandler {
         }
     }
 
-    /// Runs one command. `respond` makes the answer's body, an object, from the aggregate as it became and its version;
+    /// Runs one command. `respond` makes the answer's body, an object, of the aggregate after the command and its version;
     /// `position` is added to it.
     pub async fn execute<A>(
         &self,
-        call: CommandRequest<A::Command>,
+        request: CommandRequest<A::Command>,
         respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
     ) -> Result<CommandResponse, CommandError<A::Error>>
     where
@@ -196,16 +196,16 @@ impl CommandHandler {
         A::Command: Clone + Send + Sync,
         A::Event: EventPayload,
     {
-        Ok(self.execute_on(None, call, respond).await?.0)
+        Ok(self.execute_on(None, request, respond).await?.0)
     }
 
-    /// As [`CommandHandler::execute`], for a caller that goes on with the same aggregate: it begins with the aggregate as
-    /// `known`, if it is, instead of loading it (a conflict says when it was no longer true), and gets it back as it
-    /// became, unless the key had been used before, or may have been, or a snapshot took it.
+    /// As [`CommandHandler::execute`], for a caller with several commands for one aggregate. The first attempt uses `known`,
+    /// if given, instead of a load. Returns the aggregate after the command, unless the key had been used before, that is
+    /// in doubt, or a snapshot took the aggregate.
     pub async fn execute_on<A>(
         &self,
         mut known: Option<Loaded<A>>,
-        call: CommandRequest<A::Command>,
+        request: CommandRequest<A::Command>,
         respond: impl Fn(&A, u64) -> serde_json::Value + Send + Sync,
     ) -> Result<(CommandResponse, Option<Loaded<A>>), CommandError<A::Error>>
     where
@@ -220,10 +220,10 @@ impl CommandHandler {
                     loaded,
                     ..Replayed::default()
                 }
-            } else if call.creates && retries.none_yet() {
+            } else if request.creates && retries.none_yet() {
                 Replayed::default()
             } else {
-                self.replay::<A>(call.aggregate_id).await?
+                self.replay::<A>(request.aggregate_id).await?
             };
             let Replayed {
                 mut loaded,
@@ -231,36 +231,36 @@ impl CommandHandler {
                 epoch,
                 head,
             } = replayed;
-            if let Some(expected) = call.expected_version
+            if let Some(expected) = request.expected_version
                 && expected != loaded.version
             {
                 let refusal = CommandError::Version(VersionConflict {
                     aggregate_type: A::TYPE.to_owned(),
-                    aggregate_id: call.aggregate_id,
+                    aggregate_id: request.aggregate_id,
                     expected,
                     actual: loaded.version,
                 });
-                return Ok((self.answered_or(&call.key, refusal).await?, None));
+                return Ok((self.answered_or(&request.key, refusal).await?, None));
             }
             let sink = EventSink::default();
-            if let Err(refusal) = loaded.aggregate.handle(call.command.clone(), &(), &sink).await {
+            if let Err(refusal) = loaded.aggregate.handle(request.command.clone(), &(), &sink).await {
                 let refusal = CommandError::Refused(refusal);
-                return Ok((self.answered_or(&call.key, refusal).await?, None));
+                return Ok((self.answered_or(&request.key, refusal).await?, None));
             }
             let events = sink.collect().await;
-            let claims = self.claims_of(&loaded.aggregate, call.aggregate_id, &events);
-            let events = new_events::<A>(call.aggregate_id, loaded.version, &events)?;
+            let claims = self.claims_of(&loaded.aggregate, request.aggregate_id, &events);
+            let events = new_events::<A>(request.aggregate_id, loaded.version, &events)?;
             let version = loaded.version + events.len() as u64;
             let response = respond(&loaded.aggregate, version).to_string();
             if self.writes_nothing(&events, &claims) {
                 return Ok((self.unkept(&response, head).await?, Some(loaded)));
             }
             let append = Append {
-                key: call.key.clone(),
+                key: request.key.clone(),
                 response,
                 events,
                 claims,
-                metadata: call.metadata.clone(),
+                metadata: request.metadata.clone(),
             };
             let appended = match self.appender.append(append).await {
                 Ok(appended) => appended,
@@ -276,19 +276,24 @@ impl CommandHandler {
             }
             let changed = version > loaded.version;
             if loaded.version == 0 && changed {
-                loaded.correlation_id.clone_from(&call.metadata.correlation_id);
+                loaded.correlation_id.clone_from(&request.metadata.correlation_id);
             }
             loaded.version = version;
             let Some(epoch) = epoch.filter(|_| changed) else {
                 return Ok((answer, Some(loaded)));
             };
-            let left = self.offer_snapshot(call.aggregate_id, loaded, snapshot_at, appended.position, epoch);
+            let left = self.offer_snapshot(
+                request.aggregate_id,
+                loaded,
+                snapshot_at,
+                appended.position,
+                epoch,
+            );
             return Ok((answer, left));
         }
     }
 
-    /// Offers the aggregate as it became by the command whose last event is at `position`; gives it back if no snapshot
-    /// is due.
+    /// Hands the aggregate after the event at `position` to the snapshot task; gives it back if no snapshot is due.
     fn offer_snapshot<A: Aggregate + 'static>(
         &self,
         aggregate_id: Uuid,
@@ -333,7 +338,7 @@ impl CommandHandler {
         Ok(CommandResponse::render(response, position, true))
     }
 
-    /// A command that is refused now may have been accepted before: then its key has the answer.
+    /// A command that is refused now may have been accepted before: then the answer of its key counts.
     pub(crate) async fn answered_or<E>(
         &self,
         key: &IdempotencyKey,
@@ -343,7 +348,7 @@ impl CommandHandler {
     }
 }
 
-/// The events as they are to be recorded after `version`.
+/// The events to record after `version`.
 pub(crate) fn new_events<A>(
     aggregate_id: Uuid,
     version: u64,

@@ -1,7 +1,7 @@
-//! The log as cqrs-es knows a store, for code written against its [`EventStore`] trait: `CqrsFramework` runs on it.
+//! The log as a cqrs-es store, for code that uses its [`EventStore`] trait: `CqrsFramework` runs on it.
 //!
-//! Differences from postgres-es, all on purpose: no snapshot is ever applied twice, a database error during replay is
-//! an error, and a commit has an idempotency key (a fresh one, since the trait brings none).
+//! Differences from postgres-es: no snapshot is applied twice, a database error during replay is an error, and a commit
+//! has an idempotency key (a fresh one, since the trait has none).
 
 use std::collections::HashMap;
 

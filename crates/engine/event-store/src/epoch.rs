@@ -1,5 +1,5 @@
-//! The lives of the log. Restored to an earlier point, a log goes on with other events at positions that were given out
-//! before; whoever keeps something that was made of the old ones has to notice. The epoch says so.
+//! The epochs of the log. A log that was restored to an earlier point continues with other events at positions that it has
+//! used before. A new epoch tells readers that what they made of the old events is invalid.
 
 use chrono::{DateTime, Utc};
 use envelope::{LogHead, Position};
@@ -8,12 +8,12 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::log::Log;
 
-/// One life of the log.
+/// One epoch of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Its identity.
     pub id: Uuid,
-    /// Where the log ended when it began: this far it is the same as the life before.
+    /// The end of the log when the epoch began: up to here it equals the epoch before.
     pub after: Position,
     /// When it began.
     pub began_at: DateTime<Utc>,
@@ -22,8 +22,8 @@ pub struct Epoch {
 }
 
 impl Log {
-    /// Ends the life `ends` and begins a new one, where the log stands now. Everything that was made of the log's events
-    /// elsewhere is made anew because of it. `None`, and nothing done, if that life has ended already.
+    /// Ends the epoch `ends` and begins a new one at the end of the log. Readers then rebuild what they made of the log's
+    /// events. Returns `None` and changes nothing if that epoch has ended already.
     pub async fn begin_epoch(&self, ends: Uuid, reason: &str) -> Result<Option<LogHead>, Error> {
         let rows = self
             .query(include_str!("sql/begin_epoch.sql"), &[&ends, &reason])
@@ -38,7 +38,7 @@ impl Log {
             .transpose()
     }
 
-    /// All lives of the log, the first one first.
+    /// All epochs of the log, the first one first.
     pub async fn epochs(&self) -> Result<Vec<Epoch>, Error> {
         let rows = self.query(include_str!("sql/list_epochs.sql"), &[]).await?;
         rows.iter()

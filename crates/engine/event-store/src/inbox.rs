@@ -1,7 +1,7 @@
-//! Messages from outside that were dealt with, so that a repetition costs nothing.
+//! Handled messages from outside, so that a repetition costs nothing.
 //!
-//! A message is remembered after what it led to, never before: dying in between means that it is dealt with once more,
-//! which must be safe. So the commits here need not wait for the disk either.
+//! A message is remembered after its effects, never before: after a crash in between it is handled once more, which must
+//! be safe. So the commits here need not wait for the disk.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use deadpool_postgres::Pool;
 
 use crate::error::Error;
 
-/// The memory of messages, by source.
+/// Handled messages, by source.
 #[derive(Clone)]
 pub struct Inbox {
     pool: Pool,
@@ -24,7 +24,7 @@ impl Inbox {
         Self { pool }
     }
 
-    /// Whether the message with this key was dealt with.
+    /// Whether the message with this key was handled.
     pub async fn has(&self, source: &str, key: &[u8]) -> Result<bool, Error> {
         let client = self.pool.get().await?;
         let statement = client
@@ -33,7 +33,7 @@ impl Inbox {
         Ok(client.query_opt(&statement, &[&source, &key]).await?.is_some())
     }
 
-    /// The message with this key was dealt with.
+    /// Remembers that the message with this key was handled.
     pub async fn remember(&self, source: &str, key: &[u8]) -> Result<(), Error> {
         let client = self.pool.get().await?;
         let statement = client
@@ -43,7 +43,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Forgets messages that are older than `age`, at most [`Inbox::AT_ONCE`] of them; says how many.
+    /// Forgets messages that are older than `age`, at most [`Inbox::AT_ONCE`] of them; returns their number.
     pub async fn forget(&self, source: &str, age: Duration) -> Result<u64, Error> {
         let client = self.pool.get().await?;
         let statement = client

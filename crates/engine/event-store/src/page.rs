@@ -1,4 +1,4 @@
-//! What is asked of the loading tasks, and what they answer: rows, decoded by whoever asked.
+//! Requests to the loading tasks and their answers: rows, which the caller decodes.
 
 use std::sync::Arc;
 
@@ -8,27 +8,27 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
-/// The events of one aggregate that are asked for.
+/// A request for events of one aggregate.
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) aggregate_type: &'static str,
     pub(crate) aggregate_id: Uuid,
     pub(crate) after: u64,
-    /// What a snapshot must have been made by, if one is wanted instead of the events in it.
+    /// The schema fingerprint of a usable snapshot, if the load may begin with one.
     pub(crate) shape: Option<Arc<str>>,
 }
 
 /// Between the elements of the lists in a row. In JSON it can only stand escaped.
 const SEPARATOR: char = '\u{1f}';
 
-/// The next events of one aggregate, as they came.
+/// The answer: the next events of one aggregate, not decoded.
 pub(crate) struct Page {
     ask: Ask,
     row: Row,
     max_events: u32,
 }
 
-/// What an aggregate's events up to a sequence had made of it.
+/// The state of an aggregate at a sequence.
 pub(crate) struct Snapshot<'a> {
     pub(crate) sequence: u64,
     pub(crate) correlation_id: Option<&'a str>,
@@ -53,12 +53,12 @@ impl Page {
         Ok(self.row.try_get(1)?)
     }
 
-    /// Where the log stood.
+    /// The end of the log.
     pub(crate) fn head(&self) -> Result<Position, Error> {
         Ok(Position::from_sql(self.row.try_get(10)?))
     }
 
-    /// The snapshot that the events go on from.
+    /// The snapshot that the events follow.
     pub(crate) fn snapshot(&self) -> Result<Option<Snapshot<'_>>, Error> {
         let Some(sequence) = self.row.try_get::<_, Option<i64>>(2)? else {
             return Ok(None);
@@ -110,7 +110,7 @@ impl Page {
     }
 }
 
-/// Only if somebody wrote to the log what the writer never would.
+/// Only if something other than the writer wrote to the log.
 fn unlike(kind: &str, id: Uuid) -> Error {
     Error::Broken(format!(
         "{kind} {id} has an event whose type, version or payload holds a control character"

@@ -1,4 +1,4 @@
-//! From stored events to the aggregate they made, beginning with a snapshot where there is one.
+//! Loads an aggregate from its stored events, beginning with a snapshot where there is one.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ pub struct Loaded<A> {
     pub correlation_id: Option<String>,
 }
 
-/// An aggregate as loaded, and what a snapshot of it needs to know.
+/// A loaded aggregate, and what a snapshot of it needs.
 pub(crate) struct Replayed<A> {
     pub(crate) loaded: Loaded<A>,
     /// Sequence of the snapshot that the load began with; 0 without one.
     pub(crate) snapshot_at: u64,
-    /// The log's epoch, if it was asked.
+    /// The log's epoch, if it was read.
     pub(crate) epoch: Option<Uuid>,
-    /// Where the log stood, if it was asked.
+    /// The end of the log, if it was read.
     pub(crate) head: Option<Position>,
 }
 
@@ -49,7 +49,7 @@ impl<A: Default> Default for Replayed<A> {
     }
 }
 
-/// The aggregate as of now, by way of a snapshot of this shape if one is wanted and usable.
+/// Loads the aggregate, beginning with a snapshot of this shape if a shape is given and a snapshot usable.
 pub(crate) async fn replay<A>(
     loader: &Loader,
     shape: Option<&Arc<str>>,
@@ -63,7 +63,7 @@ where
         return Ok(replayed);
     }
     let replayed = pages(loader, None, aggregate_id).await?;
-    replayed.ok_or_else(|| Error::Broken("a snapshot came that nobody asked for".into()))
+    replayed.ok_or_else(|| Error::Broken("the database sent a snapshot without being asked".into()))
 }
 
 /// Page by page. `None` if there was a snapshot that can't be read.
@@ -91,7 +91,7 @@ where
             shape: shape.take(),
         };
         let page = loader.page(ask).await?;
-        // The first page's: if another life begins meanwhile, no snapshot of this mixture will ever be used.
+        // The first page's: if another epoch begins between pages, no snapshot of the mixture will be used.
         epoch.get_or_insert(page.epoch()?);
         *head = Some(page.head()?);
         if let Some(snapshot) = page.snapshot()? {

@@ -1,4 +1,4 @@
-//! How often, and after which pauses, a command is tried whose aggregates keep changing.
+//! Attempts and pauses of a command whose aggregates keep changing.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Retries {
         self.failed == 0
     }
 
-    /// Waits until the command may be tried again after this conflict; an error if it was tried often enough.
+    /// Waits before the next attempt after this conflict; an error after the last attempt.
     pub(crate) async fn after<E>(&mut self, conflict: VersionConflict) -> Result<(), CommandError<E>> {
         counter!(EXECUTE_CONFLICTS_TOTAL).increment(1);
         self.failed += 1;

@@ -18,7 +18,7 @@ mod embedded {
 /// Brings the log at `url` to this build's schema. Returns how many migrations it applied; 0 when it was there already.
 pub async fn migrate(url: &str) -> Result<usize, Error> {
     let database = Database::parse(url)?.named("event-store migrate");
-    // A lock of the session is worth nothing through a pooler.
+    // A session lock does not hold through a pooler.
     database.check_sessions().await.map_err(|error| match error {
         NoSession::Unavailable(error) => Error::from(error),
         pooled @ NoSession::Pooled(_) => Error::Schema(pooled.to_string()),

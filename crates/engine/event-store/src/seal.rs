@@ -1,8 +1,8 @@
 //! Tamper evidence: signed, chained seals over ranges of the log, kept in the database and in a file outside it.
 //!
-//! - [`Sealer`] seals what is new, from time to time, beside the appends and without a lock of theirs.
-//! - [`verify`] recomputes everything and says which positions are not what was sealed.
-//! - [`prove`] shows that one event is in a sealed range, to somebody who has nothing but the public key.
+//! - [`Sealer`] seals new events at an interval, in parallel to the appends and without a lock that they need.
+//! - [`verify`] recomputes all roots and names the positions that differ from what was sealed.
+//! - [`prove`] shows that one event is in a sealed range, to a reader that has only the public key.
 //!
 //! The leaves hash events as they are stored. Where payloads are encrypted that is the ciphertext, so that erasing a
 //! person by deleting their key leaves every seal valid.
@@ -50,7 +50,7 @@ pub enum Error {
         /// What happened.
         error: std::io::Error,
     },
-    /// File, seals and log don't belong together. Nothing was overwritten; `log verify` says more.
+    /// File, seals and log don't belong together. Nothing was overwritten; [`verify`] has the details.
     #[error("the seals contradict each other: {0}")]
     Contradiction(String),
     /// The log has no such position.

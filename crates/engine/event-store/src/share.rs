@@ -1,5 +1,5 @@
-//! Reading the log by several readers at once, each all events of its own aggregates: so each keeps the order that
-//! matters to it without a word to the others.
+//! Reading the log with several readers at once, each reading all events of its own aggregates, so that the order within
+//! an aggregate is kept without coordination.
 
 use std::pin::pin;
 

@@ -1,8 +1,8 @@
-//! Snapshots: what an aggregate's events had made of it, so that not all of them are read every time.
+//! Snapshots: the state of an aggregate after its events, so that a load reads only the events after it.
 //!
-//! Written after the commit by a task of its own, which nobody waits for: a queue that is full drops them. Never needed
-//! for what is right: the statement that loads takes a snapshot only if it belongs to this life of the log, was made by
-//! the same program text, and the log holds the event that it ends with; one that can't be read is passed over.
+//! A task of its own writes them after the commit, without delaying a command: when its queue is full, a snapshot is
+//! dropped. A snapshot is never needed for a right answer. The statement that loads uses one only if it belongs to the
+//! log's epoch, was made by the same program text, and the log holds its last event; one that can't be read is ignored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct SnapshotOptions {
     /// Events after which an aggregate gets a new snapshot. 0: never.
     pub every: u64,
-    /// Names what aggregates look like and how they apply their events. Snapshots taken under another name are not
-    /// used: a program that could make another state of the same events has to have another.
+    /// Names the shape of the aggregates and how they apply their events. Snapshots under another name are not used. A
+    /// program that makes another state of the same events must use another name.
     pub schema_fingerprint: String,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Taken<A> {
 
 struct Job {
     of: Of,
-    /// Serializing is left to the task, too.
+    /// The task also serializes the state.
     state: Box<dyn FnOnce() -> serde_json::Result<String> + Send>,
 }
 
@@ -146,7 +146,7 @@ fn states(jobs: impl Iterator<Item = Job>) -> Vec<(Of, String)> {
             Err(_) => counter!(SNAPSHOTS_TOTAL, "outcome" => "failed").increment(1),
         }
     }
-    // In one order, so that two writers would wait for each other rather than deadlock.
+    // Sorted, so that two writers wait for each other instead of deadlocking.
     rows.sort_unstable_by_key(|(of, _)| (of.aggregate_type, of.aggregate_id));
     rows
 }

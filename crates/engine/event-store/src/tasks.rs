@@ -1,10 +1,9 @@
-//! What a process manager remembers: how far it has read the log, and what it still has to do.
+//! The stored state of a process manager: its checkpoint in the log and its open tasks.
 //!
 //! Planning moves the checkpoint and adds tasks in one statement, so an event leads to its tasks exactly once. Workers
-//! lease tasks, and repeat what a worker that died had begun: what they do must be safe to repeat, which an
-//! idempotency key made of process and position gives. So the commits here need not wait for the disk: a crash of the
-//! database makes it forget the newest of them in order, plans and checkpoint together, and what is forgotten is planned
-//! or done again.
+//! lease tasks. When a worker dies, another one repeats its task, so a task must be safe to repeat; an idempotency key of
+//! process and position makes it so. Therefore commits here need not wait for the disk: a crash of the database loses the
+//! newest of them in order, plans and checkpoint together, and the lost ones are planned or done again.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
-/// The memory of one process manager.
+/// The checkpoint and tasks of one process manager.
 #[derive(Clone)]
 pub struct Tasks {
     pool: Pool,
@@ -30,12 +29,12 @@ pub struct Tasks {
 pub struct Reached {
     /// The last event that it has planned for.
     pub mark: Mark,
-    /// The life of the log in which it did; none where no build that keeps it has planned yet.
+    /// The epoch of the log; none if only older builds, which store none, have planned.
     pub epoch: Option<Uuid>,
 }
 
 impl From<Position> for Reached {
-    /// A place of which nothing else is known.
+    /// A position without fingerprint and epoch.
     fn from(position: Position) -> Self {
         Self {
             mark: position.into(),
@@ -44,12 +43,12 @@ impl From<Position> for Reached {
     }
 }
 
-/// Something to do because of an event.
+/// A task that follows from an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTask {
     /// The aggregate it is about.
     pub aggregate_id: Uuid,
-    /// What to do.
+    /// The kind of task.
     pub kind: Cow<'static, str>,
     /// Not before.
     pub due_at: DateTime<Utc>,
@@ -57,40 +56,40 @@ pub struct NewTask {
     pub position: Position,
     /// The request that led to that event.
     pub request_id: Option<String>,
-    /// What started the whole conversation.
+    /// The correlation id of that request.
     pub correlation_id: Option<String>,
 }
 
-/// Something to do now, held by whoever claimed it.
+/// A due task, leased by the worker that claimed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// The aggregate it is about.
     pub aggregate_id: Uuid,
-    /// What to do.
+    /// The kind of task.
     pub kind: String,
     /// The event that led to it.
     pub position: Position,
     /// The request that led to that event.
     pub request_id: Option<String>,
-    /// What started the whole conversation.
+    /// The correlation id of that request.
     pub correlation_id: Option<String>,
-    /// How often it was taken, this time included, since it last made progress.
+    /// Number of claims since its last progress, this one included.
     pub attempts: u32,
 }
 
-/// How much of one kind is still to be done.
+/// The open tasks of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backlog {
-    /// What.
+    /// The kind.
     pub kind: String,
-    /// How many.
+    /// Their number.
     pub waiting: u64,
-    /// For how many seconds the oldest has been due; 0 if none is.
+    /// Seconds since the oldest became due; 0 if none is due.
     pub overdue_seconds: f64,
 }
 
 impl Tasks {
-    /// The memory of `process`, in the log's database.
+    /// The checkpoint and tasks of `process`, in the log's database.
     pub fn new(pool: Pool, process: impl Into<Cow<'static, str>>) -> Self {
         Self {
             pool,
@@ -103,7 +102,7 @@ impl Tasks {
         Ok(self.reached().await?.mark.position)
     }
 
-    /// The last event that was planned for, and in which life of the log.
+    /// The last event that was planned for, and the epoch of the log.
     pub async fn reached(&self) -> Result<Reached, Error> {
         let rows = self
             .query(include_str!("sql/read_checkpoint.sql"), &[&self.process])
@@ -122,7 +121,7 @@ impl Tasks {
         })
     }
 
-    /// Says at which event, and in which life of the log, a checkpoint is that an older build left.
+    /// Adds the fingerprint and the epoch to a checkpoint of an older build.
     pub async fn note(&self, reached: Reached) -> Result<(), Error> {
         let position = reached.mark.position.to_sql();
         let fingerprint = reached.mark.fingerprint.as_ref().map(Fingerprint::bytes);
@@ -132,8 +131,8 @@ impl Tasks {
             .map(drop)
     }
 
-    /// Begins again before the first event, in the life `epoch` of the log, if the checkpoint is still where `reached`
-    /// says and the log still lives that life. Every event is then planned for once more, and every task is safe to repeat.
+    /// Resets the checkpoint to before the first event, in the epoch `epoch`, if the checkpoint is still at `reached` and the
+    /// log is still in that epoch. Every event is then planned for once more; every task is safe to repeat.
     pub async fn start_over(&self, reached: Reached, epoch: Uuid) -> Result<bool, Error> {
         let position = reached.mark.position.to_sql();
         let fingerprint = reached.mark.fingerprint.as_ref().map(Fingerprint::bytes);
@@ -144,9 +143,9 @@ impl Tasks {
             .is_empty())
     }
 
-    /// Adds what follows from the events after `old` up to `new`. False, and nothing done, if the checkpoint is not at
-    /// `old` (any more): another reader was there first; or if the log does not live the life of `new`. Of two tasks of
-    /// one kind for one aggregate the later counts.
+    /// Moves the checkpoint from `old` to `new` and adds the tasks of the events between. Returns false and changes nothing
+    /// if the checkpoint is not at `old`, since another reader was first, or if the log is not in the epoch of `new`. Of two
+    /// tasks of one kind for one aggregate the later one counts.
     pub async fn plan(
         &self,
         old: Position,
@@ -182,7 +181,7 @@ impl Tasks {
             .is_empty())
     }
 
-    /// Takes at most `limit` due tasks of these kinds, the longest due first, and holds them for `lease`.
+    /// Claims at most `limit` due tasks of these kinds for `lease`, the longest due first.
     pub async fn claim(&self, kinds: &[&str], limit: usize, lease: Duration) -> Result<Vec<Task>, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let binds: [&(dyn ToSql + Sync); 4] = [&self.process, &kinds, &limit, &lease.as_secs_f64()];
@@ -193,7 +192,7 @@ impl Tasks {
             .collect()
     }
 
-    /// Holds a task on, for `lease` from now, if it is still this claim that holds it.
+    /// Extends the lease of a task to `lease` from now, if this claim still has it.
     pub async fn renew(&self, task: &Task, lease: Duration) -> Result<(), Error> {
         let (position, attempts) = (
             task.position.to_sql(),
@@ -213,7 +212,7 @@ impl Tasks {
             .map(drop)
     }
 
-    /// The task is done. If it was planned anew meanwhile, that stays.
+    /// Deletes a done task. A task that was planned again since stays.
     pub async fn finish(&self, task: &Task) -> Result<(), Error> {
         let position = task.position.to_sql();
         let binds: [&(dyn ToSql + Sync); 4] = [&self.process, &task.aggregate_id, &task.kind, &position];
@@ -222,7 +221,7 @@ impl Tasks {
             .map(drop)
     }
 
-    /// The task goes on at `due_at`: after an `error`, which must not hold personal data, or as planned.
+    /// Moves the task to `due_at`: after an `error`, which must not hold personal data, or after progress.
     pub async fn postpone(
         &self,
         task: &Task,
@@ -243,7 +242,7 @@ impl Tasks {
             .map(drop)
     }
 
-    /// What is still to be done, by kind.
+    /// The open tasks, by kind.
     pub async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
         let rows = self
             .query(include_str!("sql/count_tasks.sql"), &[&self.process])
@@ -266,7 +265,7 @@ impl Tasks {
     }
 }
 
-/// One statement can't touch a row twice: of several tasks for one row, the last planned is the one that counts.
+/// One statement can't change a row twice: of several tasks for one row, the last one counts.
 fn latest_of_each(tasks: Vec<NewTask>) -> Vec<NewTask> {
     let mut seen = std::collections::HashSet::new();
     let mut latest: Vec<NewTask> = tasks

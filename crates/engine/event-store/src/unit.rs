@@ -1,4 +1,4 @@
-//! One command over several aggregates: all of its events, claims and its one outcome are recorded together, or nothing.
+//! One command over several aggregates: its events, claims and outcome are recorded together, or not at all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::command_handler::{CommandHandler, CommandResponse, new_events};
 use crate::error::{AppendError, CommandError, Error};
 use crate::retries::Retries;
 
-/// What one attempt at such a command has decided so far.
+/// One attempt at a command over several aggregates: loads them and collects their events and claims.
 #[derive(Clone)]
 pub struct Unit {
     command_handler: CommandHandler,
@@ -25,7 +25,7 @@ pub struct Unit {
 struct Decided {
     events: Vec<NewEvent>,
     claims: Claims,
-    /// Of each aggregate that was asked: its version after its events here. `None` if it was left half changed.
+    /// Version of each aggregate after its events here. `None` if a refusal left it half changed.
     versions: HashMap<(&'static str, Uuid), Option<u64>>,
 }
 
@@ -33,7 +33,7 @@ struct Decided {
 #[derive(Debug)]
 pub struct Member<A> {
     id: Uuid,
-    /// Its state, what this unit decided included.
+    /// Its state, with the events that this unit decided.
     pub aggregate: A,
     /// Its version, with the events that this unit decided.
     pub version: u64,
@@ -49,9 +49,9 @@ impl<A> Member<A> {
 }
 
 impl CommandHandler {
-    /// Runs one command over several aggregates. `work` loads and asks them, and makes the answer's body, an object;
-    /// `position` is added to it. When one of them changed meanwhile, all of `work` is done again, a bounded number of
-    /// times. No snapshots are taken.
+    /// Runs one command over several aggregates. `work` loads them, hands them commands, and returns the answer's body, an
+    /// object; `position` is added to it. When an aggregate has changed since its load, `work` runs again, a bounded number
+    /// of times. No snapshots are taken.
     pub async fn together<E, Work>(
         &self,
         key: IdempotencyKey,
@@ -102,7 +102,7 @@ impl CommandHandler {
 }
 
 impl Unit {
-    /// The aggregate as of now. Loads that run at the same time go to the database together.
+    /// Loads an aggregate. Loads at the same time go to the database as one statement.
     pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Member<A>, Error>
     where
         A: Aggregate,
@@ -117,8 +117,7 @@ impl Unit {
         })
     }
 
-    /// An aggregate that does not exist yet, without a look: if it does, the command meets a conflict, and should load it
-    /// when it is tried again.
+    /// A new aggregate, without a load. If it exists already, the command meets a conflict; the next attempt should load it.
     pub fn create<A: Aggregate>(&self, aggregate_id: Uuid) -> Member<A> {
         Member {
             id: aggregate_id,
@@ -128,7 +127,7 @@ impl Unit {
         }
     }
 
-    /// Asks the aggregate to do something. Its events, with the claims of theirs, belong to this unit's command.
+    /// Hands a command to the aggregate. Its events and their claims become part of this unit's command.
     pub async fn handle<A>(
         &self,
         member: &mut Member<A>,
@@ -168,7 +167,7 @@ impl Unit {
     }
 
     fn decided(&self) -> std::sync::MutexGuard<'_, Decided> {
-        // A panic while the lock is held cannot leave a change half made.
+        // Each change is whole, also after a panic while the lock was held.
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,7 @@ use super::token::{Token, Tokens};
 use super::wire;
 use crate::port::Error;
 
-pub(super) const PROVIDER: &str = "vipps";
+pub(super) const PROVIDER: &str = crate::metrics::VIPPS;
 
 const CLIENT_ID: HeaderName = HeaderName::from_static("client_id");
 const CLIENT_SECRET: HeaderName = HeaderName::from_static("client_secret");

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::{eventually, open};
 
-/// A listener through a proxy, and what it hears.
+/// A listener through a proxy, and the payloads it gets.
 async fn listener(url: &str, channel: &'static str) -> (Proxy, mpsc::UnboundedReceiver<String>) {
     let port = Database::parse(url).unwrap().config().get_ports()[0];
     let proxy = Proxy::start(format!("127.0.0.1:{port}")).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_connection_that_dies_without_a_word_is_missed_and_the_next_one_hears(
         eventually("it is up", async || up(channel, 1).then_some(())).await;
         let before = proxy.connections();
         proxy.set(Network::Stalled(silence));
-        // It gives the connection up by itself; the proxy never says a word.
+        // It gives the connection up by itself; the proxy never answers.
         eventually("the listener gives its connection up", async || {
             (proxy.connections() > before).then_some(())
         })

@@ -1,4 +1,4 @@
-//! Who is let in, and who is believed, with TLS.
+//! Which clients and servers are trusted, with TLS.
 
 use std::path::{Path, PathBuf};
 

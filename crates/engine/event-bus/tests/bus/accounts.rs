@@ -83,12 +83,15 @@ async fn each_does_its_work() {
     let log = TestLog::with_events(2_500);
     publish_all(&mut relay.publisher(PublisherOptions::default()), &log).await;
     log.set_down(true);
-    let mut feed = reader.feed(&log, 0);
-    follow(&mut feed, &log, 2_500).await;
-    assert_eq!((feed.counts().from_stream, feed.counts().from_log), (2_500, 0));
+    let mut subscription = reader.subscription(&log, 0);
+    follow(&mut subscription, &log, 2_500).await;
+    assert_eq!(
+        (subscription.counts().from_stream, subscription.counts().from_log),
+        (2_500, 0)
+    );
     // The planner of command-api reads, too.
-    follow(&mut relay.feed(&log, 2_000), &log, 2_500).await;
-    // Another life of the log: the relay replaces the stream.
+    follow(&mut relay.subscription(&log, 2_000), &log, 2_500).await;
+    // Another epoch of the log: the relay replaces the stream.
     log.set_down(false);
     log.restore_to(2_000);
     publish_all(&mut relay.publisher(PublisherOptions::default()), &log).await;
@@ -161,7 +164,7 @@ async fn the_projector_cannot_publish_nor_touch_the_stream() {
         },
     )
     .await;
-    // What only a consumer with a name would need, such as taking over somebody else's.
+    // What only a consumer with a name would need, such as taking over another client's.
     denied(
         context,
         &format!("CONSUMER.CREATE.{}.taken", stream_name()),
@@ -177,7 +180,7 @@ async fn the_projector_cannot_publish_nor_touch_the_stream() {
         },
     )
     .await;
-    // Nobody else's answers.
+    // Replies to other users.
     let mut others = client.subscribe("_INBOX.command-api.>").await.unwrap();
     denied(context, "_INBOX.command-api", async {
         futures_util::StreamExt::next(&mut others).await.is_some()
@@ -339,8 +342,8 @@ async fn a_changed_password_is_told_and_picked_up() {
     let log = TestLog::with_events(10);
     let mut publisher = relay.publisher(PublisherOptions::default());
     publish_all(&mut publisher, &log).await;
-    let mut feed = reader.feed(&log, 0);
-    follow(&mut feed, &log, 10).await;
+    let mut subscription = reader.subscription(&log, 0);
+    follow(&mut subscription, &log, 10).await;
 
     let logins = servers.nats_logins().unwrap();
     logins.change("projector", "another").unwrap();
@@ -353,19 +356,19 @@ async fn a_changed_password_is_told_and_picked_up() {
     .await;
     log.append(10);
     publish_all(&mut publisher, &log).await;
-    follow(&mut feed, &log, 20).await;
-    assert_eq!(feed.counts().from_log, 10, "read from the log meanwhile");
-    assert_eq!(feed.status().borrow().stream.as_deref(), Some(refusal));
+    follow(&mut subscription, &log, 20).await;
+    assert_eq!(subscription.counts().from_log, 10, "read from the log meanwhile");
+    assert_eq!(subscription.status().borrow().stream.as_deref(), Some(refusal));
 
     logins.tell("projector", "another").unwrap();
     eventually("events come over the stream again", async || {
         log.append(1);
         publish_all(&mut publisher, &log).await;
-        follow(&mut feed, &log, log.events().len() as u64).await;
-        if feed.counts().from_stream > 10 {
+        follow(&mut subscription, &log, log.events().len() as u64).await;
+        if subscription.counts().from_stream > 10 {
             Ok(())
         } else {
-            Err(format!("{:?}", feed.status().borrow()))
+            Err(format!("{:?}", subscription.status().borrow()))
         }
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a feed hands out while the stream lies, vanishes or was never there: still 1 … n, each exactly once.
+//! A subscription hands out 1 … n, each exactly once, also while the stream is wrong, lost or missing.
 
 use envelope::Position;
 use event_bus::PublisherOptions;
@@ -10,13 +10,19 @@ use crate::proxy::Proxy;
 #[tokio::test]
 async fn without_nats_the_log_is_enough() {
     let (bus, log) = (Bus::nowhere().await, TestLog::with_events(700));
-    let mut feed = bus.feed(&log, 0);
-    follow(&mut feed, &log, 700).await;
+    let mut subscription = bus.subscription(&log, 0);
+    follow(&mut subscription, &log, 700).await;
     log.append(5);
-    follow(&mut feed, &log, 705).await;
-    assert_eq!((feed.counts().from_log, feed.counts().consumers_opened), (705, 0));
+    follow(&mut subscription, &log, 705).await;
+    assert_eq!(
+        (
+            subscription.counts().from_log,
+            subscription.counts().consumers_opened
+        ),
+        (705, 0)
+    );
     assert!(
-        feed.status().borrow().stream.is_some(),
+        subscription.status().borrow().stream.is_some(),
         "health checks can say so"
     );
 }
@@ -30,16 +36,16 @@ async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
     };
     let mut relay = bus.publisher(options);
     publish_all(&mut relay, &log).await;
-    let mut feed = bus.feed(&log, 0);
-    follow(&mut feed, &log, 50).await;
+    let mut subscription = bus.subscription(&log, 0);
+    follow(&mut subscription, &log, 50).await;
 
     bus.context.delete_stream(&bus.stream.name).await.unwrap();
     log.append(100);
-    follow(&mut feed, &log, 150).await;
+    follow(&mut subscription, &log, 150).await;
     publish_all(&mut relay, &log).await;
     log.append(100);
     publish_all(&mut relay, &log).await;
-    follow(&mut feed, &log, 250).await;
+    follow(&mut subscription, &log, 250).await;
 
     bus.context
         .get_stream(&bus.stream.name)
@@ -50,19 +56,19 @@ async fn a_deleted_purged_or_recreated_stream_loses_and_doubles_nothing() {
         .unwrap();
     log.append(100);
     publish_all(&mut relay, &log).await;
-    follow(&mut feed, &log, 400).await;
-    assert!(feed.counts().from_log > 0, "{:?}", feed.counts());
+    follow(&mut subscription, &log, 400).await;
+    assert!(subscription.counts().from_log > 0, "{:?}", subscription.counts());
 
     // In the end it is back on the stream.
-    let before = feed.counts().from_stream;
+    let before = subscription.counts().from_stream;
     eventually("events come over the stream again", async || {
         log.append(1);
         publish_all(&mut relay, &log).await;
-        follow(&mut feed, &log, log.events().len() as u64).await;
-        if feed.counts().from_stream > before {
+        follow(&mut subscription, &log, log.events().len() as u64).await;
+        if subscription.counts().from_stream > before {
             Ok(())
         } else {
-            Err(format!("{:?}", feed.counts()))
+            Err(format!("{:?}", subscription.counts()))
         }
     })
     .await;
@@ -76,22 +82,22 @@ async fn a_killed_and_wiped_server_loses_and_doubles_nothing() {
         ..PublisherOptions::default()
     });
     publish_all(&mut relay, &log).await;
-    let mut feed = bus.feed(&log, 0);
-    follow(&mut feed, &log, 100).await;
+    let mut subscription = bus.subscription(&log, 0);
+    follow(&mut subscription, &log, 100).await;
 
     bus.kill_and_wipe().await;
     log.append(200);
-    follow(&mut feed, &log, 300).await;
+    follow(&mut subscription, &log, 300).await;
     bus.start().await;
     publish_all(&mut relay, &log).await;
     log.append(200);
     publish_all(&mut relay, &log).await;
-    follow(&mut feed, &log, 600).await;
-    let opened = feed.counts().consumers_opened;
-    assert!(opened >= 1, "{:?}", feed.counts());
+    follow(&mut subscription, &log, 600).await;
+    let opened = subscription.counts().consumers_opened;
+    assert!(opened >= 1, "{:?}", subscription.counts());
 }
 
-/// A stream that was filled by somebody else: not JSON, events of another life, events at the wrong place, and some
+/// A stream with foreign messages: not JSON, events of another epoch, events at the wrong place, and some
 /// right ones in between.
 #[tokio::test]
 async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
@@ -134,21 +140,29 @@ async fn whatever_stands_in_the_stream_only_the_log_is_believed() {
     assert_eq!(relay.resume(&log).await.unwrap(), Position::new(20));
     relay.publish_batch(&events[20..]).await.unwrap();
 
-    let mut feed = bus.feed(&log, 0);
-    follow(&mut feed, &log, 60).await;
-    assert!(feed.counts().untrusted >= 1, "{:?}", feed.counts());
-    assert!(feed.counts().from_log >= 10, "{:?}", feed.counts());
+    let mut subscription = bus.subscription(&log, 0);
+    follow(&mut subscription, &log, 60).await;
+    assert!(
+        subscription.counts().untrusted >= 1,
+        "{:?}",
+        subscription.counts()
+    );
+    assert!(
+        subscription.counts().from_log >= 10,
+        "{:?}",
+        subscription.counts()
+    );
 }
 
 #[tokio::test]
 async fn with_both_down_it_waits_and_says_why() {
     let (bus, log) = (Bus::nowhere().await, TestLog::with_events(20));
     log.set_down(true);
-    let mut feed = bus.feed(&log, 0);
-    let mut status = feed.status();
+    let mut subscription = bus.subscription(&log, 0);
+    let mut status = subscription.status();
     let shutdown = tokio_util::sync::CancellationToken::new();
     {
-        let waiting = feed.next_batch(100, &shutdown);
+        let waiting = subscription.next_batch(100, &shutdown);
         let both_said = status.wait_for(|status| status.stream.is_some() && status.log.is_some());
         tokio::select! {
             run = waiting => panic!("nothing can be read, yet there is {run:?}"),
@@ -157,8 +171,8 @@ async fn with_both_down_it_waits_and_says_why() {
     }
     // Dropped while it waited, and nothing is lost by that.
     log.set_down(false);
-    follow(&mut feed, &log, 20).await;
-    assert!(feed.status().borrow().log.is_none());
+    follow(&mut subscription, &log, 20).await;
+    assert!(subscription.status().borrow().log.is_none());
 }
 
 /// Whatever the network does to messages: 1, 2, 3 … and nothing else. Each seed is another network.
@@ -175,15 +189,15 @@ async fn lost_doubled_delayed_and_reordered_messages_change_nothing() {
             servers: None,
         };
         // From the beginning, so that the stream is what is read, and then as the log grows.
-        let mut feed = through.feed(&log, 0);
+        let mut subscription = through.subscription(&log, 0);
         for _ in 0..20 {
             let head = log.events().len() as u64;
-            follow(&mut feed, &log, head).await;
+            follow(&mut subscription, &log, head).await;
             log.append(25);
             publish_all(&mut relay, &log).await;
         }
-        follow(&mut feed, &log, 1_500).await;
-        let (done, counts) = (proxy.done(), feed.counts());
+        follow(&mut subscription, &log, 1_500).await;
+        let (done, counts) = (proxy.done(), subscription.counts());
         assert!(
             done.passed > 0 && done.dropped > 0 && done.doubled > 0 && done.delayed > 0,
             "seed {seed}: {done:?}"

@@ -65,14 +65,14 @@ impl TestLog {
         self.0.head_watch.send_replace(position);
     }
 
-    /// As after a restore from a backup: cut back, in a new life.
+    /// As after a restore from a backup: cut back, in a new epoch.
     pub(crate) fn restore_to(&self, count: usize) {
         let mut state = self.0.state.lock().unwrap();
         state.events.truncate(count);
         state.epoch = Uuid::new_v4();
     }
 
-    /// As after a restore that nobody told of: cut back, and other events since.
+    /// As after a restore without a new epoch: cut back, and other events since.
     pub(crate) fn rewrite_after(&self, count: usize, more: u64) {
         self.0.state.lock().unwrap().events.truncate(count);
         self.append(more);

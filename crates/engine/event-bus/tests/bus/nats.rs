@@ -35,7 +35,7 @@ impl Bus {
         Self::at(servers.nats().url(), Some(Arc::clone(&servers))).await
     }
 
-    /// Where nobody listens.
+    /// An address without a server.
     pub(crate) async fn nowhere() -> Self {
         Self::at("nats://127.0.0.1:1", None).await
     }
@@ -70,7 +70,7 @@ impl Bus {
         Publisher::new(self.context.clone(), self.stream.clone(), options)
     }
 
-    pub(crate) fn feed(&self, log: &TestLog, after: u64) -> CatchUpSubscription<TestLog> {
+    pub(crate) fn subscription(&self, log: &TestLog, after: u64) -> CatchUpSubscription<TestLog> {
         // Impatient where that costs nothing, so that the tests of faults are short.
         let options = CatchUpOptions {
             name: "test",
@@ -137,12 +137,12 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
 
 /// Takes events until `through` was handed out, and holds that each is the successor of the one before and equals the
 /// log's.
-pub(crate) async fn follow(feed: &mut CatchUpSubscription<TestLog>, log: &TestLog, through: u64) {
-    let (shutdown, status) = (CancellationToken::new(), feed.status());
+pub(crate) async fn follow(subscription: &mut CatchUpSubscription<TestLog>, log: &TestLog, through: u64) {
+    let (shutdown, status) = (CancellationToken::new(), subscription.status());
     let following = async {
-        while feed.last().get() < through {
-            let after = usize::try_from(feed.last().get()).unwrap();
-            let run = feed.next_batch(100, &shutdown).await.unwrap();
+        while subscription.last().get() < through {
+            let after = usize::try_from(subscription.last().get()).unwrap();
+            let run = subscription.next_batch(100, &shutdown).await.unwrap();
             assert!(!run.is_empty() && run.len() <= 100, "{} events", run.len());
             assert_eq!(run, log.events()[after..after + run.len()]);
         }

@@ -1,6 +1,6 @@
 //! A network between a consumer and NATS that loses, doubles, delays and reorders what the stream delivers.
 //!
-//! It knows just enough of the protocol to tell the stream's messages (`MSG` and `HMSG` with a `$JS.ACK…` reply) from
+//! It parses just enough of the protocol to tell the stream's messages (`MSG` and `HMSG` with a `$JS.ACK…` reply) from
 //! everything else, which it passes on untouched.
 
 use std::sync::{Arc, Mutex};

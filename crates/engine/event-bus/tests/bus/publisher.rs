@@ -1,4 +1,4 @@
-//! Stream sequence equals log position, whoever publishes and however often.
+//! Stream sequence equals log position, for every number of publishers and attempts.
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use envelope::{LogReader, PARTITIONS, Position, partition};

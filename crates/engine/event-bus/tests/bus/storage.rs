@@ -1,4 +1,4 @@
-//! What becomes of the feed when the server's storage does what storage does: it loses its tail, or is full.
+//! A subscription while the server's storage loses its tail, or is full.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// As after a power cut: acknowledged messages are gone, the stream is at an earlier point, in the same life of the log.
+/// As after a power cut: acknowledged messages are gone, the stream is at an earlier point, in the same epoch of the log.
 #[tokio::test]
 async fn a_lost_tail_of_the_stream_loses_and_doubles_nothing() {
     let (bus, log) = (Bus::own().await, TestLog::with_events(200));
@@ -27,7 +27,11 @@ async fn a_lost_tail_of_the_stream_loses_and_doubles_nothing() {
     let mut relay = bus.publisher(PublisherOptions::default());
     publish_all(&mut relay, &log).await;
     // One is at the end of what will be lost, one within what stays, and one within what is lost.
-    let (mut ahead, mut behind, mut between) = (bus.feed(&log, 0), bus.feed(&log, 0), bus.feed(&log, 0));
+    let (mut ahead, mut behind, mut between) = (
+        bus.subscription(&log, 0),
+        bus.subscription(&log, 0),
+        bus.subscription(&log, 0),
+    );
     follow(&mut ahead, &log, 200).await;
     follow(&mut behind, &log, 100).await;
 
@@ -56,7 +60,7 @@ async fn a_lost_tail_of_the_stream_loses_and_doubles_nothing() {
     })
     .await;
     assert_eq!(at, 200, "the tail is lost");
-    // What is new in the log takes the numbers of what was lost only as long as nobody looks: the relay does.
+    // New events would take the sequences of the lost ones, but the relay compares stream and log first.
     log.append(100);
     publish_all(&mut relay, &log).await;
     let state = bus.info().await.state;
@@ -64,8 +68,8 @@ async fn a_lost_tail_of_the_stream_loses_and_doubles_nothing() {
         (state.first_sequence, state.last_sequence, state.messages),
         (1, 500, 500)
     );
-    for feed in [&mut ahead, &mut behind, &mut between] {
-        follow(feed, &log, 500).await;
+    for subscription in [&mut ahead, &mut behind, &mut between] {
+        follow(subscription, &log, 500).await;
     }
 }
 
@@ -75,36 +79,36 @@ async fn a_consumer_made_again_before_its_first_message_begins_where_it_was() {
     let (bus, log) = (Bus::own().await, TestLog::with_events(300));
     let mut relay = bus.publisher(PublisherOptions::default());
     publish_all(&mut relay, &log).await;
-    let mut feed = bus.feed(&log, 300);
+    let mut subscription = bus.subscription(&log, 300);
     let shutdown = tokio_util::sync::CancellationToken::new();
     for opened in 1..=3 {
         // It is open, and has had nothing to deliver.
         eventually("the consumer is open", async || {
-            let waiting = feed.next_batch(10, &shutdown);
+            let waiting = subscription.next_batch(10, &shutdown);
             let none = tokio::time::timeout(std::time::Duration::from_millis(50), waiting).await;
             assert!(none.is_err(), "there is nothing new: {none:?}");
-            let counts = feed.counts();
-            if counts.consumers_opened >= opened && feed.status().borrow().stream.is_none() {
+            let counts = subscription.counts();
+            if counts.consumers_opened >= opened && subscription.status().borrow().stream.is_none() {
                 Ok(())
             } else {
                 Err(format!("{counts:?}"))
             }
         })
         .await;
-        // It lives in memory: the server forgets it.
+        // It is in memory: the server loses it.
         bus.servers.as_ref().unwrap().nats().kill().await.unwrap();
         bus.start().await;
     }
     log.append(20);
     publish_all(&mut relay, &log).await;
-    follow(&mut feed, &log, 320).await;
+    follow(&mut subscription, &log, 320).await;
     let CatchUpCounts {
         dropped_old,
         untrusted,
         ..
-    } = feed.counts();
+    } = subscription.counts();
     // What came from the log because the stream was late may come again; nothing from before the beginning does.
-    assert!(dropped_old <= 20 && untrusted == 0, "{:?}", feed.counts());
+    assert!(dropped_old <= 20 && untrusted == 0, "{:?}", subscription.counts());
 }
 
 /// Publishing stops with a reason, reading goes on, and with room again the stream is completed.
@@ -123,8 +127,8 @@ async fn a_full_store_stops_the_stream_and_nothing_else() {
     room("max_file_store: 8GB", "max_file_store: 100KB").await;
     let mut relay = bus.publisher(PublisherOptions::default());
     publish_all(&mut relay, &log).await;
-    let mut feed = bus.feed(&log, 0);
-    follow(&mut feed, &log, 10).await;
+    let mut subscription = bus.subscription(&log, 0);
+    follow(&mut subscription, &log, 10).await;
     log.append(1_000);
     let full = eventually("the store is full", async || {
         let last = relay.resume(&log).await.map_err(|error| error.to_string())?;
@@ -141,10 +145,10 @@ async fn a_full_store_stops_the_stream_and_nothing_else() {
     );
     let held = bus.info().await.state.last_sequence;
     assert!((10..1_010).contains(&held), "{held}");
-    follow(&mut feed, &log, 1_010).await;
+    follow(&mut subscription, &log, 1_010).await;
     log.append(10);
-    follow(&mut feed, &log, 1_020).await;
-    assert!(feed.counts().from_log > 0, "{:?}", feed.counts());
+    follow(&mut subscription, &log, 1_020).await;
+    assert!(subscription.counts().from_log > 0, "{:?}", subscription.counts());
 
     room("max_file_store: 100KB", "max_file_store: 8GB").await;
     publish_all(&mut relay, &log).await;
@@ -152,5 +156,5 @@ async fn a_full_store_stops_the_stream_and_nothing_else() {
     assert_eq!((state.messages, state.last_sequence), (1_020, 1_020));
     log.append(10);
     publish_all(&mut relay, &log).await;
-    follow(&mut feed, &log, 1_030).await;
+    follow(&mut subscription, &log, 1_030).await;
 }

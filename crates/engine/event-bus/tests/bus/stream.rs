@@ -79,7 +79,7 @@ async fn a_log_that_lost_what_was_published_is_noticed_however_far_it_has_come_s
         let error = tail.read_on(&log, Position::new(50), 100).await.unwrap_err();
         assert!(matches!(error, TailError::Contradicted(_)), "{error}");
     }
-    // Of another life it says nothing.
+    // It proves nothing about another epoch.
     publisher
         .tail(uuid::Uuid::new_v4())
         .await

@@ -19,9 +19,9 @@ pub(crate) struct Profile {
     kinds: Vec<Kind>,
     /// The broker does not come back when the faults stop: the log alone must do.
     pub(crate) broker_is_lost: bool,
-    /// Nobody ever hears that the log grew.
+    /// No notification of a new head ever arrives.
     pub(crate) silent: bool,
-    // So many times in a thousand:
+    // Times in a thousand:
     pub(crate) slow: u64,
     pub(crate) lost_requests: u64,
     pub(crate) lost_replies: u64,
@@ -161,7 +161,7 @@ fn strike(world: &Rc<World>, processes: &Rc<Processes>, kind: Kind) {
     }
 }
 
-/// To an earlier point, in a new life; often so fast that nobody's connection breaks.
+/// To an earlier point, in a new epoch; often so fast that no connection breaks.
 fn restore(world: &World) {
     let mut log = world.log.borrow_mut();
     let head = log.now().head().position.get();
@@ -203,13 +203,13 @@ fn recreate(world: &Rc<World>) {
     broker.create(epoch, first).expect("it was deleted just now");
 }
 
-/// Somebody else publishes: no event, or one that never was, at a place that is not its own.
+/// A foreign client publishes: no event, or one that never was, at a place that is not its own.
 fn foreign_message(world: &Rc<World>) {
     let mut broker = world.broker.borrow_mut();
     let Some(live) = broker.live() else { return };
     let place = live.last.get() + 1 + world.rng.between(1..=3);
     let never_was = event(place, world.rng.between(0..=20), u64::MAX);
-    // Made to fit there, by somebody who can read the log.
+    // Made to fit there, by a client that can read the log.
     let previous = world.log.borrow().now().at(place - 1).map(Fingerprint::of);
     let claim = Claim {
         sequence: 0,

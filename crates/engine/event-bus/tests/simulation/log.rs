@@ -1,5 +1,5 @@
-//! The simulated log: one life after another, each a prefix of the one before and what came after. A life that begins
-//! without a new epoch is a branch of the life before: a standby that was promoted with fewer events.
+//! The simulated log: one history after another, each a prefix of the one before and what came after. A history that
+//! begins without a new epoch is a branch of the one before: a standby that was promoted with fewer events.
 
 use chrono::{DateTime, Utc};
 use envelope::{
@@ -7,10 +7,10 @@ use envelope::{
 };
 use uuid::Uuid;
 
-/// All lives, the present one last.
+/// All histories, the present one last.
 pub(crate) struct Log {
     lives: Vec<Life>,
-    /// How many events were ever recorded: each gets a number of its own, by which it is told from any other.
+    /// How many events were ever recorded: each gets a number of its own, which identifies it.
     recorded: u64,
     /// How often it was cut back without a new epoch.
     silent: u64,
@@ -51,7 +51,7 @@ impl Log {
         position
     }
 
-    /// As a restore from a backup: cut back, in a new life.
+    /// As a restore from a backup: cut back, in a new epoch.
     pub(crate) fn restore(&mut self, to: u64) {
         self.cut_back(to, epoch(self.lives.len()));
     }
@@ -93,7 +93,7 @@ impl Log {
         self.lives.last().unwrap()
     }
 
-    /// Which life has this epoch first, counted from 0.
+    /// Which history has this epoch first, counted from 0.
     pub(crate) fn number(&self, epoch: Uuid) -> usize {
         let found = self.lives.iter().position(|life| life.epoch == epoch);
         found.expect("every epoch is of some life")
@@ -152,7 +152,7 @@ fn epoch(number: usize) -> Uuid {
     Uuid::from_u128(0xE0_0000 + number as u128)
 }
 
-/// An event whose `sequence` tells it from all others, also from one at the same place in another life.
+/// An event whose `sequence` identifies it, also among events at the same place in other histories.
 pub(crate) fn event(position: u64, aggregate: u64, number: u64) -> RecordedEvent {
     RecordedEvent {
         position: Position::new(position),

@@ -35,10 +35,10 @@ use seeds::{Tally, report, run_all};
 
 /// How many seeds `make test` runs.
 const SEEDS: u64 = 10_000;
-/// Among so many seeds each mutation must be caught.
+/// Each mutation must be caught among this many seeds.
 const CAUGHT_WITHIN: u64 = 5_000;
 
-/// Seeds that show what was once wrong: the head read before the events, what one life of the log wrote published as of
+/// Seeds that show what was once wrong: the head read before the events, events of one epoch of the log published as of
 /// another, a checkpoint compared with an old head.
 const REGRESSIONS: [u64; 3] = [501, 33, 417];
 

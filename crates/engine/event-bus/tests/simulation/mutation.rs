@@ -6,13 +6,13 @@ use event_bus::{Continuity, Verdict};
 /// A rule that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutation {
-    /// A feed takes an event whose predecessors it has not seen.
+    /// A subscription takes an event whose predecessors it has not seen.
     SkipTheGapCheck,
-    /// A feed takes what it has seen already.
+    /// A subscription takes what it has seen already.
     TakeOldEvents,
-    /// A feed believes messages of another life of the log.
+    /// A subscription accepts messages of another epoch of the log.
     TrustAnotherEpoch,
-    /// A feed believes an event that stands at another's place.
+    /// A subscription accepts an event that stands at another's place.
     TrustAnyPlace,
     /// The head of the log is read before the events, not with them.
     ReadTheHeadFirst,
@@ -22,11 +22,11 @@ pub(crate) enum Mutation {
     ResumeTooFar,
     /// The relay goes on one event before it.
     ResumeTooNear,
-    /// The relay goes on from where it believes to be, not from where the stream says it is.
+    /// The relay continues from its own last position, not from the stream's.
     NeverAskTheStream,
-    /// The relay keeps a stream that belongs to another life of the log.
+    /// The relay keeps a stream that belongs to another epoch of the log.
     KeepAnyStream,
-    /// The relay publishes what it read in one life of the log as if it were of another.
+    /// The relay publishes what it read in one epoch of the log as if it were of another.
     PublishAcrossLives,
     /// The relay takes a refusal for an acknowledgement.
     IgnoreRefusals,
@@ -36,17 +36,17 @@ pub(crate) enum Mutation {
     IgnoreTheCheckpoint,
     /// Rows and checkpoint are two transactions.
     MoveTheCheckpointLater,
-    /// In a new life of the log only the checkpoint starts over.
+    /// In a new epoch of the log only the checkpoint starts over.
     KeepTheRows,
     /// The head is read before the checkpoint it is compared with.
     CompareWithAnOldHead,
     /// The live checkpoint may move on while a rebuilt read model takes its place.
     SwapUnfenced,
-    /// A rebuild does not look whether the log began a new life.
+    /// A rebuild does not look whether the log began a new epoch.
     CopyAcrossLives,
     /// A read of the log does not check that the log still holds the event taken last.
     SkipTheComparison,
-    /// A feed takes what comes next, whatever it names as its predecessor.
+    /// A subscription takes what comes next, whatever it names as its predecessor.
     TrustAnyPredecessor,
     /// A checkpoint does not say which event it is at.
     ForgetTheFingerprint,
@@ -82,7 +82,7 @@ impl Mutation {
     ];
 }
 
-/// How a feed judges what arrives, under a mutation.
+/// How a subscription checks what arrives, under a mutation.
 pub(crate) fn judge(mutation: Option<Mutation>) -> fn(&mut Continuity, Position) -> Verdict {
     match mutation {
         Some(Mutation::SkipTheGapCheck) => |seen, position| match seen.check(position) {

@@ -1,5 +1,5 @@
 //! A projector: follows the log from the checkpoint and applies it, as `projector/src/{follow,apply}.rs` do. What
-//! guards the rows, a checkpoint that moves only from where it was believed to be, is in the simulated database.
+//! guards the rows, a checkpoint that moves only from the expected position, is in the simulated database.
 
 use std::rc::Rc;
 
@@ -73,7 +73,7 @@ async fn follow(
     }
 }
 
-/// Where to go on, after starting over if the log began a new life.
+/// Where to go on, after starting over if the log began a new epoch.
 async fn resume(world: &Rc<World>, me: Process) -> Result<(Mark, Uuid), Interrupted> {
     let mut head = world.head(WAIT).await?;
     let begin = |world: &World| {
@@ -90,7 +90,7 @@ async fn resume(world: &Rc<World>, me: Process) -> Result<(Mark, Uuid), Interrup
     };
     let found = world.ask(Server::Read, WAIT, checkpoint).await?;
     let (mark, epoch) = found.expect("there is one since it was begun");
-    // After the checkpoint: a head read before may be of a life that ended before the checkpoint's began.
+    // After the checkpoint: a head read before may be of an epoch that ended before the checkpoint's began.
     let (after, limit) = mark.reading(0);
     let mut page = world.read_page(after, limit).await?;
     if !world.has(Mutation::CompareWithAnOldHead) {
@@ -101,7 +101,7 @@ async fn resume(world: &Rc<World>, me: Process) -> Result<(Mark, Uuid), Interrup
         if !world.change(WAIT, start_over).await? {
             return Err(Interrupted::NotOwner);
         }
-        world.note(me, || "starts over in the log's new life".into());
+        world.note(me, || "starts over in the log's new epoch".into());
         world.count(|counts| counts.starts_over += 1);
         return Ok((Mark::START, head.epoch));
     }

@@ -1,6 +1,6 @@
-//! A rebuild beside the live tables, as `projector rebuild` does it: ranges of the log copied in parallel, then one
+//! A rebuild into shadow tables, as `projector rebuild` does it: ranges of the log copied in parallel, then one
 //! transaction that holds the live checkpoint, catches up with it, and puts the new tables in the place of the live
-//! ones. It may end anywhere; the next one begins anew.
+//! ones. It may end anywhere; the next one begins again.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -68,7 +68,7 @@ async fn still_holds(world: &World, mark: Mark, epoch: Uuid) -> Result<(), Faile
     let (after, limit) = mark.reading(0);
     let mut page = world.read_page(after, limit).await?;
     if page.head.epoch != epoch && !world.has(Mutation::CopyAcrossLives) {
-        return Err("the log began a new life");
+        return Err("the log began a new epoch");
     }
     if mark.prove(&mut page).is_err()
         && !world.has(Mutation::CopyAcrossBranches)
@@ -140,7 +140,7 @@ async fn swap(world: &Rc<World>, epoch: Uuid, mut at: Mark) -> Result<(), Failed
     };
     let live = world.ask(Server::Read, WAIT, hold).await?;
     let (live_epoch, live_mark) = live.ok_or("there are no live tables")?;
-    // Those of a life that is over are not run after.
+    // Events of an ended epoch are not followed.
     if live_epoch == epoch {
         at = run_after(world, epoch, at, live_mark.position).await?;
         if at.position < live_mark.position
@@ -149,7 +149,7 @@ async fn swap(world: &Rc<World>, epoch: Uuid, mut at: Mark) -> Result<(), Failed
             return Err("the live tables are of other events");
         }
     }
-    // After the last event was read: the events are of the life that the log is still in.
+    // After the last event was read: the events are of the epoch that the log is still in.
     still_holds(world, at, epoch).await?;
     let exchange = |world: &World| world.read.borrow_mut().swap(world);
     if world.ask(Server::Read, WAIT, exchange).await? {

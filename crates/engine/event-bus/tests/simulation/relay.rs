@@ -197,14 +197,14 @@ impl Relay {
         })))
     }
 
-    /// The log as it is now, if it is still in this epoch.
+    /// The present log, if it is still in this epoch.
     async fn life(&self, epoch: Uuid) -> Result<Life, Failed> {
         let now = |world: &World| world.log.borrow().now().clone();
         let life = self.world.ask(Server::Log, LOG_WAIT, now).await?;
         if life.epoch == epoch {
             return Ok(life);
         }
-        Err("the log began a new life".into())
+        Err("the log began a new epoch".into())
     }
 
     /// Declares the stream and learns where it stands, one question after the other.
@@ -398,7 +398,7 @@ impl Message {
     }
 }
 
-/// The stream never holds anything that a reader would believe but the event of that position in that life, and what
+/// The stream never holds anything that a reader would accept but the event of that position in that epoch, and what
 /// it says came before in the partition is so.
 fn check(world: &World, sequence: u64, claim: &Claim) {
     let log = world.log.borrow();

@@ -25,7 +25,7 @@ impl Rng {
         low + self.next() % (high - low + 1)
     }
 
-    /// True so many times in a thousand.
+    /// True that many times in a thousand.
     pub(crate) fn chance(&self, per_mille: u64) -> bool {
         self.next() % 1_000 < per_mille
     }

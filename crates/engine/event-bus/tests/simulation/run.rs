@@ -8,7 +8,7 @@ use crate::schedule::{MS, Process, SECOND, Schedule, Task, Time};
 use crate::world::{Counts, NATURE, PROCESSES, PROJECTORS, REBUILD, RELAYS, World};
 use crate::{faults, projector, rebuild, relay};
 
-/// How long everything may take to heal. The slowest: a stream that was wiped while nobody published, which the relay
+/// How long everything may take to heal. The slowest: a stream that was wiped while no relay published, which the relay
 /// looks at every ten seconds.
 const HEALED_WITHIN: Time = 40 * SECOND;
 

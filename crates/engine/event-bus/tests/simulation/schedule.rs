@@ -1,4 +1,4 @@
-//! A clock that stands still while somebody works, and the tasks that wait for it. One thread, no real time.
+//! A clock that stands still while a task works, and the tasks that wait for it. One thread, no real time.
 //!
 //! Tasks are futures, so that the simulated processes read like the real ones; their order depends on nothing but the
 //! times at which they wait and the order in which they began to.
@@ -130,7 +130,7 @@ impl Schedule {
         poll_fn(|_| ready(self.now() >= until)).await;
     }
 
-    /// Until then, or until somebody pokes this task.
+    /// Until then, or until another task wakes this one.
     pub(crate) async fn wait_until(&self, until: Time) {
         let task = self.current.get();
         self.push(until, What::Poll(task));
@@ -196,7 +196,7 @@ fn ready(is_ready: bool) -> Poll<()> {
 }
 
 impl Ord for Entry {
-    /// The earliest is the greatest, as the heap wants it.
+    /// The earliest is the greatest, as the heap needs it.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.order).cmp(&(self.at, self.order))
     }

@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     took: Duration,
 }
 
-/// Runs seeds from `from` on, until one fails. `progress` is told now and then how far it has come.
+/// Runs seeds from `from` on, until one fails. `progress` gets the seed reached, now and then.
 pub(crate) fn run_all(
     from: u64,
     seeds: u64,

@@ -1,4 +1,4 @@
-//! The simulated read database: a checkpoint and rows that move together, and the same beside it for a rebuild.
+//! The simulated read database: a checkpoint and rows that move together, and a shadow of both for a rebuild.
 
 use envelope::{Fingerprint, Mark, Position, RecordedEvent};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ pub(crate) struct ReadDatabase {
     pub(crate) live: Option<Tables>,
     pub(crate) beside: Option<ShadowSchema>,
     pub(crate) old: Option<Tables>,
-    /// The furthest the live tables were, as life and position: a reader must never see them go back.
+    /// The furthest the live tables were, as history and position: a reader must never see them go back.
     furthest: (usize, u64),
 }
 
@@ -52,7 +52,7 @@ impl Tables {
         }
     }
 
-    /// Moves the checkpoint from where the caller believes it is; false if it is not.
+    /// Moves the checkpoint from `from`; false if it is elsewhere.
     pub(crate) fn move_checkpoint(&mut self, world: &World, from: Position, to: Mark, epoch: Uuid) -> bool {
         let stands_there = self.position == from && self.epoch == epoch;
         if stands_there || world.has(Mutation::IgnoreTheCheckpoint) {
@@ -85,7 +85,7 @@ impl Tables {
         }
     }
 
-    /// Applies events to tables that nobody reads yet: what they are is judged when they go live.
+    /// Applies events to tables without readers: they are checked when they go live.
     pub(crate) fn apply_unseen(&mut self, events: &[RecordedEvent]) {
         self.rows.extend(events.iter().map(|event| event.sequence));
     }
@@ -101,7 +101,7 @@ impl Tables {
         }
     }
 
-    /// Whether they are what a replay of this life gives.
+    /// Whether they equal a replay of this history.
     pub(crate) fn is_replay_of(&self, life: &Life) -> bool {
         let count = usize::try_from(self.position.get()).unwrap();
         let replay = life.events.iter().map(|event| event.sequence);
@@ -110,7 +110,7 @@ impl Tables {
 }
 
 impl ReadDatabase {
-    /// The rows of the checkpoint are there, no more and no fewer, and nobody saw it go back.
+    /// The rows of the checkpoint are there, no more and no fewer, and no reader saw it go back.
     pub(crate) fn check_live(&mut self, world: &World) {
         let Some(live) = &self.live else { return };
         if live.rows.len() as u64 != live.position.get() {
@@ -126,7 +126,7 @@ impl ReadDatabase {
         self.furthest = stands;
     }
 
-    /// Starts over in another life, if the checkpoint is still in the old one.
+    /// Starts over in another epoch, if the checkpoint is still in the old one.
     pub(crate) fn start_over(&mut self, world: &World, old: Uuid, new: Uuid) -> bool {
         let Some(live) = self.live.as_mut().filter(|live| live.epoch == old) else {
             return false;
@@ -154,7 +154,7 @@ impl ReadDatabase {
         true
     }
 
-    /// Takes the tables from before the last swap, if they are of the log's life. They may be behind: that is asked for.
+    /// Takes the tables from before the last swap, if they are of the log's epoch. They may be behind: that is intended.
     pub(crate) fn roll_back(&mut self, world: &World) -> bool {
         let head = world.log.borrow().now().epoch;
         let same = self.live.is_some() && self.old.as_ref().is_some_and(|old| old.epoch == head);

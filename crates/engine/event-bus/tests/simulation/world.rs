@@ -19,7 +19,7 @@ pub(crate) const RELAYS: [Process; 2] = [0, 1];
 pub(crate) const PROJECTORS: [Process; 2] = [2, 3];
 pub(crate) const REBUILD: Process = 4;
 pub(crate) const PROCESSES: usize = 5;
-/// Faults and the appender: nobody's process.
+/// Faults and the appender: no process of the system.
 pub(crate) const NATURE: Process = 5;
 const NAMES: [&str; 6] = [
     "relay a",
@@ -105,7 +105,7 @@ pub(crate) struct World {
     pub(crate) lease: Cell<Option<(Process, Time)>>,
     /// Whether a rebuild holds the live checkpoint where it is.
     pub(crate) fenced: Cell<bool>,
-    /// How far each process heard that the log has come.
+    /// The head that each process was notified of.
     pub(crate) hints: [Cell<Position>; PROCESSES],
     pub(crate) counts: RefCell<Counts>,
     down_until: [Cell<Time>; 3],
@@ -269,7 +269,7 @@ impl World {
             .await
     }
 
-    /// A reader found that the log does not hold what was read from it. Nothing heals that by itself: somebody begins a
+    /// A reader found that the log does not hold what was read from it. Nothing heals that by itself: an operator begins a
     /// new epoch a little later.
     pub(crate) fn contradicted(self: &Rc<Self>, why: Contradiction) {
         if !self.log.borrow().stepped_back() {
@@ -299,7 +299,7 @@ impl World {
         self.violation.borrow().clone()
     }
 
-    /// Writes a step down, if anybody wants to know.
+    /// Records a step, if the run is traced.
     pub(crate) fn note(&self, process: Process, what: impl FnOnce() -> String) {
         let Some(trace) = &self.trace else { return };
         let (ms, us) = (self.now() / MS, self.now() % MS);

@@ -1,7 +1,7 @@
 //! The seals outside the database: a file of JSON lines that is only ever appended to.
 //!
-//! Every line follows from its seal alone. So the file is right exactly if it is a beginning of what the table gives, to
-//! the byte; what is missing, half a line after a crash included, can be appended, and nothing else may be.
+//! Every line follows from its seal alone, so the file is right exactly if its bytes are the beginning of the lines that
+//! the table gives. Missing bytes, half a line after a crash included, are appended; nothing else is.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,7 +17,7 @@ const PAGE: i64 = 512;
 /// How long another sealer may keep the file locked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The file, as far as it is known to be what the table gives.
+/// The file, and the end of the part that was compared with the table.
 pub(crate) struct SealFile {
     path: PathBuf,
     checked: Checked,
@@ -42,7 +42,7 @@ impl SealFile {
         Self { path, checked }
     }
 
-    /// Compares what was not compared before, and appends and syncs what only the table has.
+    /// Compares the rest of the file with the table, then appends and syncs the seals that only the table has.
     pub(crate) async fn catch_up(&mut self, table: &Table) -> Result<(), Error> {
         let mut ahead = false;
         loop {
@@ -91,7 +91,7 @@ impl SealFile {
     }
 }
 
-/// Makes the file go on with `text` from where it was checked. Says whether it goes on after that, too.
+/// Writes `text` behind the checked part of the file. Returns whether the file has more after it.
 fn extend(path: &Path, from: Checked, text: &[u8]) -> Result<bool, Error> {
     let contradiction =
         |what: &str| Error::Contradiction(format!("{} {what} after position {}", path.display(), from.last));
@@ -115,13 +115,13 @@ fn extend(path: &Path, from: Checked, text: &[u8]) -> Result<bool, Error> {
         file.write_all(missing).map_err(failed)?;
     }
     if !text.is_empty() {
-        // Also what an earlier process wrote and perhaps did not live to sync.
+        // Also for lines that an earlier process wrote and may not have synced.
         file.sync_all().map_err(failed)?;
     }
     Ok(length > end)
 }
 
-/// Opens the file, made if need be, for this sealer alone: the lock ends with the handle.
+/// Opens or creates the file for this sealer alone: the lock ends with the handle.
 fn open(path: &Path) -> std::io::Result<File> {
     let made = !path.exists();
     let file = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! The key that signs seals, and the one that everybody may have.
+//! The key that signs seals, and the public key that checks them.
 
 use std::path::Path;
 use std::str::FromStr;

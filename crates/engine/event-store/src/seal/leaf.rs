@@ -30,7 +30,7 @@ pub struct Leaf {
     pub event_version: String,
     /// The facts, as stored: where they are encrypted, the ciphertext. A deleted key changes nothing here.
     pub payload: String,
-    /// Who and what led to it, as stored.
+    /// Request, actor and cause, as stored.
     pub metadata: String,
     /// When the log took it: microseconds since 1970.
     pub recorded_at_micros: i64,

@@ -6,13 +6,13 @@ use uuid::Uuid;
 /// The most findings that are kept.
 const MOST: usize = 1000;
 
-/// What is not as it was sealed.
+/// A kind of difference between log and seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An event is not the one that was sealed.
     EventChanged,
-    /// So much is gone that it can't be told whether the rest of a sealed range is what was sealed.
+    /// Too much of a sealed range is gone to check the rest of it.
     EventUnproven,
     /// There is no event at a position where one must be.
     EventMissing,
@@ -32,16 +32,16 @@ pub enum Kind {
     FileDamaged,
 }
 
-/// One thing that is not as it was sealed, and where.
+/// One difference between log and seals, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of thing.
+    /// Its kind.
     pub kind: Kind,
     /// The first position that it is about.
     pub first: i64,
     /// The last position that it is about.
     pub last: i64,
-    /// In words.
+    /// Description.
     pub what: String,
 }
 
@@ -58,11 +58,11 @@ pub struct Report {
     pub events: u64,
     /// Seals that were checked.
     pub seals: u64,
-    /// Everything that is not as it was sealed; adjacent positions in one.
+    /// The differences between log and seals; adjacent positions in one.
     pub findings: Vec<Finding>,
     /// Findings beyond those kept.
     pub more_findings: u64,
-    /// What is worth knowing and no finding.
+    /// Remarks that are no findings.
     pub notes: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Seals what is new, beside the appends: it reads what is committed, takes no lock of theirs, and writes one row per
-//! range. Two sealers at once make one chain, since only one seal can follow another.
+//! Seals new events in parallel to the appends: it reads committed events, takes no lock that an append needs, and writes
+//! one row per range. Two sealers at once make one chain, since only one seal can follow another.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use crate::metrics::{SEAL_ERRORS_TOTAL, SEAL_SECONDS, SEALED_POSITION};
 /// How to seal.
 #[derive(Clone)]
 pub struct SealerOptions {
-    /// What signs.
+    /// The signing key.
     pub key: Arc<SealKey>,
-    /// Where seals go outside the database.
+    /// The file of seals outside the database.
     pub file: PathBuf,
     /// Time between two rounds.
     pub interval: Duration,
@@ -70,7 +70,7 @@ impl Sealer {
         }
     }
 
-    /// Brings the file up to the table, and then both up to where the log stood. Returns the last sealed position.
+    /// Brings the file up to the table, and then both up to the head. Returns the last sealed position.
     pub async fn seal(&mut self) -> Result<Position, Error> {
         self.file.catch_up(&self.table).await?;
         let head = self.log.head().await?;
@@ -96,7 +96,7 @@ impl Sealer {
                 signature: [0; 64],
             };
             let seal = seal.signed(&self.key);
-            // Whoever lost goes on from the winner's.
+            // The sealer that lost continues from the winner's seal.
             let won = self.table.insert(&Marked { seal, marks }).await?;
             self.file.catch_up(&self.table).await?;
             if won {
@@ -130,7 +130,7 @@ impl Sealer {
         }
     }
 
-    /// Another sealer may have sealed beyond the head that was read; beyond the head as it is now nobody can have.
+    /// Another sealer may have sealed beyond the head that was read, but not beyond the present head.
     async fn not_beyond_the_log(&self, sealed: i64) -> Result<(), Error> {
         let head = self.log.head().await?.position;
         if head.to_sql() < sealed {

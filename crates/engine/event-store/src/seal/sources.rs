@@ -15,7 +15,7 @@ const PAGE: i64 = 512;
 /// Far more than the longest line.
 const LONGEST_LINE: u64 = 4096;
 
-/// A seal as file and database have it: at least one does.
+/// A seal of the file, of the database, or of both.
 pub(crate) struct Pair {
     pub(crate) file: Option<Seal>,
     pub(crate) table: Option<Seal>,
@@ -34,7 +34,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The file as long as it is now: what is in it was in the table first, so the table must have all of it.
+    /// The file up to its present end. The table had each line first, so it must have all of them.
     pub(crate) async fn open(path: &Path, table: Table) -> Result<Self, Error> {
         Ok(Self {
             file: Lines::open(path).await?,
@@ -89,7 +89,7 @@ impl Lines {
         })
     }
 
-    /// The next seal. Half a line at the end is none: whoever was writing it goes on.
+    /// The next seal. Half a line at the end is none: its writer has not finished.
     async fn next(&mut self, damaged: &mut Vec<i64>) -> Result<Option<Seal>, Error> {
         loop {
             let mut line = Vec::new();

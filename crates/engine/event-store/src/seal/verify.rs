@@ -1,5 +1,5 @@
-//! Recomputes every root from the events and follows the chain, with the seals of both places side by side: whoever
-//! changes the log and its seals in the database still has the file and the key against them.
+//! Recomputes every root from the events and follows the chain, comparing the seals of the database with those of the
+//! file: a change of the log and its seals in the database does not fit the file and the key.
 
 use std::path::Path;
 
@@ -22,8 +22,8 @@ const CHANGED: &str = "the event is not the one that was sealed";
 const MISSING: &str = "there is no event";
 const TRUNCATED: &str = "the log ends before what was sealed";
 
-/// Compares the log with its seals in the database and in the file at `file`, signed by any of `keys`. `progress` is told
-/// how far it has come, and where the log ends. Memory does not grow with the log, and appends are not held up.
+/// Compares the log with its seals in the database and in the file at `file`, signed by any of `keys`. `progress` gets
+/// the position reached and the end of the log. Memory does not grow with the log, and appends are not delayed.
 pub async fn verify(
     pool: &Pool,
     file: &Path,
@@ -31,7 +31,7 @@ pub async fn verify(
     mut progress: impl FnMut(i64, i64) + Send,
 ) -> Result<Report, Error> {
     let table = Table::new(pool.clone());
-    // In this order, what is read later can only have grown since.
+    // In this order, whatever is read later can only be longer.
     let mut sources = Sources::open(file, table.clone()).await?;
     let (lowest, highest) = table.bounds().await?;
     let newest = table.tip().await?.map_or(0, |tip| tip.seal.last);
@@ -45,7 +45,7 @@ pub async fn verify(
     };
     while let Some(pair) = sources.next().await? {
         if pair.file.is_none() && pair.table.as_ref().is_some_and(|seal| seal.first > newest) {
-            // Sealed since.
+            // It was sealed in between.
             break;
         }
         check.pair(pair).await?;
@@ -54,7 +54,7 @@ pub async fn verify(
     check.rest(lowest, highest).await?;
     for life in Log::new(pool.clone()).epochs().await?.into_iter().skip(1) {
         check.report.notes.push(format!(
-            "a new life of the log began after position {} at {}: {}",
+            "a new epoch of the log began after position {} at {}: {}",
             life.after, life.began_at, life.reason
         ));
     }
@@ -128,7 +128,7 @@ impl Check<'_> {
         }
     }
 
-    /// Goes one link further.
+    /// Follows one link of the chain.
     fn follow(&mut self, seal: &Seal) {
         let (last, hash) = self.chain;
         if seal.first > last + 1 {
@@ -179,7 +179,7 @@ impl Check<'_> {
             })
             .map(|(position, _)| *position)
             .collect();
-        // Marks that were removed or changed, too, are no help.
+        // Marks that were removed or changed give no answer.
         if whole && (sealed.len() != length || differing.is_empty()) {
             let what = "events are not those that were sealed; which ones can't be told";
             self.report.find(Kind::EventChanged, seal.first, seal.last, what);
@@ -244,7 +244,7 @@ impl Check<'_> {
         Ok(whole)
     }
 
-    /// What no seal says anything about: events outside the log, and gaps after the last seal.
+    /// Findings outside the seals: events outside the log, and gaps after the last seal.
     async fn rest(&mut self, lowest: i64, highest: i64) -> Result<(), Error> {
         let head = self.report.head;
         if lowest < 1 {

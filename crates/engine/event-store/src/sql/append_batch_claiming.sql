@@ -1,4 +1,4 @@
--- writer::statement. $1..$13 as append_batch.sql; $14 per command: steps up to and with it; $15..$19 per step: command, scope, key, holder, at most; $20 commands whose claims are settled in turn.
+-- writer::statement. $1..$13 as append_batch.sql; $14 per command: steps up to and with it; $15..$19 per step: command, scope, key, holder, at most; $20 commands whose claims are decided in turn.
 select ordinal, outcome, position, response, epoch
 from append_batch($1::text[], $2::text[], $3::bytea[], $4::text[], $5::integer[],
                   $6::integer[], $7::text[], $8::uuid[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],

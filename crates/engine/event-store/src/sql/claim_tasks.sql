@@ -1,4 +1,4 @@
--- Tasks::claim. $1 process, $2 kinds, $3 at most so many, $4 seconds they are held.
+-- Tasks::claim. $1 process, $2 kinds, $3 most tasks, $4 seconds of the lease.
 update process_tasks t
 set attempts = t.attempts + 1, leased_until = now() + make_interval(secs => $4)
 from (

@@ -1,5 +1,5 @@
 -- snapshots::write. $1..$8 per snapshot: aggregate type, id, sequence, position, epoch, shape, correlation id, state; one per aggregate.
--- A newer one stays, unless it can't be used. None is written for another life of the log.
+-- A newer one stays, unless it can't be used. None is written for another epoch of the log.
 insert into snapshots as s (aggregate_type, aggregate_id, sequence, position, epoch, shape, correlation_id, state, taken_at)
 select n.aggregate_type, n.aggregate_id, n.sequence, n.position, n.epoch, n.shape, n.correlation_id, n.state, now()
 from unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[])

@@ -1,4 +1,4 @@
-//! How commands gather, and when and how many of them go.
+//! How commands gather, and the size of the next batch.
 
 use std::collections::VecDeque;
 
@@ -6,13 +6,13 @@ use tokio::sync::mpsc;
 
 use super::pending::Pending;
 
-/// Fewest commands that are sent behind a batch under way. With fewer, what the database saves by having the next batch
-/// at hand is less than what it costs to commit once more.
+/// Fewest commands that are sent behind a batch under way. Below this, a further commit costs more than the database
+/// saves by having the next batch at hand.
 const SEND_BEHIND: usize = 24;
 
-/// How many of those that have gathered are to be sent, while so many others are `unanswered`; 0 to wait for more or for
-/// answers. All of them when nothing is under way, and half of all there are when there are many, so that two batches of
-/// about the same size take turns.
+/// How many `gathered` commands to send while others are `unanswered`; 0 to wait for more commands or for answers. All of
+/// them when nothing is under way; half of all when there are many, so that two batches of about the same size take
+/// turns.
 pub(super) fn how_many(gathered: usize, unanswered: usize) -> usize {
     if unanswered > 0 && gathered < SEND_BEHIND.max(unanswered / 2) {
         return 0;
@@ -24,7 +24,7 @@ pub(super) fn how_many(gathered: usize, unanswered: usize) -> usize {
     gathered.min(all.div_ceil(2))
 }
 
-/// Takes what waits, up to so many; waits for one if none does. Returns how many: 0 once all senders are gone.
+/// Takes up to `room` waiting commands; waits for one if there is none. Returns their number: 0 once all senders are gone.
 pub(super) async fn gather(
     waiting: &mut mpsc::Receiver<Pending>,
     gathered: &mut VecDeque<Pending>,

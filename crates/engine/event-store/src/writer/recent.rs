@@ -1,7 +1,7 @@
 //! Outcomes of recent commands, so that a repeat costs the database nothing while other commands keep it busy.
 //!
-//! A repeat is answered from here only after a batch that was sent behind it came back from the same life of the log, so
-//! an answer is never older than one of the database's own would be. When nothing but repeats waits, one of them is sent.
+//! A repeat is answered from here only after a batch that was sent later came back from the same epoch of the log, so its
+//! answer is never older than the database's own. When only repeats wait, one of them is sent.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ pub(super) struct Recent {
 #[derive(Default)]
 struct Kept {
     epoch: Option<Uuid>,
-    /// As far as the log is known to go.
+    /// The end of the log, as far as it is known.
     head: Position,
     outcomes: HashMap<String, Outcome>,
     /// The oldest first.
@@ -49,8 +49,8 @@ impl Recent {
         }
     }
 
-    /// What must be sent, and what may be answered once that is: commands whose key is known, or is in the batch before
-    /// them.
+    /// Splits a batch into commands to send and repeats to answer afterwards: those whose key is known, or occurs earlier in
+    /// the batch.
     pub(super) fn part(&self, batch: Vec<Pending>) -> (Vec<Pending>, Vec<Pending>) {
         let (mut sent, mut repeats) = (Vec::with_capacity(batch.len()), Vec::new());
         let kept = self.kept();
@@ -74,13 +74,13 @@ impl Recent {
         *self.kept() = Kept::default();
     }
 
-    /// As far as the log is known to go.
+    /// The end of the log, as far as it is known.
     pub(super) fn head(&self) -> Position {
         self.kept().head
     }
 
-    /// A batch came back from this life of the log, which ended at `base` before it. Forgets everything if that is
-    /// another life, or if the log does not go as far as it was `known` to go when the batch was sent.
+    /// A batch came back from this epoch of the log, which ended at `base` before it. Forgets everything if the epoch is
+    /// another one, or if the log ends before the end that was `known` when the batch was sent.
     pub(super) fn confirm(&self, epoch: Uuid, base: Position, known: Position) {
         let mut kept = self.kept();
         if kept.epoch != Some(epoch) || base < known {
@@ -92,7 +92,7 @@ impl Recent {
         kept.head = kept.head.max(base);
     }
 
-    /// Keeps what became of a command that is committed, at least until the repeats in its batch are answered.
+    /// Keeps the outcome of a committed command, at least until the repeats in its batch are answered.
     pub(super) fn keep(&self, key: &IdempotencyKey, appended: &Appended) {
         let mut kept = self.kept();
         kept.head = kept.head.max(appended.position);

@@ -58,7 +58,7 @@ async fn of_64_that_take_one_claim_at_once_one_gets_it_and_the_others_are_told_w
         test.appender(AppenderOptions::default()),
     ];
     let takers: Vec<Uuid> = (0..64).map(|_| Uuid::now_v7()).collect();
-    // A neighbor that takes nothing beside each of them.
+    // With a neighbor in the batch that takes nothing.
     let outcomes = join_all(takers.iter().enumerate().map(|(n, taker)| {
         let (take, plain) = (
             taking(format!("take {n}"), vec![seat("1A", *taker)]),

@@ -54,7 +54,7 @@ fn command(name: &str, seat: usize, by: Uuid, takes: bool) -> Append {
     }
 }
 
-/// Until the log says for sure. `None` if somebody else holds the seat.
+/// Repeats until the log decides. `None` if another owner holds the seat.
 async fn settle(appender: &Appender, command: Append) -> Option<()> {
     loop {
         match appender.append(command.clone()).await {

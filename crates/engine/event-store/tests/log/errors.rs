@@ -1,4 +1,4 @@
-//! Driver errors, told apart by what the caller can do about them.
+//! Driver errors, by what the caller can do about them.
 
 use envelope::Position;
 use event_store::{AppenderOptions, Error, Log};

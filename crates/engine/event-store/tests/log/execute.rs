@@ -169,7 +169,7 @@ async fn a_taken_claim_refuses_the_command_and_says_who_holds_it() {
         assert_eq!((taken[0].key.as_str(), &taken[0].owners), ("5", &vec![a]));
     }
     assert_eq!(test.log.head().await.unwrap().position, Position::new(1));
-    // Its key has been used for nothing; and a used one has its answer, whoever holds the claim now.
+    // A refused command leaves its key unused; a used key has its answer, whichever aggregate holds the claim now.
     run(&command_handler, call(a, "a moves on", 1)).await.unwrap();
     run(&command_handler, call(b, "b", 5)).await.unwrap();
     assert_eq!(run(&command_handler, call(a, "a", 5)).await.unwrap(), first);

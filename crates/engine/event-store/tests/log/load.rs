@@ -185,7 +185,7 @@ async fn a_hole_in_an_aggregate_is_an_error_and_nobody_elses() {
     assert_eq!(test.log.head().await.unwrap().position, Position::new(15));
 }
 
-/// The separator of a load's lists, written by somebody who is not the writer: never taken for what it is not.
+/// The separator of a load's lists, written past the writer: it is an error and never a boundary.
 #[tokio::test]
 async fn a_control_character_where_none_can_be_is_an_error() {
     let test = TestLog::new().await;

@@ -1,4 +1,4 @@
-//! The commit happened and its answer got lost: nobody knows, and the key decides.
+//! The commit succeeded and its answer was lost: the key decides.
 
 use std::sync::Arc;
 
@@ -185,7 +185,7 @@ async fn what_another_request_did_with_the_key_is_not_taken_for_ones_own() {
             .execute_on(None, creating(later), placed(later))
             .await
     });
-    test.somebody_waits().await;
+    test.a_session_waits().await;
     proxy.release.close();
     held.commit().await.unwrap();
 

@@ -222,7 +222,7 @@ fn found(outcome: &Result<Appended, AppendError>) -> Expected {
     }
 }
 
-/// A command that is refused a claim is told to read again if an aggregate of its own moved on within the batch.
+/// A command that is refused a claim gets a conflict instead if an aggregate of its own moved on within the batch.
 fn agree(expected: &Expected, found: &Expected, n: usize, batch: &[Append]) -> bool {
     let shares = |other: &Append| {
         let mine = batch[n].events.iter().map(|event| event.aggregate_id);

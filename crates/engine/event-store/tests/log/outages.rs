@@ -1,4 +1,4 @@
-//! The server goes away under load: no acknowledged command is lost, none is doubled, and nobody has to repair anything.
+//! The server goes away under load: no acknowledged command is lost or doubled, and nothing needs repair.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -18,7 +18,7 @@ use crate::support::{Counter, TestLog, append, eventually, key, pool};
 
 const WRITERS: usize = 24;
 
-/// What writers were told.
+/// The answers that writers got.
 #[derive(Default)]
 struct Told {
     stop: AtomicBool,
@@ -156,7 +156,7 @@ async fn a_promoted_standby_has_everything_and_writers_find_it_by_themselves() {
     standby.server().stop().await.unwrap();
 }
 
-/// The URL that names both servers, and wants whichever takes writes.
+/// The URL that names both servers and asks for the one that accepts writes.
 fn both(url: &str, primary: &Postgres, standby: &Postgres) -> String {
     let address = |postgres: &Postgres| {
         let url = postgres.server().url();

@@ -1,4 +1,4 @@
-//! What the log promises to those who read, and the schema it lives in.
+//! The guarantees of the log for its readers, and its schema.
 
 use std::path::Path;
 use std::pin::pin;
@@ -187,7 +187,7 @@ async fn a_listener_hears_of_every_batch_and_survives_its_connection() {
         .await
         .unwrap();
     assert_eq!(killed, 1);
-    // Said while nobody listens: the new connection asks for the head.
+    // Notified while no connection listens: the new connection reads the head.
     appender.append(append(key("2"), id, 2)).await.unwrap();
     tokio::time::timeout(in_time, heard.wait_for(|position| *position == Position::new(2)))
         .await

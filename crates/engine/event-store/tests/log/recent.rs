@@ -13,13 +13,13 @@ fn named(name: &str) -> Append {
     append(key(name), Uuid::now_v7(), 1)
 }
 
-/// Changes the answers that the database keeps, so that they can be told from those in memory.
+/// Changes the answers that the database keeps, so that they differ from those in memory.
 async fn mark_stored(test: &TestLog) {
     let mark = r#"update commands set response = '{"from":"the database"}'"#;
     test.client().await.batch_execute(mark).await.unwrap();
 }
 
-/// Whether the answer to a repeat of `name`, beside another command, is the one in memory.
+/// Whether the answer to a repeat of `name`, sent with another command, is the one in memory.
 async fn remembered(test: &TestLog, appender: &Appender, name: &str) -> bool {
     let outcomes = in_one_batch_of(test, appender, vec![fresh(), named(name)]).await;
     let repeat = outcomes[1].as_ref().unwrap();
@@ -112,7 +112,7 @@ async fn what_another_life_of_the_log_answered_is_forgotten() {
     assert!(!remembered(&test, &appender, "a").await);
 }
 
-/// Nobody has told the log that it was restored.
+/// The log was restored without a new epoch.
 #[tokio::test]
 async fn a_log_that_stepped_back_silently_is_noticed() {
     let test = TestLog::new().await;

@@ -62,7 +62,7 @@ async fn a_restored_log_begins_a_new_life_and_nothing_of_the_old_one_is_believed
         (restored.position, restored.epoch),
         (Position::new(5), before.epoch)
     );
-    // What somebody could still make of the old life.
+    // What a reader may have made of the old epoch.
     let client = test.client().await;
     client
         .batch_execute(r#"update snapshots set state = '{"total":1005}'"#)
@@ -161,7 +161,7 @@ async fn seals_stop_at_a_restored_log_until_somebody_says_so_and_then_explain_th
     let head = head_again(&test).await;
     add(5, 6, "new").await;
 
-    // Whether it was restored or its tail was cut off by somebody, the log can't say.
+    // The log can't tell a restore from a tail that was cut off.
     let refused = sealer().seal().await.unwrap_err();
     assert!(matches!(refused, Error::Contradiction(_)), "{refused}");
     test.log
@@ -176,7 +176,7 @@ async fn seals_stop_at_a_restored_log_until_somebody_says_so_and_then_explain_th
     );
     let report = verify(&pool(&test.url), &file, &keys, |_, _| {}).await.unwrap();
     assert!(!report.is_clean());
-    let cut = "a new life of the log began after position 6";
+    let cut = "a new epoch of the log began after position 6";
     assert!(
         report
             .notes
@@ -186,7 +186,7 @@ async fn seals_stop_at_a_restored_log_until_somebody_says_so_and_then_explain_th
         report.notes
     );
 
-    // Somebody who may sets the old life's file aside, where it keeps what it proves.
+    // An operator sets the file of the old epoch aside, where its proofs stay valid.
     std::fs::rename(&file, dir.0.join("seals.before.jsonl")).unwrap();
     assert_eq!(sealer().seal().await.unwrap(), Position::new(6));
     let report = verify(&pool(&test.url), &file, &keys, |_, _| {}).await.unwrap();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::support::{TestLog, append, key, pool};
 
-/// Turns off what keeps everybody but the owner from changing the log.
+/// Disables the triggers that refuse changes of the log.
 const UNLOCK: &str = "alter table events disable trigger user; alter table log_seals disable trigger user;";
 
 struct Sealed {

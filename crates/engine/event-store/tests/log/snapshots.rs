@@ -84,7 +84,7 @@ async fn a_load_begins_with_the_snapshot_and_goes_on_after_it() {
 async fn a_snapshot_that_cannot_be_right_is_passed_over_and_replaced() {
     for made_unusable in [
         "update snapshots set shape = 'counter-0'",
-        // Restored to an earlier point: another life of the log.
+        // Restored to an earlier point: another epoch of the log.
         "update log_head set epoch = gen_random_uuid()",
         // Beyond the events, as in a log that was restored without its snapshots.
         "update snapshots set sequence = 9, position = 9",

@@ -151,7 +151,7 @@ async fn a_subscription_follows_the_log_alone_and_continues_at_its_mark() {
     );
     assert_eq!(positions(&subscription.next_batch(5).await.unwrap()), [6, 7]);
     // A notification wakes it long before the interval ends.
-    let mut waiting = subscription.polling(std::time::Duration::from_secs(60));
+    let mut waiting = subscription.polling(std::time::Duration::from_mins(1));
     {
         let mut next = pin!(waiting.next_batch(5));
         assert!(futures_util::poll!(&mut next).is_pending());

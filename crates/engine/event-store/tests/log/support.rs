@@ -59,8 +59,8 @@ impl TestLog {
         Loader::start(&self.url, options).unwrap()
     }
 
-    /// Until somebody waits for a lock in this log: for the head, if that is held.
-    pub(crate) async fn somebody_waits(&self) {
+    /// Waits until a session waits for a lock in this log, for example for the held head.
+    pub(crate) async fn a_session_waits(&self) {
         let watcher = self.client().await;
         eventually("somebody waits for the head", async || {
             let waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
@@ -137,7 +137,7 @@ pub(crate) async fn in_one_batch_of(
                 .await
         }
     });
-    test.somebody_waits().await;
+    test.a_session_waits().await;
     let rest = appends.into_iter().map(|append| {
         let appender = appender.clone();
         tokio::spawn(async move { appender.append(append).await })
@@ -233,7 +233,7 @@ impl Aggregate for Counter {
     }
 }
 
-/// The claims of counters, for a command handler that is told so: no two have the same total above zero.
+/// The claims of counters, for `CommandHandler::claiming`: no two have the same total above zero.
 pub(crate) fn distinct_totals(counter: &Counter, aggregate_id: Uuid, events: &[CounterEvent]) -> Claims {
     if events.is_empty() {
         return Claims::default();

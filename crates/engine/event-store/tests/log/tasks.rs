@@ -189,7 +189,7 @@ async fn a_lease_is_renewed_by_whoever_holds_it_and_by_nobody_else() {
         again.iter().map(|task| task.aggregate_id).collect::<Vec<_>>(),
         [dropped]
     );
-    // The worker was only slow, and thinks it still holds it: it ends nobody's lease sooner, and makes none longer.
+    // A slow worker whose lease has ended changes no lease of another worker.
     tasks.renew(of(dropped), Duration::ZERO).await.unwrap();
     tasks.renew(of(held), Duration::ZERO).await.unwrap();
     let free = tasks.claim(&["a"], 10, LEASE).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_checkpoint_says_which_event_it_is_at_and_starts_over_only_from_there(
         "it is noted once"
     );
 
-    // In a life that the log does not live, nothing is planned, and nothing begins again.
+    // In another epoch than the log's, nothing is planned or reset.
     let elsewhere = Reached {
         epoch: Some(Uuid::now_v7()),
         ..reached(mark(3, 8))

@@ -156,7 +156,7 @@ async fn a_truncated_tail_is_found_because_the_file_knows_more() {
         (Kind::TailTruncated, 10, 16),
     ];
     assert_eq!(found(&report), expected, "{report}");
-    // Nobody seals on top of it, and the file is left alone.
+    // No sealer seals on top of it, and the file stays unchanged.
     let before = sealed.lines();
     let refused = sealed.sealer().seal().await.unwrap_err();
     assert!(matches!(refused, Error::Contradiction(_)), "{refused}");
@@ -223,7 +223,7 @@ async fn seals_changed_in_both_places_are_forged_and_break_the_chain() {
     sealed.write(&[lines[0].as_str(), &lines[2]].concat());
     assert_eq!(found(&sealed.verify().await), [(Kind::ChainBroken, 6, 9)]);
 
-    // Sealed anew by somebody with another key, over an event that they changed.
+    // Sealed again with another key, over an event that was changed.
     let sealed = Sealed::three().await;
     sealed
         .tamper("update events set payload = '{}' where position = 12; delete from log_seals where first_position = 10")
@@ -237,7 +237,7 @@ async fn seals_changed_in_both_places_are_forged_and_break_the_chain() {
     let other_key = other.key.public_key();
     Sealer::new(pool(&sealed.test.url), other).seal().await.unwrap();
     assert_eq!(found(&sealed.verify().await), [(Kind::SealForged, 10, 17)]);
-    // A key that is known beside the first, as after a change of keys, is as good.
+    // With both keys known, as after a change of keys, it is valid.
     assert!(
         sealed
             .verify_with(&[sealed.key.public_key(), other_key])

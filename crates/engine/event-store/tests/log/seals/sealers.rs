@@ -88,7 +88,7 @@ async fn seals_are_final_and_sealing_holds_nobody_up() {
     let client = sealed.test.client().await;
     let refused = client.execute("delete from log_seals", &[]).await.unwrap_err();
     assert!(refused.as_db_error().unwrap().message().contains("append-only"));
-    // Somebody holds the head's lock: appends wait, the sealer does not.
+    // While the head's lock is held, appends wait and the sealer does not.
     client
         .batch_execute("begin; select position from log_head for update")
         .await

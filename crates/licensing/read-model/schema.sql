@@ -1,0 +1,290 @@
+-- The read database as its migrations make it. Generated: UPDATE_SCHEMAS=1 and the test `schema_sql` of read-model write it.
+
+create table checkpoints (
+    projection text not null,
+    "position" bigint not null,
+    epoch uuid not null,
+    updated_at timestamp with time zone default now() not null,
+    fingerprint bytea,
+    stale_since timestamp with time zone,
+    constraint checkpoints_pkey PRIMARY KEY (projection),
+    constraint checkpoints_fingerprint_check CHECK ((octet_length(fingerprint) = 16)),
+    constraint checkpoints_position_check CHECK (("position" >= 0))
+);
+comment on table checkpoints is 'How far each projection has come; moves in the same transaction as its rows.';
+comment on column checkpoints.projection is 'Name of the projection, for example licensing.';
+comment on column checkpoints."position" is 'Last position of the log whose event is in the rows; 0 before the first.';
+comment on column checkpoints.epoch is 'Epoch of the log the position belongs to; another epoch there means rebuild.';
+comment on column checkpoints.updated_at is 'When the checkpoint last moved.';
+comment on column checkpoints.fingerprint is 'Fingerprint of the event at the position; null at 0, and until the first start of a build that keeps it.';
+comment on column checkpoints.stale_since is 'Since when the rows are known to be of another log than there is now: of an earlier epoch, or of events that the log lost. Answers say so.';
+
+create table clubs (
+    club_id uuid not null,
+    name text not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    search text default ''::text not null,
+    constraint clubs_pkey PRIMARY KEY (club_id)
+);
+comment on table clubs is 'Affiliated clubs.';
+comment on column clubs.club_id is 'Aggregate id of the club.';
+comment on column clubs.name is 'Name of the club.';
+comment on column clubs.created_at is 'When the club was added.';
+comment on column clubs.updated_at is 'When the last event of the club was recorded.';
+comment on column clubs.version is 'Sequence of the last applied event of the aggregate.';
+comment on column clubs."position" is 'Log position of the last event that changed the row.';
+comment on column clubs.search is 'What q searches, folded: the name.';
+
+create table license_types (
+    license_type_id uuid not null,
+    code text not null,
+    category text not null,
+    discipline text not null,
+    role text not null,
+    name_nb text not null,
+    name_en text not null,
+    prices jsonb default '[]'::jsonb not null,
+    min_age integer,
+    max_age integer,
+    max_days integer default 1 not null,
+    status text default 'active'::text not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    prices_ore bigint[] default '{}'::bigint[] not null,
+    prices_valid_from timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
+    search text default ''::text not null,
+    constraint license_types_pkey PRIMARY KEY (license_type_id),
+    constraint license_types_code_key UNIQUE (code),
+    constraint license_types_prices CHECK (((cardinality(prices_ore) = cardinality(prices_valid_from)) AND ('1900-01-01 00:00:00+00'::timestamp with time zone <= ALL (prices_valid_from)) AND ('9999-12-31 23:59:59.999999+00'::timestamp with time zone >= ALL (prices_valid_from))))
+);
+comment on table license_types is 'The catalogue.';
+comment on column license_types.license_type_id is 'Aggregate id of the license type.';
+comment on column license_types.code is 'Stable code used by orders.';
+comment on column license_types.category is 'Category, for example competition.';
+comment on column license_types.discipline is 'Discipline, for example bilcross.';
+comment on column license_types.role is 'driver, codriver, companion or passenger.';
+comment on column license_types.name_nb is 'Name in Norwegian (bokmål).';
+comment on column license_types.name_en is 'Name in English.';
+comment on column license_types.prices is 'Effective-dated prices in the order they were set, as they are shown: [{price_ore, valid_from}], valid_from an RFC 3339 timestamp.';
+comment on column license_types.min_age is 'Youngest age in years on the activity date, null for none.';
+comment on column license_types.max_age is 'Oldest age in years on the activity date, null for none.';
+comment on column license_types.max_days is 'Most consecutive days one license may span.';
+comment on column license_types.status is 'active or retired.';
+comment on column license_types.created_at is 'When the type was added.';
+comment on column license_types.updated_at is 'When the last event of the type was recorded.';
+comment on column license_types.version is 'Sequence of the last applied event of the aggregate.';
+comment on column license_types."position" is 'Log position of the last event that changed the row.';
+comment on column license_types.prices_ore is 'The amounts of those prices that can come into force, in øre, in the same order.';
+comment on column license_types.prices_valid_from is 'The starts of those prices; the price now is the one with the latest start that has come, and the later entry of a tie.';
+comment on column license_types.search is 'What q searches, folded, separated by spaces: code and names.';
+
+create table licenses (
+    license_id uuid not null,
+    order_id uuid not null,
+    order_number text,
+    line integer not null,
+    customer_id uuid not null,
+    status text not null,
+    license_type text not null,
+    category text not null,
+    discipline text not null,
+    role text not null,
+    name_nb text not null,
+    name_en text not null,
+    club_id uuid not null,
+    club_name text not null,
+    activity_date date not null,
+    activity_days integer default 1 not null,
+    holder_name text not null,
+    holder_birth_date date not null,
+    holder_phone text,
+    holder_email text,
+    guardian jsonb,
+    vehicle jsonb,
+    price_ore bigint not null,
+    search text default ''::text not null,
+    issued_at timestamp with time zone not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint licenses_pkey PRIMARY KEY (license_id),
+    constraint licenses_activity_days_check CHECK (((activity_days >= 1) AND (activity_days <= 31))),
+    constraint licenses_days CHECK ((((activity_date >= '1900-01-01'::date) AND (activity_date <= '9999-12-31'::date)) AND ((holder_birth_date >= '1900-01-01'::date) AND (holder_birth_date <= '9999-12-31'::date))))
+);
+comment on table licenses is 'One row per issued license.';
+comment on column licenses.license_id is 'Aggregate id of the license.';
+comment on column licenses.order_id is 'Order that paid for it.';
+comment on column licenses.order_number is 'Number of that order, when known.';
+comment on column licenses.line is 'Line of that order.';
+comment on column licenses.customer_id is 'User who placed that order.';
+comment on column licenses.status is 'issued, checked_in, revoked or suspended; expiry by date is derived, not stored.';
+comment on column licenses.license_type is 'Code of the license type.';
+comment on column licenses.category is 'Category of the license type.';
+comment on column licenses.discipline is 'Discipline of the license type.';
+comment on column licenses.role is 'driver, codriver, companion or passenger.';
+comment on column licenses.name_nb is 'Name of the license type in Norwegian, as sold.';
+comment on column licenses.name_en is 'Name of the license type in English, as sold.';
+comment on column licenses.club_id is 'Club that runs the activity.';
+comment on column licenses.club_name is 'Name of that club, as sold.';
+comment on column licenses.activity_date is 'First day it is valid (local date in Europe/Oslo).';
+comment on column licenses.activity_days is 'Number of consecutive days it is valid.';
+comment on column licenses.holder_name is 'Full name of the holder; personal data.';
+comment on column licenses.holder_birth_date is 'Birth date of the holder; personal data.';
+comment on column licenses.holder_phone is 'Phone of the holder; personal data.';
+comment on column licenses.holder_email is 'E-mail of the holder; personal data.';
+comment on column licenses.guardian is 'Guardian of a minor: {name, phone, consent}; personal data.';
+comment on column licenses.vehicle is 'Vehicle of a driver; personal data.';
+comment on column licenses.price_ore is 'Price paid in øre.';
+comment on column licenses.search is 'What q searches, folded, separated by spaces: holder name and e-mail; order number and vehicle as letters and digits only; phone as country code and number; personal data.';
+comment on column licenses.issued_at is 'When it was issued.';
+comment on column licenses.created_at is 'When the first event of the license was recorded.';
+comment on column licenses.updated_at is 'When the last event of the license was recorded.';
+comment on column licenses.version is 'Sequence of the last applied event of the aggregate.';
+comment on column licenses."position" is 'Log position of the last event that changed the row.';
+
+create table log_heads (
+    projection text not null,
+    "position" bigint not null,
+    seen_at timestamp with time zone not null,
+    constraint log_heads_pkey PRIMARY KEY (projection),
+    constraint log_heads_position_check CHECK (("position" >= 0))
+);
+comment on table log_heads is 'How far the log itself has come, as the projector saw it: what is beyond is in no event. Written about once a second, rows or not.';
+comment on column log_heads.projection is 'Name of the projection, for example licensing.';
+comment on column log_heads."position" is 'Last position of the log, read after seen_at.';
+comment on column log_heads.seen_at is 'This database''s clock just before the log was asked.';
+
+create table orders (
+    order_id uuid not null,
+    order_number text not null,
+    customer_id uuid not null,
+    status text not null,
+    total_ore bigint not null,
+    currency text default 'NOK'::text not null,
+    payment_provider text not null,
+    payment_reference text,
+    redirect_url text,
+    lines jsonb not null,
+    club_ids uuid[] not null,
+    license_types text[] not null,
+    activity_from date not null,
+    activity_to date not null,
+    search text default ''::text not null,
+    paid_at timestamp with time zone,
+    fulfilled_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    activity_dates date[] default '{}'::date[] not null,
+    captured_ore bigint default 0 not null,
+    refunded_ore bigint default 0 not null,
+    written_off_ore bigint default 0 not null,
+    capture_failure text,
+    constraint orders_pkey PRIMARY KEY (order_id),
+    constraint orders_days CHECK (((activity_from >= '1900-01-01'::date) AND (activity_to <= '9999-12-31'::date) AND (activity_from <= activity_to) AND ((expires_at >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-31 23:59:59.999999+00'::timestamp with time zone))))
+);
+comment on table orders is 'One row per order, with its lines.';
+comment on column orders.order_id is 'Aggregate id of the order.';
+comment on column orders.order_number is 'Number a person can read aloud.';
+comment on column orders.customer_id is 'User who placed the order.';
+comment on column orders.status is 'placed, payment_pending, paid, fulfilled, capture_failed, cancelled, expired, refund_pending or refunded.';
+comment on column orders.total_ore is 'Sum of the lines in øre, at the prices of the moment of ordering.';
+comment on column orders.currency is 'ISO 4217 code, NOK.';
+comment on column orders.payment_provider is 'Payment provider chosen by the customer, for example vipps.';
+comment on column orders.payment_reference is 'Our reference at the provider; null before the payment is created.';
+comment on column orders.redirect_url is 'Where the customer pays; null before the payment is created.';
+comment on column orders.lines is 'Array of {line, license_type, name_nb, name_en, category, discipline, role, club_id, club_name, activity_date, activity_days, price_ore, holder:{name, birth_date, phone, email, guardian}, vehicle, license_id}; personal data.';
+comment on column orders.club_ids is 'Distinct clubs of the lines; decides what an organizer may see.';
+comment on column orders.license_types is 'Distinct license type codes of the lines.';
+comment on column orders.activity_from is 'Earliest activity date of the lines (local date).';
+comment on column orders.activity_to is 'Last day of the last activity of the lines, activity_days counted (local date).';
+comment on column orders.search is 'What q searches, folded, separated by spaces: holder names and e-mails; order number and vehicles as letters and digits only; phones as country code and number; personal data.';
+comment on column orders.paid_at is 'When the payment was confirmed.';
+comment on column orders.fulfilled_at is 'When the last license was issued.';
+comment on column orders.expires_at is 'When an unpaid order gives up.';
+comment on column orders.created_at is 'When the order was placed.';
+comment on column orders.updated_at is 'When the last event of the order was recorded.';
+comment on column orders.version is 'Sequence of the last applied event of the aggregate.';
+comment on column orders."position" is 'Log position of the last event that changed the row.';
+comment on column orders.activity_dates is 'Each day of each line''s activity, once, in order (local dates).';
+comment on column orders.captured_ore is 'What was collected in all, in øre.';
+comment on column orders.refunded_ore is 'What of it was paid back, by the shop or in the portal of the provider, in øre.';
+comment on column orders.written_off_ore is 'What of the total was given up, in øre.';
+comment on column orders.capture_failure is 'Why the money can not be collected, until that is decided: partly_collected, reservation_gone or collected_too_much; else null.';
+
+create table parked_events (
+    projection text not null,
+    aggregate_type text not null,
+    aggregate_id uuid not null,
+    "position" bigint not null,
+    event text not null,
+    reason text not null,
+    parked_at timestamp with time zone default now() not null,
+    builds text[] default '{}'::text[] not null,
+    constraint parked_events_pkey PRIMARY KEY (projection, "position")
+);
+comment on table parked_events is 'Events that could not be applied, and the later ones of the same aggregate queued behind them.';
+comment on column parked_events.projection is 'Projection that could not apply the event.';
+comment on column parked_events.aggregate_type is 'Aggregate type of the event, for example order.';
+comment on column parked_events.aggregate_id is 'Aggregate that waits: all its later events are parked too.';
+comment on column parked_events."position" is 'Position of the event in the log.';
+comment on column parked_events.event is 'The recorded event as it travelled: JSON.';
+comment on column parked_events.reason is 'Why it waits: an error class and message without row data, or that an earlier event waits.';
+comment on column parked_events.parked_at is 'When it was parked.';
+comment on column parked_events.builds is 'The builds of the projector that could not apply the event; a build that is not among them tries once.';
+
+CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
+
+CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb COLLATE "nb-x-icu", license_type_id);
+
+CREATE INDEX licenses_by_activity ON public.licenses USING btree (activity_date, license_id);
+
+CREATE INDEX licenses_by_category ON public.licenses USING btree (category, created_at, license_id);
+
+CREATE INDEX licenses_by_club ON public.licenses USING btree (club_id, activity_date, license_id);
+
+CREATE INDEX licenses_by_created ON public.licenses USING btree (created_at, license_id);
+
+CREATE INDEX licenses_by_customer ON public.licenses USING btree (customer_id, created_at, license_id);
+
+CREATE INDEX licenses_by_discipline ON public.licenses USING btree (discipline, created_at, license_id);
+
+CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_type, created_at, license_id);
+
+CREATE INDEX licenses_by_order ON public.licenses USING btree (order_id, line);
+
+CREATE INDEX licenses_by_role ON public.licenses USING btree (role, created_at, license_id);
+
+CREATE INDEX licenses_by_search ON public.licenses USING gin (search gin_trgm_ops);
+
+CREATE INDEX licenses_by_status ON public.licenses USING btree (status, created_at, license_id);
+
+CREATE INDEX orders_by_activity ON public.orders USING btree (activity_from, order_id);
+
+CREATE INDEX orders_by_club ON public.orders USING gin (club_ids);
+
+CREATE INDEX orders_by_created ON public.orders USING btree (created_at, order_id);
+
+CREATE INDEX orders_by_customer ON public.orders USING btree (customer_id, created_at, order_id);
+
+CREATE INDEX orders_by_last_day ON public.orders USING btree (activity_to);
+
+CREATE INDEX orders_by_license_type ON public.orders USING gin (license_types);
+
+CREATE INDEX orders_by_provider ON public.orders USING btree (payment_provider, created_at, order_id);
+
+CREATE INDEX orders_by_search ON public.orders USING gin (search gin_trgm_ops);
+
+CREATE INDEX orders_by_status ON public.orders USING btree (status, created_at, order_id);
+
+CREATE INDEX orders_by_total ON public.orders USING btree (total_ore, order_id);
+
+CREATE INDEX parked_events_by_aggregate ON public.parked_events USING btree (projection, aggregate_type, aggregate_id, "position");
