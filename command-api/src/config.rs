@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
-use event_bus::{Access, Login, TlsFiles};
+use event_bus::{Access, Login, StreamConfig, TlsFiles};
 use payments::vipps::{CredentialArgs, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
@@ -84,12 +84,17 @@ pub(crate) struct ServeOptions {
 #[derive(Args)]
 pub(crate) struct BusArgs {
     #[command(flatten)]
-    pub(crate) bus: BusOptions,
+    bus: BusOptions,
     #[command(flatten)]
-    pub(crate) subjects: SubjectOptions,
+    subjects: SubjectOptions,
 }
 
 impl BusArgs {
+    /// The declaration of the stream.
+    pub(crate) fn stream(&self) -> StreamConfig {
+        StreamConfig::declared(&self.bus.stream, &self.subjects.subject_prefix)
+    }
+
     /// Where NATS is, and who asks there.
     pub(crate) fn access(&self) -> anyhow::Result<Access> {
         let nats = &self.bus.nats;

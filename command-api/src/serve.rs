@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use envelope::Position;
-use event_bus::{Publisher, PublisherOptions, StreamConfig};
+use event_bus::{Publisher, PublisherOptions};
 use event_store::seal::{Sealer, SealerOptions};
 use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Lease, Loader, LoaderOptions, Log,
@@ -77,8 +77,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Every setting is read before anything is waited for, so that a wrong one is told at once.
     let provider = Vipps::new(options.vipps.options()?).context("vipps")?;
     let settings = settings(&options)?;
-    let policy = Arc::new(options.shop.capture_policy()?);
-    let seal = options.seal.options()?;
+    let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     match shutdown
         .run_until_cancelled(await_schema(url, &bulkheads.health, &check))
@@ -115,7 +114,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     spawn_workers(&background, &context, &inbox, check_process, &shutdown);
     let bus = relay::Bus {
         connection: bus,
-        stream: StreamConfig::declared(&options.bus.bus.stream, &options.bus.subjects.subject_prefix),
+        stream: options.bus.stream(),
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));

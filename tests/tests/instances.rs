@@ -46,15 +46,7 @@ async fn by_leadership(shop: &Shop) -> [Instance; 2] {
 }
 
 async fn leads(shop: &Shop, ops_url: &str) -> Option<bool> {
-    let text = shop
-        .http()
-        .get(format!("{ops_url}/metrics"))
-        .send()
-        .await
-        .ok()?
-        .text()
-        .await
-        .ok()?;
+    let text = shop.ops(ops_url, "metrics").await.ok()?.text;
     let line = text
         .lines()
         .find(|line| line.starts_with("bilsport_relay_leader"))?;

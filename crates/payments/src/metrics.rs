@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::port::Error;
-use crate::vipps;
+use crate::vipps::wire;
 
 /// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
 pub const REQUESTS: &str = "bilsport_payments_requests_total";
@@ -21,7 +21,7 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "Time until a call to the payment provider ended, retries included"
     );
-    begin(vipps::PROVIDER, vipps::OPERATIONS);
+    begin(wire::PROVIDER, wire::OPERATIONS);
 }
 
 /// The outcomes of a call: the values of the label `outcome`.

@@ -9,7 +9,7 @@
 mod client;
 mod options;
 mod token;
-mod wire;
+pub(crate) mod wire;
 
 pub mod webhook;
 
@@ -26,10 +26,6 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 50;
 /// The longest `paymentDescription` the protocol takes, in characters.
 const MAX_DESCRIPTION: usize = 100;
 const PAYMENTS: &str = "epayment/v1/payments";
-/// The label `provider` of this adapter's metrics.
-pub(crate) const PROVIDER: &str = client::PROVIDER;
-/// The values of their label `operation`.
-pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
 
 /// A change of a payment. `cancel` is two operations in one at the provider, told apart by its body.
 #[derive(Clone, Copy)]
@@ -113,7 +109,7 @@ impl Vipps {
 #[async_trait]
 impl PaymentProvider for Vipps {
     fn name(&self) -> &'static str {
-        client::PROVIDER
+        wire::PROVIDER
     }
 
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {

@@ -43,9 +43,9 @@ async fn order_that_is_being_placed_is_answered() {
         let shop = Arc::clone(&shop);
         async move { shop.place("slow", &shop.order_of("slow")).await }
     });
-    let metrics = format!("{}/metrics", shop.system.command_ops_url());
+    let ops = shop.system.command_ops_url();
     eventually("the order is being placed", async || {
-        let text = shop.http().get(&metrics).send().await.ok()?.text().await.ok()?;
+        let text = shop.ops(&ops, "metrics").await.ok()?.text;
         text.lines()
             .any(|line| line.starts_with("bilsport_http_requests_in_flight{") && line.ends_with(" 1"))
             .then_some(())
