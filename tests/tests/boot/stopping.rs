@@ -194,5 +194,5 @@ async fn database_that_hangs_holds_nobody_up() {
 }
 
 async fn close(shop: Arc<Shop>) {
-    Arc::into_inner(shop).expect("nobody else has it").close().await;
+    Arc::into_inner(shop).expect("the only owner").close().await;
 }
