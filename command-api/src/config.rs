@@ -84,9 +84,9 @@ pub(crate) struct ServeOptions {
 #[derive(Args)]
 pub(crate) struct BusArgs {
     #[command(flatten)]
-    pub(crate) bus: BusOptions,
+    bus: BusOptions,
     #[command(flatten)]
-    pub(crate) subjects: SubjectOptions,
+    subjects: SubjectOptions,
 }
 
 impl BusArgs {

@@ -70,8 +70,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Every setting is read before the first wait, so that a wrong one is reported at once.
     let provider = Arc::new(Vipps::new(options.vipps.options()?).context("vipps")?);
     let settings = settings(&options)?;
-    let policy = Arc::new(options.shop.capture_policy()?);
-    let seal = options.seal.options()?;
+    let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
         await_schema(url.expose(), &pools.bulkheads.health, &check).await?;

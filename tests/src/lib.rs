@@ -250,13 +250,22 @@ impl Shop {
 
     /// The sum of command-api's counters of that name that have `label` as a label's value; `None` if there is none yet.
     pub async fn command_metric(&self, name: &str, label: &str) -> Option<f64> {
-        let url = format!("{}/metrics", self.system.command_ops_url());
-        let text = answer(self.http.get(url)).await.ok()?.text;
+        self.metric(&self.system.command_ops_url(), name, label).await
+    }
+
+    /// As [`Shop::command_metric`], of the program with that ops port.
+    pub async fn metric(&self, ops_url: &str, name: &str, label: &str) -> Option<f64> {
+        let text = self.ops(ops_url, "metrics").await.ok()?.text;
         let labelled = format!("=\"{label}\"");
         text.lines()
             .filter(|line| line.starts_with(name) && line.contains(&labelled))
             .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
             .reduce(|sum: f64, count| sum + count)
+    }
+
+    /// What an ops port answers: `metrics`, `health/live` or `health/ready`.
+    pub async fn ops(&self, ops_url: &str, resource: &str) -> reqwest::Result<Answer> {
+        answer(self.http.get(format!("{ops_url}/{resource}"))).await
     }
 
     /// Waits until the order has that status, or one of several (`paid or fulfilled`), and returns it as staff reads it.

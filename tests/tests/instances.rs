@@ -46,15 +46,7 @@ async fn by_leadership(shop: &Shop) -> [Instance; 2] {
 }
 
 async fn leads(shop: &Shop, ops_url: &str) -> Option<bool> {
-    let text = shop
-        .http()
-        .get(format!("{ops_url}/metrics"))
-        .send()
-        .await
-        .ok()?
-        .text()
-        .await
-        .ok()?;
+    let text = shop.ops(ops_url, "metrics").await.ok()?.text;
     let line = text
         .lines()
         .find(|line| line.starts_with("bilsport_relay_leader"))?;
@@ -131,7 +123,10 @@ async fn leading(shop: &Shop, ops_url: &str, wanted: bool) -> Option<bool> {
 }
 
 /// Prints how long a takeover takes, without a limit: it depends on the machine. `ROUNDS` is the number of takeovers.
-#[expect(clippy::print_stdout, reason = "the figure is for whoever runs this alone")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figure is for a person who runs this test alone"
+)]
 #[tokio::test]
 async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -148,7 +143,7 @@ async fn another_instance_leads_soon_after_the_leader_is_killed_or_paused() {
         let [leader, standby] = by_leadership(&shop).await;
         let begun = Instant::now();
         shop.system.kill(leader.process).await.unwrap();
-        eventually_within(DEADLINE, "somebody leads", async || {
+        eventually_within(DEADLINE, "an instance leads", async || {
             match leading(&shop, &standby.ops_url, true).await {
                 Some(leads) => Some(leads),
                 None => leading(&shop, &leader.ops_url, true).await,

@@ -9,7 +9,7 @@
 mod client;
 mod options;
 mod token;
-mod wire;
+pub(crate) mod wire;
 
 pub mod webhook;
 
@@ -109,7 +109,7 @@ impl Vipps {
 #[async_trait]
 impl PaymentProvider for Vipps {
     fn name(&self) -> &'static str {
-        client::PROVIDER
+        wire::PROVIDER
     }
 
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {

@@ -123,7 +123,7 @@ fn count_orders(orders: &BTreeMap<String, Vec<Uuid>>, sales: &Sales, found: &mut
             found.complaints.push(complaint);
         }
         if !known.contains(key.as_str()) {
-            let complaint = format!("log: nobody sent the request {key} of {placed:?}");
+            let complaint = format!("log: no customer sent the request {key} of {placed:?}");
             found.complaints.push(complaint);
         }
     }

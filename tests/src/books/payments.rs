@@ -39,5 +39,5 @@ async fn complaint_of_unpaid(shop: &Shop, order_id: Uuid) -> Option<String> {
     let taken = ["authorized_ore", "captured_ore"]
         .iter()
         .any(|name| payment[name].as_i64().unwrap_or(0) != 0);
-    taken.then(|| format!("payment: nobody paid for order {order_id}, and yet {payment}"))
+    taken.then(|| format!("payment: unpaid order {order_id}, and yet {payment}"))
 }

@@ -19,7 +19,7 @@ pub(super) async fn complaints(shop: &Shop, purchases: &[Purchase], abandoned: &
     let bought: BTreeSet<Uuid> = placed.chain(abandoned.iter().copied()).collect();
     for id in orders.keys().chain(licenses.keys()) {
         if !bought.contains(id) {
-            complaints.push(format!("rows: nobody bought order {id}"));
+            complaints.push(format!("rows: no customer bought order {id}"));
         }
     }
     for purchase in purchases {

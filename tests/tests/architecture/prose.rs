@@ -123,7 +123,7 @@ fn is_of_a_name(character: char) -> bool {
 fn refused_words_are_found_in_prose_only() {
     let of_rust = Some("//");
     assert_eq!(
-        refused(prose(concat!("    //", "/ Whoever comes first."), of_rust), ""),
+        refused(prose("    \u{2f}// Whoever comes first.", of_rust), ""),
         ["whoever"]
     );
     assert_eq!(

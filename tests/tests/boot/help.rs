@@ -98,7 +98,7 @@ async fn every_flag_of_every_server_says_what_it_is_and_which_variable_it_is() {
                 let subcommand = format!("{path} {name}");
                 assert!(
                     pages.contains_key(subcommand.trim_start()),
-                    "nobody looks at {program} {subcommand}"
+                    "no case for {program} {subcommand}"
                 );
             }
         }

@@ -43,9 +43,9 @@ async fn order_that_is_being_placed_is_answered() {
         let shop = Arc::clone(&shop);
         async move { shop.place("slow", &shop.order_of("slow")).await }
     });
-    let metrics = format!("{}/metrics", shop.system.command_ops_url());
+    let ops = shop.system.command_ops_url();
     eventually("the order is being placed", async || {
-        let text = shop.http().get(&metrics).send().await.ok()?.text().await.ok()?;
+        let text = shop.ops(&ops, "metrics").await.ok()?.text;
         text.lines()
             .any(|line| line.starts_with("bilsport_http_requests_in_flight{") && line.ends_with(" 1"))
             .then_some(())
@@ -194,5 +194,5 @@ async fn database_that_hangs_holds_nobody_up() {
 }
 
 async fn close(shop: Arc<Shop>) {
-    Arc::into_inner(shop).expect("nobody else has it").close().await;
+    Arc::into_inner(shop).expect("the only owner").close().await;
 }

@@ -44,13 +44,8 @@ async fn requests_that_hold_every_connection_leave_leadership_and_readiness_alon
         let mut pace = tokio::time::interval(Duration::from_millis(200));
         while Instant::now() < until {
             pace.tick().await;
-            let ready = shop
-                .http()
-                .get(format!("{ops}/health/ready"))
-                .send()
-                .await
-                .unwrap();
-            assert_eq!(ready.status(), 200, "{}", ready.text().await.unwrap());
+            let ready = shop.ops(&ops, "health/ready").await.unwrap();
+            assert_eq!(ready.status, 200, "{}", ready.text);
             assert_eq!(leader().await, led_by);
             let leads = shop.command_metric("bilsport_relay_leader", "command-api").await;
             assert_eq!(leads, Some(1.0));

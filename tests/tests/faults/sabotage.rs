@@ -25,7 +25,7 @@ async fn sabotaged(shop: &Shop, sales: &Sales, url: &str, sabotage: &str, repair
 
 fn assert_says(said: &str, expected: &[&str]) {
     for part in expected {
-        assert!(said.contains(part), "nobody said {part:?}:\n{said}");
+        assert!(said.contains(part), "no complaint has {part:?}:\n{said}");
     }
 }
 
@@ -137,7 +137,10 @@ async fn customers_remember_it_otherwise(shop: &Shop, sales: &mut Sales) {
     let said = complaints(shop, sales).await.join("\n");
     assert_says(
         &said,
-        &["log: 4 aggregates of type order where 3", "rows: nobody bought"],
+        &[
+            "log: 4 aggregates of type order where 3",
+            "rows: no customer bought",
+        ],
     );
     sales.abandoned.push(unsold.key.clone());
     let said = complaints(shop, sales).await.join("\n");
@@ -146,7 +149,7 @@ async fn customers_remember_it_otherwise(shop: &Shop, sales: &mut Sales) {
         &[
             "which was given up, went",
             "which was given up, is",
-            "payment: nobody paid",
+            "payment: unpaid order",
         ],
     );
     sales.abandoned.clear();

@@ -110,7 +110,7 @@ async fn a_shop_at_work_seals_what_it_sells_and_a_superusers_edit_is_named() {
     let (code, _) = log(&shop, &["verify", "--seal-file", "/no/such/file"]).await;
     assert_eq!(code, Some(2));
     let (code, _) = log(&shop, &["new-epoch", "--reason", " "]).await;
-    assert_eq!(code, Some(2), "nobody would ever know why");
+    assert_eq!(code, Some(2), "the reason would be lost");
 
     let cheaper =
         "update events set payload = jsonb_set(payload::jsonb, '{total_ore}', '1') where position = $1";

@@ -20,14 +20,9 @@ pub(crate) async fn scrape(shop: &Shop) -> Vec<Exposition> {
         shop.system.query_ops_url(),
         shop.system.projector_ops_url(),
     ] {
-        let answer = shop
-            .http()
-            .get(format!("{ops}/metrics"))
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(answer.status(), 200);
-        all.push(parse(&answer.text().await.expect("a body")));
+        let answer = shop.ops(&ops, "metrics").await.expect("an answer");
+        assert_eq!(answer.status, 200);
+        all.push(parse(&answer.text));
     }
     all
 }

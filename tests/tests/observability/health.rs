@@ -29,15 +29,10 @@ impl Ready {
 }
 
 async fn ready(shop: &Shop, ops: &str) -> Ready {
-    let answer = shop
-        .http()
-        .get(format!("{ops}/health/ready"))
-        .send()
-        .await
-        .expect("an answer");
-    let yes = answer.status() == 200;
-    assert!(yes || answer.status() == 503, "{}", answer.status());
-    let body: Value = answer.json().await.expect("JSON");
+    let answer = shop.ops(ops, "health/ready").await.expect("an answer");
+    let yes = answer.status == 200;
+    assert!(yes || answer.status == 503, "{}", answer.status);
+    let body = answer.body;
     assert_eq!(body["status"], if yes { "ready" } else { "not_ready" });
     Ready { yes, body }
 }
@@ -100,22 +95,9 @@ async fn readiness_says_who_can_work_and_why_not() {
             !ready.yes && !ready.passes(check) && ready.reason(check).is_some()
         })
         .await;
-        let live = shop
-            .http()
-            .get(format!("{ops}/health/live"))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(live.status(), 200);
-        let metrics = shop
-            .http()
-            .get(format!("{ops}/metrics"))
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
+        let live = shop.ops(ops, "health/live").await.unwrap();
+        assert_eq!(live.status, 200);
+        let metrics = shop.ops(ops, "metrics").await.unwrap().text;
         let failing = metrics.lines().any(|line| {
             line.starts_with("bilsport_health_check_ok{")
                 && line.contains(&format!("check=\"{check}\""))

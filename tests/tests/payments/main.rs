@@ -312,20 +312,22 @@ fn provider_of(shop: &Shop) -> Vipps {
     .unwrap()
 }
 
+/// Waits until that list of orders has one, and returns the id of the first.
+async fn first_order(shop: &Shop, path: &str) -> String {
+    eventually("the order is readable", async || {
+        let orders = shop.get(path, &shop.tokens.staff).await;
+        let id = orders.body.pointer("/items/0/order_id");
+        id.and_then(Value::as_str).map(str::to_owned)
+    })
+    .await
+}
+
 /// An order that expired without a payment, and then is paid after all: `amount_ore`, at the provider.
 async fn paid_after_it_expired(shop: &Shop, amount_ore: i64) -> String {
     shop.provider_faults(&json!({"api": "unavailable"})).await;
     shop.place("k", &shop.order_of("k")).await.expect(503);
     shop.provider_faults(&json!({})).await;
-    let order_id = eventually("the order is readable", async || {
-        let orders = shop.get("/orders", &shop.tokens.staff).await;
-        orders
-            .body
-            .pointer("/items/0/order_id")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    })
-    .await;
+    let order_id = first_order(shop, "/orders").await;
     shop.order_with_status(&order_id, "expired").await;
     let late = NewPayment {
         reference: order_id.clone(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use stack::Process;
 use system_tests::{Answer, Shop, eventually};
 
-use super::{calls, held, log, orders_that_live_for, payment_where};
+use super::{calls, first_order, held, log, orders_that_live_for, payment_where};
 
 /// Where command-api is killed: before a step of the race.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,17 +137,7 @@ async fn started_too_late(shop: &Shop, key: &'static str, approve: bool) -> Answ
             .json(&order);
         request.send().await.unwrap().error_for_status().unwrap();
     });
-    let expired = eventually("the order expires", async || {
-        let orders = shop
-            .get("/orders?status=expired&limit=1", &shop.tokens.staff)
-            .await;
-        orders
-            .body
-            .pointer("/items/0/order_id")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    })
-    .await;
+    let expired = first_order(shop, "/orders?status=expired&limit=1").await;
     shop.provider_faults(&hold("cancel")).await;
     held(shop, "cancel", 1).await;
     if approve {

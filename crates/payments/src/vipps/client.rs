@@ -16,8 +16,6 @@ use super::token::{Token, Tokens};
 use super::wire;
 use crate::port::Error;
 
-pub(super) const PROVIDER: &str = crate::metrics::VIPPS;
-
 const CLIENT_ID: HeaderName = HeaderName::from_static("client_id");
 const CLIENT_SECRET: HeaderName = HeaderName::from_static("client_secret");
 const SUBSCRIPTION_KEY: HeaderName = HeaderName::from_static("ocp-apim-subscription-key");
@@ -125,10 +123,10 @@ impl Client {
             Err(_) => Err(Error::Unavailable("no answer before the deadline".to_owned())),
         };
         let elapsed = started.elapsed();
-        crate::metrics::request(PROVIDER, call.operation, elapsed, result.as_ref().err());
+        crate::metrics::request(wire::PROVIDER, call.operation, elapsed, result.as_ref().err());
         if let Err(error) = &result {
             let elapsed_ms = elapsed.as_millis();
-            tracing::warn!(provider = PROVIDER, operation = call.operation, elapsed_ms, %error, "payment call failed");
+            tracing::warn!(provider = wire::PROVIDER, operation = call.operation, elapsed_ms, %error, "payment call failed");
         }
         result
     }

@@ -13,6 +13,10 @@ use super::token::Token;
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentState};
 
 const CURRENCY: &str = "NOK";
+/// The provider's name, in events and in the label `provider`.
+pub(crate) const PROVIDER: &str = "vipps";
+/// Its operations: the values of the label `operation`.
+pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
 /// How much of the provider's explanation is kept, in characters.
 const MAX_DETAIL: usize = 300;
 

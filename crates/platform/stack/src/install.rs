@@ -74,29 +74,25 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
 /// Installs Prometheus, with which one test evaluates the dashboard's expressions. Without it a line says that only their
 /// metric names are checked.
 pub async fn ensure_prometheus(progress: Progress) {
-    if prometheus().is_some() {
-        return;
-    }
-    let package = "install the Debian package prometheus, for the test of the dashboard";
-    let installed = progress.step(package, install_packages(&["prometheus"])).await;
-    if let Err(error) = installed {
-        progress.line(&format!(
-            "no Prometheus: expressions are not evaluated ({error:#})"
-        ));
+    if prometheus().is_none() {
+        let without = "no Prometheus: expressions are not evaluated";
+        install_for_a_test("prometheus", "the dashboard", without, progress).await;
     }
 }
 
 /// Installs PgBouncer, which one test puts in front of PostgreSQL. Without it a line says that this is not tested.
 pub async fn ensure_pgbouncer(progress: Progress) {
-    if pgbouncer().is_some() {
-        return;
+    if pgbouncer().is_none() {
+        let without = "no PgBouncer: that programs refuse it is NOT TESTED";
+        install_for_a_test("pgbouncer", "poolers", without, progress).await;
     }
-    let package = "install the Debian package pgbouncer, for the test of poolers";
-    let installed = progress.step(package, install_packages(&["pgbouncer"])).await;
-    if let Err(error) = installed {
-        progress.line(&format!(
-            "no PgBouncer: that programs refuse it is NOT TESTED ({error:#})"
-        ));
+}
+
+/// Installs a Debian package that one test needs, or says what is not tested without it.
+async fn install_for_a_test(package: &str, test_of: &str, without: &str, progress: Progress) {
+    let step = format!("install the Debian package {package}, for the test of {test_of}");
+    if let Err(error) = progress.step(&step, install_packages(&[package])).await {
+        progress.line(&format!("{without} ({error:#})"));
     }
 }
 

@@ -19,16 +19,17 @@ fn hello() -> Router {
     Router::new().route("/", get(async || "hello"))
 }
 
+/// Options with a short time limit for a request's head.
+fn short_head() -> HttpOptions {
+    HttpOptions {
+        header_read_timeout: SHORT,
+        ..HttpOptions::default()
+    }
+}
+
 #[tokio::test]
 async fn headers_that_never_end_are_cut_off() {
-    let server = start(
-        hello(),
-        HttpOptions {
-            header_read_timeout: SHORT,
-            ..HttpOptions::default()
-        },
-    )
-    .await;
+    let server = start(hello(), short_head()).await;
     let mut slow = Raw::connect(server.address).await;
     slow.send("GET / HTTP/1.1\r\nHost: shop\r\nX-Slow: ").await;
     assert_eq!(slow.read_to_end().await, "");
@@ -36,14 +37,7 @@ async fn headers_that_never_end_are_cut_off() {
 
 #[tokio::test]
 async fn headers_that_drip_are_cut_off_too() {
-    let server = start(
-        hello(),
-        HttpOptions {
-            header_read_timeout: SHORT,
-            ..HttpOptions::default()
-        },
-    )
-    .await;
+    let server = start(hello(), short_head()).await;
     let mut slow = Raw::connect(server.address).await;
     slow.send("GET / HTTP/1.1\r\n").await;
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -82,14 +76,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 /// Load balancers keep idle connections for a minute and send the next request on one of them.
 #[tokio::test]
 async fn an_idle_connection_outlives_the_limit_of_a_head() {
-    let server = start(
-        hello(),
-        HttpOptions {
-            header_read_timeout: SHORT,
-            ..HttpOptions::default()
-        },
-    )
-    .await;
+    let server = start(hello(), short_head()).await;
     let head = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
     let mut idle = Raw::connect(server.address).await;
     idle.send(head).await;
