@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{Ref, RefOr, Required};
 
 /// A header of requests that several operations share.
@@ -72,10 +72,16 @@ impl Parameter {
                 "Tags of bodies that the caller has. 304 without a body if one of them is still true.",
             ),
             Self::MinPosition => (
-                ObjectBuilder::new()
-                    .schema_type(Type::Integer)
-                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-                    .minimum(Some(0))
+                AnyOfBuilder::new()
+                    .item(
+                        ObjectBuilder::new()
+                            .schema_type(Type::Integer)
+                            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                            .minimum(Some(0))
+                            .maximum(Some(i64::MAX)),
+                    )
+                    // An empty header counts as absent.
+                    .item(ObjectBuilder::new().schema_type(Type::String).max_length(Some(0)))
                     .into(),
                 json!(0),
                 false,

@@ -69,7 +69,8 @@ fn response(status: u16, problems: &[Problem]) -> Response {
     let mut response = ResponseBuilder::new()
         .description(described.join(", "))
         .content(CONTENT_TYPE, content.build())
-        .header_ref(Header::RequestId.name(), Header::RequestId.reference());
+        .header_ref(Header::RequestId.name(), Header::RequestId.reference())
+        .header_ref(Header::CacheControl.name(), Header::CacheControl.reference());
     for (name, header) in [
         (header::RETRY_AFTER, Header::RetryAfter),
         (header::WWW_AUTHENTICATE, Header::WwwAuthenticate),
