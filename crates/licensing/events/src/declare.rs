@@ -47,7 +47,7 @@ macro_rules! events {
         impl $name {
             /// Type, version and shape of each.
             pub(crate) fn schemas() -> Vec<(&'static str, &'static str, schemars::Schema)> {
-                vec![$((stringify!($variant), $version, crate::written::written::<$variant>()),)+]
+                vec![$((stringify!($variant), $version, crate::shape::written::<$variant>()),)+]
             }
         }
 

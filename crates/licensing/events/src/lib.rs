@@ -11,8 +11,8 @@ mod licenses;
 mod orders;
 mod people;
 mod schema;
+mod shape;
 mod upcast;
-mod written;
 
 pub use clubs::{ClubEvent, ClubRegistered};
 pub use license_types::{
@@ -26,8 +26,8 @@ pub use orders::{
 };
 pub use people::{Guardian, Holder, Vehicle};
 pub use schema::EventSchema;
+pub use shape::written;
 pub use vocabulary::{Category, Role};
-pub use written::written;
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 

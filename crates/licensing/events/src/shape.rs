@@ -1,11 +1,11 @@
-//! The JSON Schema of a payload as this build writes it.
+//! The JSON Schema of one payload, as its readers see it.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-/// The schema of `T` as it is written. Readers may rely on all of it, and must ignore unknown members.
+/// What `T` looks like when it is written: readers may rely on all of it, and must ignore what they do not know.
 pub fn written<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()
         .for_serialize()
@@ -14,7 +14,7 @@ pub fn written<T: JsonSchema>() -> Schema {
         .into_root_schema_for::<T>()
 }
 
-/// An optional member without a value is absent, never `null`.
+/// What may be absent is absent when there is nothing to say, and never `null`.
 fn never_null(schema: &mut Schema) {
     let required = schema
         .get("required")
