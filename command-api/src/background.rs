@@ -20,7 +20,7 @@ use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
 use crate::process::lanes::LANES;
 use crate::process::{planner, worker};
-use crate::routes::vipps_webhook;
+use crate::router::vipps_webhook;
 use crate::{leader, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.

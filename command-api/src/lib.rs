@@ -1,7 +1,7 @@
 //! The write side: takes commands over HTTP, writes their events to the log, carries the log to the bus, and brings
 //! every order to licenses or a refund.
 //!
-//! - [`router`]: the route table; `routes` has one file per operation. Nothing here reads the read side.
+//! - [`router`]: the route table, with one file per operation below it. Nothing here reads the read side.
 //! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
@@ -21,7 +21,6 @@ mod operation;
 mod process;
 mod relay;
 mod router;
-mod routes;
 mod rule_seven;
 mod sealing;
 mod serve;

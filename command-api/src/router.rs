@@ -1,5 +1,13 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+mod create_license_type;
+pub(crate) mod place_order;
+pub(crate) mod register_club;
+mod resolve_capture;
+pub(crate) mod set_price;
+pub(crate) mod vipps_webhook;
+pub(crate) mod withdraw_price;
+
 use axum::routing::{MethodRouter, post};
 use axum::{Extension, Router};
 use domain::{NewLicenseType, Resolution};
@@ -9,11 +17,6 @@ use utoipa::openapi::OpenApi;
 
 use crate::command::{Command, run};
 use crate::openapi::{self, Documented};
-use crate::routes::place_order::{OrderRequest, place_order};
-use crate::routes::register_club::RegisterClub;
-use crate::routes::set_price::SetPrice;
-use crate::routes::vipps_webhook::{self, WEBHOOK_LIMIT, vipps_webhook};
-use crate::routes::withdraw_price::WithdrawPrice;
 use crate::state::AppState;
 
 /// One operation, reached by `POST`.
@@ -26,14 +29,14 @@ pub(crate) struct Route {
 /// Every operation of this API.
 #[rustfmt::skip]
 fn routes() -> Vec<Route> {
-    let webhook = post(vipps_webhook).layer(Extension(BodyLimit(WEBHOOK_LIMIT)));
+    let webhook = post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(vipps_webhook::WEBHOOK_LIMIT)));
     vec![
-        Route::new("/api/v1/orders", post(place_order), openapi::operation::<OrderRequest>),
+        Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
-        Route::of::<SetPrice>("/api/v1/license-types/{code}/prices"),
-        Route::of::<WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
-        Route::of::<RegisterClub>("/api/v1/clubs"),
+        Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
+        Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
+        Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
         Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
     ]
 }

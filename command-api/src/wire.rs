@@ -19,10 +19,10 @@ use uuid::Uuid;
 use vocabulary::PaymentProvider;
 
 use crate::command::{Command, stored};
-use crate::routes::place_order::{OrderRequest, PlacedOrder};
-use crate::routes::register_club::RegisterClub;
-use crate::routes::set_price::SetPrice;
-use crate::routes::withdraw_price::WithdrawPrice;
+use crate::router::place_order::{OrderRequest, PlacedOrder};
+use crate::router::register_club::RegisterClub;
+use crate::router::set_price::SetPrice;
+use crate::router::withdraw_price::WithdrawPrice;
 use crate::{answer, rule_seven};
 
 const ORDER: Uuid = Uuid::from_u128(0x0198_c5a2_7d1e_7000_8000_0000_0000_0001);

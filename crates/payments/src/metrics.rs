@@ -10,7 +10,6 @@ pub const REQUESTS: &str = "bilsport_payments_requests_total";
 /// Seconds until a call to the provider ended, retries included. Labels: `provider`, `operation`.
 pub const REQUEST_SECONDS: &str = "bilsport_payments_request_seconds";
 
-
 /// Registers the help texts; call once, after the recorder is installed.
 pub fn describe() {
     metrics::describe_counter!(

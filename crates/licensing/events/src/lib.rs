@@ -14,17 +14,11 @@ mod schema;
 mod shape;
 mod upcast;
 
-pub use clubs::{ClubEvent, ClubRegistered};
-pub use license_types::{
-    LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
-};
-pub use licenses::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason};
-pub use orders::{
-    CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderCancelled, OrderEvent,
-    OrderExpired, OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured,
-    PaymentReconciled, PaymentRequested, RefundReason, RefundRequested,
-};
-pub use people::{Guardian, Holder, Vehicle};
+pub use clubs::*;
+pub use license_types::*;
+pub use licenses::*;
+pub use orders::*;
+pub use people::*;
 pub use schema::EventSchema;
 pub use shape::written;
 pub use vocabulary::{Category, Role};

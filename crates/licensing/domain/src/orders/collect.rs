@@ -15,10 +15,7 @@ use vocabulary::OrderStatus;
 
 use super::state::Order;
 use crate::refusal::Refusal;
-use crate::typed::label;
-
-/// The longest reason of a person, in characters.
-const MAX_REASON: usize = 500;
+use crate::typed::reason;
 
 /// A payment in the provider's books, in øre.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +132,7 @@ impl Order {
     }
 
     pub(super) fn resolve(&self, resolution: &Resolution) -> Result<OrderEvent, Refusal> {
-        let reason = label(&resolution.reason, MAX_REASON).map_err(|rule| Refusal::field("/reason", rule))?;
+        let reason = reason(&resolution.reason)?;
         let failure = self.failure.as_ref().ok_or(Refusal::OrderState)?;
         let resolved = resolved(resolution.action, failure)?;
         Ok(CaptureResolved {
