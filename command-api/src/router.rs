@@ -4,6 +4,7 @@ mod create_license_type;
 pub(crate) mod place_order;
 pub(crate) mod register_club;
 mod resolve_capture;
+mod revoke_license;
 pub(crate) mod set_price;
 pub(crate) mod vipps_webhook;
 pub(crate) mod withdraw_price;
@@ -33,6 +34,7 @@ fn routes() -> Vec<Route> {
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
+        Route::of::<revoke_license::RevokeLicense>("/api/v1/licenses/{license_id}/revoke"),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),

@@ -16,9 +16,10 @@ pub(super) fn apply(
 ) -> Result<(), Misfit> {
     match event {
         LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)?),
-        LicenseEvent::LicenseRevoked(_) => {
+        LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.status = LicenseStatus::Revoked.into();
+            row.revoked_at = Some(recorded.recorded_at);
             row.updated_at = recorded.recorded_at;
             (row.version, row.position) = stamp(recorded);
             Ok(())
@@ -65,6 +66,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         price_ore: bounds::amount(issued.price_ore, "price_ore")?,
         search,
         issued_at: recorded.recorded_at,
+        revoked_at: None,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,

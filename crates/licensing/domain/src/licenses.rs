@@ -33,6 +33,11 @@ pub enum LicenseCommand {
         /// Why.
         reason: RevokeReason,
     },
+    /// End the license's validity by a decision of staff. A revoked license stays revoked, with its first reason.
+    RevokeByStaff {
+        /// Why.
+        reason: String,
+    },
 }
 
 aggregate!(License: aggregate_type::LICENSE, LicenseCommand => LicenseEvent);
@@ -47,7 +52,14 @@ impl License {
         match command {
             LicenseCommand::Issue { order, line } => self.issue(&order, line),
             LicenseCommand::Revoke { reason } => self.revoke(reason),
+            LicenseCommand::RevokeByStaff { reason } => self.revoke_by_staff(&reason),
         }
+    }
+
+    fn revoke_by_staff(&self, given: &str) -> Result<Option<LicenseEvent>, Refusal> {
+        let reason = envelope::Personal::new(crate::typed::reason(given)?);
+        let order_id = self.issued.as_ref().ok_or(Refusal::Unknown)?.order_id;
+        Ok((!self.revoked).then(|| events::LicenseRevokedByStaff { order_id, reason }.into()))
     }
 
     fn revoke(&self, reason: RevokeReason) -> Result<Option<LicenseEvent>, Refusal> {
@@ -68,7 +80,7 @@ impl License {
     fn evolve(&mut self, event: LicenseEvent) {
         match event {
             LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),
-            LicenseEvent::LicenseRevoked(_) => self.revoked = true,
+            LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => self.revoked = true,
         }
     }
 }

@@ -17,7 +17,18 @@ events! {
         LicenseIssued: "1",
         /// The license is no longer valid. Status `revoked`.
         LicenseRevoked: "1",
+        /// Staff ended the license's validity. Status `revoked`.
+        LicenseRevokedByStaff: "1",
     }
+}
+
+/// Staff ended the license's validity.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseRevokedByStaff {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
 }
 
 /// The license exists: its order was paid. Carries everything that a reader needs of its order.

@@ -51,6 +51,7 @@ query::resource! {
         price_ore: i64, Shown, "Price paid in øre.";
         search: String, Internal, "What `q` searches; personal data.";
         issued_at: DateTime<Utc>, Shown, "When it was issued.";
+        revoked_at: Option<DateTime<Utc>>, Shown, "When it was revoked, if it was.";
         created_at: DateTime<Utc>, Shown, "When the first event of the license was recorded.";
         updated_at: DateTime<Utc>, Shown, "When the last event of the license was recorded.";
         version: i64, Shown, "Sequence of the last applied event of the license.";
