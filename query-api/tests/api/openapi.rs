@@ -255,7 +255,7 @@ async fn error_bodies_and_request_ids_stay() -> Result<()> {
             "/api/v1/orders?activity_from=2026-01-02&activity_to=2026-01-01&created_from=2026",
             &staff,
         ),
-        ("/api/v1/licenses?fields=nothing", &staff),
+        ("/api/v1/clubs?fields=nothing", ""),
         ("/api/v1/clubs?cursor=nothing", ""),
         ("/api/v1/licenses/1", &staff),
         ("/api/v1/licenses/00000000-0000-0000-0000-000000000001", &staff),

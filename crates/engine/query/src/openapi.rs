@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
@@ -308,17 +308,19 @@ fn paging(resource: &'static Resource) -> Vec<Parameter> {
 /// The parameters that every operation has.
 fn common(resource: &'static Resource) -> Vec<Parameter> {
     let all: Vec<&str> = resource.shown().map(|column| column.name).collect();
-    let example = all.iter().take(2).copied().collect::<Vec<_>>().join(",");
+    let example: Vec<&str> = all.iter().take(2).copied().collect();
+    let one_of = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(all));
     vec![
         query(
             "fields",
-            ObjectBuilder::new().schema_type(Type::String),
+            Array::new(one_of),
             json!(example),
-            format!(
-                "The properties of a row, separated by commas: {}.",
-                all.join(", ")
-            ),
+            "The properties of a row, separated by commas; all without it.".into(),
         )
+        .style(Some(ParameterStyle::Form))
+        .explode(Some(false))
         .build(),
         query(
             "min_position",
@@ -330,12 +332,13 @@ fn common(resource: &'static Resource) -> Vec<Parameter> {
     ]
 }
 
-fn query(name: &str, schema: ObjectBuilder, example: Value, description: String) -> ParameterBuilder {
+fn query(name: &str, schema: impl Into<Schema>, example: Value, description: String) -> ParameterBuilder {
+    let schema: Schema = schema.into();
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)
         .required(Required::False)
-        .schema(Some(Schema::from(schema)))
+        .schema(Some(schema))
         // An empty parameter counts as absent. utoipa has no field for it.
         .extensions(Some(Extensions::from_iter([("allowEmptyValue", true)])))
         .example(Some(example).filter(|example| !example.is_null()))
