@@ -119,9 +119,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         problem: relay::Problem::new(None),
     };
     background.spawn(bus.observe(check_nats, shutdown.clone()));
-    let head = event_store::listen(url, shutdown.clone())?;
     background.spawn(lead(
-        head,
+        event_store::listen(url, shutdown.clone())?,
         bulkheads,
         context.clone(),
         bus,

@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use crate::port::Error;
+use crate::vipps;
 
 /// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
 pub const REQUESTS: &str = "bilsport_payments_requests_total";
 /// Seconds until a call to the provider ended, retries included. Labels: `provider`, `operation`.
 pub const REQUEST_SECONDS: &str = "bilsport_payments_request_seconds";
-
-/// The label `provider` of the Vipps adapter's metrics.
-pub(crate) const VIPPS: &str = "vipps";
-/// The values of their label `operation`.
-const VIPPS_OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
 
 /// Registers the help texts; call once, after the recorder is installed.
 pub fn describe() {
@@ -25,7 +21,7 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "Time until a call to the payment provider ended, retries included"
     );
-    begin(VIPPS, VIPPS_OPERATIONS);
+    begin(vipps::PROVIDER, vipps::OPERATIONS);
 }
 
 /// What becomes of a call, as the label `outcome`.

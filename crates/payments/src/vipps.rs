@@ -26,6 +26,10 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 50;
 /// The longest `paymentDescription` the protocol takes, in characters.
 const MAX_DESCRIPTION: usize = 100;
 const PAYMENTS: &str = "epayment/v1/payments";
+/// The label `provider` of this adapter's metrics.
+pub(crate) const PROVIDER: &str = client::PROVIDER;
+/// The values of their label `operation`.
+pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
 
 /// How to reach Vipps, and as whom.
 #[derive(Debug, Clone)]

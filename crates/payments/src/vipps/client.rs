@@ -15,7 +15,7 @@ use super::token::{Token, Tokens};
 use super::{Limits, VippsOptions, wire};
 use crate::port::Error;
 
-pub(super) const PROVIDER: &str = crate::metrics::VIPPS;
+pub(super) const PROVIDER: &str = "vipps";
 
 const CLIENT_ID: HeaderName = HeaderName::from_static("client_id");
 const CLIENT_SECRET: HeaderName = HeaderName::from_static("client_secret");

@@ -2,7 +2,6 @@
 //! no passwords; a user is (`iss`, `sub`), never an e-mail address.
 
 mod authenticator;
-mod extractor;
 mod jwks;
 mod principal;
 mod token;

@@ -11,7 +11,7 @@ use rcgen::{
 };
 
 use crate::checkout::{create_own_dir, write_private};
-use crate::server_user::{hand_over, run_as};
+use crate::servers::postgres::{hand_over, run_as};
 
 /// How long before and after today a certificate is valid.
 const VALID: Days = Days::new(400);

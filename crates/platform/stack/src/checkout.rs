@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::hex::hex;
+use crate::secrets::hex;
 
 /// A checkout of this project, by its root directory.
 #[derive(Clone, Debug)]

@@ -16,9 +16,8 @@ use crate::checkout::{create_dir, write_private};
 use crate::install::needed;
 use crate::scratch::Scratch;
 use crate::secrets::random_hex;
-use crate::server_user::{hand_over, run_as};
 use crate::servers::Server;
-use crate::servers::postgres::{ADMIN, Cluster, initialise};
+use crate::servers::postgres::{ADMIN, Cluster, hand_over, initialise, run_as};
 
 /// How long a server may take to finish its recovery.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use aws_lc_rs::hmac;
 use tokio_postgres::Client;
 
-use crate::hex::hex;
+use crate::secrets::hex;
 
 const CREATE_ROLES: &str = include_str!("sql/create_roles.sql");
 const CREATE_DATABASES: &str = include_str!("sql/create_databases.sql");

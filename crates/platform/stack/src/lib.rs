@@ -45,12 +45,10 @@ mod certificates;
 mod cluster;
 mod databases;
 mod disk;
-mod hex;
 mod nats_logins;
 mod pgbouncer;
 mod proxy;
 mod schema_dump;
-mod server_user;
 mod servers;
 
 // A process, and what it needs.

@@ -14,7 +14,7 @@ use crate::launch::Launch;
 use crate::ports::Port;
 use crate::readiness::Question;
 use crate::scratch::Scratch;
-use crate::server_user::{hand_over, run_as};
+use crate::servers::postgres::{hand_over, run_as};
 use crate::{Progress, install};
 
 /// A running PgBouncer.

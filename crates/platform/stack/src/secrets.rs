@@ -1,6 +1,7 @@
 //! Random secrets of a local stack, kept in a file only its owner can read, so that a second `make up` accepts
 //! the cursors and webhooks of the first.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,7 +10,6 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::write_private;
-use crate::hex::hex;
 
 /// What the local processes share with each other and with nobody else.
 #[derive(Clone, Serialize, Deserialize)]
@@ -70,4 +70,13 @@ pub(crate) fn random_hex() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("no random numbers"))?;
     Ok(hex(&bytes))
+}
+
+/// Two digits per byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -91,7 +91,7 @@ struct Private {
 impl ServersConfig {
     /// Where also PostgreSQL's user can enter.
     fn reachable_data(&self) -> anyhow::Result<&Path> {
-        let home = if crate::server_user::run_as()?.is_none() || reachable_by_others(&self.data) {
+        let home = if postgres::run_as()?.is_none() || reachable_by_others(&self.data) {
             &self.data
         } else {
             &self.data_outside

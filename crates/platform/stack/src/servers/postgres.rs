@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
+use nix::unistd::{User, geteuid};
 use tokio::process::Command;
 
 use super::{Private, Server, ServersConfig};
@@ -17,7 +18,6 @@ use crate::launch::{Launch, RunAs};
 use crate::ports::Port;
 use crate::readiness::Question;
 use crate::secrets::random_hex;
-use crate::server_user::run_as;
 
 /// The administrator's name; the applications have roles of their own.
 pub(crate) const ADMIN: &str = "postgres";
@@ -158,6 +158,31 @@ fn arguments(data: &Path, port: &Port, durable: bool, more: &[(&str, String)]) -
     args.extend(["-p".to_owned(), port.number().to_string()]);
     args.extend(settings.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]));
     args
+}
+
+/// Postgres refuses to run as root.
+pub(crate) fn run_as() -> anyhow::Result<Option<RunAs>> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    for name in ["postgres", "nobody"] {
+        if let Some(user) = User::from_name(name)? {
+            return Ok(Some(RunAs {
+                uid: user.uid.as_raw(),
+                gid: user.gid.as_raw(),
+            }));
+        }
+    }
+    bail!("Postgres does not run as root, and there is neither a user `postgres` nor `nobody`");
+}
+
+/// Gives a file or directory to who runs a server.
+pub(crate) fn hand_over(path: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
+    let Some(run_as) = run_as else {
+        return Ok(());
+    };
+    chown(path, Some(run_as.uid), Some(run_as.gid))
+        .with_context(|| format!("cannot hand {} to the server's user", path.display()))
 }
 
 /// In a directory beside it, renamed when complete: an interrupted start leaves no half cluster.
