@@ -7,5 +7,5 @@ use command_api::{Cli, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    service::exit("command-api", run(Cli::parse()).await)
+    service::exit("command-api", Box::pin(run(Cli::parse())).await)
 }

@@ -22,7 +22,7 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Looks at the files once, so that a wrong one is told at once, and has them read for each connection.
+    /// Checks the files once, so that an error shows at once, and has them read for each connection.
     pub(super) fn protect(
         &self,
         options: ConnectOptions,
@@ -67,7 +67,7 @@ fn unusable(what: &'static str, path: &Path, why: &dyn fmt::Display) -> ConnectE
 }
 
 /// Why there is no TLS, if that is why a server was not reached: a certificate that is not accepted, on either side. It
-/// stays wrong until somebody mends it.
+/// stays wrong until an operator changes it.
 pub(super) fn why_not(servers: &[Server]) -> Option<String> {
     let mut told = servers.iter().filter_map(|server| server.last_error.as_deref());
     // async-nats gives a failed handshake no kind of its own.

@@ -58,7 +58,7 @@ impl PublisherCore {
         }
     }
 
-    /// The stream carries this life of the log and stands at `last`; `previous` is what came last in each partition
+    /// The stream carries this epoch of the log and ends at `last`; `previous` is what came last in each partition
     /// up to there.
     pub fn resumed(&mut self, last: Mark, epoch: Uuid, previous: PreviousPositions) {
         (self.last, self.sent) = (last.position, last.position);
@@ -91,7 +91,7 @@ impl PublisherCore {
         self.in_flight() < self.max_in_flight as u64
     }
 
-    /// Refuses to go on if what was read is of another life of the log than the stream carries: its events must not
+    /// Refuses events that were read in another epoch of the log than the stream carries: its events must not
     /// be sent as if they belonged to this one.
     pub fn check_epoch(&self, read: Uuid) -> Result<(), Stop> {
         self.check_resumed()?;

@@ -174,7 +174,7 @@ fn restore(world: &World) {
     }
 }
 
-/// To a standby that lacks the last events, in the same epoch; often other events come before anybody has looked.
+/// To a standby that lacks the last events, in the same epoch; often other events come before any reader has looked.
 fn promote_a_standby(world: &World) {
     let head = world.log.borrow().now().head().position.get();
     let most = if world.rng.chance(700) { 4 } else { 20 };

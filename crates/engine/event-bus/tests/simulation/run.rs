@@ -78,7 +78,7 @@ fn unrest(world: &World) -> Option<&'static str> {
     match world.broker.borrow().live() {
         _ if world.profile.broker_is_lost => None,
         None => Some("there is no stream"),
-        Some(stream) if !stream.carries(head) => Some("the stream is of another life"),
+        Some(stream) if !stream.carries(head) => Some("the stream is of another epoch"),
         Some(stream) if stream.last != head.position => Some("the stream is not at the head of the log"),
         Some(_) => None,
     }

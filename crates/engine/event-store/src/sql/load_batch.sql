@@ -1,4 +1,4 @@
--- loader::query. $1..$4 per load: aggregate type, id, after this sequence, shape of a usable snapshot or null; $5 at most so many events each.
+-- loader::query. $1..$4 per load: aggregate type, id, after this sequence, shape of a usable snapshot or null; $5 most events of each.
 -- One row per load, in any order: its number, the epoch, its snapshot, its events as lists of sequences, types, versions and payloads, separated by a character that JSON can't hold as such (page.rs), null without events; and the head.
 select l.n, h.epoch, s.sequence, s.correlation_id, s.state, e.sequences, e.event_types, e.event_versions, e.payloads, e.correlation_id, h.position
 from unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[]) with ordinality as l (aggregate_type, aggregate_id, after, shape, n)

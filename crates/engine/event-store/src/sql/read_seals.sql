@@ -1,4 +1,4 @@
--- seal::table::Table::seals_after. $1 after the seal that begins at this position, $2 at most so many.
+-- seal::table::Table::seals_after. $1 after the seal that begins at this position, $2 most rows.
 select first_position, last_position, epoch, merkle_root, previous_seal_hash, sealed_at, signature
 from log_seals
 where first_position > $1

@@ -14,7 +14,7 @@ use crate::support::{ALL_CLAIMS, TestLog, append_payload, eventually, key};
 
 const WRITERS: usize = 64;
 const ROUNDS: usize = 6;
-/// So few that writers meet.
+/// Few enough that writers meet.
 const SEATS: usize = 12;
 
 #[derive(Deserialize)]

@@ -108,7 +108,7 @@ async fn what_another_life_of_the_log_answered_is_forgotten() {
     test.log.begin_epoch(ends, "restored").await.unwrap().unwrap();
     let outcomes = in_one_batch_of(&test, &appender, vec![fresh(), named("b")]).await;
     let again = outcomes[1].as_ref().unwrap();
-    assert!(!again.replayed, "it is not in this life: {again:?}");
+    assert!(!again.replayed, "it is not in this epoch: {again:?}");
     assert!(!remembered(&test, &appender, "a").await);
 }
 
