@@ -100,7 +100,7 @@ pub fn describe() {
     );
     describe_gauge!(STREAM_UP, "Whether events come over NATS");
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
-    for outcome in ["applied", "parked"] {
+    for outcome in ["applied", "parked", "skipped"] {
         counter!(EVENTS, "outcome" => outcome).increment(0);
     }
     for outcome in ["released", "stuck"] {
