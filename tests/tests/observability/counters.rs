@@ -12,6 +12,12 @@ use crate::exposition::{Exposition, scrape};
 #[tokio::test]
 async fn no_counter_begins_after_the_start() {
     let shop = Shop::open(Options::default()).await;
+    // The planner's counters start when this instance leads, which may be after the shop is open.
+    eventually("the planner runs", async || {
+        shop.command_metric("bilsport_bus_feed_events_total", "planner")
+            .await
+    })
+    .await;
     let at_start = series(&scrape(&shop).await);
     trade(&shop).await;
     fail(&shop).await;

@@ -103,7 +103,7 @@ pub fn describe(projections: &[&str]) {
     // A rate over a counter that begins with its first failure does not show that failure.
     for projection in projections {
         let name = || (*projection).to_owned();
-        for outcome in ["applied", "parked"] {
+        for outcome in ["applied", "parked", "skipped"] {
             counter!(EVENTS, "projection" => name(), "outcome" => outcome).increment(0);
         }
         for outcome in ["released", "stuck"] {

@@ -35,13 +35,13 @@ enum Command {
         #[arg(long, env = "ROLE", value_enum)]
         role: Role,
         /// Id of the person in the token [default: the role's name]
-        #[arg(long)]
+        #[arg(long, value_name = "ID")]
         subject: Option<String>,
         /// Id of a club that an organizer acts for; may be repeated [default: the club of `ORGANIZER_TOKEN`]
-        #[arg(long = "club")]
+        #[arg(long = "club", value_name = "ID")]
         clubs: Vec<Uuid>,
         /// Hours until the token expires
-        #[arg(long, default_value_t = 48)]
+        #[arg(long, default_value_t = 48, value_name = "HOURS")]
         ttl_hours: u32,
     },
     /// Delete all data of this checkout's system

@@ -34,11 +34,11 @@ pub const AUDIENCE: &str = "bilsportlisens";
 pub enum Role {
     /// Buys licenses and sees their own.
     Customer,
-    /// Sees and checks in for named clubs.
+    /// Sees the orders and licenses of named clubs.
     Organizer,
     /// The federation's staff.
     Staff,
-    /// Staff who also give roles and erase people.
+    /// Staff who may also assign roles and erase people.
     Admin,
 }
 
