@@ -113,6 +113,7 @@ create table licenses (
     updated_at timestamp with time zone not null,
     version bigint not null,
     "position" bigint not null,
+    revoked_at timestamp with time zone,
     constraint licenses_pkey PRIMARY KEY (license_id),
     constraint licenses_activity_days_check CHECK (((activity_days >= 1) AND (activity_days <= 31))),
     constraint licenses_days CHECK ((((activity_date >= '1900-01-01'::date) AND (activity_date <= '9999-12-31'::date)) AND ((holder_birth_date >= '1900-01-01'::date) AND (holder_birth_date <= '9999-12-31'::date))))
@@ -147,6 +148,7 @@ comment on column licenses.created_at is 'When the first event of the license wa
 comment on column licenses.updated_at is 'When the last event of the license was recorded.';
 comment on column licenses.version is 'Sequence of the last applied event of the aggregate.';
 comment on column licenses."position" is 'Log position of the last event that changed the row.';
+comment on column licenses.revoked_at is 'When the license was revoked, if it was.';
 
 create table log_heads (
     projection text not null,

@@ -15,7 +15,7 @@ pub struct License {
 }
 
 /// What a license can be asked to do.
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "made, handled and dropped, and nearly all of them issue"
 )]
