@@ -18,7 +18,7 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`, one of [`WEBHOOK_OUTCOMES`].
+/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `malformed`, `refused` or `failed`.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// What becomes of a webhook.
 pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =

@@ -96,7 +96,7 @@ async fn plan_from_checkpoint(
     context.planner_problem.send_replace(None);
     let mut done = begin.position;
     let options = CatchUpOptions {
-        name: "planner",
+        name: "planner".into(),
         ..CatchUpOptions::default()
     };
     let mut feed = CatchUpSubscription::new(

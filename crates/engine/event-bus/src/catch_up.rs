@@ -1,5 +1,6 @@
 //! The log in contiguous runs, from the stream or from the log itself.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use envelope::{LogPage, LogReader, Mark, Position, RecordedEvent};
@@ -45,7 +46,12 @@ impl<L: LogReader> CatchUpSubscription<L> {
         head_watch: watch::Receiver<Position>,
         options: CatchUpOptions,
     ) -> Self {
-        let subscription = Subscription::new(bus, stream.name.clone(), options.name, options.heartbeat);
+        let subscription = Subscription::new(
+            bus,
+            stream.name.clone(),
+            Arc::clone(&options.name),
+            options.heartbeat,
+        );
         // So that opening the stream is a change of the status.
         let status = CatchUpStatus {
             stream: subscription.problem(),
@@ -60,10 +66,10 @@ impl<L: LogReader> CatchUpSubscription<L> {
             metrics::FEED_CONSUMERS,
             metrics::FEED_UNLINKED,
         ] {
-            ::metrics::counter!(counter, "feed" => options.name).increment(0);
+            ::metrics::counter!(counter, "feed" => Arc::clone(&options.name)).increment(0);
         }
         for source in ["stream", "log"] {
-            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => options.name, "source" => source)
+            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => Arc::clone(&options.name), "source" => source)
                 .increment(0);
         }
         let (grace, poll) = (options.stream_grace, options.poll);
@@ -155,7 +161,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
             };
             let arrived = decode(&message, self.core.epoch());
             if let Err(reason) = &arrived {
-                tracing::warn!(reader = self.options.name, %reason, "message is not from the log, reading the log instead");
+                tracing::warn!(reader = &*self.options.name, %reason, "message is not from the log, reading the log instead");
             }
             self.core.message(arrived);
         }
@@ -200,7 +206,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
 
     fn warn_of_log(&self, was_well: bool) {
         if let Some(problem) = self.core.log_problem().filter(|_| was_well) {
-            tracing::warn!(reader = self.options.name, problem, "log can't be read");
+            tracing::warn!(reader = &*self.options.name, problem, "log can't be read");
         }
     }
 
@@ -240,13 +246,13 @@ impl<L: LogReader> CatchUpSubscription<L> {
     fn count(&mut self) {
         let counts = self.core.counts();
         let counted = std::mem::replace(&mut self.counted, counts);
-        let name = self.options.name;
+        let name = || Arc::clone(&self.options.name);
         let sources = [
             ("stream", counts.from_stream - counted.from_stream),
             ("log", counts.from_log - counted.from_log),
         ];
         for (source, more) in sources.into_iter().filter(|(_, more)| *more > 0) {
-            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => name, "source" => source).increment(more);
+            ::metrics::counter!(metrics::FEED_EVENTS, "feed" => name(), "source" => source).increment(more);
         }
         let others = [
             (metrics::FEED_GAPS_FOUND, counts.gaps_found - counted.gaps_found),
@@ -256,7 +262,7 @@ impl<L: LogReader> CatchUpSubscription<L> {
             (metrics::FEED_UNLINKED, counts.unlinked - counted.unlinked),
         ];
         for (counter, more) in others.into_iter().filter(|(_, more)| *more > 0) {
-            ::metrics::counter!(counter, "feed" => name).increment(more);
+            ::metrics::counter!(counter, "feed" => name()).increment(more);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! beginning of the stream. Here [`crate::CatchUpSubscription`] decides, since it knows its last position. Like the ordered
 //! consumer, this one keeps no state on the server that is worth preserving.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -29,7 +30,7 @@ const INACTIVE_THRESHOLD: Duration = Duration::from_secs(30);
 pub(crate) struct Subscription {
     bus: Connection,
     stream: String,
-    name: &'static str,
+    name: Arc<str>,
     heartbeat: Duration,
     state: State,
     backoff: ExponentialBackoff,
@@ -46,7 +47,7 @@ enum State {
 }
 
 impl Subscription {
-    pub(crate) fn new(bus: Connection, stream: String, name: &'static str, heartbeat: Duration) -> Self {
+    pub(crate) fn new(bus: Connection, stream: String, name: Arc<str>, heartbeat: Duration) -> Self {
         Self {
             bus,
             stream,
@@ -110,7 +111,8 @@ impl Subscription {
                     self.state = State::Open(Box::new(stream));
                     self.problem = None;
                     self.opened += 1;
-                    ::metrics::counter!(metrics::FEED_CONSUMERS, "feed" => self.name).increment(1);
+                    ::metrics::counter!(metrics::FEED_CONSUMERS, "feed" => Arc::clone(&self.name))
+                        .increment(1);
                 }
                 Err(problem) => self.close(problem),
             },

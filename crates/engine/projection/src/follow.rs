@@ -193,7 +193,7 @@ impl<P: Projection> Follower<P> {
             "following the log"
         );
         let options = CatchUpOptions {
-            name: parts.subscription,
+            name: parts.subscription.into(),
             ..CatchUpOptions::default()
         };
         let subscription = CatchUpSubscription::new(

@@ -1,5 +1,6 @@
 //! Options, status and counts of a subscription.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{Contradiction, Position};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct CatchUpOptions {
     /// The name of the reader: the label `feed` of the metrics.
-    pub name: &'static str,
+    pub name: Arc<str>,
     /// Interval of the server's heartbeats for an idle consumer. Two missed ones close the consumer.
     pub heartbeat: Duration,
     /// How long the stream may take to deliver what the log is known to hold, before the log is read instead.
@@ -23,7 +24,7 @@ pub struct CatchUpOptions {
 impl Default for CatchUpOptions {
     fn default() -> Self {
         Self {
-            name: "unnamed",
+            name: "unnamed".into(),
             heartbeat: Duration::from_secs(3),
             stream_grace: Duration::from_millis(250),
             poll: Duration::from_secs(1),

@@ -73,7 +73,7 @@ impl Bus {
     pub(crate) fn subscription(&self, log: &TestLog, after: u64) -> CatchUpSubscription<TestLog> {
         // Impatient where that costs nothing, so that the tests of faults are short.
         let options = CatchUpOptions {
-            name: "test",
+            name: "test".into(),
             heartbeat: Duration::from_millis(500),
             poll: Duration::from_millis(200),
             ..CatchUpOptions::default()

@@ -59,7 +59,7 @@ impl Bank {
                 service::postgres::pool(&databases.events_reader, &PoolOptions::default(), "bank").unwrap(),
             ),
             stream: StreamConfig::from_declaration(
-                r#"{"storage": "file", "deny_delete": true}"#,
+                r#"{"storage": "file", "deny_delete": true, "allow_direct": true}"#,
                 &format!("BANK_{name}"),
                 &format!("bank-{name}.v1"),
             )
