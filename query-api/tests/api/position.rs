@@ -211,7 +211,7 @@ async fn a_log_restored_to_an_earlier_point_is_followed_back() -> Result<()> {
             &[],
         )
         .await?;
-    // At once, since the rows say it, whatever was heard before.
+    // At once: the rows decide, not an earlier notification.
     let answer = app.get_anonymously("/api/v1/clubs?min_position=10").await;
     assert!(answer.is(503, "projection_lagging"), "{answer:?}");
     assert_eq!(

@@ -53,7 +53,7 @@ impl App {
         Self::start_on(databases, projector).await
     }
 
-    /// On databases as they are.
+    /// On existing databases.
     pub(crate) async fn start_on(databases: Databases, projector: Client) -> Result<Self> {
         let key_file = std::env::temp_dir().join(format!("query-api-test-{}.key", Uuid::new_v4()));
         let issuer = Issuer::start(&key_file).await?;

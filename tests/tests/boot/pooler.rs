@@ -18,7 +18,7 @@ const POOLERS: [(&str, &str, &str); 3] = [
     // Settings with `options` passed on; sessions are still shared.
     (
         "pool_mode = transaction\nignore_startup_parameters = options",
-        "connect_query='set bilsport.session = ''own'''",
+        "connect_query='set engine.session = ''own'''",
         "share a server process",
     ),
 ];

@@ -11,10 +11,11 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{AuthError, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
 
-pub use self::tls::TlsFiles;
 use self::tls::why_not;
 
 mod tls;
+
+pub use self::tls::TlsFiles;
 
 /// How long one request to JetStream may take.
 const REQUEST_WAIT: Duration = Duration::from_secs(3);

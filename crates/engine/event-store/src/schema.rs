@@ -5,8 +5,7 @@ use deadpool_postgres::Pool;
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
-use crate::error::Error;
-use crate::error::describe;
+use crate::error::{Error, describe};
 
 /// Names the migration table and, hashed, the advisory lock that lets one migration run at a time.
 const TABLE: &str = "event_store_migrations";

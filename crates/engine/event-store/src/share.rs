@@ -8,8 +8,7 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::types::ToSql;
 
 use crate::error::Error;
-use crate::log::Log;
-use crate::log::recorded;
+use crate::log::{Log, recorded};
 
 /// Which reader of how many. Every aggregate belongs to exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

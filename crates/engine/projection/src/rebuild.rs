@@ -176,6 +176,10 @@ async fn run<P: Projection>(
             let outcome = build::build(&order, &mut keeper, end, report).await;
             // A swap has removed the schema.
             let dropped = shadow_schema::drop_schema(&keeper, &schemas.building).await;
+            if let Err(error) = &dropped {
+                let schema = schemas.building.as_str();
+                tracing::warn!(error = %describe(error), schema, "schema not dropped, the next rebuild drops it");
+            }
             outcome.and(dropped.map_err(Failed::from))
         }
     };

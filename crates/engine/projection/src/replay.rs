@@ -10,10 +10,9 @@ use service::postgres::PoolOptions;
 use uuid::Uuid;
 
 use self::load::Stretch;
-use crate::apply;
 use crate::checkpoint::{self, Checkpoint, CheckpointState};
 use crate::projection::Projection;
-use crate::{log_marks, schema, workers};
+use crate::{apply, log_marks, schema, workers};
 
 pub use self::error::ReplayError;
 

@@ -43,7 +43,7 @@ impl Serialize for Record {
     }
 }
 
-/// The JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as they are.
+/// The JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as JSON numbers.
 fn value(row: &Row, index: usize, column: &'static str) -> Result<Value, Error> {
     let found = row.columns()[index].type_();
     let value = match *found {

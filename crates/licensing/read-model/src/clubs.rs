@@ -19,7 +19,7 @@ query::resource! {
         key: club_id,
         audience: Public,
         default: Ascending,
-        example: include_str!("examples/clubs.json"),
+        example: include_str!("../../../../schemas/openapi/examples/clubs.json"),
     }
 
     columns {

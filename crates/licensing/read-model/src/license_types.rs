@@ -35,7 +35,7 @@ query::resource! {
         key: license_type_id,
         audience: Public,
         default: Ascending,
-        example: include_str!("examples/license_types.json"),
+        example: include_str!("../../../../schemas/openapi/examples/license_types.json"),
     }
 
     columns {

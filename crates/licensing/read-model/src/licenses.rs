@@ -22,7 +22,7 @@ query::resource! {
         key: license_id,
         audience: Personal,
         default: Descending,
-        example: include_str!("examples/licenses.json"),
+        example: include_str!("../../../../schemas/openapi/examples/licenses.json"),
     }
 
     columns {

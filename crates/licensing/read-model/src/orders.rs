@@ -23,7 +23,7 @@ query::resource! {
         key: order_id,
         audience: Personal,
         default: Descending,
-        example: include_str!("examples/orders.json"),
+        example: include_str!("../../../../schemas/openapi/examples/orders.json"),
     }
 
     columns {

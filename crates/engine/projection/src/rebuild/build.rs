@@ -51,8 +51,13 @@ pub(super) async fn build<P: Projection>(
     let migrations = order.projection.migrations();
     let schema = live_schema(order).await?;
     let plan = Plan::make(order).await?;
+    let begun = Instant::now();
+    // Runs to its end also when the rebuild is interrupted: a migration that goes on in the server after its client is
+    // gone would put tables into the schema while it is dropped.
+    let shadow =
+        ShadowSchema::create(order.projection, keeper, order.read_url, &order.schemas.building).await?;
     let building = end
-        .run_until_cancelled(fill(order, keeper, plan, &mut times))
+        .run_until_cancelled(fill(order, shadow, plan, begun, &mut times))
         .await;
     let mut replay = building.ok_or(Failed::Interrupted)??;
     if plan.comparable {
@@ -171,14 +176,12 @@ async fn live_schema<P: Projection>(order: &Order<'_, P>) -> Result<i32, Failed>
 /// Fills the shadow schema up to about the position of the live rows, and creates its indexes.
 async fn fill<P: Projection>(
     order: &Order<'_, P>,
-    keeper: &Client,
+    mut shadow: ShadowSchema,
     plan: Plan,
+    begun: Instant,
     times: &mut Times,
 ) -> Result<Replay<P>, Failed> {
     let (projection, log) = (order.projection, order.log);
-    let begun = Instant::now();
-    let mut shadow =
-        ShadowSchema::create(projection, keeper, order.read_url, &order.schemas.building).await?;
     if plan.comparable {
         live_is_of_the_log(order).await?;
     }

@@ -11,7 +11,7 @@ use crate::refusal::Rule;
 type Check = fn(&str) -> Result<String, Rule>;
 type Case<'a> = (&'a str, Result<&'a str, Rule>);
 
-/// Each is stored as expected, and what is stored is accepted as it is; or is refused for the expected reason.
+/// Each is stored as expected, and the stored form is accepted unchanged; or the value is refused for the expected reason.
 fn hold(check: Check, cases: &[Case<'_>]) {
     for (given, expected) in cases {
         let found = check(given);

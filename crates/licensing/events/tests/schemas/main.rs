@@ -1,4 +1,4 @@
-//! `schemas/` is what others build on: written from the types, and what was published once stays as it was.
+//! Other teams build on `schemas/`: the files are generated from the types, and a published version never changes.
 //!
 //! `UPDATE_SCHEMAS=1 cargo test -p events --test schemas committed` writes what has changed or is new.
 

@@ -11,7 +11,7 @@ use crate::support::Database;
 
 const ROWS: &str = include_str!("rows.sql");
 
-/// With two licenses each, so few that `analyze` reads every row and always finds the same. From a sample, one word in
+/// With two licenses each, few enough that `analyze` reads every row and always finds the same. From a sample, one word in
 /// 200 becomes a bound of the histogram by chance; then the planner takes it to be in 1 % of all rows, and is right to
 /// walk through them in the order that is asked for.
 const ORDERS_MADE: i32 = 14_000;
