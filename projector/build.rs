@@ -1,48 +1,20 @@
-//! Names the code that makes the rows: a hash of the sources of the projection and of what it builds on.
+//! Names the code that makes the rows by a hash of the source text of the projection and all that it builds on.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+#[path = "../crates/licensing/fingerprint.rs"]
+mod fingerprint;
 
-fn main() -> io::Result<()> {
-    let here = env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    // FNV-1a: it distinguishes texts and protects nothing.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let sources = [
-        "src",
-        "../crates/licensing/events/src",
-        "../crates/licensing/vocabulary/src",
-        "../crates/engine/envelope/src",
-        "../crates/engine/projection/src",
-        "../crates/licensing/read-model/src",
-    ];
-    for source in sources {
-        let source = here.join(source);
-        println!("cargo::rerun-if-changed={}", source.display());
-        for file in files(&source)? {
-            for byte in fs::read(file)? {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        }
-    }
-    println!("cargo::rustc-env=PROJECTION_BUILD={hash:016x}");
-    Ok(())
-}
-
-/// The files below a directory, in a stable order.
-fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut entries = fs::read_dir(dir)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
+fn main() -> std::io::Result<()> {
+    fingerprint::set(
+        "PROJECTION_BUILD",
+        &[
+            "src",
+            "../crates/licensing/events/src",
+            "../crates/licensing/vocabulary/src",
+            "../crates/engine/envelope/src",
+            "../crates/engine/projection/src",
+            "../crates/engine/query/src",
+            "../crates/engine/text/src",
+            "../crates/licensing/read-model/src",
+        ],
+    )
 }

@@ -99,7 +99,7 @@ async fn plan_from_checkpoint(
         name: "planner".into(),
         ..CatchUpOptions::default()
     };
-    let mut feed = CatchUpSubscription::new(
+    let mut subscription = CatchUpSubscription::new(
         bus.clone(),
         stream,
         begin,
@@ -109,9 +109,9 @@ async fn plan_from_checkpoint(
         options,
     );
     loop {
-        let events = feed.next_batch(BATCH, term).await?;
+        let events = subscription.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
-        let (mark, epoch) = (feed.mark(), Some(epoch));
+        let (mark, epoch) = (subscription.mark(), Some(epoch));
         let of_one = |event| tasks(event, context.recheck_after);
         let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
         // Workers find tasks that are due later by polling. Compared by the log's clock, as due times are.

@@ -1,45 +1,16 @@
-//! Names the rules that make the aggregates: a hash of the source text of this crate and of those it builds on.
+//! Names the code of the aggregates by a hash of the source text of this crate and those it builds on.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+#[path = "../fingerprint.rs"]
+mod fingerprint;
 
-fn main() -> io::Result<()> {
-    let here = env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    // FNV-1a: it distinguishes texts, and protects nothing.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for source in [
-        "src",
-        "../events/src",
-        "../vocabulary/src",
-        "../../engine/envelope/src",
-    ] {
-        let source = here.join(source);
-        println!("cargo::rerun-if-changed={}", source.display());
-        for file in files(&source)? {
-            for byte in fs::read(file)? {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        }
-    }
-    println!("cargo::rustc-env=AGGREGATES_FINGERPRINT={hash:016x}");
-    Ok(())
-}
-
-/// The files below a directory, always in the same order.
-fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut entries = fs::read_dir(dir)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
+fn main() -> std::io::Result<()> {
+    fingerprint::set(
+        "AGGREGATES_FINGERPRINT",
+        &[
+            "src",
+            "../events/src",
+            "../vocabulary/src",
+            "../../engine/envelope/src",
+        ],
+    )
 }
