@@ -38,7 +38,7 @@ struct Import {
     begins_group: bool,
 }
 
-/// Nested braces, a module imported twice, and groups that are mixed or out of order.
+/// Nested braces, paths in braces, a module imported twice, and groups that are mixed or out of order.
 fn problems(path: &Path, text: &str) -> Vec<String> {
     let modules = declared_modules(text);
     let mut found = Vec::new();
@@ -48,6 +48,13 @@ fn problems(path: &Path, text: &str) -> Vec<String> {
         let mut report = |what: &str| found.push(format!("{}:{}: {what}", shown(path), import.line));
         if import.path.matches('{').count() > 1 {
             report("nested braces");
+        }
+        if import
+            .path
+            .split_once('{')
+            .is_some_and(|(_, names)| names.contains("::"))
+        {
+            report("a path in braces");
         }
         if import.is_public {
             continue;
@@ -149,6 +156,7 @@ fn other_forms_are_found() {
         ""
     );
     assert!(of("use a::{b::{c, d}, e};\n").contains("nested"));
+    assert!(of("use a::{b, c::d};\n").contains("a path in braces"));
     assert!(of("use a::b;\nuse a::c;\n").contains("two statements"));
     assert!(of("use clap::Args;\n\nuse std::fmt;\n").contains("the order"));
     assert!(of("use std::fmt;\nuse clap::Args;\n").contains("no empty line"));

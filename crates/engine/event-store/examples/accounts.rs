@@ -5,7 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
-use event_store::cqrs_es::{Aggregate, event_sink::EventSink};
+use event_store::cqrs_es::Aggregate;
+use event_store::cqrs_es::event_sink::EventSink;
 use event_store::serde_json::json;
 use event_store::uuid::Uuid;
 use event_store::{
