@@ -95,14 +95,24 @@ fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
 
 /// The version that `If-Match` demands: `"7"`, `7` or nothing.
 fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get("if-match") else {
+    let mut values = headers.get_all("if-match").iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
-    let version = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.trim().trim_matches('"').parse().ok());
-    version.map(Some).ok_or_else(if_match_invalid)
+    let version = value.to_str().ok().and_then(version);
+    version
+        .filter(|_| values.next().is_none())
+        .map(Some)
+        .ok_or_else(if_match_invalid)
+}
+
+/// Digits, bare or in one pair of quotes.
+fn version(text: &str) -> Option<u64> {
+    let bare = text
+        .strip_prefix('"')
+        .map_or(Some(text), |rest| rest.strip_suffix('"'))?;
+    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| bare.parse().ok())?
 }
 
 /// 400: `If-Match` is no version.
@@ -136,10 +146,26 @@ mod tests {
     fn if_match_is_a_version() {
         assert_eq!(expected_version(&HeaderMap::new()).unwrap(), None);
         assert_eq!(expected_version(&with("if-match", "\"7\"")).unwrap(), Some(7));
-        assert_eq!(
-            expected_version(&with("if-match", "*")).unwrap_err().code(),
-            "if_match_invalid"
-        );
+        assert_eq!(expected_version(&with("if-match", "7")).unwrap(), Some(7));
+        for bad in [
+            "*",
+            "\"7",
+            "7\"",
+            "\"\"7\"\"",
+            "+7",
+            "\"+7\"",
+            "",
+            "\"\"",
+            "7, 8",
+            "W/\"7\"",
+            "99999999999999999999",
+        ] {
+            let refused = expected_version(&with("if-match", bad)).unwrap_err();
+            assert_eq!(refused.code(), "if_match_invalid", "{bad}");
+        }
+        let mut two = with("if-match", "7");
+        two.append("if-match", HeaderValue::from_static("7"));
+        assert!(expected_version(&two).is_err(), "two headers");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
-    /// Other statuses of an answer that says the same.
+    /// Other statuses with the same body, for example of an order that can no longer be paid.
     const ALSO: &'static [StatusCode] = &[];
     /// How the aggregate can refuse it.
     const REFUSALS: &'static [Refusal];

@@ -19,8 +19,8 @@ use crate::metrics::{
 
 /// How many events are read and published at a time.
 const BATCH: u32 = 1000;
-/// When a read returns at least this many events, the relay waits [`GATHER`] for more, because each read and each round of
-/// acknowledgements takes capacity from customers. Smaller reads are published at once.
+/// After it has published at least this many events, but no full batch, the relay pauses for [`GATHER`] before the next
+/// read: each read and each round of acknowledgements takes capacity from customers.
 const CROWD: usize = 8;
 const GATHER: Duration = Duration::from_millis(1);
 /// How often the log is read without a notification.

@@ -20,7 +20,8 @@ pub(super) async fn fulfill(context: &ProcessContext, task: &Task) -> Result<Out
         // The money is on its way back instead.
         return Ok(Outcome::Done);
     }
-    // Licenses that exist already are met only once in a long while: by a task that an older release left half done.
+    // The first attempt creates the licenses without loading them. If one exists, left by an older release, the attempt
+    // conflicts, and the repetition loads each license.
     let may_exist = AtomicBool::new(false);
     command_handler
         .together(key(task, "fulfill"), metadata(task), |unit| {

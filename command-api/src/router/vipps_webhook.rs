@@ -224,7 +224,7 @@ async fn applied_before(state: &AppState, key: &[u8]) -> bool {
     }
 }
 
-/// The same for every delivery of one event, and of one length.
+/// 32 bytes, the same for every delivery of one event.
 fn dedupe_key(event: &Event) -> [u8; 32] {
     let (psp_reference, name, timestamp) = event.dedupe_key();
     let name = format!("{name:?}");

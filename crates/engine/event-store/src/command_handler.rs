@@ -200,8 +200,8 @@ impl CommandHandler {
     }
 
     /// As [`CommandHandler::execute`], for a caller with several commands for one aggregate. The first attempt uses `known`,
-    /// if given, instead of a load. Returns the aggregate after the command, unless the key had been used before, that is
-    /// in doubt, or a snapshot took the aggregate.
+    /// if given, instead of a load. Returns the aggregate after the command, or `None` if the key may have been used
+    /// before or a snapshot took the aggregate.
     pub async fn execute_on<A>(
         &self,
         mut known: Option<Loaded<A>>,

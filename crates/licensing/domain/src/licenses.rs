@@ -17,7 +17,7 @@ pub struct License {
 /// What a license can be asked to do.
 #[allow(
     clippy::large_enum_variant,
-    reason = "made, handled and dropped, and nearly all of them issue"
+    reason = "commands live for one call, and nearly all of them issue"
 )]
 #[derive(Clone, Debug)]
 pub enum LicenseCommand {
@@ -77,6 +77,7 @@ impl License {
             Some(_) => Err(Refusal::Exists),
         }
     }
+
     fn evolve(&mut self, event: LicenseEvent) {
         match event {
             LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),

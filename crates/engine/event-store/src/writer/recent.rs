@@ -161,7 +161,7 @@ impl Kept {
     }
 }
 
-/// Neither part can hold the character between them.
+/// NUL separates the parts; neither part can hold it.
 fn name(key: &IdempotencyKey) -> String {
     format!("{}\0{}", key.scope, key.key)
 }

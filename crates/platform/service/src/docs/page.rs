@@ -26,6 +26,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// What the page may load. Swagger UI sets styles from its script, and has its icons as `data:` addresses.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// A phone shows the page in its own width.
+const VIEWPORT: &str = r#"<meta name="viewport" content="width=device-width, initial-scale=1">"#;
 /// Caches may keep document and page for a minute; a new build then replaces them.
 const CACHE: &str = "public, max-age=60";
 
@@ -37,10 +39,14 @@ pub fn routes<S: Clone + Send + Sync + 'static>(openapi: &OpenApi) -> Router<S> 
         .validator_url("none")
         .use_base_layout()
         .deep_linking(true);
+    let page = Page {
+        config: Arc::new(config),
+        title: openapi.info.title.as_str().into(),
+    };
     let page = Router::new()
         .route("/api/v1/docs/", get(index))
         .route("/api/v1/docs/{*file}", get(file))
-        .with_state(Arc::new(config));
+        .with_state(page);
     Router::new()
         .route(DOCUMENT, get(async move || json(&document)))
         .route(PAGE, get(async || Redirect::temporary("/api/v1/docs/")))
@@ -55,16 +61,22 @@ fn json(document: &Arc<[u8]>) -> Response {
     (headers, document.to_vec()).into_response()
 }
 
-async fn index(State(config): State<Arc<Config<'static>>>) -> Response {
-    of_page("index.html", config)
+#[derive(Clone)]
+struct Page {
+    config: Arc<Config<'static>>,
+    title: Arc<str>,
 }
 
-async fn file(State(config): State<Arc<Config<'static>>>, Path(file): Path<String>) -> Response {
-    of_page(&file, config)
+async fn index(State(page): State<Page>) -> Response {
+    of_page("index.html", page)
 }
 
-fn of_page(file: &str, config: Arc<Config<'static>>) -> Response {
-    let found = match utoipa_swagger_ui::serve(file, config) {
+async fn file(State(page): State<Page>, Path(file): Path<String>) -> Response {
+    of_page(&file, page)
+}
+
+fn of_page(file: &str, page: Page) -> Response {
+    let found = match utoipa_swagger_ui::serve(file, page.config) {
         Ok(Some(found)) => found,
         Ok(None) => return Problem::not_found().into_response(),
         Err(error) => {
@@ -72,12 +84,21 @@ fn of_page(file: &str, config: Arc<Config<'static>>) -> Response {
             return Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response();
         }
     };
+    // The vendored page has the title of its makers, and phones lay it out as for a desktop.
+    let bytes = if file == "index.html" {
+        let head = format!("<title>{}</title>{VIEWPORT}", page.title);
+        String::from_utf8_lossy(&found.bytes)
+            .replacen("<title>Swagger UI</title>", &head, 1)
+            .into_bytes()
+    } else {
+        found.bytes.into_owned()
+    };
     let fixed = [
         (header::CACHE_CONTROL, CACHE),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    let mut response = (fixed, found.bytes.into_owned()).into_response();
+    let mut response = (fixed, bytes).into_response();
     if let Ok(content_type) = HeaderValue::from_str(&found.content_type) {
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     }
