@@ -168,8 +168,8 @@ fn description() -> String {
     format!(
         "Commands of the license shop. Every command needs an `Idempotency-Key`; repeating it with the same key and body \
          is safe and gets the same answer.\n\nA refused command answers `application/problem+json` with a stable `code`. \
-         Fields that break a rule are listed under `errors`, each with one of these codes.\n\n| code | bokmål | English \
-         |\n|---|---|---|{rules}"
+         Fields that break a rule are listed under `errors`, each with one of these codes.\n\n<details><summary>Codes of \
+         fields</summary>\n\n| code | bokmål | English |\n|---|---|---|{rules}\n\n</details>"
     )
 }
 
