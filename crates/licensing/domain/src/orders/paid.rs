@@ -1,9 +1,9 @@
-//! An order as licenses may be issued for.
+//! The order from which licenses may be issued.
 
 use events::{LicenseIssued, OrderPlaced};
 use uuid::Uuid;
 
-/// An order that is paid. Can only be had from one ([`Order::paid`]), so that no license can be issued without.
+/// A paid order. Only [`Order::paid`](crate::Order::paid) makes one, so no license is issued without payment.
 #[derive(Clone, Debug)]
 pub struct PaidOrder {
     pub(super) order_id: Uuid,

@@ -83,7 +83,7 @@ impl Order {
         )
     }
 
-    /// The order as licenses may be issued for: only when it is paid.
+    /// The order from which licenses may be issued, if it is paid.
     pub fn paid(&self, order_id: Uuid) -> Option<PaidOrder> {
         let paid = matches!(
             self.status,
