@@ -39,7 +39,7 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// A Rust type with a known JSON. A struct that derives [`ToSchema`](utoipa::ToSchema) becomes one with
+/// A Rust type with a known JSON. A struct that derives [`ToSchema`] becomes one with
 /// [`shapes!`](crate::shapes!).
 pub trait Shaped {
     /// Its schema.
