@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::shown;
-pub(crate) use crate::{files, read};
+use crate::{files, read, root, shown};
 
 /// A longer file is split. Tests may be longer: they are lists.
 const MOST_LINES: usize = 500;
@@ -26,6 +25,18 @@ fn files_are_short_and_finished() {
         checked += 1;
     }
     assert!(checked > 100, "found only {checked} files");
+}
+
+/// What a newcomer reads first stays short: the example of the store, and its adapter for the public benchmark suite.
+#[test]
+fn the_example_and_the_adapter_are_short() {
+    for (file, most) in [
+        ("crates/engine/event-store/examples/accounts.rs", 80),
+        ("bench/adapter/src/lib.rs", 150),
+    ] {
+        let lines = read(&root().join(file)).lines().count();
+        assert!(lines <= most, "{file} has {lines} lines, at most {most}");
+    }
 }
 
 #[test]

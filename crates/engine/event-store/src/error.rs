@@ -54,12 +54,17 @@ fn is_passing(code: &SqlState) -> bool {
     // 08 connection, 28 login (a password is being changed), 40 rollback, 53 resources, 55 locks, 57 operator
     // intervention and statement timeout, 58 system. A missing database is being created or restored. A read-only one is
     // a standby: a new connection may find the primary.
-    ["08", "28", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
+    ["08", "28", "40", "53", "55", "57", "58"].contains(&class(code))
         || [
             SqlState::INVALID_CATALOG_NAME,
             SqlState::READ_ONLY_SQL_TRANSACTION,
         ]
         .contains(code)
+}
+
+/// The class of an SQLSTATE: its first two characters.
+fn class(code: &SqlState) -> &str {
+    code.code().get(..2).unwrap_or_default()
 }
 
 /// The driver keeps the kinds of its own errors to itself; their texts are stable, and a test holds them.
@@ -222,7 +227,7 @@ impl Failure {
         {
             return Self::Unknown;
         }
-        match &db.code().code()[..2] {
+        match class(db.code()) {
             // Data exceptions, integrity violations, limits: what one command can bring about.
             "22" | "23" | "54" => Self::Unstorable,
             // Locks, resources (disk full, too many connections), operator, system; also whatever is wrong with the

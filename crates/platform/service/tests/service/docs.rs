@@ -59,6 +59,12 @@ async fn the_page_loads_nothing_from_elsewhere() {
         "{policy}"
     );
     let html = text(page).await;
+    // The vendored page says neither: a later version with another head would lose both silently.
+    assert!(html.contains("<title>Test</title>"), "{html}");
+    assert!(
+        html.contains("width=device-width"),
+        "a phone shows it in its own width: {html}"
+    );
     let addresses = html
         .split(['"', '\''])
         .filter(|part| ["js", "css"].contains(&part.rsplit('.').next().unwrap()));
