@@ -4,38 +4,46 @@ use async_trait::async_trait;
 
 /// A payment provider that reserves money first and takes it later.
 ///
-/// All amounts are integer øre in NOK. Every method may be called again with the same arguments after a failure or a
-/// crash: the provider does the work once.
+/// All amounts are integer øre in NOK. Every method but [`create`](Self::create) may be called again with the same
+/// arguments after a failure or a crash: the provider does the work once. `payment_id` is the one that `create` returned.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
-    /// The provider's name in events, metrics and logs: `vipps`.
+    /// The provider's name in events, metrics and logs, such as `vipps`.
     fn name(&self) -> &'static str;
 
-    /// Starts a payment and returns where to send the customer. Idempotent by `reference`: a repeated call with the same
-    /// reference and amount returns the existing payment's address.
+    /// Starts a payment and returns its id and where to send the customer.
+    ///
+    /// Idempotent by `reference` at Vipps: a repeated call with the same reference and amount returns the existing payment.
+    /// **Not idempotent at Nexi**: each call may start another payment, also one whose answer is lost. The caller records the
+    /// id of one payment before it shows the payment's page to anybody, and terminates the others; one that nobody was shown
+    /// can't be paid.
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error>;
 
     /// Reads the payment from the provider: the only source to decide on.
-    async fn get(&self, reference: &str) -> Result<Payment, Error>;
+    async fn get(&self, payment_id: &str) -> Result<Payment, Error>;
 
     /// Takes `amount_ore` of what is authorized. The same `idempotency_key` (1 to 50 characters) takes it once.
     async fn capture(
         &self,
-        reference: &str,
+        payment_id: &str,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error>;
 
     /// Gives back `amount_ore` of what is captured. The same `idempotency_key` gives it back once.
-    async fn refund(&self, reference: &str, amount_ore: i64, idempotency_key: &str)
-    -> Result<Payment, Error>;
+    async fn refund(
+        &self,
+        payment_id: &str,
+        amount_ore: i64,
+        idempotency_key: &str,
+    ) -> Result<Payment, Error>;
 
     /// Ends a payment that the customer has not approved. Never touches a reservation: a payment that is authorized, or
     /// over, is [`Error::Refused`], and the caller reads it again.
-    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
+    async fn abort(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error>;
 
     /// Releases what is authorized and not captured. Only for money that must go back.
-    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error>;
+    async fn release(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error>;
 }
 
 /// A payment to start.
@@ -49,11 +57,16 @@ pub struct NewPayment {
     pub description: String,
     /// Where the provider sends the customer's browser afterwards, whatever the outcome.
     pub return_url: String,
+    /// Where the provider sends this payment's webhooks, with the order's id in the query. `None` for a provider that keeps
+    /// one address for all payments of the merchant, as Vipps does.
+    pub webhook_url: Option<String>,
 }
 
 /// A payment the provider knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedPayment {
+    /// The provider's name for it. Vipps takes our reference; Nexi gives an id of its own.
+    pub payment_id: String,
     /// The provider's page where the customer approves or declines.
     pub redirect_url: String,
 }
@@ -78,6 +91,8 @@ pub enum PaymentState {
 pub struct Payment {
     /// Our name for it.
     pub reference: String,
+    /// The provider's name for it, as [`CreatedPayment::payment_id`].
+    pub payment_id: String,
     /// Its state.
     pub state: PaymentState,
     /// What was asked for.
@@ -114,7 +129,7 @@ impl Payment {
 /// Why an operation did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The provider does not know the reference.
+    /// The provider does not know the payment.
     #[error("the provider does not know the payment")]
     NotFound,
     /// The provider refuses the request for good: repeating it unchanged is pointless.

@@ -102,7 +102,7 @@ impl Vipps {
         let redirect_url = found.redirect_url.as_deref();
         let redirect_url =
             redirect_url.ok_or_else(|| refused(409, "the payment can no longer be approved"))?;
-        wire::redirect_to(redirect_url)
+        wire::redirect_to(redirect_url, &payment.reference)
     }
 }
 
@@ -126,36 +126,36 @@ impl PaymentProvider for Vipps {
         }
     }
 
-    async fn get(&self, reference: &str) -> Result<Payment, Error> {
-        Ok(self.read(reference).await?.into())
+    async fn get(&self, payment_id: &str) -> Result<Payment, Error> {
+        Ok(self.read(payment_id).await?.into())
     }
 
     async fn capture(
         &self,
-        reference: &str,
+        payment_id: &str,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change(Change::Capture(amount_ore), reference, idempotency_key)
+        self.change(Change::Capture(amount_ore), payment_id, idempotency_key)
             .await
     }
 
     async fn refund(
         &self,
-        reference: &str,
+        payment_id: &str,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change(Change::Refund(amount_ore), reference, idempotency_key)
+        self.change(Change::Refund(amount_ore), payment_id, idempotency_key)
             .await
     }
 
-    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        self.change(Change::Abort, reference, idempotency_key).await
+    async fn abort(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Abort, payment_id, idempotency_key).await
     }
 
-    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        self.change(Change::Release, reference, idempotency_key).await
+    async fn release(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Release, payment_id, idempotency_key).await
     }
 }
 

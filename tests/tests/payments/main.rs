@@ -334,6 +334,7 @@ async fn paid_after_it_expired(shop: &Shop, amount_ore: i64) -> String {
         amount_ore,
         description: "Engangslisens".into(),
         return_url: "http://127.0.0.1/".into(),
+        webhook_url: None,
     };
     let created = provider_of(shop).create(&late).await.unwrap();
     let approve = shop

@@ -103,6 +103,8 @@ words! {
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
     }
 
     /// Whether a license type can be bought.

@@ -68,13 +68,14 @@ pub(super) fn token(answer: &[u8]) -> Result<Token, Error> {
 pub(super) fn created(answer: &[u8], reference: &str) -> Result<CreatedPayment, Error> {
     let answer: CreatedAnswer = parse(answer)?;
     expect_reference(&answer.reference, reference)?;
-    redirect_to(&answer.redirect_url)
+    redirect_to(&answer.redirect_url, reference)
 }
 
 /// The customer's browser is sent there, so it must at least be a web address.
-pub(super) fn redirect_to(redirect_url: &str) -> Result<CreatedPayment, Error> {
+pub(super) fn redirect_to(redirect_url: &str, reference: &str) -> Result<CreatedPayment, Error> {
     match Url::parse(redirect_url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(CreatedPayment {
+            payment_id: reference.to_owned(),
             redirect_url: redirect_url.to_owned(),
         }),
         _ => Err(Error::Protocol(
@@ -201,6 +202,7 @@ impl PaymentAnswer {
 impl From<PaymentAnswer> for Payment {
     fn from(answer: PaymentAnswer) -> Self {
         Self {
+            payment_id: answer.reference.clone(),
             reference: answer.reference,
             state: match answer.state {
                 State::Created => PaymentState::Created,
@@ -252,6 +254,7 @@ mod tests {
         );
         let expected = Payment {
             reference: REFERENCE.to_owned(),
+            payment_id: REFERENCE.to_owned(),
             state: PaymentState::Authorized,
             amount_ore: 49_900,
             authorized_ore: 49_900,
@@ -285,9 +288,9 @@ mod tests {
     #[test]
     fn a_redirect_must_be_a_web_address() {
         for bad in ["javascript:alert(1)", "/pay/1", "", "data:text/html,x"] {
-            assert!(redirect_to(bad).is_err(), "{bad}");
+            assert!(redirect_to(bad, REFERENCE).is_err(), "{bad}");
         }
-        assert!(redirect_to("https://landing.vipps.no/?token=abc123").is_ok());
+        assert!(redirect_to("https://landing.vipps.no/?token=abc123", REFERENCE).is_ok());
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub(crate) fn new_payment(amount_ore: i64) -> NewPayment {
         amount_ore,
         description: "1 engangslisens".to_owned(),
         return_url: RETURN_URL.to_owned(),
+        webhook_url: None,
     }
 }
 
