@@ -31,7 +31,7 @@ use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
-use crate::{metrics, relay, rule_seven};
+use crate::{metrics, receipts, relay, rule_seven};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -179,7 +179,7 @@ async fn start_writing(
     };
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = receipts::claiming(rule_seven::claiming(command_handler, holder_key));
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))
 }

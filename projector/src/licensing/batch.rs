@@ -4,16 +4,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
-use events::{Event, aggregate_type};
+use events::{Event, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
+use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders};
+use super::{bounds, clubs, license_types, licenses, orders, receipts};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -25,6 +25,8 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// Created once and never changed, so none is loaded.
+    receipts: Table<ReceiptRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -50,6 +52,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses,
             license_types,
             clubs,
+            receipts: Table::default(),
         })
     }
 
@@ -64,17 +67,20 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut receipts,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        receipts.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            receipts.store(transaction),
         )?;
         Ok(())
     }
@@ -104,8 +110,21 @@ impl LicensingBatch {
                 Event::Club(event) => clubs::apply(row, recorded, event),
                 _ => Err(Misfit::NoRow),
             }),
+            aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
             _ => Err(Misfit::NoRow),
         }
+    }
+
+    /// A series has a row for each of its receipts.
+    fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) = event else {
+                return Err(Misfit::NoRow);
+            };
+            let row = receipts::row(recorded, issued)?;
+            self.receipts.begin(row);
+        }
+        Ok(())
     }
 }
 
@@ -175,6 +194,14 @@ impl<R: Row> Table<R> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the row of something that begins and ends with one event.
+    fn begin(&mut self, row: R) {
+        let id = row.id();
+        if self.rows.insert(id, Some(row)).is_none() {
+            self.created.insert(id);
+        }
     }
 
     /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back

@@ -13,13 +13,14 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod receipts;
 mod refusal;
 pub mod typed;
 
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
-pub use ids::{license_id, license_type_id, order_number};
+pub use ids::{license_id, license_type_id, order_number, receipt_id, receipt_series_id};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{License, LicenseCommand};
 pub use orders::{
@@ -27,6 +28,7 @@ pub use orders::{
     PaymentBooks, PlaceOrder, RequestedLine, Resolution,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};
 pub use refusal::{Field, Refusal, Rule};
 pub use typed::{club_identity, holder_identity};
 

@@ -10,6 +10,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod receipts;
 mod schema;
 mod shape;
 mod upcast;
@@ -19,6 +20,7 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use receipts::*;
 pub use schema::EventSchema;
 pub use shape::written;
 pub use vocabulary::{Category, Role};
@@ -43,6 +45,8 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of a series of receipts.
+    ReceiptSeries(ReceiptSeriesEvent),
 }
 
 impl Event {
@@ -64,6 +68,7 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

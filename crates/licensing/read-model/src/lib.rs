@@ -15,6 +15,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod shapes;
 
 mod scope;
@@ -29,9 +30,10 @@ pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
+pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];
+pub static RESOURCES: [&Resource; 5] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &RECEIPTS];

@@ -48,6 +48,11 @@ impl Order {
         self.captured
     }
 
+    /// What was collected in all and what of it was paid back, in øre, as last recorded.
+    pub const fn books_ore(&self) -> (i64, i64) {
+        (self.captured_ore, self.refunded_ore)
+    }
+
     /// Why the money can't be collected, as long as nothing was decided about it.
     pub const fn capture_failure(&self) -> Option<&CaptureFailed> {
         self.failure.as_ref()
