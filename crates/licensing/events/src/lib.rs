@@ -12,6 +12,7 @@ mod orders;
 mod people;
 mod schema;
 mod shape;
+mod terms;
 mod upcast;
 
 pub use clubs::*;
@@ -21,6 +22,7 @@ pub use orders::*;
 pub use people::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use terms::*;
 pub use vocabulary::{Category, Role};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
@@ -43,6 +45,8 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
 }
 
 impl Event {
@@ -64,6 +68,7 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -105,6 +105,24 @@ words! {
         Vipps,
     }
 
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -116,7 +134,10 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, Word};
+    use super::{
+        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
+        TermsStatus, Word,
+    };
 
     fn texts_are_those_of_json<
         T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
@@ -134,6 +155,8 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
         assert_eq!(Category::texts()[2], "track_day");
     }
