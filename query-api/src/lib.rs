@@ -15,6 +15,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod receipts;
+mod terms;
 
 mod access;
 

@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
 use query::openapi::add;
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, TERMS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -17,5 +17,6 @@ pub fn document() -> OpenApi {
     add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
+    add(&mut document, &TERMS, "/api/v1/terms", false);
     document
 }

@@ -11,6 +11,7 @@ use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
 use crate::receipts::{get_receipt, list_receipts};
+use crate::terms::list_terms;
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
@@ -23,6 +24,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
+    ("GET", "/api/v1/terms"),
 ];
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
@@ -38,6 +40,7 @@ pub fn router(state: AppState) -> Router {
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
+        .route("/api/v1/terms", get(list_terms))
         .merge(docs::routes(&document()))
         .with_state(state)
 }

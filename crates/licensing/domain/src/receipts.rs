@@ -136,7 +136,7 @@ pub fn receipt_lines(placed: &OrderPlaced, amount_ore: i64) -> Vec<ReceiptLine> 
 
 fn receipt_line(line: &OrderLine, gross_ore: i64) -> ReceiptLine {
     let kind = &line.license_type;
-    let (tax_code, tax_rate_permille) = ("exempt".to_owned(), 0);
+    let tax = &line.tax;
     ReceiptLine {
         line: line.line,
         license_type: kind.code.clone(),
@@ -146,9 +146,9 @@ fn receipt_line(line: &OrderLine, gross_ore: i64) -> ReceiptLine {
         activity_date: line.activity_date,
         activity_days: line.activity_days,
         gross_ore,
-        tax_ore: tax_in(gross_ore, tax_rate_permille),
-        tax_code,
-        tax_rate_permille,
+        tax_code: tax.code.clone(),
+        tax_rate_permille: tax.rate_permille,
+        tax_ore: tax_in(gross_ore, tax.rate_permille),
     }
 }
 

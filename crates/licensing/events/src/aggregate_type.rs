@@ -10,3 +10,5 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const CLUB: &str = "club";
 /// The receipts of one year.
 pub const RECEIPT_SERIES: &str = "receipt_series";
+/// The terms that customers accept.
+pub const TERMS: &str = "terms";

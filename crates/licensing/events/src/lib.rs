@@ -13,6 +13,7 @@ mod people;
 mod receipts;
 mod schema;
 mod shape;
+mod terms;
 mod upcast;
 
 pub use clubs::*;
@@ -23,6 +24,7 @@ pub use people::*;
 pub use receipts::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use terms::*;
 pub use vocabulary::{Category, Role};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
@@ -47,6 +49,8 @@ pub enum Event {
     Club(ClubEvent),
     /// Of a series of receipts.
     ReceiptSeries(ReceiptSeriesEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
 }
 
 impl Event {
@@ -69,6 +73,7 @@ impl Event {
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -17,6 +17,7 @@ mod licenses;
 mod orders;
 mod receipts;
 mod shapes;
+mod terms;
 
 mod scope;
 
@@ -33,7 +34,8 @@ pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
+pub use terms::TERMS;
+pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 5] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &RECEIPTS];
+pub static RESOURCES: &[&Resource] = &[&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &RECEIPTS, &TERMS];

@@ -10,3 +10,4 @@ pub use crate::license_types::{LicenseTypeRow, Price};
 pub use crate::licenses::LicenseRow;
 pub use crate::orders::OrderRow;
 pub use crate::receipts::ReceiptRow;
+pub use crate::terms::TermsRow;

@@ -113,6 +113,24 @@ words! {
         CreditNote,
     }
 
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -125,7 +143,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role, Word,
+        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind,
+        Role, TermsStatus, Word,
     };
 
     fn texts_are_those_of_json<
@@ -144,6 +163,8 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
         texts_are_those_of_json::<ReceiptKind>();
         assert_eq!(Category::texts()[2], "track_day");
