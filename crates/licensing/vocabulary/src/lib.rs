@@ -103,6 +103,8 @@ words! {
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
     }
 
     /// What a document of the series of receipts is.
