@@ -1,3 +1,5 @@
+mod accepting;
+mod ages;
 mod claiming;
 mod collecting;
 mod life;
