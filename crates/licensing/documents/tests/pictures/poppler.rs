@@ -11,6 +11,7 @@ pub(crate) struct Picture {
 }
 
 /// Whether poppler is installed. Says so when it is not, since nothing is then tested.
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
 pub(crate) fn is_there() -> bool {
     let found = Command::new("pdftoppm").arg("-v").output().is_ok();
     if !found {
