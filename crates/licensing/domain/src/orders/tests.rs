@@ -1,8 +1,10 @@
 mod claiming;
 mod collecting;
 mod life;
+mod matrix;
 mod midnight;
 mod placing;
+mod refunding;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use cqrs_es::test::TestFramework;
