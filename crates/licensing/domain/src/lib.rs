@@ -26,7 +26,8 @@ pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{License, LicenseCommand};
 pub use orders::{
     AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, LineClaims, MAX_LINES, Order, OrderClub,
-    OrderCommand, PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+    OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep, RequestRefund,
+    RequestedLine, Resolution,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};

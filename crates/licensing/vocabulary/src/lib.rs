@@ -87,6 +87,16 @@ words! {
         Refunded,
     }
 
+    /// How far the money is on its way back.
+    RefundState {
+        /// It has to go back.
+        Pending,
+        /// The provider does not give it back: staff must act.
+        Failed,
+        /// It went back.
+        Refunded,
+    }
+
     /// Where a license is in its life cycle.
     LicenseStatus {
         /// Valid on its days.
