@@ -45,7 +45,7 @@ fn changes(change: Option<ClaimChange>) -> Claims {
         Some(ClaimChange::Take(days)) => taking(days),
         Some(ClaimChange::Release(licenses)) => Claims {
             release: licenses.into_iter().map(Release::All).collect(),
-            take: Vec::new(),
+            ..Claims::default()
         },
     }
 }
@@ -53,8 +53,8 @@ fn changes(change: Option<ClaimChange>) -> Claims {
 fn taking(days: Vec<DayClaim>) -> Claims {
     let take = |day: DayClaim| Claim::unique(SCOPE, day.key, day.license_id);
     Claims {
-        release: Vec::new(),
         take: days.into_iter().map(take).collect(),
+        ..Claims::default()
     }
 }
 
