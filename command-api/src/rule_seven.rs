@@ -63,10 +63,9 @@ fn taking(days: Vec<DayClaim>) -> Claims {
 pub(crate) async fn refused(
     command_handler: &CommandHandler,
     place: &PlaceOrder,
-    key: &HolderKey,
     taken: &[TakenClaim],
 ) -> Problem {
-    let asked = place.claims(key);
+    let asked = place.claims();
     let is_taken = |day: &&DayClaim| taken.iter().any(|claim| claim.key == day.key);
     let refused: Vec<&DayClaim> = asked.iter().filter(is_taken).collect();
     let Some(first) = refused.first() else {

@@ -7,6 +7,8 @@
 //! A retry is answered as the first request was, byte for byte, while there is something to pay for or a license. An order
 //! that ended without one answers its status, and no longer where to pay.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -242,6 +244,7 @@ async fn place(
         terms_version: request.accept_terms_version,
         now,
         time_to_pay: state.shop.time_to_pay,
+        holder_key: Arc::clone(&state.shop.holder_key),
     };
     let request = CommandRequest {
         aggregate_id: order_id,
@@ -259,8 +262,7 @@ async fn place(
     match placed {
         Ok(placed) => Ok(placed),
         Err(CommandError::ClaimTaken(taken)) => {
-            let key = &state.shop.holder_key;
-            Err(rule_seven::refused(&state.command_handler, &asked, key, &taken).await)
+            Err(rule_seven::refused(&state.command_handler, &asked, &taken).await)
         }
         Err(other) => Err(problem(other)),
     }

@@ -56,6 +56,7 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age,
         max_age,
         max_days,
+        ..
     } = created;
     let (version, position) = stamp(recorded);
     bounds::indexed(&facts.code, "code")?;
@@ -91,7 +92,7 @@ mod tests {
     use envelope::{Metadata, Position, RecordedEvent};
     use events::{
         Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-        LicenseTypePriceWithdrawn, Role,
+        LicenseTypePriceWithdrawn, Role, Tax,
     };
     use uuid::Uuid;
 
@@ -132,6 +133,8 @@ mod tests {
                 min_age: None,
                 max_age: None,
                 max_days: 1,
+                lifetime_cap: None,
+                tax: Tax::default(),
             }
             .into(),
             set(100, day(1)).into(),

@@ -83,6 +83,10 @@ pub enum Rule {
     Age,
     /// Minimum above maximum.
     AgeRange,
+    /// Not a number of licenses that a holder can be limited to.
+    LifetimeCap,
+    /// Not a rate of tax, or one of an exempt type.
+    TaxRate,
     /// No such way to pay.
     PaymentProvider,
 }
@@ -279,6 +283,16 @@ impl Rule {
                 "payment_provider_unknown",
                 "Betalingsmåten finnes ikke.",
                 "No such payment provider.",
+            ),
+            Self::LifetimeCap => (
+                "lifetime_cap_invalid",
+                "Grensen må være 1 til 1000 lisenser.",
+                "The cap must be 1 to 1000 licenses.",
+            ),
+            Self::TaxRate => (
+                "tax_rate_invalid",
+                "Avgiften må være 0 til 1000 promille, og 0 for en fritatt type.",
+                "The tax must be 0 to 1000 per mille, and 0 for an exempt type.",
             ),
             Self::AgeRange => (
                 "age_range_invalid",

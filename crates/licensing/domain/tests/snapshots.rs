@@ -226,7 +226,7 @@ fn events<E: EventPayload>(first: &[&str], then: &[&str]) -> Vec<E> {
                     *value = format!("{} {number}", value.as_str().unwrap()).into();
                 }
             }
-            E::decode(name, "1", &payload.to_string()).expect(name)
+            E::read(name, "1", &payload.to_string()).expect(name).remove(0)
         })
         .collect()
 }

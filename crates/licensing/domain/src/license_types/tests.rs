@@ -3,7 +3,7 @@ use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use events::{
     Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-    LicenseTypePriceWithdrawn, Role,
+    LicenseTypePriceWithdrawn, Role, Tax,
 };
 
 use super::{LicenseType, LicenseTypeCommand, NewLicenseType};
@@ -25,6 +25,9 @@ fn new() -> NewLicenseType {
         min_age: Some(16),
         max_age: None,
         max_days: Some(3),
+        lifetime_cap: None,
+        tax_code: None,
+        tax_rate_permille: None,
     }
 }
 
@@ -43,6 +46,8 @@ fn created() -> Vec<LicenseTypeEvent> {
             min_age: Some(16),
             max_age: None,
             max_days: 3,
+            lifetime_cap: None,
+            tax: Tax::default(),
         }
         .into(),
         LicenseTypePriceSet {

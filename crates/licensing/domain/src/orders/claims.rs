@@ -67,7 +67,8 @@ pub(super) fn day_claims(placed: &OrderPlaced, key: &HolderKey) -> Vec<DayClaim>
 }
 
 fn of_line<'a>(line: &'a OrderLine, key: &HolderKey) -> impl Iterator<Item = DayClaim> + use<'a> {
-    let holder = key.holder_id(&line.holder);
+    // Lines that are older than holder ids have none.
+    let holder = line.holder_id.unwrap_or_else(|| key.holder_id(&line.holder));
     days(line.activity_date, line.activity_days).map(move |date| DayClaim {
         license_id: line.license_id,
         line: line.line,

@@ -1,6 +1,7 @@
 //! Placing an order: every rule of every line is checked, and one refusal lists every broken rule.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use events::{OrderLine, OrderPlaced};
@@ -17,7 +18,7 @@ use crate::ids::{license_id, order_number};
 use crate::license_types::Offer;
 use crate::people::{RequestedHolder, RequestedVehicle, holder, vehicle};
 use crate::refusal::{Refusal, Rule};
-use crate::typed::{holder_identity, label};
+use crate::typed::label;
 
 /// Most lines of one order. Clubs buy tens at a time.
 pub const MAX_LINES: usize = 100;
@@ -42,6 +43,8 @@ pub struct PlaceOrder {
     pub now: DateTime<Utc>,
     /// How long it may stay unpaid.
     pub time_to_pay: TimeDelta,
+    /// Makes holder ids.
+    pub holder_key: Arc<HolderKey>,
 }
 
 /// One line, as the customer gives it.
@@ -88,9 +91,9 @@ pub struct OrderClub {
 
 impl PlaceOrder {
     /// The days that the order would hold; none if it would not be placed.
-    pub fn claims(&self, key: &HolderKey) -> Vec<DayClaim> {
+    pub fn claims(&self) -> Vec<DayClaim> {
         self.check()
-            .map_or_else(|_| Vec::new(), |placed| day_claims(&placed, key))
+            .map_or_else(|_| Vec::new(), |placed| day_claims(&placed, &self.holder_key))
     }
 
     /// The order, if every rule holds.
@@ -124,6 +127,7 @@ impl PlaceOrder {
             payment_provider: self.payment_provider.as_str().into(),
             payment_reference: self.order_id.to_string(),
             terms_version,
+            terms_accepted_at: Some(self.now),
             expires_at: self.now + self.time_to_pay,
         })
     }
@@ -174,7 +178,7 @@ impl PlaceOrder {
                 findings.add(format!("{at}/holder/birth_date"), Rule::TooOld);
             }
         }
-        let club = line.club.as_ref()?;
+        let (club, holder) = (line.club.as_ref()?, holder?);
         Some(OrderLine {
             line: number,
             license_id: license_id(self.order_id, number),
@@ -184,22 +188,24 @@ impl PlaceOrder {
             activity_date: asked.activity_date,
             activity_days: days,
             price_ore: offer.price_ore,
-            holder: holder?,
+            tax: offer.tax.clone(),
+            lifetime_cap: offer.lifetime_cap,
+            holder_id: Some(self.holder_key.holder_id(&holder)),
+            holder,
             vehicle,
         })
     }
 }
 
 /// A holder, a type and a day.
-type TypeDay = (String, String, NaiveDate);
+type TypeDay = (Option<Uuid>, String, NaiveDate);
 
 /// Whether no line before this one was for the same holder, type and day.
 fn all_new(taken: &mut BTreeSet<TypeDay>, line: &OrderLine) -> bool {
-    let (name, born) = (line.holder.name.expose(), *line.holder.birth_date.expose());
-    let (holder, code) = (holder_identity(name, born), &line.license_type.code);
+    let code = &line.license_type.code;
     let mut all_new = true;
     for day in days(line.activity_date, line.activity_days) {
-        all_new &= taken.insert((holder.clone(), code.clone(), day));
+        all_new &= taken.insert((line.holder_id, code.clone(), day));
     }
     all_new
 }

@@ -4,17 +4,19 @@ mod life;
 mod midnight;
 mod placing;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use cqrs_es::test::TestFramework;
 use events::{
     Category, LicenseTypeFacts, OrderEvent, OrderFulfilled, OrderPaid, OrderPlaced, PaymentRequested,
-    RefundReason, RefundRequested, Role,
+    RefundReason, RefundRequested, Role, Tax,
 };
 use uuid::Uuid;
 use vocabulary::PaymentProvider;
 
 use super::{AskedLine, Order, OrderClub, OrderCommand, PlaceOrder, RequestedLine};
-use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle};
+use crate::{HolderKey, Offer, Refusal, RequestedHolder, RequestedVehicle};
 
 const ORDER: Uuid = Uuid::from_u128(0x0198_c5a2_7d1e_7000_8000_0000_0000_0001);
 
@@ -58,6 +60,8 @@ fn line() -> RequestedLine {
             min_age: None,
             max_age: None,
             max_days: 1,
+            lifetime_cap: None,
+            tax: Tax::default(),
         }),
         club: Some(OrderClub {
             club_id: Uuid::from_u128(1),
@@ -75,6 +79,7 @@ fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
         terms_version: "2026-01".into(),
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
+        holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
     }
 }
 

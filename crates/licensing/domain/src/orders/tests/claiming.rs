@@ -160,7 +160,7 @@ proptest! {
         let lines = vec![span(begin, first), span(other, second)];
         let found = findings(lines.clone());
         prop_assert_eq!(found.iter().any(|field| field.rule == Rule::Duplicate), shared);
-        let held = place(lines).claims(&key());
+        let held = place(lines).claims();
         let distinct: BTreeSet<&str> = held.iter().map(|day| day.key.as_str()).collect();
         prop_assert_eq!(distinct.len(), held.len());
         prop_assert_eq!(held.len(), if shared { 0 } else { usize::from(first + second) });
