@@ -12,6 +12,7 @@ mod paid;
 mod place;
 mod state;
 
+pub(crate) use claims::license_days;
 pub use claims::{ClaimChange, DayClaim};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;

@@ -10,8 +10,10 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod scans;
 mod schema;
 mod shape;
+mod suspensions;
 mod upcast;
 
 pub use clubs::*;
@@ -19,9 +21,11 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use scans::*;
 pub use schema::EventSchema;
 pub use shape::written;
-pub use vocabulary::{Category, Role};
+pub use suspensions::*;
+pub use vocabulary::{Category, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -43,6 +47,8 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of a suspension.
+    Suspension(SuspensionEvent),
 }
 
 impl Event {
@@ -64,6 +70,7 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -37,7 +37,7 @@ events! {
         /// The order was not paid in time. Status `expired`.
         OrderExpired: "1",
         /// The money has to go back. Status `refund_pending`.
-        RefundRequested: "1",
+        RefundRequested: "2",
         /// The money went back, by the shop or in the provider's portal. Status `refunded`.
         OrderRefunded: "1",
     }
@@ -265,6 +265,8 @@ pub enum RefundReason {
     PaidTooLate,
     /// The provider authorized another amount than the order's total.
     WrongAmount,
+    /// A holder or a vehicle of the order was suspended before its licenses were issued.
+    Suspended,
 }
 
 /// The money went back. Licenses that were issued for it are revoked.

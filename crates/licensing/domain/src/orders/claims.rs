@@ -4,7 +4,7 @@
 //! back when it is revoked. The log decides who holds a claim, in the transaction that records the events.
 
 use chrono::NaiveDate;
-use events::{OrderEvent, OrderLine, OrderPlaced};
+use events::{LicenseIssued, OrderEvent, OrderLine, OrderPlaced};
 use uuid::Uuid;
 
 use super::state::Order;
@@ -31,6 +31,8 @@ pub enum ClaimChange {
     Take(Vec<DayClaim>),
     /// These licenses hold nothing any more.
     Release(Vec<Uuid>),
+    /// The licenses of these days give back what they hold, and hold these days instead, or nothing of the command happens.
+    Move(Vec<DayClaim>),
 }
 
 impl Order {
@@ -75,4 +77,18 @@ fn of_line<'a>(line: &'a OrderLine, key: &HolderKey) -> impl Iterator<Item = Day
         date,
         key: format!("{} {date} {holder}", line.license_type.code),
     })
+}
+
+/// The days of an issued license.
+pub(crate) fn license_days(license_id: Uuid, issued: &LicenseIssued, key: &HolderKey) -> Vec<DayClaim> {
+    let holder = issued.holder_id.unwrap_or_else(|| key.holder_id(&issued.holder));
+    let code = &issued.license_type.code;
+    days(issued.activity_date, issued.activity_days)
+        .map(|date| DayClaim {
+            license_id,
+            line: issued.line,
+            date,
+            key: format!("{code} {date} {holder}"),
+        })
+        .collect()
 }

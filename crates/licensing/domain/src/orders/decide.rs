@@ -43,6 +43,7 @@ impl Order {
             }
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
+            OrderCommand::RefuseSuspended => self.refuse_suspended(placed),
             OrderCommand::RecordRefund {
                 released_ore,
                 refunded_ore,
@@ -172,6 +173,22 @@ impl Order {
                 Ok(Some(OrderFulfilled { license_ids }.into()))
             }
             _ if self.issued => Ok(None),
+            _ => Err(Refusal::OrderState),
+        }
+    }
+
+    /// Only a paid order without licenses. One that has licenses keeps them: staff suspends or revokes them.
+    fn refuse_suspended(&self, placed: &OrderPlaced) -> Result<Option<OrderEvent>, Refusal> {
+        match self.status {
+            Some(OrderStatus::Paid) => Ok(Some(
+                RefundRequested {
+                    reason: RefundReason::Suspended,
+                    reference: placed.payment_reference.clone(),
+                    amount_ore: placed.total_ore,
+                }
+                .into(),
+            )),
+            _ if self.issued || self.over() => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

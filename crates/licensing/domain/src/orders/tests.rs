@@ -3,7 +3,9 @@ mod collecting;
 mod life;
 mod midnight;
 mod placing;
+mod suspended;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
@@ -80,6 +82,7 @@ fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
         holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
+        suspended: BTreeSet::new(),
     }
 }
 
