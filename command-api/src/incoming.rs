@@ -6,18 +6,20 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, StatusCode};
 use envelope::Metadata;
 use event_store::IdempotencyKey;
-use service::auth::Principal;
+use service::auth::{Caller, Principal};
 use service::extract::{Body, Json, Path};
 use service::problem::Problem;
 use service::request_id;
 
 use crate::idempotency::RequestKey;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// A request that the caller may send, read as far as it can be without the log.
 pub(crate) struct Incoming<O: Operation> {
     pub(crate) principal: Principal,
+    /// Says whether the caller may use this route for a thing, by the route's row in [`policy::POLICY`].
+    pub(crate) caller: Caller,
     pub(crate) path: O::Path,
     pub(crate) request: O,
     pub(crate) metadata: Metadata,
@@ -44,13 +46,11 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let principal = Principal::from_request_parts(&mut parts, state).await?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let principal = caller.principal.clone();
         let Path(path) = Path::<O::Path>::from_request_parts(&mut parts, state).await?;
         let headers = parts.headers.clone();
         let body = Body::from_request(Request::from_parts(parts, body), state).await?;
-        if O::WHO == Who::Staff && !principal.is_staff() {
-            return Err(Problem::forbidden());
-        }
         let operation = match O::target(&path)? {
             None => O::NAME.to_owned(),
             Some(target) => format!("{}:{target}", O::NAME),
@@ -70,6 +70,7 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
         Ok(Self {
             metadata: metadata(&principal, &headers),
             principal,
+            caller,
             path,
             request,
             expected_version,

@@ -68,8 +68,12 @@ pub(crate) fn operation<O: Operation>() -> Documented {
 
 fn tag(who: Who) -> &'static str {
     match who {
-        Who::Anyone => "customers",
-        Who::Staff => "staff",
+        Who::Public => "public",
+        Who::Provider => "providers",
+        Who::Capability | Who::Anyone | Who::Owner | Who::Theirs => "customers",
+        Who::OrganizerOfClub => "organizers",
+        Who::OwnerOrStaff | Who::Staff => "staff",
+        Who::OwnerOrAdmin | Who::Admin => "administrators",
     }
 }
 
@@ -128,7 +132,7 @@ fn problems<O: Operation>() -> Vec<Problem> {
     problems.extend(of_login());
     problems.extend(of_request_bodies());
     problems.extend(idempotency::problems());
-    if O::WHO == Who::Staff {
+    if matches!(O::WHO, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
         problems.push(Problem::forbidden());
     }
     if !O::CREATES {

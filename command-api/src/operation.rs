@@ -8,17 +8,9 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+pub(crate) use service::auth::Who;
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
-
-/// Who may send a command. Every command needs a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Every role.
-    Anyone,
-    /// Staff and administrators.
-    Staff,
-}
 
 /// What an operation declares about itself. The implementing type is the request's body.
 pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
@@ -26,7 +18,7 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const NAME: &'static str;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Who may send it.
+    /// Who may send it, as the document says it. What holds is the route's row in [`policy::POLICY`].
     const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;

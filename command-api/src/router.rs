@@ -12,6 +12,8 @@ pub(crate) mod withdraw_price;
 use axum::routing::{MethodRouter, post};
 use axum::{Extension, Router};
 use domain::{NewLicenseType, Resolution};
+use policy::POLICY;
+use service::auth::guarded;
 use service::docs;
 use service::extract::BodyLimit;
 use utoipa::openapi::OpenApi;
@@ -75,10 +77,10 @@ pub fn openapi() -> OpenApi {
 
 /// Every command by path, the document and the page to browse it.
 pub fn router(state: AppState) -> Router {
-    routes()
+    let router = routes()
         .into_iter()
         .fold(docs::routes(&openapi()), |router, route| {
             router.route(route.path, route.handler)
-        })
-        .with_state(state)
+        });
+    guarded(router, POLICY, &state).with_state(state)
 }

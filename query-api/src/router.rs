@@ -2,6 +2,8 @@
 
 use axum::Router;
 use axum::routing::get;
+use policy::POLICY;
+use service::auth::guarded;
 use service::docs;
 
 use crate::AppState;
@@ -24,7 +26,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
 pub fn router(state: AppState) -> Router {
-    Router::new()
+    let router = Router::new()
         // Personal: one's own, an organizer's clubs', or staff.
         .route("/api/v1/orders", get(list_orders))
         .route("/api/v1/orders/{order_id}", get(get_order))
@@ -33,6 +35,6 @@ pub fn router(state: AppState) -> Router {
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
-        .merge(docs::routes(&document()))
-        .with_state(state)
+        .merge(docs::routes(&document()));
+    guarded(router, POLICY, &state).with_state(state)
 }

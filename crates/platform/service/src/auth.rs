@@ -4,6 +4,7 @@
 mod authenticator;
 mod extractor;
 mod jwks;
+mod policy;
 mod principal;
 mod token;
 mod verified;
@@ -13,6 +14,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 pub use authenticator::Authenticator;
 pub use jwks::Pace;
+pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};
 pub(crate) use token::problems;
 

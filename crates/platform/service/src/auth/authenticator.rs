@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, header};
 use jsonwebtoken::Validation;
 
 use super::jwks::{Jwks, Missing, Pace};
@@ -50,6 +51,16 @@ impl Authenticator {
     /// Verifies the value of an `Authorization` header and returns its principal.
     pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
         Ok(self.verify(authorization).await?)
+    }
+
+    /// The principal of a request; nothing without an `Authorization` header. A token that is given must be valid.
+    pub(super) async fn of_headers(&self, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => self.authenticate(value.as_bytes()).await.map(Some),
+            (Some(_), Some(_)) => Err(TokenError::Malformed.into()),
+        }
     }
 
     async fn verify(&self, authorization: &[u8]) -> Result<Principal, TokenError> {
