@@ -138,7 +138,8 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
         | Refusal::PriceInForce
-        | Refusal::NothingToCollect => StatusCode::CONFLICT,
+        | Refusal::NothingToCollect
+        | Refusal::OwnAdminRole => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
     let Refusal::Invalid(fields) = refusal else {

@@ -90,6 +90,7 @@ fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
         request_id,
         causation_position: None,
         actor: Some(principal.user_id.to_string()),
+        actor_role: principal.highest_role().map(|role| role.name().to_owned()),
         traceparent: traceparent(headers),
     }
 }

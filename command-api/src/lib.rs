@@ -24,6 +24,7 @@ mod router;
 mod rule_seven;
 mod sealing;
 mod serve;
+mod standings;
 mod state;
 mod uncollected;
 

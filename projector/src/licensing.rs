@@ -6,6 +6,8 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod timeline;
+mod users;
 
 mod bounds;
 mod facts;
@@ -62,11 +64,12 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 4] = [
+const READ: [&str; 5] = [
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::USER,
 ];
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::timeline::list_timeline;
+use crate::users::{get_me, get_user, list_users};
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
@@ -20,6 +22,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders/{order_id}"),
     ("GET", "/api/v1/licenses"),
     ("GET", "/api/v1/licenses/{license_id}"),
+    ("GET", "/api/v1/orders/{order_id}/timeline"),
+    ("GET", "/api/v1/users"),
+    ("GET", "/api/v1/users/me"),
+    ("GET", "/api/v1/users/{user_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
 ];
@@ -32,6 +38,11 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/orders/{order_id}", get(get_order))
         .route("/api/v1/licenses", get(list_licenses))
         .route("/api/v1/licenses/{license_id}", get(get_license))
+        // For staff, and oneself.
+        .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
+        .route("/api/v1/users", get(list_users))
+        .route("/api/v1/users/me", get(get_me))
+        .route("/api/v1/users/{user_id}", get(get_user))
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))

@@ -7,13 +7,13 @@ use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
+use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TimelineRow, UserRow};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders};
+use super::{bounds, clubs, license_types, licenses, orders, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -25,6 +25,8 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    users: Table<UserRow>,
+    timeline: Table<TimelineRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -39,17 +41,20 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs) = try_join!(
+        let (orders, licenses, license_types, clubs, users) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
+            Table::load(client, ids(aggregate_type::USER)),
         )?;
         Ok(Self {
             orders,
             licenses,
             license_types,
             clubs,
+            users,
+            timeline: Table::default(),
         })
     }
 
@@ -64,17 +69,23 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut users,
+            mut timeline,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        users.copy(transaction).await?;
+        timeline.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            users.store(transaction),
+            timeline.store(transaction),
         )?;
         Ok(())
     }
@@ -84,26 +95,51 @@ impl LicensingBatch {
     /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
     fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
+        let id = recorded.aggregate_id;
         match recorded.aggregate_type.as_str() {
-            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
-                Event::Order(event) => orders::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
-            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
-                Event::License(event) => licenses::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
-            aggregate_type::LICENSE_TYPE => {
-                self.license_types
-                    .apply(recorded, events, |row, event| match event {
-                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
-                        _ => Err(Misfit::NoRow),
-                    })
+            aggregate_type::ORDER => {
+                let applied = self.orders.apply(recorded, events, |row, event| match event {
+                    Event::Order(event) => orders::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                if applied {
+                    self.timeline.add(timeline::entry(recorded, id, None)?);
+                }
+                Ok(())
             }
-            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
-                Event::Club(event) => clubs::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
+            aggregate_type::LICENSE => {
+                let applied = self.licenses.apply(recorded, events, |row, event| match event {
+                    Event::License(event) => licenses::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                if let Some(license) = self.licenses.row(id).filter(|_| applied) {
+                    self.timeline
+                        .add(timeline::entry(recorded, license.order_id, Some(id))?);
+                }
+                Ok(())
+            }
+            aggregate_type::LICENSE_TYPE => {
+                let table = &mut self.license_types;
+                table.apply(recorded, events, |row, event| match event {
+                    Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
+            aggregate_type::CLUB => {
+                self.clubs.apply(recorded, events, |row, event| match event {
+                    Event::Club(event) => clubs::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
+            aggregate_type::USER => {
+                self.users.apply(recorded, events, |row, event| match event {
+                    Event::User(event) => users::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
             _ => Err(Misfit::NoRow),
         }
     }
@@ -139,19 +175,31 @@ impl<R: Row> Table<R> {
         })
     }
 
+    fn row(&self, id: Uuid) -> Option<&R> {
+        self.rows.get(&id)?.as_ref()
+    }
+
+    /// A row that no later event changes.
+    fn add(&mut self, row: R) {
+        let id = row.id();
+        self.rows.insert(id, Some(row));
+        self.created.insert(id);
+    }
+
+    /// Whether the row did not have the event yet.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<bool, Misfit> {
         let id = recorded.aggregate_id;
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()
             .is_some_and(|row| row.position() >= recorded.position.to_sql())
         {
-            return Ok(());
+            return Ok(false);
         }
         let begins = row.is_none();
         // All of an event that was split, or nothing of it.
@@ -174,7 +222,7 @@ impl<R: Row> Table<R> {
                 self.changed.insert(id);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back

@@ -15,6 +15,7 @@ mod orders;
 mod people;
 mod refusal;
 pub mod typed;
+mod users;
 
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
@@ -29,6 +30,7 @@ pub use orders::{
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};
 pub use typed::{club_identity, holder_identity};
+pub use users::{ContactChange, MAX_CLUBS, User, UserCommand};
 
 /// Names the shape of the aggregates and how they apply events. It changes with the source of this crate, of the events and
 /// of the envelope, so that a snapshot is only read by the rules that made it.

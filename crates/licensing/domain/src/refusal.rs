@@ -85,6 +85,12 @@ pub enum Rule {
     AgeRange,
     /// No such way to pay.
     PaymentProvider,
+    /// An organizer without clubs.
+    OrganizerClubs,
+    /// Clubs of someone who is no organizer.
+    ClubsWithoutOrganizer,
+    /// More clubs than one organizer acts for.
+    TooManyClubs,
 }
 
 impl Rule {
@@ -280,6 +286,21 @@ impl Rule {
                 "Betalingsmåten finnes ikke.",
                 "No such payment provider.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -317,6 +338,8 @@ pub enum Refusal {
     PriceInForce,
     /// There is no money left that could be collected.
     NothingToCollect,
+    /// Administrators can't take the role from themselves.
+    OwnAdminRole,
 }
 
 impl Refusal {
@@ -374,6 +397,11 @@ impl Refusal {
                 "nothing_to_collect",
                 "Det er ingenting igjen å trekke på betalingen.",
                 "There is nothing left of the payment to collect.",
+            ),
+            Self::OwnAdminRole => (
+                "own_admin_role",
+                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
+                "You can't take the role of administrator from yourself. Another administrator has to do that.",
             ),
         }
     }

@@ -8,3 +8,5 @@ pub const LICENSE: &str = "license";
 pub const LICENSE_TYPE: &str = "license_type";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
+/// Someone who can log in.
+pub const USER: &str = "user";

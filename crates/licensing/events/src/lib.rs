@@ -13,6 +13,7 @@ mod people;
 mod schema;
 mod shape;
 mod upcast;
+mod users;
 
 pub use clubs::*;
 pub use license_types::*;
@@ -21,6 +22,7 @@ pub use orders::*;
 pub use people::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use users::*;
 pub use vocabulary::{Category, Role};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
@@ -43,6 +45,8 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of a user.
+    User(UserEvent),
 }
 
 impl Event {
@@ -64,6 +68,7 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::USER => of(recorded, Self::User),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

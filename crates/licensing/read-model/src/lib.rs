@@ -8,6 +8,7 @@
 mod schema;
 
 pub mod checkpoint;
+pub mod standing;
 
 pub mod write;
 
@@ -16,6 +17,8 @@ mod license_types;
 mod licenses;
 mod orders;
 mod shapes;
+mod timeline;
+mod users;
 
 mod scope;
 
@@ -31,7 +34,9 @@ pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
+pub use timeline::TIMELINE;
+pub use users::USERS;
 pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];
+pub static RESOURCES: [&Resource; 6] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &USERS, &TIMELINE];

@@ -105,6 +105,27 @@ words! {
         Vipps,
     }
 
+    /// What a user may do.
+    #[derive(PartialOrd, Ord)]
+    UserRole {
+        /// Buys licenses.
+        Customer,
+        /// Runs activities for named clubs.
+        Organizer,
+        /// Works at the federation.
+        Staff,
+        /// Staff who also gives roles and erases people.
+        Admin,
+    }
+
+    /// A language of the shop.
+    Language {
+        /// Norwegian (bokmål).
+        Nb,
+        /// English.
+        En,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -116,7 +137,10 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, Word};
+    use super::{
+        Category, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, UserRole,
+        Word,
+    };
 
     fn texts_are_those_of_json<
         T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
@@ -135,6 +159,8 @@ mod tests {
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -6,6 +6,7 @@ mod extractor;
 mod jwks;
 mod policy;
 mod principal;
+mod standing;
 mod token;
 mod verified;
 
@@ -16,6 +17,7 @@ pub use authenticator::Authenticator;
 pub use jwks::Pace;
 pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};
+pub use standing::{Standing, Standings};
 pub(crate) use token::problems;
 
 /// Which tokens are accepted.
