@@ -10,6 +10,7 @@ mod answer;
 mod background;
 mod bulkheads;
 mod catalogue;
+mod club_names;
 mod command;
 mod config;
 mod idempotency;
@@ -26,6 +27,7 @@ mod sealing;
 mod serve;
 mod standings;
 mod state;
+mod terms_in_use;
 mod uncollected;
 
 pub use config::Cli;

@@ -6,6 +6,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod terms;
 mod timeline;
 mod users;
 
@@ -64,12 +65,13 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 5] = [
+const READ: [&str; 6] = [
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
     aggregate_type::USER,
+    aggregate_type::TERMS,
 ];
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
 
@@ -28,6 +29,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/users/{user_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
+    ("GET", "/api/v1/terms"),
 ];
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
@@ -46,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
+        .route("/api/v1/terms", get(list_terms))
         .merge(docs::routes(&document()));
     guarded(router, POLICY, &state).with_state(state)
 }

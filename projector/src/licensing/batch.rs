@@ -7,13 +7,15 @@ use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TimelineRow, UserRow};
+use read_model::write::{
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TermsRow, TimelineRow, UserRow,
+};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders, timeline, users};
+use super::{bounds, clubs, license_types, licenses, orders, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -25,7 +27,10 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// A row for each event, so none is ever loaded.
+    terms: Table<TermsRow>,
     users: Table<UserRow>,
+    /// A row for each event, so none is ever loaded.
     timeline: Table<TimelineRow>,
 }
 
@@ -53,6 +58,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses,
             license_types,
             clubs,
+            terms: Table::default(),
             users,
             timeline: Table::default(),
         })
@@ -69,6 +75,7 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut terms,
             mut users,
             mut timeline,
         } = self;
@@ -77,6 +84,7 @@ impl ProjectionBatch for LicensingBatch {
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
         try_join!(
@@ -84,6 +92,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
         )?;
@@ -95,51 +104,67 @@ impl LicensingBatch {
     /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
     fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
+        self.change_row(recorded, events)?;
+        self.add_to_timeline(recorded)
+    }
+
+    /// An event of an order or of a license is an entry of the order's timeline.
+    fn add_to_timeline(&mut self, recorded: &RecordedEvent) -> Result<(), Misfit> {
         let id = recorded.aggregate_id;
+        let of_license = || self.licenses.row(id).map(|license| (license.order_id, Some(id)));
+        let of_order = || self.orders.row(id).map(|order| (order.order_id, None));
+        let whose = match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => of_order(),
+            aggregate_type::LICENSE => of_license(),
+            _ => None,
+        };
+        if let Some((order_id, license_id)) = whose {
+            self.timeline
+                .add(timeline::entry(recorded, order_id, license_id)?);
+        }
+        Ok(())
+    }
+
+    fn change_row(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         match recorded.aggregate_type.as_str() {
-            aggregate_type::ORDER => {
-                let applied = self.orders.apply(recorded, events, |row, event| match event {
-                    Event::Order(event) => orders::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                if applied {
-                    self.timeline.add(timeline::entry(recorded, id, None)?);
-                }
-                Ok(())
-            }
-            aggregate_type::LICENSE => {
-                let applied = self.licenses.apply(recorded, events, |row, event| match event {
-                    Event::License(event) => licenses::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                if let Some(license) = self.licenses.row(id).filter(|_| applied) {
-                    self.timeline
-                        .add(timeline::entry(recorded, license.order_id, Some(id))?);
-                }
-                Ok(())
-            }
+            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
+                Event::Order(event) => orders::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
+                Event::License(event) => licenses::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
             aggregate_type::LICENSE_TYPE => {
-                let table = &mut self.license_types;
-                table.apply(recorded, events, |row, event| match event {
-                    Event::LicenseType(event) => license_types::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
+                self.license_types
+                    .apply(recorded, events, |row, event| match event {
+                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
             }
-            aggregate_type::CLUB => {
-                self.clubs.apply(recorded, events, |row, event| match event {
-                    Event::Club(event) => clubs::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
-            aggregate_type::USER => {
-                self.users.apply(recorded, events, |row, event| match event {
-                    Event::User(event) => users::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
+            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
+                Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::USER => self.users.apply(recorded, events, |row, event| match event {
+                Event::User(event) => users::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
+                Event::Terms(event) => {
+                    let id = terms::row_id(recorded, &event);
+                    self.terms.apply_to(
+                        id,
+                        recorded,
+                        vec![Event::Terms(event)],
+                        |row, event| match event {
+                            Event::Terms(event) => terms::apply(row, recorded, event),
+                            _ => Err(Misfit::NoRow),
+                        },
+                    )
+                }
+                _ => Err(Misfit::NoRow),
+            }),
             _ => Err(Misfit::NoRow),
         }
     }
@@ -179,27 +204,36 @@ impl<R: Row> Table<R> {
         self.rows.get(&id)?.as_ref()
     }
 
-    /// A row that no later event changes.
+    /// A row that no other event changes.
     fn add(&mut self, row: R) {
         let id = row.id();
         self.rows.insert(id, Some(row));
         self.created.insert(id);
     }
 
-    /// Whether the row did not have the event yet.
+    /// Changes the row of the event's aggregate.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
+        change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        self.apply_to(recorded.aggregate_id, recorded, events, change)
+    }
+
+    fn apply_to(
+        &mut self,
+        id: Uuid,
+        recorded: &RecordedEvent,
+        events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<bool, Misfit> {
-        let id = recorded.aggregate_id;
+    ) -> Result<(), Misfit> {
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()
             .is_some_and(|row| row.position() >= recorded.position.to_sql())
         {
-            return Ok(false);
+            return Ok(());
         }
         let begins = row.is_none();
         // All of an event that was split, or nothing of it.
@@ -222,7 +256,7 @@ impl<R: Row> Table<R> {
                 self.changed.insert(id);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back

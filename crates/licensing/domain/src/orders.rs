@@ -12,7 +12,7 @@ mod paid;
 mod place;
 mod state;
 
-pub use claims::{ClaimChange, DayClaim};
+pub use claims::{CapClaim, ClaimChange, DayClaim, LineClaims};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;
 pub use paid::PaidOrder;

@@ -47,6 +47,8 @@ pub enum Rule {
     LicenseType,
     /// No such club.
     Club,
+    /// A club that does not organize activities any more.
+    ClubInactive,
     /// Before today.
     ActivityPast,
     /// More than 365 days ahead.
@@ -83,6 +85,10 @@ pub enum Rule {
     Age,
     /// Minimum above maximum.
     AgeRange,
+    /// Not a number of licenses that a holder can be limited to.
+    LifetimeCap,
+    /// Not a rate of tax, or one of an exempt type.
+    TaxRate,
     /// No such way to pay.
     PaymentProvider,
     /// An organizer without clubs.
@@ -200,6 +206,11 @@ impl Rule {
                 "No such license type, or it is not for sale.",
             ),
             Self::Club => ("club_unknown", "Klubben finnes ikke.", "No such club."),
+            Self::ClubInactive => (
+                "club_inactive",
+                "Klubben arrangerer ikke lenger.",
+                "The club does not organize activities any more.",
+            ),
             Self::ActivityPast => ("activity_past", "Datoen er passert.", "The date has passed."),
             Self::ActivityTooFar => (
                 "activity_too_far",
@@ -301,6 +312,16 @@ impl Rule {
                 "En arrangør kan ha høyst 50 klubber.",
                 "An organizer can have at most 50 clubs.",
             ),
+            Self::LifetimeCap => (
+                "lifetime_cap_invalid",
+                "Grensen må være 1 til 1000 lisenser.",
+                "The cap must be 1 to 1000 licenses.",
+            ),
+            Self::TaxRate => (
+                "tax_rate_invalid",
+                "Avgiften må være 0 til 1000 promille, og 0 for en fritatt type.",
+                "The tax must be 0 to 1000 per mille, and 0 for an exempt type.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -340,6 +361,25 @@ pub enum Refusal {
     NothingToCollect,
     /// Administrators can't take the role from themselves.
     OwnAdminRole,
+    /// The license type is not sold any more.
+    Retired,
+    /// The order's total is not the one that the customer saw.
+    PriceChanged {
+        /// The total now, in øre.
+        total_ore: i64,
+    },
+    /// No version of the terms is in force.
+    TermsMissing,
+    /// No version of the terms has this name, or it is not in force yet.
+    TermsUnknown {
+        /// The version in force.
+        current: String,
+    },
+    /// Another version of the terms has replaced this one.
+    TermsOutdated {
+        /// The version in force.
+        current: String,
+    },
 }
 
 impl Refusal {
@@ -402,6 +442,31 @@ impl Refusal {
                 "own_admin_role",
                 "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
                 "You can't take the role of administrator from yourself. Another administrator has to do that.",
+            ),
+            Self::Retired => (
+                "license_type_retired",
+                "Lisenstypen selges ikke lenger.",
+                "The license type is not sold any more.",
+            ),
+            Self::PriceChanged { .. } => (
+                "price_changed",
+                "Prisen er endret. Se over den nye prisen før du betaler.",
+                "The price has changed. Look at the new price before you pay.",
+            ),
+            Self::TermsMissing => (
+                "terms_missing",
+                "Salget er ikke åpnet: forbundet har ikke publisert vilkår.",
+                "Sales are not open: the federation has not published terms.",
+            ),
+            Self::TermsUnknown { .. } => (
+                "terms_unknown",
+                "Denne versjonen av vilkårene finnes ikke, eller gjelder ikke ennå.",
+                "There is no such version of the terms, or it is not in force yet.",
+            ),
+            Self::TermsOutdated { .. } => (
+                "terms_outdated",
+                "Vilkårene er endret. Les og godta den nye versjonen.",
+                "The terms have changed. Read and accept the new version.",
             ),
         }
     }

@@ -10,3 +10,5 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const CLUB: &str = "club";
 /// Someone who can log in.
 pub const USER: &str = "user";
+/// The terms that customers accept.
+pub const TERMS: &str = "terms";

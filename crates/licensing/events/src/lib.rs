@@ -12,6 +12,7 @@ mod orders;
 mod people;
 mod schema;
 mod shape;
+mod terms;
 mod upcast;
 mod users;
 
@@ -22,6 +23,7 @@ pub use orders::*;
 pub use people::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use terms::*;
 pub use users::*;
 pub use vocabulary::{Category, Role};
 
@@ -47,6 +49,8 @@ pub enum Event {
     Club(ClubEvent),
     /// Of a user.
     User(UserEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
 }
 
 impl Event {
@@ -69,6 +73,7 @@ impl Event {
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::USER => of(recorded, Self::User),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::declare::events;
-use crate::license_types::LicenseTypeFacts;
+use crate::license_types::{LicenseTypeFacts, Tax};
 use crate::people::{Holder, Vehicle};
 
 events! {
@@ -16,7 +16,7 @@ events! {
     /// `refund_pending → refunded`.
     pub enum OrderEvent {
         /// A customer ordered licenses. Status `placed`.
-        OrderPlaced: "1",
+        OrderPlaced: "2",
         /// The provider holds a payment for the order. Status `payment_pending`.
         PaymentRequested: "1",
         /// The provider confirmed that the customer paid in full. Status `paid`.
@@ -62,6 +62,10 @@ pub struct OrderPlaced {
     pub payment_reference: String,
     /// The version of the terms that the customer accepted.
     pub terms_version: String,
+    /// When they accepted them and declared what belongs to them: the text of both is in the event that published the version.
+    /// Absent in orders that are older than published terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_accepted_at: Option<DateTime<Utc>>,
     /// When the order expires if it isn't paid.
     pub expires_at: DateTime<Utc>,
 }
@@ -85,6 +89,15 @@ pub struct OrderLine {
     pub activity_days: u8,
     /// The catalogue's price at the moment of the order, in øre.
     pub price_ore: i64,
+    /// The tax in that price.
+    #[serde(default)]
+    pub tax: Tax,
+    /// The most licenses of this type that the holder may ever have, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_cap: Option<u16>,
+    /// Names the holder without revealing who it is: a keyed hash. Absent in orders that are older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_id: Option<Uuid>,
     /// Who the license is for.
     pub holder: Holder,
     /// With which vehicle, for a driver.

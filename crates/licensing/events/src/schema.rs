@@ -7,6 +7,7 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::terms::TermsEvent;
 use crate::users::UserEvent;
 
 /// The shape of one event type in the version that this build writes.
@@ -31,6 +32,7 @@ impl EventSchema {
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::USER, UserEvent::schemas()),
+            (aggregate_type::TERMS, TermsEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

@@ -17,6 +17,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod shapes;
+mod terms;
 mod timeline;
 mod users;
 
@@ -34,9 +35,18 @@ pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
+pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 6] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &USERS, &TIMELINE];
+pub static RESOURCES: [&Resource; 7] = [
+    &ORDERS,
+    &LICENSES,
+    &LICENSE_TYPES,
+    &CLUBS,
+    &TERMS,
+    &USERS,
+    &TIMELINE,
+];

@@ -126,6 +126,24 @@ words! {
         En,
     }
 
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -138,8 +156,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, UserRole,
-        Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
+        TermsStatus, UserRole, Word,
     };
 
     fn texts_are_those_of_json<
@@ -158,6 +176,8 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
         texts_are_those_of_json::<UserRole>();
         texts_are_those_of_json::<Language>();
