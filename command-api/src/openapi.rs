@@ -133,6 +133,7 @@ fn problems<O: Operation>(who: Who) -> Vec<Problem> {
     let mut problems = of_every_request();
     problems.extend(of_login());
     problems.extend(of_request_bodies());
+    problems.push(incoming::unknown_parameter());
     problems.extend(idempotency::problems());
     if matches!(who, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
         problems.push(Problem::forbidden());

@@ -52,7 +52,10 @@ fn every_route_is_in_the_policy_table() {
         let mut rows = policy::POLICY
             .iter()
             .filter(|rule| (rule.method, rule.path) == (method, path));
-        assert!(rows.next().is_some(), "{method} {path} has no row in the policy table");
+        assert!(
+            rows.next().is_some(),
+            "{method} {path} has no row in the policy table"
+        );
         assert!(rows.next().is_none(), "{method} {path} has two rows");
     }
 }

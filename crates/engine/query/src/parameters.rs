@@ -198,13 +198,7 @@ impl Parameters {
     /// An id.
     pub(crate) fn uuid(&mut self, name: &'static str) -> Option<Uuid> {
         let value = self.take(name)?;
-        self.parsed(
-            name,
-            Uuid::try_parse(&value).ok(),
-            "invalid_uuid",
-            "en UUID",
-            "a UUID",
-        )
+        self.parsed(name, uuid(&value), "invalid_uuid", "en UUID", "a UUID")
     }
 
     /// The filters that are given, each with its value.
@@ -386,6 +380,12 @@ fn decoded(part: &str) -> Result<String, String> {
     let spaced = part.replace('+', " ");
     let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
     String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// An id with hyphens, in either case: the library reads three other spellings too.
+pub(crate) fn uuid(text: &str) -> Option<Uuid> {
+    const LENGTH: usize = 36;
+    Uuid::try_parse(text).ok().filter(|_| text.len() == LENGTH)
 }
 
 /// All values of a header as one list; nothing if that is blank.
