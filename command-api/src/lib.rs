@@ -4,6 +4,7 @@
 //! - [`router`]: the route table, with one file per operation below it. Nothing here reads the read side.
 //! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
+//! - `receipts`: numbers for what was collected and paid back.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
 mod answer;
@@ -20,6 +21,7 @@ pub mod metrics;
 mod openapi;
 mod operation;
 mod process;
+mod receipts;
 mod relay;
 mod router;
 mod rule_seven;

@@ -33,7 +33,7 @@ use crate::router::{endpoints, router};
 use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
-use crate::{club_names, metrics, relay, rule_seven};
+use crate::{club_names, metrics, receipts, relay, rule_seven};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -182,7 +182,8 @@ async fn start_writing(
     };
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = club_names::claiming(rule_seven::claiming(command_handler, holder_key));
+    let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = receipts::claiming(club_names::claiming(command_handler));
     club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))

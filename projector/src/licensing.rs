@@ -6,6 +6,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod terms;
 mod timeline;
 mod users;
@@ -65,12 +66,13 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 6] = [
+const READ: &[&str] = &[
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
     aggregate_type::USER,
+    aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
 ];
 

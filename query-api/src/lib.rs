@@ -14,6 +14,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod terms;
 mod timeline;
 mod users;

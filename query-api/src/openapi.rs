@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
 use query::openapi::{add, add_for_some, add_of_path};
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, TERMS, TIMELINE, USERS};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, TERMS, TIMELINE, USERS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -21,6 +21,7 @@ pub fn document() -> OpenApi {
         "order_id",
     );
     add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
+    add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);

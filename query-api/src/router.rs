@@ -12,6 +12,7 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::receipts::{get_receipt, list_receipts};
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
@@ -27,6 +28,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/users"),
     ("GET", "/api/v1/users/me"),
     ("GET", "/api/v1/users/{user_id}"),
+    ("GET", "/api/v1/receipts"),
+    ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
@@ -45,6 +48,8 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/users", get(list_users))
         .route("/api/v1/users/me", get(get_me))
         .route("/api/v1/users/{user_id}", get(get_user))
+        .route("/api/v1/receipts", get(list_receipts))
+        .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))

@@ -291,6 +291,7 @@ async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Resul
         amount_ore: placed.total_ore,
         description: format!("Engangslisens {}", placed.order_number),
         return_url: return_url(&state.shop.return_url, order_id),
+        webhook_url: None,
     };
     match state.cashier.provider.create(&payment).await {
         Ok(created) => Ok(created.redirect_url),

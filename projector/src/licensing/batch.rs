@@ -4,18 +4,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
-use events::{Event, aggregate_type};
+use events::{Event, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{
-    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TermsRow, TimelineRow, UserRow,
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, TermsRow, TimelineRow, UserRow,
 };
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
-use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders, terms, timeline, users};
+use super::slot::{create, stamp};
+use super::{bounds, clubs, license_types, licenses, orders, receipts, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -27,6 +27,8 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// Created once and never changed, so none is loaded.
+    receipts: Table<ReceiptRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
     users: Table<UserRow>,
@@ -58,6 +60,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses,
             license_types,
             clubs,
+            receipts: Table::default(),
             terms: Table::default(),
             users,
             timeline: Table::default(),
@@ -75,6 +78,7 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut receipts,
             mut terms,
             mut users,
             mut timeline,
@@ -84,6 +88,7 @@ impl ProjectionBatch for LicensingBatch {
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        receipts.copy(transaction).await?;
         terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
@@ -92,6 +97,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            receipts.store(transaction),
             terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
@@ -150,6 +156,7 @@ impl LicensingBatch {
                 Event::User(event) => users::apply(row, recorded, event),
                 _ => Err(Misfit::NoRow),
             }),
+            aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
@@ -167,6 +174,20 @@ impl LicensingBatch {
             }),
             _ => Err(Misfit::NoRow),
         }
+    }
+
+    /// A series has a row for each of its receipts.
+    fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) = event else {
+                return Err(Misfit::NoRow);
+            };
+            let row = receipts::row(recorded, &issued)?;
+            let one = vec![Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued))];
+            self.receipts
+                .apply_to(row.receipt_id, recorded, one, |slot, _| create(slot, row.clone()))?;
+        }
+        Ok(())
     }
 }
 

@@ -97,6 +97,12 @@ pub enum Rule {
     ClubsWithoutOrganizer,
     /// More clubs than one organizer acts for.
     TooManyClubs,
+    /// No such line in the order.
+    RefundLine,
+    /// The license's day has begun, or is too near for the policy.
+    RefundTooLate,
+    /// The holder was let in already.
+    RefundCheckedIn,
 }
 
 impl Rule {
@@ -322,6 +328,21 @@ impl Rule {
                 "Avgiften må være 0 til 1000 promille, og 0 for en fritatt type.",
                 "The tax must be 0 to 1000 per mille, and 0 for an exempt type.",
             ),
+            Self::RefundLine => (
+                "line_unknown",
+                "Bestillingen har ingen slik linje.",
+                "The order has no such line.",
+            ),
+            Self::RefundTooLate => (
+                "refund_too_late",
+                "Fristen for refusjon av lisensen er ute.",
+                "It is too late to refund the license.",
+            ),
+            Self::RefundCheckedIn => (
+                "refund_checked_in",
+                "Lisensen er brukt ved innsjekking og refunderes ikke.",
+                "The license was used at check-in and is not refunded.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -351,6 +372,8 @@ pub enum Refusal {
     Exists,
     /// The order is not in a state that allows it.
     OrderState,
+    /// The order is paid, so it can't be cancelled.
+    OrderPaid,
     /// The payment is not this order's.
     PaymentMismatch,
     /// The order has not run out of time yet.
@@ -417,6 +440,11 @@ impl Refusal {
                 "order_state",
                 "Bestillingen er ikke i en tilstand som tillater dette.",
                 "The order is not in a state that allows this.",
+            ),
+            Self::OrderPaid => (
+                "order_paid",
+                "Bestillingen er betalt og kan ikke avbestilles. Ta kontakt for refusjon.",
+                "The order is paid and can't be cancelled. Ask for a refund.",
             ),
             Self::PaymentMismatch => (
                 "payment_mismatch",

@@ -10,5 +10,7 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const CLUB: &str = "club";
 /// Someone who can log in.
 pub const USER: &str = "user";
+/// The receipts of one year.
+pub const RECEIPT_SERIES: &str = "receipt_series";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";

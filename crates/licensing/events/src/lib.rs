@@ -10,6 +10,8 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod receipts;
+mod refunds;
 mod schema;
 mod shape;
 mod terms;
@@ -21,6 +23,8 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use receipts::*;
+pub use refunds::*;
 pub use schema::EventSchema;
 pub use shape::written;
 pub use terms::*;
@@ -49,6 +53,8 @@ pub enum Event {
     Club(ClubEvent),
     /// Of a user.
     User(UserEvent),
+    /// Of a series of receipts.
+    ReceiptSeries(ReceiptSeriesEvent),
     /// Of the terms.
     Terms(TermsEvent),
 }
@@ -73,6 +79,7 @@ impl Event {
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::USER => of(recorded, Self::User),
+            aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
             aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,

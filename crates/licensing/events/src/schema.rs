@@ -7,6 +7,7 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::receipts::ReceiptSeriesEvent;
 use crate::terms::TermsEvent;
 use crate::users::UserEvent;
 
@@ -32,6 +33,7 @@ impl EventSchema {
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::USER, UserEvent::schemas()),
+            (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {

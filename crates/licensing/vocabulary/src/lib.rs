@@ -87,6 +87,16 @@ words! {
         Refunded,
     }
 
+    /// How far the money is on its way back.
+    RefundState {
+        /// It has to go back.
+        Pending,
+        /// The provider does not give it back: staff must act.
+        Failed,
+        /// It went back.
+        Refunded,
+    }
+
     /// Where a license is in its life cycle.
     LicenseStatus {
         /// Valid on its days.
@@ -103,6 +113,16 @@ words! {
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
+    }
+
+    /// What a document of the series of receipts is.
+    ReceiptKind {
+        /// Money was taken.
+        Receipt,
+        /// Money went back: corrects a receipt.
+        CreditNote,
     }
 
     /// What a user may do.
@@ -156,8 +176,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
-        TermsStatus, UserRole, Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
+        ReceiptKind, Role, TermsStatus, UserRole, Word,
     };
 
     fn texts_are_those_of_json<
@@ -181,6 +201,7 @@ mod tests {
         texts_are_those_of_json::<PaymentProvider>();
         texts_are_those_of_json::<UserRole>();
         texts_are_those_of_json::<Language>();
+        texts_are_those_of_json::<ReceiptKind>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -3,8 +3,10 @@ mod ages;
 mod claiming;
 mod collecting;
 mod life;
+mod matrix;
 mod midnight;
 mod placing;
+mod refunding;
 
 use std::sync::Arc;
 
