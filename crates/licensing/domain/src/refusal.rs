@@ -91,6 +91,12 @@ pub enum Rule {
     TaxRate,
     /// No such way to pay.
     PaymentProvider,
+    /// An organizer without clubs.
+    OrganizerClubs,
+    /// Clubs of someone who is no organizer.
+    ClubsWithoutOrganizer,
+    /// More clubs than one organizer acts for.
+    TooManyClubs,
     /// No such line in the order.
     RefundLine,
     /// The license's day has begun, or is too near for the policy.
@@ -311,6 +317,21 @@ impl Rule {
                 "Betalingsmåten finnes ikke.",
                 "No such payment provider.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
             Self::LifetimeCap => (
                 "lifetime_cap_invalid",
                 "Grensen må være 1 til 1000 lisenser.",
@@ -406,6 +427,8 @@ pub enum Refusal {
     PriceInForce,
     /// There is no money left that could be collected.
     NothingToCollect,
+    /// Administrators can't take the role from themselves.
+    OwnAdminRole,
     /// The license type is not sold any more.
     Retired,
     /// The order's total is not the one that the customer saw.
@@ -494,6 +517,11 @@ impl Refusal {
                 "nothing_to_collect",
                 "Det er ingenting igjen å trekke på betalingen.",
                 "There is nothing left of the payment to collect.",
+            ),
+            Self::OwnAdminRole => (
+                "own_admin_role",
+                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
+                "You can't take the role of administrator from yourself. Another administrator has to do that.",
             ),
             Self::Retired => (
                 "license_type_retired",

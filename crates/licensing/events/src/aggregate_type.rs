@@ -10,6 +10,8 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const SUSPENSION: &str = "suspension";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
+/// Someone who can log in.
+pub const USER: &str = "user";
 /// The receipts of one year.
 pub const RECEIPT_SERIES: &str = "receipt_series";
 /// The terms that customers accept.

@@ -18,6 +18,7 @@ mod shape;
 mod suspensions;
 mod terms;
 mod upcast;
+mod users;
 
 pub use clubs::*;
 pub use license_types::*;
@@ -31,6 +32,7 @@ pub use schema::EventSchema;
 pub use shape::written;
 pub use suspensions::*;
 pub use terms::*;
+pub use users::*;
 pub use vocabulary::{Category, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
@@ -53,6 +55,8 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of a user.
+    User(UserEvent),
     /// Of a series of receipts.
     ReceiptSeries(ReceiptSeriesEvent),
     /// Of the terms.
@@ -80,6 +84,7 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::USER => of(recorded, Self::User),
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
             aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),

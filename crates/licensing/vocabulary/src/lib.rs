@@ -187,6 +187,27 @@ words! {
         CreditNote,
     }
 
+    /// What a user may do.
+    #[derive(PartialOrd, Ord)]
+    UserRole {
+        /// Buys licenses.
+        Customer,
+        /// Runs activities for named clubs.
+        Organizer,
+        /// Works at the federation.
+        Staff,
+        /// Staff who also gives roles and erases people.
+        Admin,
+    }
+
+    /// A language of the shop.
+    Language {
+        /// Norwegian (bokmål).
+        Nb,
+        /// English.
+        En,
+    }
+
     /// Whether a club organizes activities.
     ClubStatus {
         /// It does.
@@ -217,8 +238,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind,
-        Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, Verdict, Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
+        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -240,6 +262,8 @@ mod tests {
         texts_are_those_of_json::<ClubStatus>();
         texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
         texts_are_those_of_json::<ReceiptKind>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();
