@@ -13,6 +13,7 @@ use service::http::HttpOptions;
 use service::nats::{BusOptions, SubjectOptions};
 use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions};
+use service::return_key::ReturnKeyOptions;
 use service::secret::{BadSecret, Secret};
 use service::telemetry::LogOptions;
 
@@ -72,6 +73,8 @@ pub(crate) struct ServeOptions {
     pub(crate) bus: BusArgs,
     #[command(flatten)]
     pub(crate) vipps: VippsArgs,
+    #[command(flatten)]
+    pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
@@ -174,7 +177,7 @@ pub(crate) struct ShopArgs {
         value_name = "URL"
     )]
     pub(crate) public_url: String,
-    /// Where the provider sends the customer's browser back to; `order_id` is added to its query
+    /// Where the provider sends the customer's browser back to; `order_id` and the capability `t` are added to its query
     #[arg(
         long,
         env = "RETURN_URL",

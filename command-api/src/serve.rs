@@ -190,6 +190,7 @@ fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
         webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
         webhook_secret: options.vipps.webhook_secret()?,
         return_url: options.shop.return_url.clone(),
+        return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
     })

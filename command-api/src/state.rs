@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use domain::HolderKey;
 use event_store::{CommandHandler, Inbox};
 use service::auth::Authenticator;
+use service::return_key::ReturnKey;
 use service::secret::Secret;
 
 use crate::idempotency::InFlight;
@@ -38,6 +39,8 @@ pub struct ShopSettings {
     pub webhook_secret: Secret,
     /// Where the customer's browser comes back to.
     pub return_url: String,
+    /// Makes the capabilities of return URLs.
+    pub return_key: ReturnKey,
     /// How long an order may stay unpaid.
     pub time_to_pay: TimeDelta,
     /// Makes holder ids.

@@ -10,6 +10,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AskedLine, Order, OrderCommand, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
 use event_store::{CommandError, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
@@ -29,6 +30,9 @@ use crate::incoming::Incoming;
 use crate::operation::{NoPath, Operation, Who};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
+
+/// How long the capability in the return URL shows the order's status.
+const RETURN_WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// An order to place. A price is not part of it, and refused like any unknown field.
 #[derive(Deserialize, ToSchema)]
@@ -273,7 +277,7 @@ async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Resul
         reference: placed.payment_reference.clone(),
         amount_ore: placed.total_ore,
         description: format!("Engangslisens {}", placed.order_number),
-        return_url: return_url(&state.shop.return_url, order_id),
+        return_url: return_url(state, order_id, placed.expires_at),
         webhook_url: None,
     };
     match state.cashier.provider.create(&payment).await {
@@ -318,9 +322,17 @@ async fn note_payment(
     Ok(response)
 }
 
-fn return_url(base: &str, order_id: Uuid) -> String {
+/// The page that shows the order afterwards, with the capability to read its status. The same for each attempt.
+fn return_url(state: &AppState, order_id: Uuid, expires_at: DateTime<Utc>) -> String {
+    let shop = &state.shop;
+    let placed_at = expires_at - shop.time_to_pay;
+    let token = shop.return_key.grant(order_id, placed_at + RETURN_WITHIN);
+    with_query(&shop.return_url, &format!("order_id={order_id}&t={token}"))
+}
+
+fn with_query(base: &str, query: &str) -> String {
     let separator = if base.contains('?') { '&' } else { '?' };
-    format!("{base}{separator}order_id={order_id}")
+    format!("{base}{separator}{query}")
 }
 
 fn provider_unavailable() -> Problem {
@@ -343,20 +355,11 @@ fn provider_refused() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
-    use super::return_url;
+    use super::with_query;
 
     #[test]
     fn the_return_url_keeps_its_query() {
-        let id = Uuid::nil();
-        assert_eq!(
-            return_url("https://a/b", id),
-            format!("https://a/b?order_id={id}")
-        );
-        assert_eq!(
-            return_url("https://a/b?c=d", id),
-            format!("https://a/b?c=d&order_id={id}")
-        );
+        assert_eq!(with_query("https://a/b", "c=d"), "https://a/b?c=d");
+        assert_eq!(with_query("https://a/b?c=d", "e=f"), "https://a/b?c=d&e=f");
     }
 }
