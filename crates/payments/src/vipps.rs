@@ -142,11 +142,11 @@ impl PaymentProvider for Vipps {
 
     async fn refund(
         &self,
-        payment_id: &str,
+        payment: &Payment,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change(Change::Refund(amount_ore), payment_id, idempotency_key)
+        self.change(Change::Refund(amount_ore), &payment.payment_id, idempotency_key)
             .await
     }
 

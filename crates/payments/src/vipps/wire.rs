@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::token::Token;
-use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentState};
+use crate::port::{Charges, CreatedPayment, Error, NewPayment, Payment, PaymentState};
 
 const CURRENCY: &str = "NOK";
 /// The provider's name, in events and in the label `provider`.
@@ -216,6 +216,7 @@ impl From<PaymentAnswer> for Payment {
             captured_ore: answer.aggregate.captured_amount.value,
             cancelled_ore: answer.aggregate.cancelled_amount.value,
             refunded_ore: answer.aggregate.refunded_amount.value,
+            charges: Charges::default(),
         }
     }
 }
@@ -261,6 +262,7 @@ mod tests {
             captured_ore: 19_900,
             cancelled_ore: 0,
             refunded_ore: 900,
+            charges: Charges::default(),
         };
         assert_eq!(Payment::from(answer), expected);
     }
