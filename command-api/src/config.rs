@@ -7,16 +7,16 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
-use payments::vipps::{CredentialArgs, Limits, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::{BusOptions, SubjectOptions};
 use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions};
 use service::return_key::ReturnKeyOptions;
-use service::secret::{BadSecret, Secret};
+use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::payment_settings::PaymentArgs;
 use crate::sealing::{LogCommand, SealArgs};
 use crate::uncollected::PaymentsCommand;
 
@@ -72,7 +72,7 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) bus: BusArgs,
     #[command(flatten)]
-    pub(crate) vipps: VippsArgs,
+    pub(crate) payments: PaymentArgs,
     #[command(flatten)]
     pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
@@ -121,49 +121,6 @@ impl BusArgs {
                 key: nats.nats_key_file.clone(),
             },
         })
-    }
-}
-
-#[derive(Args)]
-pub(crate) struct VippsArgs {
-    /// Root of the Vipps MobilePay API
-    #[arg(
-        long,
-        env = "VIPPS_BASE_URL",
-        default_value = "https://api.vipps.no",
-        value_name = "URL"
-    )]
-    vipps_base_url: String,
-    #[command(flatten)]
-    credentials: CredentialArgs,
-    /// Secret that the webhooks are signed with
-    #[arg(
-        long,
-        env = "VIPPS_WEBHOOK_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    vipps_webhook_secret: Option<Secret>,
-    /// File that holds the webhook secret
-    #[arg(long, env = "VIPPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
-    vipps_webhook_secret_file: Option<PathBuf>,
-}
-
-impl VippsArgs {
-    pub(crate) fn options(&self) -> Result<VippsOptions, BadSecret> {
-        Ok(VippsOptions {
-            base_url: self.vipps_base_url.clone(),
-            credentials: self.credentials.credentials()?,
-            limits: Limits::default(),
-        })
-    }
-
-    pub(crate) fn webhook_secret(&self) -> Result<Secret, BadSecret> {
-        Secret::required(
-            "vipps-webhook-secret",
-            self.vipps_webhook_secret.as_ref(),
-            self.vipps_webhook_secret_file.as_deref(),
-        )
     }
 }
 

@@ -18,6 +18,7 @@ mod leader;
 pub mod metrics;
 mod openapi;
 mod operation;
+mod payment_settings;
 mod process;
 mod relay;
 mod router;

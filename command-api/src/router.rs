@@ -1,12 +1,14 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
 mod create_license_type;
+mod nexi_webhook;
 pub(crate) mod place_order;
 pub(crate) mod register_club;
 mod resolve_capture;
 mod revoke_license;
 pub(crate) mod set_price;
-pub(crate) mod vipps_webhook;
+mod vipps_webhook;
+pub(crate) mod webhooks;
 pub(crate) mod withdraw_price;
 
 use axum::routing::{MethodRouter, post};
@@ -30,7 +32,7 @@ pub(crate) struct Route {
 /// Every operation of this API.
 #[rustfmt::skip]
 fn routes() -> Vec<Route> {
-    let webhook = post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(vipps_webhook::WEBHOOK_LIMIT)));
+    let limit = || Extension(BodyLimit(webhooks::WEBHOOK_LIMIT));
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
@@ -39,7 +41,8 @@ fn routes() -> Vec<Route> {
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
         Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
-        Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
+        Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
+        Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]
 }
 

@@ -33,10 +33,14 @@ pub struct AppState {
 /// How this shop is set up.
 #[derive(Debug)]
 pub struct ShopSettings {
-    /// Host as the provider signs webhooks for, for example `api.bilsportlisens.no`.
+    /// Host as Vipps signs webhooks for, for example `api.bilsportlisens.no`.
     pub webhook_host: String,
-    /// Secret that webhooks are signed with.
-    pub webhook_secret: Secret,
+    /// Where the payment providers reach this service.
+    pub public_url: String,
+    /// Secret that the webhooks of Vipps are signed with.
+    pub vipps_webhook_secret: Option<Secret>,
+    /// Text that the webhooks of Nexi show.
+    pub nexi_webhook_authorization: Option<Secret>,
     /// Where the customer's browser comes back to.
     pub return_url: String,
     /// Makes the capabilities of return URLs.

@@ -254,6 +254,7 @@ async fn orders() {
     let reference = placed.payment_reference.clone();
     let commands = vec![
         OrderCommand::RequestPayment {
+            payment_id: reference.clone(),
             redirect_url: "https://pay.test".into(),
         },
         OrderCommand::ConfirmPayment {

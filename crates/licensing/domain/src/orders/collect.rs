@@ -79,7 +79,7 @@ impl Order {
         books: &PaymentBooks,
         policy: &CapturePolicy,
     ) -> Result<Vec<OrderEvent>, Refusal> {
-        if books.reference != placed.payment_reference {
+        if !self.is_payment(&books.reference) {
             return Err(Refusal::PaymentMismatch);
         }
         if !matches!(
