@@ -1,7 +1,6 @@
 //! The merchant's portal, and held requests.
 
-use payments::PaymentProvider as _;
-use payments::vipps::Limits;
+use payments::{Limits, PaymentProvider as _};
 use serde_json::{Value, json};
 
 use crate::running::{Emulator, in_time, new_payment, options, press, until, vipps};
