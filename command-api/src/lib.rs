@@ -20,6 +20,7 @@ mod leader;
 pub mod metrics;
 mod openapi;
 mod operation;
+mod payment_settings;
 mod process;
 mod receipts;
 mod relay;

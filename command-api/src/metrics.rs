@@ -18,11 +18,20 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `malformed`, `refused` or `failed`.
+/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `stray` (not its order's payment,
+/// which was ended), `early` (its payment is not recorded yet), `malformed`, `refused` or `failed`.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// What becomes of a webhook.
-pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
-    ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
+pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
+    "applied",
+    "replayed",
+    "foreign",
+    "stray",
+    "early",
+    "malformed",
+    "refused",
+    "failed",
+];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
@@ -102,9 +111,10 @@ pub fn describe() {
     for kind in ReceiptKind::texts() {
         counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
     }
-    for outcome in WEBHOOK_OUTCOMES {
-        counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
-            .increment(0);
+    for provider in PaymentProvider::VARIANTS {
+        for outcome in WEBHOOK_OUTCOMES {
+            counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);
+        }
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);

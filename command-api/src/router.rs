@@ -2,6 +2,7 @@
 
 pub(crate) mod change_contact;
 mod create_license_type;
+mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
 pub(crate) mod register_club;
@@ -12,7 +13,8 @@ mod revoke_sessions;
 pub(crate) mod set_price;
 pub(crate) mod set_roles;
 mod update_club;
-pub(crate) mod vipps_webhook;
+mod vipps_webhook;
+pub(crate) mod webhooks;
 pub(crate) mod withdraw_price;
 
 use axum::routing::{MethodRouter, patch, post};
@@ -40,7 +42,7 @@ pub(crate) struct Route {
 /// Every operation of this API.
 #[rustfmt::skip]
 fn routes() -> Vec<Route> {
-    let webhook = post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(vipps_webhook::WEBHOOK_LIMIT)));
+    let limit = || Extension(BodyLimit(webhooks::WEBHOOK_LIMIT));
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
@@ -55,7 +57,8 @@ fn routes() -> Vec<Route> {
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
-        Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
+        Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
+        Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]
 }
 

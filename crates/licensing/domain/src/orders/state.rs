@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use events::{CaptureAction, CaptureFailed, LineRefund, OrderEvent, OrderPlaced, RevokeReason};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocabulary::{OrderStatus, RefundState};
+use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use super::paid::PaidOrder;
 use super::refunds::RefundOfLine;
@@ -16,6 +16,8 @@ pub struct Order {
     /// None before the order is placed.
     pub(super) status: Option<OrderStatus>,
     pub(super) placed: Option<OrderPlaced>,
+    /// The payment that was recorded first.
+    pub(super) payment_id: Option<String>,
     pub(super) redirect_url: Option<String>,
     /// Whether all that is due was collected.
     pub(super) captured: bool,
@@ -47,6 +49,21 @@ impl Order {
     /// What was ordered.
     pub fn placed(&self) -> Option<&OrderPlaced> {
         self.placed.as_ref()
+    }
+
+    /// The id of its payment at the provider. Vipps takes the reference that was decided with the order. Every other
+    /// provider gives an id, which is known once it is recorded.
+    pub fn payment_id(&self) -> Option<&str> {
+        let decided = self
+            .placed()
+            .filter(|placed| placed.payment_provider == PaymentProvider::Vipps.as_str())
+            .map(|placed| placed.payment_reference.as_str());
+        self.payment_id.as_deref().or(decided)
+    }
+
+    /// Whether this is the id of its payment.
+    pub(super) fn is_payment(&self, payment_id: &str) -> bool {
+        self.payment_id() == Some(payment_id)
     }
 
     /// Where the customer pays, once the provider was asked.
@@ -120,6 +137,7 @@ impl Order {
                 OrderStatus::Placed
             }
             OrderEvent::PaymentRequested(requested) => {
+                self.payment_id = Some(requested.reference);
                 self.redirect_url = Some(requested.redirect_url);
                 OrderStatus::PaymentPending
             }
