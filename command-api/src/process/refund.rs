@@ -12,23 +12,22 @@ use super::step::{Outcome, StepError, call, key};
 /// Pays back what was collected and releases the rest. Asks the provider what it has before it moves anything, so that
 /// beginning again moves nothing twice.
 pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
-    let (command_handler, provider) = (&context.cashier.command_handler, &context.cashier.provider);
-    let order = command_handler.load::<Order>(task.aggregate_id).await?.aggregate;
-    let Some(placed) = order
-        .placed()
-        .filter(|_| order.status() == Some(OrderStatus::RefundPending))
+    let cashier = &context.cashier;
+    let (command_handler, id) = (&cashier.command_handler, task.aggregate_id);
+    let order = command_handler.load::<Order>(id).await?.aggregate;
+    let payment = cashier.providers.payment_of(&order)?;
+    let Some((provider, payment_id)) = payment.filter(|_| order.status() == Some(OrderStatus::RefundPending))
     else {
         return Ok(Outcome::Done);
     };
-    let (reference, id) = (&placed.payment_reference, task.aggregate_id);
-    let mut payment = provider.get(reference).await?;
+    let mut payment = provider.get(payment_id).await?;
     if payment.kept_ore() > 0 {
         let once = change_key("refund", id, payment.refunded_ore);
         payment = provider.refund(&payment, payment.kept_ore(), &once).await?;
     }
     if payment.collectable_ore() > 0 {
         let once = change_key("release", id, payment.captured_ore);
-        payment = provider.release(reference, &once).await?;
+        payment = provider.release(payment_id, &once).await?;
     }
     let left = payment.collectable_ore() + payment.kept_ore();
     if left != 0 {
