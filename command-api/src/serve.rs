@@ -192,6 +192,7 @@ fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
         return_url: options.shop.return_url.clone(),
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
+        refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }
 

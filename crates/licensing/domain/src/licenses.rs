@@ -2,6 +2,7 @@
 
 use events::{LicenseEvent, LicenseIssued, LicenseRevoked, RevokeReason, aggregate_type};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::aggregate::aggregate;
 use crate::orders::PaidOrder;
@@ -46,6 +47,11 @@ impl License {
     /// Whether it was revoked.
     pub const fn revoked(&self) -> bool {
         self.revoked
+    }
+
+    /// The order and the line that it was issued for.
+    pub fn order_line(&self) -> Option<(Uuid, u16)> {
+        self.issued.as_ref().map(|issued| (issued.order_id, issued.line))
     }
 
     fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
