@@ -1,6 +1,6 @@
 //! The metrics of the write side, besides those of the log, the bus, the payments and the service.
 
-use events::CaptureFailure;
+use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
 use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
@@ -34,6 +34,8 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
 ];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Refunds that the shop has stopped trying, by `reason`.
+pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -81,6 +83,10 @@ pub fn describe() {
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
     );
+    describe_counter!(
+        REFUND_FAILURES_TOTAL,
+        "Refunds that the shop has stopped trying, by reason."
+    );
     describe_gauge!(
         PROCESS_CONTRADICTED,
         "1 while the log does not hold the event that was planned for last."
@@ -118,6 +124,9 @@ pub fn describe() {
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
+    }
+    for reason in RefundFailure::VARIANTS {
+        counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);

@@ -1,10 +1,12 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+mod cancel_order;
 pub(crate) mod change_contact;
 mod create_license_type;
 mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
+mod refund_order;
 pub(crate) mod register_club;
 mod resolve_capture;
 mod retire_license_type;
@@ -45,8 +47,10 @@ fn routes() -> Vec<Route> {
     let limit = || Extension(BodyLimit(webhooks::WEBHOOK_LIMIT));
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
+        Route::new("/api/v1/orders/{order_id}/cancel", post(cancel_order::cancel_order), openapi::operation::<cancel_order::CancelOrder>),
+        Route::new("/api/v1/orders/{order_id}/refunds", post(refund_order::refund_order), openapi::operation::<refund_order::RefundOrder>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
-        Route::of::<revoke_license::RevokeLicense>("/api/v1/licenses/{license_id}/revoke"),
+        Route::new("/api/v1/licenses/{license_id}/revoke", post(revoke_license::revoke_license), openapi::operation::<revoke_license::RevokeLicense>),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),

@@ -202,6 +202,7 @@ fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSe
         return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
+        refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }
 
