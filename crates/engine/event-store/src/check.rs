@@ -50,8 +50,13 @@ pub(crate) fn check(append: &Append, max_payload_bytes: usize) -> Checked {
 
 /// Sealed payloads are larger than in clear.
 pub(crate) fn check_sizes(events: &[NewEvent], max_payload_bytes: usize) -> Checked {
-    if events.iter().any(|event| event.payload.get().len() > max_payload_bytes) {
-        return Err(format!("a sealed payload is larger than {max_payload_bytes} bytes"));
+    if events
+        .iter()
+        .any(|event| event.payload.get().len() > max_payload_bytes)
+    {
+        return Err(format!(
+            "a sealed payload is larger than {max_payload_bytes} bytes"
+        ));
     }
     Ok(())
 }

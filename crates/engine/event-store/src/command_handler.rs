@@ -175,7 +175,9 @@ impl CommandHandler {
     ) -> Result<Option<CommandResponse>, CommandError<E>> {
         match self.log.outcome(&key.scope, &key.key).await? {
             None => Ok(None),
-            Some(outcome) if !outcome.is_of(key, self.log.vault.as_deref()) => Err(CommandError::Append(AppendError::KeyReused)),
+            Some(outcome) if !outcome.is_of(key, self.log.vault.as_deref()) => {
+                Err(CommandError::Append(AppendError::KeyReused))
+            }
             Some(outcome) => Ok(Some(CommandResponse::render(
                 &outcome.response,
                 outcome.position,

@@ -78,7 +78,9 @@ impl Page {
         let (Some(vault), Some(list)) = (vault, self.row.try_get::<_, Option<&str>>(11)?) else {
             return Ok(KeyRing::default());
         };
-        let rows = list.split(SEPARATOR).map(|key| key_row(self.ask.aggregate_id, key));
+        let rows = list
+            .split(SEPARATOR)
+            .map(|key| key_row(self.ask.aggregate_id, key));
         let rows = rows
             .collect::<Option<_>>()
             .ok_or_else(|| Error::Unreadable("a data key".into()))?;

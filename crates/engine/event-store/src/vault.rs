@@ -34,7 +34,9 @@ pub enum VaultError {
     #[error("the master keys: {0}")]
     MasterKeys(String),
     /// A data key is wrapped by a master key that the file does not hold.
-    #[error("a key of personal data is wrapped by the master key {0}, which the file of master keys does not hold")]
+    #[error(
+        "a key of personal data is wrapped by the master key {0}, which the file of master keys does not hold"
+    )]
     UnknownMasterKey(String),
     /// A data key does not unwrap: the row was changed, or the master key is another one of the same name.
     #[error("a key of personal data can't be unwrapped by the master key {0}")]

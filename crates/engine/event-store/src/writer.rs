@@ -26,8 +26,8 @@ use crate::append::Append;
 use crate::check::{check, check_sizes};
 use crate::error::{AppendError, Error, Failure, describe};
 use crate::frame::{Pauses, Session, ask, silence_after};
-use crate::vault::Vault;
 use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
+use crate::vault::Vault;
 
 mod batch;
 mod data_keys;

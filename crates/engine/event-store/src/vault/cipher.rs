@@ -40,7 +40,10 @@ impl Cipher {
 
     pub(super) fn seal(&self, value: &[u8], bound: &[u8]) -> Option<Vec<u8>> {
         let mut text = value.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(bound), &mut text).ok()?;
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(bound), &mut text)
+            .ok()?;
         let mut sealed = Vec::with_capacity(NONCE_LEN + text.len());
         sealed.extend(nonce.as_ref());
         sealed.extend(text);
@@ -61,7 +64,12 @@ impl Cipher {
         self.seal(value.as_bytes(), &place.bound(pointer))
     }
 
-    pub(super) fn open_at(&self, place: &Place<'_>, pointer: &str, sealed: &[u8]) -> Result<String, NotOpened> {
+    pub(super) fn open_at(
+        &self,
+        place: &Place<'_>,
+        pointer: &str,
+        sealed: &[u8],
+    ) -> Result<String, NotOpened> {
         let opened = self.open(sealed, &place.bound(pointer))?;
         String::from_utf8(opened).map_err(|_| NotOpened)
     }

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn every_marked_value_is_found_with_its_place() {
-        let payload = r#"{"a": {"$clear":"x"},"b~/":[1.50,{"c":{"$clear":{"d":1},"$person":"p"}}],"e":"$clear"}"#;
+        let payload =
+            r#"{"a": {"$clear":"x"},"b~/":[1.50,{"c":{"$clear":{"d":1},"$person":"p"}}],"e":"$clear"}"#;
         let (written, seen) = replaced(payload);
         assert_eq!(written, r#"{"a":0,"b~/":[1.50,{"c":0}],"e":"$clear"}"#);
         assert_eq!(seen, [r#"/a="x""#, r#"/b~0~1/1/c={"d":1}"#]);

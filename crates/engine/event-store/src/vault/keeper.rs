@@ -111,7 +111,10 @@ impl Vault {
         let master = keys
             .get(master_key)
             .ok_or_else(|| VaultError::UnknownMasterKey(master_key.to_owned()))?;
-        let key = master.open(wrapped, bound).ok().and_then(|key| key.try_into().ok());
+        let key = master
+            .open(wrapped, bound)
+            .ok()
+            .and_then(|key| key.try_into().ok());
         key.ok_or_else(|| VaultError::NotUnwrapped(master_key.to_owned()))
     }
 
@@ -153,5 +156,7 @@ impl Vault {
 }
 
 fn changed_at(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+    std::fs::metadata(file)
+        .and_then(|metadata| metadata.modified())
+        .ok()
 }

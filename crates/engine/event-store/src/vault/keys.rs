@@ -125,11 +125,7 @@ impl Log {
     }
 
     /// The data keys of these events that are still there.
-    pub(super) async fn keys_named(
-        &self,
-        aggregates: &[Uuid],
-        ids: &[Uuid],
-    ) -> Result<Vec<KeyRow>, Error> {
+    pub(super) async fn keys_named(&self, aggregates: &[Uuid], ids: &[Uuid]) -> Result<Vec<KeyRow>, Error> {
         let rows = self
             .query(include_str!("../sql/find_keys.sql"), &[&aggregates, &ids])
             .await?;

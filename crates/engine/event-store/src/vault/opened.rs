@@ -56,7 +56,10 @@ impl Opened {
         fn parted<T>(all: HashMap<usize, T>, at: usize) -> (HashMap<usize, T>, HashMap<usize, T>) {
             let (first, rest): (HashMap<_, _>, HashMap<_, _>) =
                 all.into_iter().partition(|(index, _)| *index < at);
-            (first, rest.into_iter().map(|(index, one)| (index - at, one)).collect())
+            (
+                first,
+                rest.into_iter().map(|(index, one)| (index - at, one)).collect(),
+            )
         }
         let later = self.events.split_off(at.min(self.events.len()));
         let (sealed, later_sealed) = parted(self.sealed, at);
@@ -93,7 +96,11 @@ impl Log {
     pub async fn open(&self, events: Vec<RecordedEvent>) -> Result<Opened, Error> {
         let mut opened = Opened::as_recorded(events);
         let (mut aggregates, mut ids) = (Vec::new(), Vec::new());
-        for event in opened.events.iter().filter(|event| is_sealed(event.payload.get())) {
+        for event in opened
+            .events
+            .iter()
+            .filter(|event| is_sealed(event.payload.get()))
+        {
             names_keys(event.payload.get(), &mut ids);
             aggregates.resize(ids.len(), event.aggregate_id);
         }

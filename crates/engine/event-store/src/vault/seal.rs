@@ -92,11 +92,7 @@ impl Vault {
 }
 
 /// The payload with every sealed value in clear, or erased where its key is gone; `None` if there is no sealed one.
-pub(super) fn open(
-    keys: &KeyRing,
-    place: &Place<'_>,
-    payload: &str,
-) -> Result<Option<String>, VaultError> {
+pub(super) fn open(keys: &KeyRing, place: &Place<'_>, payload: &str) -> Result<Option<String>, VaultError> {
     if !is_sealed(payload) {
         return Ok(None);
     }

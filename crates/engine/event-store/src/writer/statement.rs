@@ -96,7 +96,12 @@ impl AppendBatch {
         }
         let steps = steps.as_ref().map_or(Steps::NO_BINDS, Steps::binds);
         let keys = keys.as_ref().map_or(Keys::NO_BINDS, Keys::binds);
-        let binds: Vec<&(dyn ToSql + Sync)> = binds.into_iter().chain(steps).chain(keys).chain(formers).collect();
+        let binds: Vec<&(dyn ToSql + Sync)> = binds
+            .into_iter()
+            .chain(steps)
+            .chain(keys)
+            .chain(formers)
+            .collect();
         client.query(&self.full, &binds).await
     }
 }

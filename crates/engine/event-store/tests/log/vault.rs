@@ -102,7 +102,12 @@ fn named(person: Uuid, name: &str) -> Value {
 }
 
 fn signed_up(key: IdempotencyKey, id: Uuid, sequence: u64, payload: &Value) -> Append {
-    Append::new(key).events("member", id, sequence - 1, [EventData::json("SignedUp", payload).unwrap()])
+    Append::new(key).events(
+        "member",
+        id,
+        sequence - 1,
+        [EventData::json("SignedUp", payload).unwrap()],
+    )
 }
 
 #[tokio::test]
@@ -113,7 +118,11 @@ async fn the_log_holds_ciphertext_and_a_reader_with_the_keys_the_data() {
     let first = signed_up(key("a"), id, 1, &facts);
     sealed.appender.append(first.clone()).await.unwrap();
     let second = json!({"note": {"$clear": {"text": NAME}}, "none": null});
-    sealed.appender.append(signed_up(key("b"), id, 2, &second)).await.unwrap();
+    sealed
+        .appender
+        .append(signed_up(key("b"), id, 2, &second))
+        .await
+        .unwrap();
     // A repeat writes nothing, and no key.
     assert!(sealed.appender.append(first).await.unwrap().replayed);
     for stored in sealed.payloads().await {
@@ -125,7 +134,10 @@ async fn the_log_holds_ciphertext_and_a_reader_with_the_keys_the_data() {
     let without = sealed.test.log.clone();
     let events = without.read_after(Position::START, 9).await.unwrap();
     let refused = without.open(events).await.unwrap_err();
-    assert!(matches!(refused, Error::Vault(VaultError::NoMasterKeys)), "{refused}");
+    assert!(
+        matches!(refused, Error::Vault(VaultError::NoMasterKeys)),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -185,7 +197,11 @@ async fn with_its_keys_the_data_is_gone_and_nothing_else() {
         "note": {"$clear": "Kari called"},
         "here": {"$clear": "Ola", "$person": stays},
     });
-    let at = sealed.appender.append(signed_up(key("a"), id, 1, &both)).await.unwrap();
+    let at = sealed
+        .appender
+        .append(signed_up(key("a"), id, 1, &both))
+        .await
+        .unwrap();
     sealed
         .appender
         .append(signed_up(key("later"), id, 2, &named(forgotten, "Kari again")))
@@ -236,7 +252,10 @@ async fn a_value_opens_only_where_it_was_sealed() {
     moved[1].payload = events[0].payload.clone();
     let opened = sealed.log.open(moved.clone()).await.unwrap();
     assert!(opened.failure(0).is_none());
-    assert!(matches!(opened.failure(1), Some(VaultError::NotOpened { sequence: 2, .. })));
+    assert!(matches!(
+        opened.failure(1),
+        Some(VaultError::NotOpened { sequence: 2, .. })
+    ));
     assert_eq!(opened.recorded(1).unwrap(), moved[1], "as the log has it");
     assert_eq!(opened.recorded(0).unwrap(), events[0]);
 }
