@@ -198,6 +198,7 @@ impl PlaceOrder {
             }
         }
         let (club, holder) = (line.club.as_ref()?, holder?);
+        let holder_id = self.holder_key.holder_id(&holder);
         Some(OrderLine {
             line: number,
             license_id: license_id(self.order_id, number),
@@ -209,9 +210,9 @@ impl PlaceOrder {
             price_ore: offer.price_ore,
             tax: offer.tax.clone(),
             lifetime_cap: offer.lifetime_cap,
-            holder_id: Some(self.holder_key.holder_id(&holder)),
-            holder,
-            vehicle,
+            holder_id: Some(holder_id),
+            holder: holder.belonging_to(holder_id),
+            vehicle: vehicle.map(|vehicle| vehicle.belonging_to(holder_id)),
         })
     }
 }

@@ -140,6 +140,11 @@ impl Settings<'_> {
                             "HOLDER_KEY_FILE",
                             holder_key_file(self.data).display().to_string(),
                         ),
+                        (
+                            "MASTER_KEY_FILE",
+                            master_key_file(self.data).display().to_string(),
+                        ),
+                        ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -158,6 +163,10 @@ impl Settings<'_> {
                     ("OPS_LISTEN", ports.projector_ops.address()),
                     ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
                     ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+                    (
+                        "MASTER_KEY_FILE",
+                        master_key_file(self.data).display().to_string(),
+                    ),
                 ])
                 .collect(),
             Process::QueryApi => self
@@ -281,6 +290,16 @@ pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
 /// The key that holder ids are made with.
 pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
     data.join("holder.key")
+}
+
+/// The master keys of personal data.
+pub(crate) fn master_key_file(data: &Path) -> PathBuf {
+    data.join("master.keys")
+}
+
+/// Where erasures are written down outside the database.
+pub(crate) fn erasures_file(data: &Path) -> PathBuf {
+    data.join("erasures.jsonl")
 }
 
 /// Where the log's seals go outside the database.
