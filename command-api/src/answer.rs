@@ -143,6 +143,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::NotExpired
         | Refusal::PriceInForce
         | Refusal::NothingToCollect
+        | Refusal::OwnAdminRole
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
         | Refusal::TermsMissing => StatusCode::CONFLICT,

@@ -27,6 +27,7 @@ mod router;
 mod rule_seven;
 mod sealing;
 mod serve;
+mod standings;
 mod state;
 mod terms_in_use;
 mod uncollected;

@@ -1,5 +1,6 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+pub(crate) mod change_contact;
 mod create_license_type;
 pub(crate) mod place_order;
 mod publish_terms;
@@ -7,7 +8,9 @@ pub(crate) mod register_club;
 mod resolve_capture;
 mod retire_license_type;
 mod revoke_license;
+mod revoke_sessions;
 pub(crate) mod set_price;
+pub(crate) mod set_roles;
 mod update_club;
 pub(crate) mod vipps_webhook;
 pub(crate) mod withdraw_price;
@@ -15,6 +18,8 @@ pub(crate) mod withdraw_price;
 use axum::routing::{MethodRouter, patch, post};
 use axum::{Extension, Router};
 use domain::{NewLicenseType, NewTerms, Resolution};
+use policy::POLICY;
+use service::auth::{Who, guarded};
 use service::docs;
 use service::extract::BodyLimit;
 use utoipa::openapi::OpenApi;
@@ -29,7 +34,7 @@ pub(crate) struct Route {
     method: Method,
     path: &'static str,
     handler: MethodRouter<AppState>,
-    documented: fn() -> Documented,
+    documented: fn(Who) -> Documented,
 }
 
 /// Every operation of this API.
@@ -47,6 +52,9 @@ fn routes() -> Vec<Route> {
         Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
         Route::of::<update_club::UpdateClub>("/api/v1/clubs/{club_id}"),
         Route::of::<NewTerms>("/api/v1/terms"),
+        Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
+        Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
+        Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
         Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
     ]
 }
@@ -64,14 +72,32 @@ impl Route {
         }
     }
 
+    /// An operation with a handler of its own, reached by `PATCH`.
+    fn patch(path: &'static str, handler: MethodRouter<AppState>, documented: fn(Who) -> Documented) -> Self {
+        Self {
+            method: Method::Patch,
+            ..Self::new(path, handler, documented)
+        }
+    }
+
     /// An operation with a handler of its own, reached by `POST`.
-    fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn() -> Documented) -> Self {
+    fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn(Who) -> Documented) -> Self {
         Self {
             method: Method::Post,
             path,
             handler,
             documented,
         }
+    }
+}
+
+impl Route {
+    /// Who may use it. A route without a row answers nobody, and a test refuses it.
+    fn who(&self) -> Who {
+        let row = POLICY
+            .iter()
+            .find(|rule| rule.method == self.method.as_str() && rule.path == self.path);
+        row.map_or(Who::Admin, |rule| rule.who)
     }
 }
 
@@ -88,16 +114,16 @@ pub fn openapi() -> OpenApi {
     openapi::of(
         routes()
             .into_iter()
-            .map(|route| (route.method, route.path, (route.documented)())),
+            .map(|route| (route.method, route.path, (route.documented)(route.who()))),
     )
 }
 
 /// Every command by path, the document and the page to browse it.
 pub fn router(state: AppState) -> Router {
-    routes()
+    let router = routes()
         .into_iter()
         .fold(docs::routes(&openapi()), |router, route| {
             router.route(route.path, route.handler)
-        })
-        .with_state(state)
+        });
+    guarded(router, POLICY, &state).with_state(state)
 }

@@ -31,6 +31,7 @@ use crate::idempotency::InFlight;
 use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
+use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
 use crate::{club_names, metrics, receipts, relay, rule_seven};
@@ -106,7 +107,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator,
+        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),

@@ -28,7 +28,7 @@ use crate::answer::{answered, problem, read, refused, unreadable};
 use crate::command::{now, stored};
 use crate::idempotency::in_flight;
 use crate::incoming::Incoming;
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
 
@@ -92,7 +92,6 @@ struct Placed {
 impl Operation for OrderRequest {
     const NAME: &'static str = "place_order";
     const SUMMARY: &'static str = "Places an order and starts its payment.";
-    const WHO: Who = Who::Anyone;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     /// An order that can no longer be paid.
     const ALSO: &'static [StatusCode] = &[StatusCode::OK];

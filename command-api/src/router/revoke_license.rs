@@ -10,7 +10,7 @@ use uuid::Uuid;
 use vocabulary::LicenseStatus;
 
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// Why a license is revoked.
 #[derive(Deserialize, ToSchema)]
@@ -44,7 +44,6 @@ impl Operation for RevokeLicense {
     const NAME: &'static str = "revoke_license";
     const SUMMARY: &'static str =
         "Revokes a license. A license that is revoked already keeps its first reason.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
     type Path = LicensePath;

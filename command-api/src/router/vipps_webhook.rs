@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use event_store::{IdempotencyKey, Inbox};
 use metrics::counter;
 use payments::vipps::webhook::{self, Event, EventName};
+use service::auth::Who;
 use service::docs::{Header, of_every_request, refusals};
 use service::extract::{Body, incomplete_body};
 use service::problem::Problem;
@@ -109,7 +110,7 @@ async fn apply(state: &AppState, order_id: Uuid, event: &Event, key: &[u8]) -> R
 }
 
 /// What the document says of it.
-pub(crate) fn documented() -> Documented {
+pub(crate) fn documented(_: Who) -> Documented {
     let mut schemas = vec![(VippsEvent::name().into_owned(), VippsEvent::schema())];
     VippsEvent::schemas(&mut schemas);
     let event = ContentBuilder::new()
