@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey, RefundPolicy};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
+use event_store::vault::Vault;
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::{BusOptions, SubjectOptions};
@@ -79,6 +81,8 @@ pub(crate) struct ServeOptions {
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
+    #[command(flatten)]
+    pub(crate) personal_data: PersonalDataArgs,
     /// Events after which an aggregate gets a new snapshot; 0 for none
     #[arg(long, env = "SNAPSHOT_EVERY", default_value_t = 100, value_name = "EVENTS")]
     pub(crate) snapshot_every: u64,
@@ -164,6 +168,22 @@ pub(crate) struct ShopArgs {
     /// was made with
     #[arg(long, env = "REFUND_POLICY_FILE", value_name = "FILE")]
     refund_policy_file: Option<PathBuf>,
+}
+
+/// How personal data is kept.
+#[derive(Args)]
+pub(crate) struct PersonalDataArgs {
+    /// File with the master keys of personal data, the active one first (see `keys new`)
+    #[arg(long, env = "MASTER_KEY_FILE", value_name = "FILE")]
+    pub(crate) master_key_file: PathBuf,
+}
+
+impl PersonalDataArgs {
+    pub(crate) fn vault(&self) -> anyhow::Result<Arc<Vault>> {
+        Ok(Arc::new(
+            Vault::new(&self.master_key_file).context("--master-key-file")?,
+        ))
+    }
 }
 
 impl ShopArgs {

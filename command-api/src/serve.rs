@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use domain::HolderKey;
+use event_store::vault::Vault;
 use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
     Tasks,
@@ -74,6 +75,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let payments = options.payments.payments()?;
     let providers = payments.providers.clone();
     let settings = settings(&options, payments)?;
+    let vault = options.personal_data.vault()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
@@ -81,6 +83,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         start_writing(
             url.expose(),
             &pools.requests,
+            &vault,
             options.snapshot_every,
             &settings.holder_key,
         )
@@ -173,17 +176,20 @@ impl Pools {
 async fn start_writing(
     url: &str,
     pool: &Pool,
+    vault: &Arc<Vault>,
     snapshot_every: u64,
     holder_key: &Arc<HolderKey>,
 ) -> anyhow::Result<(CommandHandler, JoinHandle<()>)> {
+    vault.begin(pool).await?;
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
+    let appender = appender.with_vault(Arc::clone(vault));
+    let log = Log::new(pool.clone()).with_vault(Arc::clone(vault));
     let loader = Loader::start(url, LoaderOptions::default())?;
     let snapshots = SnapshotOptions {
         every: snapshot_every,
         schema_fingerprint: domain::SCHEMA_FINGERPRINT.into(),
     };
-    let command_handler =
-        CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
+    let command_handler = CommandHandler::new(log, loader, appender.clone()).with_snapshots(snapshots);
     let command_handler = rule_seven::claiming(command_handler, holder_key);
     let command_handler = receipts::claiming(club_names::claiming(command_handler));
     club_names::begin(&command_handler, &appender).await?;

@@ -141,6 +141,11 @@ impl Settings<'_> {
                             holder_key_file(self.data).display().to_string(),
                         ),
                         self.return_key(),
+                        (
+                            "MASTER_KEY_FILE",
+                            master_key_file(self.data).display().to_string(),
+                        ),
+                        ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -159,6 +164,10 @@ impl Settings<'_> {
                     ("OPS_LISTEN", ports.projector_ops.address()),
                     ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
                     ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+                    (
+                        "MASTER_KEY_FILE",
+                        master_key_file(self.data).display().to_string(),
+                    ),
                 ])
                 .collect(),
             Process::QueryApi => self
@@ -295,6 +304,16 @@ pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
 /// The key of the capabilities in return URLs.
 pub(crate) fn return_key_file(data: &Path) -> PathBuf {
     data.join("return.key")
+}
+
+/// The master keys of personal data.
+pub(crate) fn master_key_file(data: &Path) -> PathBuf {
+    data.join("master.keys")
+}
+
+/// Where erasures are written down outside the database.
+pub(crate) fn erasures_file(data: &Path) -> PathBuf {
+    data.join("erasures.jsonl")
 }
 
 /// Where the log's seals go outside the database.
