@@ -152,6 +152,10 @@ fn check_claims(claims: &Claims) -> Checked {
             return Err("a claim's owner is nil".into());
         }
     }
+    for guard in &claims.guard {
+        text("a claim's scope", &guard.scope)?;
+        text("a claim's key", &guard.key)?;
+    }
     if claims
         .take
         .iter()

@@ -103,6 +103,20 @@ pub enum Rule {
     RefundTooLate,
     /// The holder was let in already.
     RefundCheckedIn,
+    /// A suspended person.
+    HolderSuspended,
+    /// A suspended vehicle.
+    VehicleSuspended,
+    /// A correction without a holder and without a vehicle.
+    NothingToCorrect,
+    /// Neither a person nor a vehicle, or both.
+    SuspensionSubject,
+    /// A suspension that ended before today.
+    UntilPast,
+    /// A verdict with which nobody is let in.
+    Verdict,
+    /// A clock that is further off than any clock.
+    ClockOffset,
 }
 
 impl Rule {
@@ -343,6 +357,37 @@ impl Rule {
                 "Lisensen er brukt ved innsjekking og refunderes ikke.",
                 "The license was used at check-in and is not refunded.",
             ),
+            Self::HolderSuspended => (
+                "holder_suspended",
+                "Vi kan ikke utstede lisens til denne personen nå. Ta kontakt med forbundet.",
+                "No license can be issued to this person now. Contact the federation.",
+            ),
+            Self::VehicleSuspended => (
+                "vehicle_suspended",
+                "Vi kan ikke utstede lisens for dette kjøretøyet nå. Ta kontakt med forbundet.",
+                "No license can be issued for this vehicle now. Contact the federation.",
+            ),
+            Self::NothingToCorrect => (
+                "nothing_to_correct",
+                "Oppgi innehaver eller kjøretøy som skal rettes.",
+                "Give the holder or the vehicle to correct.",
+            ),
+            Self::SuspensionSubject => (
+                "suspension_subject",
+                "Oppgi enten en person eller et kjøretøy.",
+                "Give either a person or a vehicle.",
+            ),
+            Self::UntilPast => ("until_past", "Siste dag er passert.", "The last day has passed."),
+            Self::Verdict => (
+                "verdict_not_admitted",
+                "Med dette utfallet blir ingen sluppet inn.",
+                "With this verdict a holder is not let in.",
+            ),
+            Self::ClockOffset => (
+                "clock_offset_invalid",
+                "Klokka kan være høyst ti år feil.",
+                "The clock can be off by at most ten years.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -403,6 +448,8 @@ pub enum Refusal {
         /// The version in force.
         current: String,
     },
+    /// The license is not in a state that allows it.
+    LicenseState,
 }
 
 impl Refusal {
@@ -460,6 +507,11 @@ impl Refusal {
                 "price_in_force",
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
+            ),
+            Self::LicenseState => (
+                "license_state",
+                "Lisensen er ikke i en tilstand som tillater dette.",
+                "The license is not in a state that allows this.",
             ),
             Self::NothingToCollect => (
                 "nothing_to_collect",

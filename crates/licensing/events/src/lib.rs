@@ -12,8 +12,10 @@ mod orders;
 mod people;
 mod receipts;
 mod refunds;
+mod scans;
 mod schema;
 mod shape;
+mod suspensions;
 mod terms;
 mod upcast;
 mod users;
@@ -25,11 +27,13 @@ pub use orders::*;
 pub use people::*;
 pub use receipts::*;
 pub use refunds::*;
+pub use scans::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use suspensions::*;
 pub use terms::*;
 pub use users::*;
-pub use vocabulary::{Category, Role};
+pub use vocabulary::{Category, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -57,6 +61,8 @@ pub enum Event {
     ReceiptSeries(ReceiptSeriesEvent),
     /// Of the terms.
     Terms(TermsEvent),
+    /// Of a suspension.
+    Suspension(SuspensionEvent),
 }
 
 impl Event {
@@ -81,6 +87,7 @@ impl Event {
             aggregate_type::USER => of(recorded, Self::User),
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
             aggregate_type::TERMS => of(recorded, Self::Terms),
+            aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -8,6 +8,7 @@ use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
 use crate::receipts::ReceiptSeriesEvent;
+use crate::suspensions::SuspensionEvent;
 use crate::terms::TermsEvent;
 use crate::users::UserEvent;
 
@@ -35,6 +36,7 @@ impl EventSchema {
             (aggregate_type::USER, UserEvent::schemas()),
             (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
+            (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

@@ -109,6 +109,68 @@ words! {
         Suspended,
     }
 
+    /// What a gate showed for a scanned license.
+    Verdict {
+        /// Valid (gyldig).
+        Valid,
+        /// Valid, and bought after the gate's last list (gyldig, kjøpt etter siste liste).
+        ValidAfterList,
+        /// For another day (feil dag).
+        WrongDay,
+        /// For another club (feil klubb).
+        WrongClub,
+        /// Let in before (allerede inne).
+        AlreadyIn,
+        /// Revoked (tilbakekalt).
+        Revoked,
+        /// The gate's lists or clock were too old to tell (kan ikke avgjøres).
+        Undecided,
+        /// Not a license (ugyldig).
+        Invalid,
+    }
+
+    /// What became of a scan at the gate.
+    ScanOutcome {
+        /// It is the license's check-in.
+        First,
+        /// The license had its check-in before.
+        Duplicate,
+        /// It is the license's check-in, after the license was revoked.
+        AfterRevocation,
+        /// The log has no such license.
+        UnknownLicense,
+    }
+
+    /// What a license was worth at the moment of a scan.
+    Standing {
+        /// It was valid.
+        Valid,
+        /// It was valid, and was revoked later.
+        BeforeRevocation,
+        /// It was revoked.
+        AfterRevocation,
+        /// It was valid, and was suspended later.
+        BeforeSuspension,
+        /// It was suspended.
+        WhileSuspended,
+    }
+
+    /// Whether a suspension was ended by staff. Expiry by date is not a status.
+    SuspensionStatus {
+        /// In force until its last day, if it has one.
+        Active,
+        /// Ended by staff.
+        Lifted,
+    }
+
+    /// What is suspended.
+    SuspensionKind {
+        /// A person.
+        Person,
+        /// A vehicle.
+        Vehicle,
+    }
+
     /// Who collects the money of an order.
     PaymentProvider {
         /// Vipps MobilePay.
@@ -177,7 +239,8 @@ words! {
 mod tests {
     use super::{
         Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
-        ReceiptKind, Role, TermsStatus, UserRole, Word,
+        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -202,6 +265,11 @@ mod tests {
         texts_are_those_of_json::<UserRole>();
         texts_are_those_of_json::<Language>();
         texts_are_those_of_json::<ReceiptKind>();
+        texts_are_those_of_json::<Verdict>();
+        texts_are_those_of_json::<ScanOutcome>();
+        texts_are_those_of_json::<Standing>();
+        texts_are_those_of_json::<SuspensionStatus>();
+        texts_are_those_of_json::<SuspensionKind>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -54,6 +54,8 @@ pub enum OrderCommand {
     },
     /// Record that every line has its license.
     Fulfill,
+    /// Give the money back instead of issuing: a holder or a vehicle of the order is suspended.
+    RefuseSuspended,
     /// Reconcile the order with the provider's books.
     ReconcilePayment {
         /// The books.

@@ -47,6 +47,7 @@ impl Order {
             OrderCommand::Cancel { customer_id } => self.cancel(placed, customer_id),
             OrderCommand::RequestRefund(asked) => self.request_refund(placed, &asked),
             OrderCommand::RecordRefundFailure { books, reason } => self.refund_failed(placed, &books, reason),
+            OrderCommand::RefuseSuspended => self.refuse_suspended(placed),
         };
         Ok(event?.into_iter().collect())
     }
@@ -184,6 +185,22 @@ impl Order {
                 Ok(Some(OrderFulfilled { license_ids }.into()))
             }
             _ if self.issued => Ok(None),
+            _ => Err(Refusal::OrderState),
+        }
+    }
+
+    /// Only a paid order without licenses. One that has licenses keeps them: staff suspends or revokes them.
+    fn refuse_suspended(&self, placed: &OrderPlaced) -> Result<Option<OrderEvent>, Refusal> {
+        match self.status {
+            Some(OrderStatus::Paid) => Ok(Some(
+                RefundRequested {
+                    reason: RefundReason::Suspended,
+                    reference: placed.payment_reference.clone(),
+                    amount_ore: placed.total_ore,
+                }
+                .into(),
+            )),
+            _ if self.issued || self.over() => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

@@ -60,6 +60,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::User(event) => of(event),
         Event::Terms(event) => of(event),
         Event::ReceiptSeries(event) => of(event),
+        Event::Suspension(event) => of(event),
     }
 }
 
