@@ -13,6 +13,7 @@ pub(crate) mod planner;
 pub(crate) mod worker;
 
 mod capture;
+mod erase;
 mod fulfill;
 mod recheck;
 pub(crate) mod reconcile;

@@ -2,6 +2,7 @@
 
 pub(crate) mod change_contact;
 mod create_license_type;
+mod erase;
 pub(crate) mod place_order;
 mod publish_terms;
 pub(crate) mod register_club;
@@ -55,6 +56,8 @@ fn routes() -> Vec<Route> {
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
+        Route::new("/api/v1/users/{user_id}/erase", post(erase::erase_user), openapi::operation::<erase::EraseUser>),
+        Route::new("/api/v1/holders/{holder_id}/erase", post(erase::erase_holder), openapi::operation::<erase::EraseHolder>),
         Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
     ]
 }

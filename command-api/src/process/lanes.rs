@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 
 /// Kinds of tasks that a worker of their own does.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub(crate) const RENEW: Duration = Duration::from_secs(4);
 const PROVIDER: Duration = Duration::from_secs(45);
 
 /// What runs side by side. The first needs only the log.
-pub(crate) const LANES: [Lane; 5] = [
+pub(crate) const LANES: [Lane; 6] = [
     Lane {
         kinds: &[FULFILL, REVOKE, RESOLVE],
         at_once: 16,
@@ -50,6 +50,11 @@ pub(crate) const LANES: [Lane; 5] = [
         kinds: &[RECHECK],
         at_once: 4,
         attempt: PROVIDER,
+    },
+    Lane {
+        kinds: &[ERASE],
+        at_once: 2,
+        attempt: Duration::from_secs(10),
     },
 ];
 

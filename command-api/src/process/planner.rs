@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -169,6 +169,9 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 
 /// What an event asks for, if anything.
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
+    if recorded.aggregate_type == aggregate_type::PERSON {
+        return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
+    }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
@@ -187,15 +190,18 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
                 .collect()
         }
     };
-    let task = |(kind, due_at): (&'static str, _)| NewTask {
+    due.into_iter().map(|due| task_of(recorded, due)).collect()
+}
+
+fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
+    NewTask {
         aggregate_id: recorded.aggregate_id,
         kind: kind.into(),
         due_at,
         position: recorded.position,
         request_id: recorded.metadata.request_id.clone(),
         correlation_id: recorded.metadata.correlation_id.clone(),
-    };
-    due.into_iter().map(task).collect()
+    }
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
@@ -221,7 +227,9 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
         OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
+        OrderEvent::PaymentRequested(_)
+        | OrderEvent::PaymentReconciled(_)
+        | OrderEvent::OrderHolderErased(_) => Vec::new(),
     }
 }
 
