@@ -22,6 +22,7 @@ pub mod metrics;
 mod openapi;
 mod operation;
 mod personal_data;
+mod payment_settings;
 mod process;
 mod receipts;
 mod relay;

@@ -12,7 +12,7 @@ use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
     Tasks,
 };
-use payments::vipps::{Vipps, webhook};
+use payments::vipps::webhook;
 use service::auth::Authenticator;
 use service::health::Check;
 use service::postgres::PoolOptions;
@@ -29,6 +29,7 @@ use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::erasure::{self, Ledger};
 use crate::idempotency::InFlight;
+use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
@@ -74,8 +75,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let url = options.database.url()?;
     let pools = Pools::new(url.expose(), &options.pool, &shutdown)?;
     // Every setting is read before the first wait, so that a wrong one is reported at once.
-    let provider = Arc::new(Vipps::new(options.vipps.options()?).context("vipps")?);
-    let settings = settings(&options)?;
+    let payments = options.payments.payments()?;
+    let providers = payments.providers.clone();
+    let settings = settings(&options, payments)?;
     let vault = options.personal_data.vault()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
@@ -102,7 +104,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let context = ProcessContext {
         cashier: Cashier {
             command_handler: command_handler.clone().without_empty_outcomes(),
-            provider,
+            providers,
             policy,
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
@@ -205,14 +207,18 @@ async fn start_writing(
     Ok((command_handler, writing))
 }
 
-fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSettings> {
     let public_url = &options.shop.public_url;
     Ok(ShopSettings {
         webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
+        public_url: public_url.clone(),
+        vipps_webhook_secret: payments.vipps_webhook_secret,
+        nexi_webhook_authorization: payments.nexi_webhook_authorization,
         return_url: options.shop.return_url.clone(),
+        return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key.key()?),
+        refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }
 

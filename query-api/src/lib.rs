@@ -15,6 +15,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod receipts;
+mod return_status;
 mod terms;
 mod timeline;
 mod users;

@@ -13,15 +13,20 @@ use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
 use crate::receipts::{get_receipt, list_receipts};
+use crate::return_status::get_return_status;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
+
+/// The status of an order for a browser that comes back from the payment provider.
+pub(crate) const RETURN_STATUS: &str = "/api/v1/orders/{order_id}/return-status";
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders"),
     ("GET", "/api/v1/orders/{order_id}"),
+    ("GET", RETURN_STATUS),
     ("GET", "/api/v1/licenses"),
     ("GET", "/api/v1/licenses/{license_id}"),
     ("GET", "/api/v1/orders/{order_id}/timeline"),
@@ -50,6 +55,8 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/users/{user_id}", get(get_user))
         .route("/api/v1/receipts", get(list_receipts))
         .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
+        // By capability.
+        .route(RETURN_STATUS, get(get_return_status))
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))

@@ -58,6 +58,7 @@ async fn state(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
+    let return_key = options.return_key.key()?;
     let url = options.read.url()?;
     let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
@@ -73,7 +74,11 @@ async fn state(
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
     let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
-    Ok(AppState { reads, authenticator })
+    Ok(AppState {
+        reads,
+        authenticator,
+        return_key,
+    })
 }
 
 /// Whether the database has the schema of this build.

@@ -6,8 +6,9 @@ use crate::erasure::Ledger;
 use chrono::TimeDelta;
 use domain::CapturePolicy;
 use event_store::{CommandHandler, Tasks};
-use payments::PaymentProvider;
 use tokio::sync::{Notify, watch};
+
+use super::providers::Providers;
 
 /// What the workers have at hand.
 #[derive(Clone)]
@@ -24,10 +25,10 @@ pub(crate) struct ProcessContext {
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }
 
-/// Reads payments from the provider and gives orders the commands that follow, by this policy.
+/// Reads payments from their provider and gives orders the commands that follow, by this policy.
 #[derive(Clone)]
 pub(crate) struct Cashier {
     pub(crate) command_handler: CommandHandler,
-    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) providers: Providers,
     pub(crate) policy: Arc<CapturePolicy>,
 }

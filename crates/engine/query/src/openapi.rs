@@ -1,5 +1,7 @@
 //! The OpenAPI of the operations on a resource, from its declaration.
 
+mod excerpt;
+
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
@@ -20,6 +22,8 @@ use crate::parameters::{self, MAX_TEXT_CHARS};
 use crate::resource::{Audience, Resource};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::{cursor, failure, projection, schema_gate};
+
+pub use excerpt::{Excerpt, add_excerpt};
 
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
@@ -148,25 +152,29 @@ fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder
 }
 
 fn one(resource: &'static Resource) -> OperationBuilder {
-    let key = ParameterBuilder::new()
-        .name(resource.key)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .schema(Some(uuid()))
-        .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."));
     let row = Ref::from_schema_name(resource.schema);
     let mut operation = operation(resource)
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
         .response("200", found(resource, row.into(), a_row(resource)))
-        .parameter(key);
+        .parameter(key(resource));
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
     }
     let problems = [view::not_an_id(resource.key), Problem::not_found()];
     refused(with_headers(operation), resource, problems)
+}
+
+/// The key in the path.
+fn key(resource: &Resource) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(resource.key)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(uuid()))
+        .example(Some(json!(FilterKind::Uuid.example())))
+        .description(Some("Its id."))
 }
 
 fn operation(resource: &Resource) -> OperationBuilder {
@@ -249,11 +257,18 @@ fn with_headers(operation: OperationBuilder) -> OperationBuilder {
 
 /// Adds the error responses: these problems, and those of every read.
 fn refused(
-    mut operation: OperationBuilder,
+    operation: OperationBuilder,
     resource: &Resource,
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
+    if resource.audience == Audience::Personal {
+        all.extend(docs::of_login());
+    }
+    of_every_read(operation, all)
+}
+
+fn of_every_read(mut operation: OperationBuilder, mut all: Vec<Problem>) -> OperationBuilder {
     all.extend(parameters::problems());
     all.push(projection::unknown("min_position", 4711, 4711));
     all.push(projection::lagging(4710));
@@ -261,9 +276,6 @@ fn refused(
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());
     all.extend(docs::of_every_request());
-    if resource.audience == Audience::Personal {
-        all.extend(docs::of_login());
-    }
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {

@@ -284,7 +284,7 @@ impl Parameters {
     }
 
     /// A parameter as it stands; nothing if it is blank.
-    pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
+    pub fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.given.remove(name).filter(|value| !value.trim().is_empty())
     }

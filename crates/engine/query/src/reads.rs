@@ -123,20 +123,38 @@ impl Reads {
         parameters: Parameters,
         access: Access,
     ) -> Result<Response, Problem> {
-        let (_, mut conditions) = access.parts(resource)?;
+        let (_, conditions) = access.parts(resource)?;
         let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
-        let View {
-            columns,
-            min_position,
-            if_none_match,
-        } = view::of_one(parameters, resource)?;
+        let view = view::of_one(parameters, resource)?;
+        self.row(resource, key, view, conditions).await
+    }
+
+    /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client may see them.
+    pub async fn excerpt(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        columns: &[&str],
+        parameters: Parameters,
+    ) -> Result<Response, Problem> {
+        let view = view::of_excerpt(parameters, resource, columns)?;
+        self.row(resource, key, view, Conditions::default()).await
+    }
+
+    async fn row(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        view: View,
+        mut conditions: Conditions,
+    ) -> Result<Response, Problem> {
         conditions.and_key(resource.key, Bind::Uuid(key));
         let query = PageQuery {
-            columns,
+            columns: view.columns,
             ..PageQuery::first(resource, conditions, 1)
         };
-        let page = self.read_at(query, min_position).await?;
-        answer::one(resource, &page, if_none_match.as_deref())
+        let page = self.read_at(query, view.min_position).await?;
+        answer::one(resource, &page, view.if_none_match.as_deref())
     }
 
     /// Reads when the rows are new enough.

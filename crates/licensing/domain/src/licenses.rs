@@ -110,6 +110,11 @@ impl License {
         self.issued.as_ref().map(|issued| issued.club_id)
     }
 
+    /// The order and the line that it was issued for.
+    pub fn order_line(&self) -> Option<(Uuid, u16)> {
+        self.issued.as_ref().map(|issued| (issued.order_id, issued.line))
+    }
+
     fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
         match command {
             LicenseCommand::Issue { order, line } => self.issue(&order, line),

@@ -267,6 +267,7 @@ async fn orders() {
     };
     let commands = vec![
         OrderCommand::RequestPayment {
+            payment_id: reference.clone(),
             redirect_url: "https://pay.test".into(),
         },
         OrderCommand::ConfirmPayment {

@@ -18,6 +18,8 @@ pub enum OrderCommand {
     Place(Box<PlaceOrder>),
     /// Record where the customer pays.
     RequestPayment {
+        /// The payment's id at the provider.
+        payment_id: String,
         /// The provider's page.
         redirect_url: String,
     },

@@ -145,6 +145,7 @@ impl Settings<'_> {
                             master_key_file(self.data).display().to_string(),
                         ),
                         ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
+                        self.return_key(),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -176,6 +177,7 @@ impl Settings<'_> {
                     ("LISTEN", ports.query_api.address()),
                     ("OPS_LISTEN", ports.query_ops.address()),
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
+                    self.return_key(),
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
                 ])
                 .collect(),
@@ -232,6 +234,13 @@ impl Settings<'_> {
             ("JWKS_URL", self.jwks_url.to_owned()),
             ("JWT_ALGORITHM", "ES256".to_owned()),
         ]
+    }
+
+    fn return_key(&self) -> (&'static str, String) {
+        (
+            "RETURN_KEY_FILE",
+            return_key_file(self.data).display().to_string(),
+        )
     }
 
     fn provider_credentials(&self) -> Vec<(&'static str, String)> {
@@ -300,6 +309,11 @@ pub(crate) fn master_key_file(data: &Path) -> PathBuf {
 /// Where erasures are written down outside the database.
 pub(crate) fn erasures_file(data: &Path) -> PathBuf {
     data.join("erasures.jsonl")
+}
+
+/// The key of the capabilities in return URLs.
+pub(crate) fn return_key_file(data: &Path) -> PathBuf {
+    data.join("return.key")
 }
 
 /// Where the log's seals go outside the database.
