@@ -50,6 +50,11 @@ pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
 /// Position in the log up to which receipts are issued.
 pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
+/// Erasures that were carried out.
+pub const ERASURES_TOTAL: &str = "bilsport_personal_erasures_total";
+/// Keys of personal data that were destroyed.
+pub const KEYS_DESTROYED_TOTAL: &str = "bilsport_personal_keys_destroyed_total";
+
 /// Describes them to the recorder in use.
 pub fn describe() {
     describe_gauge!(
@@ -105,8 +110,12 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
+    describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
+    describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
+    counter!(ERASURES_TOTAL).increment(0);
+    counter!(KEYS_DESTROYED_TOTAL).increment(0);
     let before_publishing = ["log", "stream", "restored"];
     for reason in before_publishing
         .iter()

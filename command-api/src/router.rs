@@ -3,6 +3,7 @@
 mod cancel_order;
 pub(crate) mod change_contact;
 mod create_license_type;
+mod erase;
 mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
@@ -61,6 +62,8 @@ fn routes() -> Vec<Route> {
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
+        Route::new("/api/v1/users/{user_id}/erase", post(erase::erase_user), openapi::operation::<erase::EraseUser>),
+        Route::new("/api/v1/holders/{holder_id}/erase", post(erase::erase_holder), openapi::operation::<erase::EraseHolder>),
         Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
         Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]

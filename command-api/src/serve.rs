@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::background::{end, lead, spawn_workers, watch_database};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
+use crate::erasure::{self, Ledger};
 use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext};
@@ -51,6 +52,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Log(command) => crate::sealing::run(command).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
+        Command::Keys(command) => crate::personal_data::keys(command).await,
+        Command::Erasures(command) => crate::personal_data::erasures(command).await,
         Command::Serve(options) => {
             let booted = service::boot("command-api", &cli.log)?;
             event_store::metrics::describe();
@@ -86,6 +89,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             &vault,
             options.snapshot_every,
             &settings.holder_key,
+            options.personal_data.ledger().as_ref(),
         )
         .await
     };
@@ -104,6 +108,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             policy,
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
+        ledger: options.personal_data.ledger(),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
         planner_problem: Arc::new(relay::Problem::new(None)),
@@ -179,6 +184,7 @@ async fn start_writing(
     vault: &Arc<Vault>,
     snapshot_every: u64,
     holder_key: &Arc<HolderKey>,
+    ledger: Option<&Ledger>,
 ) -> anyhow::Result<(CommandHandler, JoinHandle<()>)> {
     vault.begin(pool).await?;
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
@@ -193,7 +199,11 @@ async fn start_writing(
     let command_handler = rule_seven::claiming(command_handler, holder_key);
     let command_handler = receipts::claiming(club_names::claiming(command_handler));
     club_names::begin(&command_handler, &appender).await?;
-    rule_seven::begin(&command_handler, appender, holder_key).await?;
+    rule_seven::begin(&command_handler, appender.clone(), holder_key).await?;
+    erasure::note_older_holders(&command_handler, &appender, holder_key).await?;
+    if let Some(ledger) = ledger {
+        erasure::carry_out_ledger(&command_handler, holder_key, ledger).await?;
+    }
     Ok((command_handler, writing))
 }
 
@@ -207,7 +217,7 @@ fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSe
         return_url: options.shop.return_url.clone(),
         return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-        holder_key: Arc::new(options.shop.holder_key()?),
+        holder_key: Arc::new(options.shop.holder_key.key()?),
         refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }

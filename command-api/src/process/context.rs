@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::erasure::Ledger;
 use chrono::TimeDelta;
 use domain::CapturePolicy;
 use event_store::{CommandHandler, Tasks};
@@ -14,6 +15,8 @@ use super::providers::Providers;
 pub(crate) struct ProcessContext {
     pub(crate) cashier: Cashier,
     pub(crate) tasks: Tasks,
+    /// Where erasures are written down outside the database.
+    pub(crate) ledger: Option<Ledger>,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
     /// Notified when tasks were planned.

@@ -25,8 +25,13 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
+/// Forget an erased person.
+pub(crate) const ERASE: &str = "erase";
+
 /// Every kind, as metrics name them.
-pub(crate) const KINDS: [&str; 7] = [FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE];
+pub(crate) const KINDS: [&str; 8] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+];
 
 /// The kinds that ask a payment provider.
 pub(crate) const AT_PROVIDER: [&str; 4] = [RECONCILE, CAPTURE, REFUND, RECHECK];

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::context::ProcessContext;
-use super::kinds::{self, CAPTURE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{self, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke};
+use super::{capture, erase, fulfill, recheck, reconcile, refund, resolve, revoke};
 use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
 
 /// How often a worker looks for tasks without a notification.
@@ -146,6 +146,7 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match kinds::general(&task.kind) {
+        ERASE => Box::pin(erase::erase(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,

@@ -9,6 +9,7 @@ mod claims;
 mod collect;
 mod command;
 mod decide;
+mod erase;
 mod paid;
 mod place;
 mod refunds;

@@ -53,6 +53,7 @@ query::resource! {
         search: String, Internal, "What `q` searches; personal data.";
         issued_at: DateTime<Utc>, Shown, "When it was issued.";
         revoked_at: Option<DateTime<Utc>>, Shown, "When it was revoked, if it was.";
+        holder_erased_at: Option<DateTime<Utc>>, Shown, "When the holder was forgotten; the license then names nobody.";
         created_at: DateTime<Utc>, Shown, "When the first event of the license was recorded.";
         updated_at: DateTime<Utc>, Shown, "When the last event of the license was recorded.";
         version: i64, Shown, "Sequence of the last applied event of the license.";

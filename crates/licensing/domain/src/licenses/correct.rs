@@ -71,7 +71,7 @@ impl License {
             vehicle: asked.vehicle(issued, &mut findings),
         };
         findings.refuse()?;
-        let corrected = corrected.belonging_to(issued.holder_id);
+        let corrected = corrected.belonging_to(issued.holder_id, issued.vehicle.as_ref());
         let same_holder = corrected
             .holder
             .as_ref()

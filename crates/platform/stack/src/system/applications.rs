@@ -140,12 +140,12 @@ impl Settings<'_> {
                             "HOLDER_KEY_FILE",
                             holder_key_file(self.data).display().to_string(),
                         ),
-                        self.return_key(),
                         (
                             "MASTER_KEY_FILE",
                             master_key_file(self.data).display().to_string(),
                         ),
                         ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
+                        self.return_key(),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -301,11 +301,6 @@ pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
     data.join("holder.key")
 }
 
-/// The key of the capabilities in return URLs.
-pub(crate) fn return_key_file(data: &Path) -> PathBuf {
-    data.join("return.key")
-}
-
 /// The master keys of personal data.
 pub(crate) fn master_key_file(data: &Path) -> PathBuf {
     data.join("master.keys")
@@ -314,6 +309,11 @@ pub(crate) fn master_key_file(data: &Path) -> PathBuf {
 /// Where erasures are written down outside the database.
 pub(crate) fn erasures_file(data: &Path) -> PathBuf {
     data.join("erasures.jsonl")
+}
+
+/// The key of the capabilities in return URLs.
+pub(crate) fn return_key_file(data: &Path) -> PathBuf {
+    data.join("return.key")
 }
 
 /// Where the log's seals go outside the database.
