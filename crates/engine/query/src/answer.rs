@@ -19,8 +19,11 @@ const TAG_BYTES: usize = 18;
 /// The header of an answer whose rows are of another log than there is now.
 const STALE: &str = "event-stale";
 
+const JSON: &str = "application/json";
+
 impl Audience {
-    pub(crate) fn cache_control(self) -> &'static str {
+    /// The header of an answer for it.
+    pub fn cache_control(self) -> &'static str {
         match self {
             Self::Public => "public, max-age=60, stale-while-revalidate=600",
             Self::Personal => "private, no-store",
@@ -38,18 +41,44 @@ struct ListBody<'a> {
 }
 
 /// Where in the log an answer is true, and of which log.
-#[derive(Clone, Copy)]
-struct AnswerPosition {
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerPosition {
     position: u64,
     stale: bool,
 }
 
 impl AnswerPosition {
-    fn of(page: &Page) -> Self {
+    pub(crate) fn of(page: &Page) -> Self {
         Self {
             position: page.checkpoint.position,
             stale: page.stale,
         }
+    }
+
+    /// Of a statement of one's own.
+    pub fn at(position: u64, stale: bool) -> Self {
+        Self { position, stale }
+    }
+
+    /// Answers with this body for this audience, or with 304 if the caller has it. The tag is of `tagged`, which leaves out
+    /// what changes without the answer becoming another.
+    pub fn respond(
+        self,
+        name: &'static str,
+        cache_control: &'static str,
+        (content_type, body): (&'static str, Vec<u8>),
+        tagged: &[u8],
+        if_none_match: Option<&str>,
+    ) -> Response {
+        let tag = tag(tagged);
+        respond(
+            name,
+            cache_control,
+            (content_type, body),
+            &tag,
+            if_none_match,
+            self,
+        )
     }
 }
 
@@ -71,8 +100,9 @@ pub(crate) fn list(
     bytes.pop();
     bytes.extend_from_slice(format!(r#","position":{}}}"#, page.checkpoint.position).as_bytes());
     Ok(respond(
-        resource,
-        bytes,
+        resource.name,
+        resource.audience.cache_control(),
+        (JSON, bytes),
         &tag,
         if_none_match,
         AnswerPosition::of(page),
@@ -89,10 +119,17 @@ pub(crate) fn one(
     let row = page.rows.first().ok_or_else(|| not_found(place))?;
     let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&bytes);
-    Ok(respond(resource, bytes, &tag, if_none_match, place))
+    Ok(respond(
+        resource.name,
+        resource.audience.cache_control(),
+        (JSON, bytes),
+        &tag,
+        if_none_match,
+        place,
+    ))
 }
 
-fn not_found(place: AnswerPosition) -> Problem {
+pub(crate) fn not_found(place: AnswerPosition) -> Problem {
     let problem = Problem::not_found().header("event-position", place.position);
     if place.stale {
         return problem.header(STALE, "true");
@@ -101,22 +138,22 @@ fn not_found(place: AnswerPosition) -> Problem {
 }
 
 fn respond(
-    resource: &Resource,
-    body: Vec<u8>,
+    name: &'static str,
+    cache_control: &'static str,
+    (content_type, body): (&'static str, Vec<u8>),
     tag: &str,
     if_none_match: Option<&str>,
     place: AnswerPosition,
 ) -> Response {
     let unchanged = if_none_match.is_some_and(|known| matches(known, tag));
     let mut response = if unchanged {
-        ::metrics::counter!(metrics::NOT_MODIFIED, "resource" => resource.name).increment(1);
+        ::metrics::counter!(metrics::NOT_MODIFIED, "resource" => name).increment(1);
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        ([(header::CONTENT_TYPE, content_type)], body).into_response()
     };
     let headers = response.headers_mut();
-    let cache_control = HeaderValue::from_static(resource.audience.cache_control());
-    headers.insert(header::CACHE_CONTROL, cache_control);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     headers.insert("event-position", HeaderValue::from(place.position));
     if place.stale {
         headers.insert(STALE, HeaderValue::from_static("true"));

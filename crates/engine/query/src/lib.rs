@@ -44,6 +44,7 @@ pub mod sample;
 pub mod metrics;
 pub mod openapi;
 
+pub use answer::AnswerPosition;
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 
+use crate::column::Visibility;
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
 use crate::resource::{Audience, Resource};
@@ -55,10 +56,11 @@ fn row(resource: &'static Resource) -> Object {
         )))
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
     for column in resource.shown() {
-        row = row.property(
-            column.name,
-            described((column.shape.schema)(), column.description),
-        );
+        let said = match column.visibility {
+            Visibility::OnRequest => format!("{} Only there when `fields` names it.", column.description),
+            Visibility::Shown | Visibility::Internal => column.description.to_owned(),
+        };
+        row = row.property(column.name, described((column.shape.schema)(), &said));
     }
     row.build()
 }

@@ -84,11 +84,11 @@ fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
     }
 }
 
-/// The columns in `fields`, each once, in the resource's order; all of them without it.
+/// The columns in `fields`, each once, in the resource's order; those that are there anyway without it.
 fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'static Column> {
     let all = || resource.shown();
     let Some(fields) = parameters.take("fields") else {
-        return all().collect();
+        return resource.selected().collect();
     };
     let names: Vec<&str> = fields.split(',').map(str::trim).collect();
     if names.iter().any(|name| resource.column(name).is_none()) {
