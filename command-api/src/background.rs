@@ -21,7 +21,7 @@ use crate::process::context::ProcessContext;
 use crate::process::lanes::LANES;
 use crate::process::{planner, worker};
 use crate::router::vipps_webhook;
-use crate::{leader, relay};
+use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -72,11 +72,16 @@ pub(crate) fn lead(
                 head_watch.clone(),
                 term.clone(),
             );
+            let receipts = receipts::issue(
+                context.cashier.command_handler.clone(),
+                head_watch.clone(),
+                term.clone(),
+            );
             let seal = seal
                 .clone()
                 .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
             async move {
-                tokio::join!(relay, plan, OptionFuture::from(seal));
+                tokio::join!(relay, plan, receipts, OptionFuture::from(seal));
             }
         }))
         .await;

@@ -3,7 +3,7 @@
 use events::CaptureFailure;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, Word as _};
+use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -34,6 +34,11 @@ pub const PROCESS_OVERDUE_SECONDS: &str = "bilsport_process_overdue_seconds";
 /// Seconds that one attempt at a task took, by `kind` and `outcome`: done, later, failed.
 pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
 
+/// Receipts and credit notes issued, by `kind`.
+pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
+/// Position in the log up to which receipts are issued.
+pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
+
 /// Describes them to the recorder in use.
 pub fn describe() {
     describe_gauge!(
@@ -58,6 +63,11 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
+    describe_gauge!(
+        RECEIPTS_POSITION,
+        "Position in the log up to which receipts are issued."
+    );
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
@@ -88,6 +98,9 @@ pub fn describe() {
         .chain(event_bus::metrics::PUBLISH_ERROR_KINDS)
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
+    }
+    for kind in ReceiptKind::texts() {
+        counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
     }
     for outcome in WEBHOOK_OUTCOMES {
         counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)

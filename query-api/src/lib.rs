@@ -14,6 +14,8 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
+mod terms;
 
 mod access;
 

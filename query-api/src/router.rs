@@ -10,6 +10,8 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::receipts::{get_receipt, list_receipts};
+use crate::terms::list_terms;
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
@@ -18,8 +20,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders/{order_id}"),
     ("GET", "/api/v1/licenses"),
     ("GET", "/api/v1/licenses/{license_id}"),
+    ("GET", "/api/v1/receipts"),
+    ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
+    ("GET", "/api/v1/terms"),
 ];
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
@@ -30,9 +35,12 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/orders/{order_id}", get(get_order))
         .route("/api/v1/licenses", get(list_licenses))
         .route("/api/v1/licenses/{license_id}", get(get_license))
+        .route("/api/v1/receipts", get(list_receipts))
+        .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
+        .route("/api/v1/terms", get(list_terms))
         .merge(docs::routes(&document()))
         .with_state(state)
 }

@@ -24,7 +24,7 @@ pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outc
     let mut payment = provider.get(reference).await?;
     if payment.kept_ore() > 0 {
         let once = change_key("refund", id, payment.refunded_ore);
-        payment = provider.refund(reference, payment.kept_ore(), &once).await?;
+        payment = provider.refund(&payment, payment.kept_ore(), &once).await?;
     }
     if payment.collectable_ore() > 0 {
         let once = change_key("release", id, payment.captured_ore);

@@ -8,3 +8,7 @@ pub const LICENSE: &str = "license";
 pub const LICENSE_TYPE: &str = "license_type";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
+/// The receipts of one year.
+pub const RECEIPT_SERIES: &str = "receipt_series";
+/// The terms that customers accept.
+pub const TERMS: &str = "terms";

@@ -10,8 +10,11 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod receipts;
+mod refunds;
 mod schema;
 mod shape;
+mod terms;
 mod upcast;
 
 pub use clubs::*;
@@ -19,8 +22,11 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use receipts::*;
+pub use refunds::*;
 pub use schema::EventSchema;
 pub use shape::written;
+pub use terms::*;
 pub use vocabulary::{Category, Role};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
@@ -43,6 +49,10 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
+    /// Of a series of receipts.
+    ReceiptSeries(ReceiptSeriesEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
 }
 
 impl Event {
@@ -64,6 +74,8 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
+            aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -14,7 +14,7 @@ events! {
     /// What happens to a license.
     pub enum LicenseEvent {
         /// The license exists: its order was paid.
-        LicenseIssued: "1",
+        LicenseIssued: "2",
         /// The license is no longer valid. Status `revoked`.
         LicenseRevoked: "1",
         /// Staff ended the license's validity. Status `revoked`.
@@ -52,6 +52,12 @@ pub struct LicenseIssued {
     pub activity_date: NaiveDate,
     /// How many consecutive days it is valid for.
     pub activity_days: u8,
+    /// The most licenses of this type that the holder may ever have, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_cap: Option<u16>,
+    /// Names the holder without revealing who it is: a keyed hash. Absent in licenses that are older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_id: Option<Uuid>,
     /// Who it is for.
     pub holder: Holder,
     /// With which vehicle, for a driver.
@@ -74,6 +80,8 @@ impl LicenseIssued {
             club_name: line.club_name.clone(),
             activity_date: line.activity_date,
             activity_days: line.activity_days,
+            lifetime_cap: line.lifetime_cap,
+            holder_id: line.holder_id,
             holder: line.holder.clone(),
             vehicle: line.vehicle.clone(),
             price_ore: line.price_ore,

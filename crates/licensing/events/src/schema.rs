@@ -7,6 +7,8 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::receipts::ReceiptSeriesEvent;
+use crate::terms::TermsEvent;
 
 /// The shape of one event type in the version that this build writes.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ impl EventSchema {
             (aggregate_type::LICENSE, LicenseEvent::schemas()),
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
+            (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
+            (aggregate_type::TERMS, TermsEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

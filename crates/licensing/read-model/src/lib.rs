@@ -15,7 +15,9 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod shapes;
+mod terms;
 
 mod scope;
 
@@ -29,9 +31,11 @@ pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
+pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use terms::TERMS;
+pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];
+pub static RESOURCES: &[&Resource] = &[&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &RECEIPTS, &TERMS];

@@ -87,6 +87,16 @@ words! {
         Refunded,
     }
 
+    /// How far the money is on its way back.
+    RefundState {
+        /// It has to go back.
+        Pending,
+        /// The provider does not give it back: staff must act.
+        Failed,
+        /// It went back.
+        Refunded,
+    }
+
     /// Where a license is in its life cycle.
     LicenseStatus {
         /// Valid on its days.
@@ -103,6 +113,34 @@ words! {
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
+    }
+
+    /// What a document of the series of receipts is.
+    ReceiptKind {
+        /// Money was taken.
+        Receipt,
+        /// Money went back: corrects a receipt.
+        CreditNote,
+    }
+
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
     }
 
     /// Whether a license type can be bought.
@@ -116,7 +154,10 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, Word};
+    use super::{
+        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind,
+        Role, TermsStatus, Word,
+    };
 
     fn texts_are_those_of_json<
         T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
@@ -134,7 +175,10 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<ReceiptKind>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -24,7 +24,7 @@ use super::merchant::{IdempotencyKey, Merchant, access_token};
 use super::payment::{self, MAX_AMOUNT_ORE, Standing};
 use super::problem::Problem;
 use super::store::NewPayment;
-use crate::vipps::is_reference;
+use crate::checks::is_reference;
 
 const CURRENCY: &str = "NOK";
 const MAX_DESCRIPTION: usize = 100;

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use events::{
-    CancelReason, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderPaid, OrderPlaced,
-    OrderRefunded, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
+    CancelReason, OrderCancelled, OrderCancelledByCustomer, OrderEvent, OrderExpired, OrderFulfilled,
+    OrderPaid, OrderPlaced, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
 };
+use uuid::Uuid;
 use vocabulary::OrderStatus;
 
 use super::command::OrderCommand;
@@ -43,10 +44,9 @@ impl Order {
             }
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
-            OrderCommand::RecordRefund {
-                released_ore,
-                refunded_ore,
-            } => self.record_refund(placed, released_ore, refunded_ore),
+            OrderCommand::Cancel { customer_id } => self.cancel(placed, customer_id),
+            OrderCommand::RequestRefund(asked) => self.request_refund(placed, &asked),
+            OrderCommand::RecordRefundFailure { books, reason } => self.refund_failed(placed, &books, reason),
         };
         Ok(event?.into_iter().collect())
     }
@@ -146,6 +146,18 @@ impl Order {
         }))
     }
 
+    /// The log decides who was first: a payment that is confirmed before keeps the order, one that is confirmed after goes
+    /// back. An order that is over stays as it ended.
+    fn cancel(&self, placed: &OrderPlaced, customer_id: Uuid) -> Result<Option<OrderEvent>, Refusal> {
+        if placed.customer_id != customer_id {
+            return Err(Refusal::Unknown);
+        }
+        if !self.awaits_payment() && !self.over() {
+            return Err(Refusal::OrderPaid);
+        }
+        Ok(self.awaits_payment().then(|| OrderCancelledByCustomer {}.into()))
+    }
+
     /// The provider's time may be shorter than ours: the order has run out of time either way.
     fn record_payment_expired(
         &self,
@@ -172,26 +184,6 @@ impl Order {
                 Ok(Some(OrderFulfilled { license_ids }.into()))
             }
             _ if self.issued => Ok(None),
-            _ => Err(Refusal::OrderState),
-        }
-    }
-
-    fn record_refund(
-        &self,
-        placed: &OrderPlaced,
-        released_ore: i64,
-        refunded_ore: i64,
-    ) -> Result<Option<OrderEvent>, Refusal> {
-        match self.status {
-            Some(OrderStatus::RefundPending) => Ok(Some(
-                OrderRefunded {
-                    reference: placed.payment_reference.clone(),
-                    released_ore,
-                    refunded_ore,
-                }
-                .into(),
-            )),
-            Some(OrderStatus::Refunded) => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

@@ -57,6 +57,8 @@ fn encode(event: &Event) -> (String, Value) {
         Event::License(event) => of(event),
         Event::LicenseType(event) => of(event),
         Event::Club(event) => of(event),
+        Event::Terms(event) => of(event),
+        Event::ReceiptSeries(event) => of(event),
     }
 }
 
