@@ -10,12 +10,21 @@ mod serve;
 pub mod router;
 mod state;
 
+pub mod keys;
+
+mod codes;
+mod rendering;
+
 mod clubs;
+mod gate_lists;
+mod license_pdf;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipt_pdf;
 mod receipts;
 mod terms;
+mod verification;
 
 mod access;
 
@@ -23,5 +32,6 @@ pub mod openapi;
 
 pub mod metrics;
 
+pub use rendering::Renderer;
 pub use serve::{FOLLOWED, look_at_schema, serve};
 pub use state::AppState;

@@ -1,9 +1,14 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
-use query::openapi::add;
+mod documents;
+mod gate;
+
+use query::openapi::{add, add_with};
 use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, TERMS};
 use service::docs;
 use utoipa::openapi::OpenApi;
+
+use crate::codes::keys_missing;
 
 const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalogue, and clubs. Everything that changes state \
     is a command of the other API. A command's answer has a position; with it as `min_position` a query here shows the \
@@ -13,10 +18,18 @@ const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalog
 pub fn document() -> OpenApi {
     let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
     add(&mut document, &ORDERS, "/api/v1/orders", true);
-    add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add_with(
+        &mut document,
+        &LICENSES,
+        "/api/v1/licenses",
+        true,
+        &[keys_missing()],
+    );
     add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);
+    documents::add(&mut document);
+    gate::add(&mut document);
     document
 }

@@ -4,6 +4,10 @@ use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
 
+use crate::config::Seller;
+use crate::keys::Signer;
+use crate::rendering::Renderer;
+
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
@@ -11,6 +15,12 @@ pub struct AppState {
     pub reads: Reads,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// Signs licenses and lists, if there are keys.
+    pub signer: Option<Signer>,
+    /// Makes documents.
+    pub renderer: Renderer,
+    /// Who sells, if that is known.
+    pub seller: Option<Seller>,
 }
 
 impl FromRef<AppState> for Authenticator {

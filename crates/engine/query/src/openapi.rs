@@ -21,6 +21,17 @@ use crate::{cursor, failure, projection, schema_gate};
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
+    add_with(document, resource, path, one, &[]);
+}
+
+/// Adds a resource whose rows the service completes, which can fail with these problems.
+pub fn add_with(
+    document: &mut OpenApi,
+    resource: &'static Resource,
+    path: &str,
+    one: bool,
+    problems: &[Problem],
+) {
     let tag = TagBuilder::new()
         .name(resource.name)
         .description(Some(resource.description.trim()));
@@ -34,13 +45,13 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource);
+    let list = list(resource, problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
     if one {
         let path = format!("{path}/{{{}}}", resource.key);
-        let one = self::one(resource);
+        let one = self::one(resource, problems);
         document
             .paths
             .add_path_operation(path, vec![HttpMethod::Get], one);
@@ -78,7 +89,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource) -> OperationBuilder {
+fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -89,28 +100,58 @@ fn list(resource: &'static Resource) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    refused(with_headers(operation), resource, [cursor::invalid()])
+    let problems = problems.iter().cloned().chain([cursor::invalid()]);
+    refused(with_headers(operation), resource, problems)
 }
 
-fn one(resource: &'static Resource) -> OperationBuilder {
-    let key = ParameterBuilder::new()
+/// The id of a row in the path.
+pub fn key(resource: &Resource) -> Parameter {
+    ParameterBuilder::new()
         .name(resource.key)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(uuid()))
         .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."));
+        .description(Some("Its id."))
+        .build()
+}
+
+/// `min_position` in the query, which every operation on rows has.
+pub fn min_position() -> Parameter {
+    query(
+        "min_position",
+        whole(0).maximum(Some(i64::MAX)),
+        json!(0),
+        "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
+    )
+    .build()
+}
+
+/// What every operation can answer that reads rows, besides that there is none.
+pub fn of_every_read() -> Vec<Problem> {
+    let mut all = parameters::problems();
+    all.push(projection::unknown("min_position", 4711, 4711));
+    all.push(projection::lagging(4710));
+    all.push(failure::query_timeout());
+    all.push(failure::unavailable());
+    all.push(schema_gate::schema_unknown());
+    all.extend(docs::of_every_request());
+    all
+}
+
+fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let row = Ref::from_schema_name(resource.schema);
     let mut operation = operation(resource)
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
         .response("200", found(resource, row.into(), a_row(resource)))
-        .parameter(key);
+        .parameter(key(resource));
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
     }
-    let problems = [view::not_an_id(resource.key), Problem::not_found()];
+    let own = [view::not_an_id(resource.key), Problem::not_found()];
+    let problems = problems.iter().cloned().chain(own);
     refused(with_headers(operation), resource, problems)
 }
 
@@ -199,13 +240,7 @@ fn refused(
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
-    all.extend(parameters::problems());
-    all.push(projection::unknown("min_position", 4711, 4711));
-    all.push(projection::lagging(4710));
-    all.push(failure::query_timeout());
-    all.push(failure::unavailable());
-    all.push(schema_gate::schema_unknown());
-    all.extend(docs::of_every_request());
+    all.extend(of_every_read());
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
@@ -324,13 +359,7 @@ fn common(resource: &'static Resource) -> Vec<Parameter> {
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
         .build(),
-        query(
-            "min_position",
-            whole(0).maximum(Some(i64::MAX)),
-            json!(0),
-            "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
-        )
-        .build(),
+        min_position(),
     ]
 }
 

@@ -26,7 +26,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// From the columns, which are null before the projector has run.
-    fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
+    pub fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
         // The table's check constraint holds positions at or above zero.
         Self {
             position: position.map_or(0, |position| u64::try_from(position).unwrap_or(0)),

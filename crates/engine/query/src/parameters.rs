@@ -123,7 +123,7 @@ impl Parameters {
     }
 
     /// The `If-None-Match` header.
-    pub(crate) fn if_none_match(&self) -> Option<String> {
+    pub fn if_none_match(&self) -> Option<String> {
         self.if_none_match.clone()
     }
 

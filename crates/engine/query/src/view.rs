@@ -61,7 +61,7 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
 }
 
 /// 400: the id in the path is none.
-pub(crate) fn not_an_id(parameter: &str) -> Problem {
+pub fn not_an_id(parameter: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_path",
