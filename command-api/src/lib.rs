@@ -20,6 +20,7 @@ mod openapi;
 mod operation;
 mod payment_settings;
 mod process;
+mod reconciliation;
 mod relay;
 mod router;
 mod rule_seven;

@@ -34,6 +34,12 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
 ];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Orders that differ from their payments at the provider, and that the shop could not heal.
+pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
+/// Orders that were compared with their payments, by `outcome`: agrees, healed, differs, unanswered.
+pub const RECONCILED_TOTAL: &str = "bilsport_payments_reconciled_total";
+/// Seconds that the next slice of the scheduled comparison has been due.
+pub const RECONCILE_OVERDUE_SECONDS: &str = "bilsport_payments_reconcile_overdue_seconds";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -89,6 +95,24 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
+    describe_gauge!(
+        UNMATCHED_PAYMENTS,
+        "Orders that differ from their payments at the provider."
+    );
+    describe_counter!(
+        RECONCILED_TOTAL,
+        "Orders that were compared with their payments, by outcome."
+    );
+    describe_gauge!(
+        RECONCILE_OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the next slice of the scheduled comparison has been due."
+    );
+    for outcome in ["agrees", "healed", "differs", "unanswered"] {
+        counter!(RECONCILED_TOTAL, "outcome" => outcome).increment(0);
+    }
+    metrics::gauge!(UNMATCHED_PAYMENTS).set(0.0);
+    metrics::gauge!(RECONCILE_OVERDUE_SECONDS).set(0.0);
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
     let before_publishing = ["log", "stream", "restored"];

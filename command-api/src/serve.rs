@@ -28,8 +28,8 @@ use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
-use crate::process::context::{Cashier, ProcessContext};
-use crate::process::kinds::PROCESS;
+use crate::process::context::{Cashier, ProcessContext, Reconciliation};
+use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
 use crate::{metrics, relay, rule_seven};
@@ -47,6 +47,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Log(command) => crate::sealing::run(command).await,
+        Command::Reconcile(options) => crate::reconciliation::run(*options).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
         Command::Serve(options) => {
             let booted = service::boot("command-api", &cli.log)?;
@@ -97,6 +98,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             command_handler: command_handler.clone().without_empty_outcomes(),
             providers,
             policy,
+        },
+        reconciliation: Reconciliation {
+            tasks: Tasks::new(pools.tasks.clone(), RECONCILIATION),
+            every: TimeDelta::seconds(options.shop.reconcile_every_s.into()),
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
@@ -167,7 +172,7 @@ impl Pools {
 }
 
 /// Runs commands from here on. The task that is returned ends after the last batch is written.
-async fn start_writing(
+pub(crate) async fn start_writing(
     url: &str,
     pool: &Pool,
     snapshot_every: u64,

@@ -25,7 +25,15 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
-/// Every kind, as metrics name them.
+/// The name that the checkpoint and tasks of the scheduled comparison are kept under.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
+
+/// Compare orders with their payments: a slice of a round.
+pub(crate) const SWEEP: &str = "sweep";
+/// Compare an order again that differed from its payment.
+pub(crate) const UNMATCHED: &str = "unmatched";
+
+/// Every kind of an order's tasks, as metrics name them.
 pub(crate) const KINDS: [&str; 7] = [FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE];
 
 /// The kinds that ask a payment provider.

@@ -23,8 +23,8 @@ pub use ids::{license_id, license_type_id, order_number};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{License, LicenseCommand};
 pub use orders::{
-    AskedLine, CapturePolicy, ClaimChange, DayClaim, MAX_LINES, Order, OrderClub, OrderCommand, PaidOrder,
-    PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+    AskedLine, CapturePolicy, ClaimChange, DayClaim, Difference, MAX_LINES, Order, OrderClub, OrderCommand,
+    PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution, SeenPayment,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use refusal::{Field, Refusal, Rule};
