@@ -21,7 +21,7 @@ use crate::process::context::ProcessContext;
 use crate::process::lanes::lanes;
 use crate::process::{lanes, planner, sweep, worker};
 use crate::router::webhooks;
-use crate::{leader, relay};
+use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -75,12 +75,17 @@ pub(crate) fn lead(
                 head_watch.clone(),
                 term.clone(),
             );
+            let receipts = receipts::issue(
+                context.cashier.command_handler.clone(),
+                head_watch.clone(),
+                term.clone(),
+            );
             let seal = seal
                 .clone()
                 .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
             let reconcile = reconcile(context.clone(), term.clone());
             async move {
-                tokio::join!(relay, plan, reconcile, OptionFuture::from(seal));
+                tokio::join!(relay, plan, receipts, reconcile, OptionFuture::from(seal));
             }
         }))
         .await;

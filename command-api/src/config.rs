@@ -1,11 +1,11 @@
 //! Every setting, from flags or the environment.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey};
+use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey, RefundPolicy};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
@@ -168,6 +168,10 @@ pub(crate) struct ShopArgs {
     /// was made with
     #[arg(long, env = "CAPTURE_POLICY_FILE", value_name = "FILE")]
     capture_policy_file: Option<PathBuf>,
+    /// File that says until when and how much of a license's price staff gives back; without one, the policy that this build
+    /// was made with
+    #[arg(long, env = "REFUND_POLICY_FILE", value_name = "FILE")]
+    refund_policy_file: Option<PathBuf>,
 }
 
 impl ShopArgs {
@@ -180,12 +184,7 @@ impl ShopArgs {
 
     pub(crate) fn capture_policy(&self) -> anyhow::Result<CapturePolicy> {
         let built_in = include_str!("../../data/capture-policy.json");
-        let text = match &self.capture_policy_file {
-            None => built_in.to_owned(),
-            Some(file) => {
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-            }
-        };
+        let text = text(self.capture_policy_file.as_deref(), built_in)?;
         let policy: CapturePolicy = serde_json::from_str(&text).context("--capture-policy-file")?;
         anyhow::ensure!(
             !policy.version.trim().is_empty(),
@@ -193,5 +192,27 @@ impl ShopArgs {
         );
         tracing::info!(version = policy.version, "capture policy loaded");
         Ok(policy)
+    }
+
+    pub(crate) fn refund_policy(&self) -> anyhow::Result<RefundPolicy> {
+        let built_in = include_str!("../../data/refund-policy.json");
+        let text = text(self.refund_policy_file.as_deref(), built_in)?;
+        let policy: RefundPolicy = serde_json::from_str(&text).context("--refund-policy-file")?;
+        anyhow::ensure!(
+            policy.is_sound(),
+            "--refund-policy-file: its version is empty, or its share is above 1000 per mille"
+        );
+        tracing::info!(version = policy.version, "refund policy loaded");
+        Ok(policy)
+    }
+}
+
+/// The file's text, or the one that this build was made with.
+fn text(file: Option<&Path>, built_in: &str) -> anyhow::Result<String> {
+    match file {
+        None => Ok(built_in.to_owned()),
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+        }
     }
 }

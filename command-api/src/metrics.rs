@@ -1,9 +1,9 @@
 //! The metrics of the write side, besides those of the log, the bus, the payments and the service.
 
-use events::CaptureFailure;
+use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, Word as _};
+use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -34,6 +34,8 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
 ];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Refunds that the shop has stopped trying, by `reason`.
+pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
 /// Orders that differ from their payments at the provider, and that the shop could not heal.
 pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
 /// Orders that were compared with their payments, by `outcome`: agrees, healed, differs, unanswered.
@@ -48,6 +50,11 @@ pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 pub const PROCESS_OVERDUE_SECONDS: &str = "bilsport_process_overdue_seconds";
 /// Seconds that one attempt at a task took, by `kind` and `outcome`: done, later, failed.
 pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
+
+/// Receipts and credit notes issued, by `kind`.
+pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
+/// Position in the log up to which receipts are issued.
+pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
 /// Describes them to the recorder in use.
 pub fn describe() {
@@ -73,9 +80,18 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
+    describe_gauge!(
+        RECEIPTS_POSITION,
+        "Position in the log up to which receipts are issued."
+    );
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
+    );
+    describe_counter!(
+        REFUND_FAILURES_TOTAL,
+        "Refunds that the shop has stopped trying, by reason."
     );
     describe_gauge!(
         PROCESS_CONTRADICTED,
@@ -122,6 +138,9 @@ pub fn describe() {
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
     }
+    for kind in ReceiptKind::texts() {
+        counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
+    }
     for provider in PaymentProvider::VARIANTS {
         for outcome in WEBHOOK_OUTCOMES {
             counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);
@@ -129,6 +148,9 @@ pub fn describe() {
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
+    }
+    for reason in RefundFailure::VARIANTS {
+        counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);

@@ -31,8 +31,10 @@ use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext, Reconciliation};
 use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
+use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
-use crate::{metrics, relay, rule_seven};
+use crate::terms_in_use::TermsInUse;
+use crate::{club_names, metrics, receipts, relay, rule_seven};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -109,12 +111,13 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator,
+        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),
         inbox: inbox.clone(),
         in_flight: InFlight::default(),
+        terms: TermsInUse::default(),
     };
     let bus = relay::Bus {
         connection: bus,
@@ -187,6 +190,8 @@ pub(crate) async fn start_writing(
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
     let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = receipts::claiming(club_names::claiming(command_handler));
+    club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))
 }
@@ -202,6 +207,7 @@ fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSe
         return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
+        refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chrono::TimeDelta;
-use domain::HolderKey;
+use domain::{HolderKey, RefundPolicy};
 use event_store::{CommandHandler, Inbox};
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
@@ -12,6 +12,7 @@ use service::secret::Secret;
 
 use crate::idempotency::InFlight;
 use crate::process::context::Cashier;
+use crate::terms_in_use::TermsInUse;
 
 /// What every handler has at hand.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct AppState {
     pub shop: Arc<ShopSettings>,
     /// Requests that are being worked on, by key.
     pub in_flight: InFlight,
+    /// The terms that orders accept.
+    pub(crate) terms: TermsInUse,
 }
 
 /// How this shop is set up.
@@ -49,6 +52,8 @@ pub struct ShopSettings {
     pub time_to_pay: TimeDelta,
     /// Makes holder ids.
     pub holder_key: Arc<HolderKey>,
+    /// Until when and how much staff gives back.
+    pub refund_policy: Arc<RefundPolicy>,
 }
 
 impl FromRef<AppState> for Authenticator {

@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
-use query::openapi::{add, add_excerpt};
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
+use query::openapi::{add, add_excerpt, add_for_some, add_of_path};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, TERMS, TIMELINE, USERS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -18,7 +18,16 @@ pub fn document() -> OpenApi {
     add(&mut document, &ORDERS, "/api/v1/orders", true);
     add_excerpt(&mut document, &ORDERS, RETURN_STATUS, return_status::documented());
     add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add_of_path(
+        &mut document,
+        &TIMELINE,
+        "/api/v1/orders/{order_id}/timeline",
+        "order_id",
+    );
+    add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
+    add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
+    add(&mut document, &TERMS, "/api/v1/terms", false);
     document
 }

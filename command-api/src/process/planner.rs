@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::context::ProcessContext;
 use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
+use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -26,8 +27,6 @@ const PACE: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(300);
 /// Pause after the log contradicts the checkpoint. An operator has to begin a new epoch.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
-/// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
-const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// Why planning stopped.
 #[derive(Debug, thiserror::Error)]
@@ -228,23 +227,32 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
             CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECHECK, at + recheck_after)],
             CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
         },
-        OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
+        OrderEvent::RefundRequested(_)
+        | OrderEvent::LineRefundsRequested(_)
+        | OrderEvent::RefundRetried(_) => vec![(REFUND, at)],
+        // Staff may pay back in the portal what the provider refused to the shop, with or without a webhook.
+        OrderEvent::RefundFailed(_) => vec![(RECHECK, at + recheck_after)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
+        // Its payment is ended at once. The task looks again later, as after every end.
+        OrderEvent::OrderCancelledByCustomer(_) => vec![(RECONCILE, at)],
+        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) | OrderEvent::LinesRefunded(_) => {
+            Vec::new()
+        }
     }
 }
 
 /// What an event with this name has always asked for.
 fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[RECONCILE],
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" | "OrderCancelledByCustomer" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
         "PaymentCaptured" => &[RECHECK],
         "CaptureFailed" => &[RESOLVE, RECHECK],
         "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
-        "RefundRequested" => &[REFUND],
+        "RefundRequested" | "LineRefundsRequested" | "RefundRetried" => &[REFUND],
+        "RefundFailed" => &[RECHECK],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
     }

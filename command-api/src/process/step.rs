@@ -58,6 +58,7 @@ pub(super) fn metadata(task: &Task) -> Metadata {
         request_id: task.request_id.clone(),
         correlation_id: task.correlation_id.clone(),
         causation_position: Some(task.position),
+        actor_role: None,
         actor: Some(format!("process:{}", kinds::general(&task.kind))),
         traceparent: None,
     }

@@ -4,6 +4,7 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use payments::nexi::webhook::{self, Event, EventName};
+use service::auth::Who;
 use service::extract::Body;
 use service::problem::Problem;
 use utoipa::openapi::path::ParameterIn;
@@ -60,7 +61,7 @@ fn leaves_open(name: &EventName) -> bool {
 }
 
 /// What the document says of it.
-pub(crate) fn documented() -> Documented {
+pub(crate) fn documented(_: Who) -> Documented {
     let mut parameters = WebhookHeaders::into_params(|| Some(ParameterIn::Header));
     parameters.extend(WebhookQuery::into_params(|| Some(ParameterIn::Query)));
     webhooks::documented::<NexiEvent>(

@@ -7,6 +7,8 @@
 //! A retry is answered as the first request was, byte for byte, while there is something to pay for or a license. An order
 //! that ended without one answers its status, and no longer where to pay.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -27,7 +29,7 @@ use crate::answer::{answered, problem, read, refused, unreadable};
 use crate::command::{now, stored};
 use crate::idempotency::in_flight;
 use crate::incoming::Incoming;
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven};
 
@@ -47,6 +49,9 @@ pub(crate) struct OrderRequest {
     /// The version of the terms that the customer accepts.
     #[schema(min_length = 1, max_length = 64, example = "2026-01")]
     accept_terms_version: String,
+    /// The total that the customer saw, in øre. With another total the order is refused, with the new one.
+    #[schema(minimum = 0, example = 42_000)]
+    expected_total_ore: Option<i64>,
 }
 
 /// The order, and where to pay for it.
@@ -91,22 +96,28 @@ struct Placed {
 impl Operation for OrderRequest {
     const NAME: &'static str = "place_order";
     const SUMMARY: &'static str = "Places an order and starts its payment.";
-    const WHO: Who = Who::Anyone;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     /// An order that can no longer be paid.
     const ALSO: &'static [StatusCode] = &[StatusCode::OK];
     const CREATES: bool = true;
-    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];
+    const REFUSALS: &'static [Refusal] = &[
+        Refusal::Invalid(Vec::new()),
+        Refusal::PriceChanged { total_ore: 42_000 },
+        Refusal::TermsMissing,
+        Refusal::TermsUnknown {
+            current: String::new(),
+        },
+        Refusal::TermsOutdated {
+            current: String::new(),
+        },
+    ];
     type Path = NoPath;
     type Answer = PlacedOrder;
 
     fn problems() -> Vec<Problem> {
-        vec![
-            provider_unavailable(),
-            provider_refused(),
-            in_flight(),
-            rule_seven::example(),
-        ]
+        let mut problems = vec![provider_unavailable(), provider_refused(), in_flight()];
+        problems.extend(rule_seven::examples());
+        problems
     }
 
     fn target(_: &NoPath) -> Result<Option<String>, Problem> {
@@ -245,17 +256,24 @@ async fn place(
         return Err(refused(&Refusal::field("/lines", Rule::LineCount)));
     }
     let (order_id, now) = (Uuid::now_v7(), now());
-    let lines = catalogue::resolve(&state.command_handler, request.lines, now)
-        .await
-        .map_err(|error| unreadable(&error))?;
+    let (lines, terms) = tokio::try_join!(
+        catalogue::resolve(&state.command_handler, request.lines, now),
+        state
+            .terms
+            .read(&state.command_handler, &request.accept_terms_version, now),
+    )
+    .map_err(|error| unreadable(&error))?;
     let asked = PlaceOrder {
         order_id,
         customer_id: principal.user_id,
         lines,
         payment_provider,
         terms_version: request.accept_terms_version,
+        terms,
+        expected_total_ore: request.expected_total_ore,
         now,
         time_to_pay: state.shop.time_to_pay,
+        holder_key: Arc::clone(&state.shop.holder_key),
     };
     let request = CommandRequest {
         aggregate_id: order_id,
@@ -273,8 +291,7 @@ async fn place(
     match placed {
         Ok(placed) => Ok(placed),
         Err(CommandError::ClaimTaken(taken)) => {
-            let key = &state.shop.holder_key;
-            Err(rule_seven::refused(&state.command_handler, &asked, key, &taken).await)
+            Err(rule_seven::refused(&state.command_handler, &asked, &taken).await)
         }
         Err(other) => Err(problem(other)),
     }

@@ -3,6 +3,7 @@
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
 use payments::vipps::webhook::{self, Event, EventName};
+use service::auth::Who;
 use service::extract::Body;
 use service::problem::Problem;
 use utoipa::openapi::path::ParameterIn;
@@ -47,7 +48,7 @@ pub(crate) async fn vipps_webhook(
 }
 
 /// What the document says of it.
-pub(crate) fn documented() -> Documented {
+pub(crate) fn documented(_: Who) -> Documented {
     webhooks::documented::<VippsEvent>(
         "vipps_webhook",
         "Takes a webhook of Vipps MobilePay, signed with the webhook secret.",

@@ -11,7 +11,7 @@ use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
 use crate::page::{self, Page, PageQuery};
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
 use crate::resource::{Audience, PagePosition, Resource};
 use crate::schema_gate::SchemaGate;
@@ -124,7 +124,7 @@ impl Reads {
         access: Access,
     ) -> Result<Response, Problem> {
         let (_, conditions) = access.parts(resource)?;
-        let key = view::parse_key(resource, key)?;
+        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
         let view = view::of_one(parameters, resource)?;
         self.row(resource, key, view, conditions).await
     }
@@ -186,6 +186,15 @@ impl Reads {
         ::metrics::histogram!(metrics::READ_SECONDS, "resource" => resource, "outcome" => label)
             .record(begun.elapsed());
         match outcome {
+            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
+            Err(_) => Err(failure::silence()),
+        }
+    }
+
+    /// Runs another read of the same rows, within the same time and with the same problems.
+    pub async fn ask<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
+        self.schema.pass()?;
+        match tokio::time::timeout(self.patience, read).await {
             Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
             Err(_) => Err(failure::silence()),
         }

@@ -16,8 +16,9 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order,
-    OrderCommand, PaymentBooks, Resolution,
+    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
+    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Suspension,
+    SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -226,7 +227,7 @@ fn events<E: EventPayload>(first: &[&str], then: &[&str]) -> Vec<E> {
                     *value = format!("{} {number}", value.as_str().unwrap()).into();
                 }
             }
-            E::decode(name, "1", &payload.to_string()).expect(name)
+            E::read(name, "1", &payload.to_string()).expect(name).remove(0)
         })
         .collect()
 }
@@ -242,9 +243,14 @@ async fn orders() {
         "CaptureResolved",
         "PaymentCaptured",
         "PaymentReconciled",
+        "LineRefundsRequested",
+        "RefundFailed",
+        "RefundRetried",
+        "LinesRefunded",
         "RefundRequested",
         "OrderRefunded",
         "OrderCancelled",
+        "OrderCancelledByCustomer",
         "OrderPlaced",
     ];
     let events = events(&["OrderPlaced"], &rest);
@@ -252,6 +258,13 @@ async fn orders() {
         panic!("no order")
     };
     let reference = placed.payment_reference.clone();
+    let books = PaymentBooks {
+        reference: reference.clone(),
+        captured_ore: 100,
+        refunded_ore: 0,
+        cancelled_ore: 0,
+        collectable_ore: 100,
+    };
     let commands = vec![
         OrderCommand::RequestPayment {
             payment_id: reference.clone(),
@@ -274,33 +287,60 @@ async fn orders() {
         },
         OrderCommand::Fulfill,
         OrderCommand::ReconcilePayment {
-            books: PaymentBooks {
-                reference,
-                captured_ore: 100,
-                refunded_ore: 0,
-                cancelled_ore: 0,
-                collectable_ore: 100,
-            },
+            books: books.clone(),
             policy: Arc::new(CapturePolicy::default()),
         },
         OrderCommand::ResolveCapture(Resolution {
             action: events::CaptureAction::WriteOff,
             reason: "so decided".into(),
         }),
-        OrderCommand::RecordRefund {
-            released_ore: 100,
-            refunded_ore: 0,
+        OrderCommand::Cancel {
+            customer_id: placed.customer_id,
         },
+        OrderCommand::RecordRefundFailure {
+            books,
+            reason: events::RefundFailure::Refused,
+        },
+        OrderCommand::RequestRefund(Box::new(RequestRefund {
+            lines: None,
+            reason: "so decided".into(),
+            overridden: true,
+            checked_in: [].into(),
+            policy: Arc::new(RefundPolicy {
+                version: "p1".into(),
+                until_days_before: 0,
+                share_per_mille: 1000,
+                after_check_in: false,
+                override_by: [].into(),
+            }),
+            now: placed.expires_at,
+        })),
     ];
     check::<Order>(Script { events, commands }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn licenses() {
-    let events = events(&["LicenseIssued"], &["LicenseIssued", "LicenseRevoked"]);
+    let rest = [
+        "LicenseIssued",
+        "LicenseCorrected",
+        "LicenseSuspended",
+        "LicenseCheckedIn",
+        "LicenseReinstated",
+        "LicenseScannedAgain",
+        "LicenseRevoked",
+        "UnknownLicenseScanned",
+    ];
+    let events = events(&["LicenseIssued"], &rest);
     let mut commands = lines_of_a_paid_order();
     commands.push(LicenseCommand::Revoke {
         reason: events::RevokeReason::Refunded,
+    });
+    commands.push(LicenseCommand::Suspend {
+        reason: "so decided".into(),
+    });
+    commands.push(LicenseCommand::Reinstate {
+        reason: "so decided".into(),
     });
     check::<License>(Script { events, commands }).await;
 }
@@ -329,7 +369,11 @@ fn lines_of_a_paid_order() -> Vec<LicenseCommand> {
 async fn license_types() {
     let events = events(
         &["LicenseTypeCreated"],
-        &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"],
+        &[
+            "LicenseTypePriceSet",
+            "LicenseTypePriceWithdrawn",
+            "LicenseTypeRetired",
+        ],
     );
     let now = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
     let commands = vec![
@@ -347,10 +391,48 @@ async fn license_types() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clubs() {
-    let events = events(&["ClubRegistered"], &["ClubRegistered"]);
-    let commands = vec![ClubCommand::Register {
-        name: "NMK Testby".into(),
+async fn suspensions() {
+    let events = events(&["SuspensionImposed"], &["SuspensionLifted", "SuspensionImposed"]);
+    let commands = vec![SuspensionCommand::Lift {
+        reason: "so decided".into(),
     }];
+    check::<Suspension>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clubs() {
+    let events = events(
+        &["ClubRegistered"],
+        &["ClubRenamed", "ClubDeactivated", "ClubActivated"],
+    );
+    let commands = vec![
+        ClubCommand::Register {
+            name: "NMK Testby".into(),
+        },
+        ClubCommand::Change {
+            name: Some("NMK Testby".into()),
+            status: Some(vocabulary::ClubStatus::Inactive),
+        },
+    ];
     check::<Club>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terms() {
+    let events = events(&["TermsPublished"], &["TermsPublished"]);
+    let new = |terms_version: &str| TermsCommand::Publish {
+        new: Box::new(NewTerms {
+            terms_version: terms_version.into(),
+            valid_from: None,
+            title_nb: "Vilkår".into(),
+            title_en: "Terms".into(),
+            text_nb: "Vilkår".into(),
+            text_en: "Terms".into(),
+            declaration_nb: "Frisk".into(),
+            declaration_en: "Well".into(),
+        }),
+        now: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
+    };
+    let commands = vec![new("2026-01"), new("2099-01")];
+    check::<Terms>(Script { events, commands }).await;
 }

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use events::{
-    CancelReason, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderPaid, OrderPlaced,
-    OrderRefunded, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
+    CancelReason, OrderCancelled, OrderCancelledByCustomer, OrderEvent, OrderExpired, OrderFulfilled,
+    OrderPaid, OrderPlaced, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
 };
+use uuid::Uuid;
 use vocabulary::OrderStatus;
 
 use super::command::OrderCommand;
@@ -44,10 +45,10 @@ impl Order {
             OrderCommand::RecordPaymentExpired { reference } => self.record_payment_expired(&reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
-            OrderCommand::RecordRefund {
-                released_ore,
-                refunded_ore,
-            } => self.record_refund(placed, released_ore, refunded_ore),
+            OrderCommand::Cancel { customer_id } => self.cancel(placed, customer_id),
+            OrderCommand::RequestRefund(asked) => self.request_refund(placed, &asked),
+            OrderCommand::RecordRefundFailure { books, reason } => self.refund_failed(placed, &books, reason),
+            OrderCommand::RefuseSuspended => self.refuse_suspended(placed),
         };
         Ok(event?.into_iter().collect())
     }
@@ -149,6 +150,18 @@ impl Order {
         }))
     }
 
+    /// The log decides who was first: a payment that is confirmed before keeps the order, one that is confirmed after goes
+    /// back. An order that is over stays as it ended.
+    fn cancel(&self, placed: &OrderPlaced, customer_id: Uuid) -> Result<Option<OrderEvent>, Refusal> {
+        if placed.customer_id != customer_id {
+            return Err(Refusal::Unknown);
+        }
+        if !self.awaits_payment() && !self.over() {
+            return Err(Refusal::OrderPaid);
+        }
+        Ok(self.awaits_payment().then(|| OrderCancelledByCustomer {}.into()))
+    }
+
     /// The provider's time may be shorter than ours: the order has run out of time either way.
     fn record_payment_expired(&self, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
         if !self.is_payment(reference) {
@@ -175,22 +188,18 @@ impl Order {
         }
     }
 
-    fn record_refund(
-        &self,
-        placed: &OrderPlaced,
-        released_ore: i64,
-        refunded_ore: i64,
-    ) -> Result<Option<OrderEvent>, Refusal> {
+    /// Only a paid order without licenses. One that has licenses keeps them: staff suspends or revokes them.
+    fn refuse_suspended(&self, placed: &OrderPlaced) -> Result<Option<OrderEvent>, Refusal> {
         match self.status {
-            Some(OrderStatus::RefundPending) => Ok(Some(
-                OrderRefunded {
+            Some(OrderStatus::Paid) => Ok(Some(
+                RefundRequested {
+                    reason: RefundReason::Suspended,
                     reference: self.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
-                    released_ore,
-                    refunded_ore,
+                    amount_ore: placed.total_ore,
                 }
                 .into(),
             )),
-            Some(OrderStatus::Refunded) => Ok(None),
+            _ if self.issued || self.over() => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

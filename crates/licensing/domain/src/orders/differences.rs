@@ -1,7 +1,7 @@
 //! Whether an order and its payment tell the same story.
 
 use strum::IntoStaticStr;
-use vocabulary::OrderStatus;
+use vocabulary::{OrderStatus, RefundState};
 
 use super::collect::PaymentBooks;
 use super::state::Order;
@@ -43,6 +43,9 @@ pub struct SeenPayment {
 impl Order {
     /// Whether nothing that the provider does is expected to change the order any more.
     pub fn settled(&self) -> bool {
+        if self.refund == Some(RefundState::Pending) {
+            return false;
+        }
         match self.status {
             None
             | Some(
@@ -69,6 +72,14 @@ impl Order {
         };
         let held = books.collectable_ore + books.captured_ore - books.refunded_ore;
         let same = (books.captured_ore, books.refunded_ore) == (self.captured_ore, self.refunded_ore);
+        if self.refund == Some(RefundState::Pending) {
+            return Some(Difference::UnderWay);
+        }
+        // A refund that the shop has stopped trying is stated, and counted by itself.
+        if self.refund == Some(RefundState::Failed) {
+            let done = !self.refunded_by(books).is_empty();
+            return done.then_some(Difference::NotRecorded);
+        }
         match self.status {
             None => None,
             Some(OrderStatus::Placed | OrderStatus::PaymentPending) => {
