@@ -146,6 +146,9 @@ impl Settings<'_> {
                         ),
                         ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
                         self.return_key(),
+                        ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
+                        ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
+                        ("NEXI_WEBHOOK_AUTHORIZATION", self.secrets.nexi_webhook.clone()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -251,6 +254,7 @@ impl Settings<'_> {
             ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
             ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
             ("VIPPS_MSN", MERCHANT.to_owned()),
+            ("NEXI_SECRET_KEY", self.secrets.nexi.clone()),
         ]
     }
 
