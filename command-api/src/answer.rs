@@ -139,6 +139,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         Refusal::Unknown => return Problem::not_found(),
         Refusal::Exists
         | Refusal::OrderState
+        | Refusal::OrderPaid
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
         | Refusal::PriceInForce

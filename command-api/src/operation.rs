@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-pub(crate) use service::auth::Who;
+
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 
@@ -39,9 +39,6 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Not read: who may send it is the route's row in [`policy::POLICY`].
-    #[allow(dead_code, reason = "goes when no operation names it any more")]
-    const WHO: Who = Who::Admin;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
     /// Other statuses with the same body, for example of an order that can no longer be paid.

@@ -50,13 +50,13 @@ enum Interrupted {
 /// Every receipt leaves its place under its order, so that a credit note can name the receipt that it corrects.
 pub(crate) fn claiming(command_handler: CommandHandler) -> CommandHandler {
     command_handler.claiming::<ReceiptSeries>(|_, _, events| Claims {
-        release: Vec::new(),
         take: events
             .iter()
             .map(|ReceiptSeriesEvent::ReceiptIssued(issued)| issued)
             .filter(|issued| issued.kind == ReceiptKind::Receipt)
             .map(|issued| Claim::unique(SCOPE, issued.order_id.to_string(), issued.order_id))
             .collect(),
+        ..Claims::default()
     })
 }
 

@@ -1,10 +1,13 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+mod cancel_order;
 pub(crate) mod change_contact;
 mod create_license_type;
+mod erase;
 mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
+mod refund_order;
 pub(crate) mod register_club;
 mod resolve_capture;
 mod retire_license_type;
@@ -45,8 +48,10 @@ fn routes() -> Vec<Route> {
     let limit = || Extension(BodyLimit(webhooks::WEBHOOK_LIMIT));
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
+        Route::new("/api/v1/orders/{order_id}/cancel", post(cancel_order::cancel_order), openapi::operation::<cancel_order::CancelOrder>),
+        Route::new("/api/v1/orders/{order_id}/refunds", post(refund_order::refund_order), openapi::operation::<refund_order::RefundOrder>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
-        Route::of::<revoke_license::RevokeLicense>("/api/v1/licenses/{license_id}/revoke"),
+        Route::new("/api/v1/licenses/{license_id}/revoke", post(revoke_license::revoke_license), openapi::operation::<revoke_license::RevokeLicense>),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
@@ -57,6 +62,8 @@ fn routes() -> Vec<Route> {
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
+        Route::new("/api/v1/users/{user_id}/erase", post(erase::erase_user), openapi::operation::<erase::EraseUser>),
+        Route::new("/api/v1/holders/{holder_id}/erase", post(erase::erase_holder), openapi::operation::<erase::EraseHolder>),
         Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
         Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]

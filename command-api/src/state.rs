@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chrono::TimeDelta;
-use domain::HolderKey;
+use domain::{HolderKey, RefundPolicy};
 use event_store::{CommandHandler, Inbox};
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
@@ -52,6 +52,8 @@ pub struct ShopSettings {
     pub time_to_pay: TimeDelta,
     /// Makes holder ids.
     pub holder_key: Arc<HolderKey>,
+    /// Until when and how much staff gives back.
+    pub refund_policy: Arc<RefundPolicy>,
 }
 
 impl FromRef<AppState> for Authenticator {

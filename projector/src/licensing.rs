@@ -13,6 +13,7 @@ mod users;
 
 mod bounds;
 mod facts;
+mod forget;
 
 mod misfit;
 mod slot;

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
+use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -26,8 +27,6 @@ const PACE: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(300);
 /// Pause after the log contradicts the checkpoint. An operator has to begin a new epoch.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
-/// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
-const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// Why planning stopped.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +173,9 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 
 /// What an event asks for, if anything, as kinds without a provider.
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
+    if recorded.aggregate_type == aggregate_type::PERSON {
+        return vec![task_of(recorded, (ERASE.into(), recorded.recorded_at))];
+    }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
@@ -197,15 +199,18 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut P
                 .collect()
         }
     };
-    let task = |(kind, due_at): (&'static str, _)| NewTask {
+    due.into_iter().map(|due| task_of(recorded, due)).collect()
+}
+
+fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
+    NewTask {
         aggregate_id: recorded.aggregate_id,
         kind: kind.into(),
         due_at,
         position: recorded.position,
         request_id: recorded.metadata.request_id.clone(),
         correlation_id: recorded.metadata.correlation_id.clone(),
-    };
-    due.into_iter().map(task).collect()
+    }
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
@@ -228,23 +233,33 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
             CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECHECK, at + recheck_after)],
             CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
         },
-        OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
+        OrderEvent::RefundRequested(_)
+        | OrderEvent::LineRefundsRequested(_)
+        | OrderEvent::RefundRetried(_) => vec![(REFUND, at)],
+        // Staff may pay back in the portal what the provider refused to the shop, with or without a webhook.
+        OrderEvent::RefundFailed(_) => vec![(RECHECK, at + recheck_after)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
+        // Its payment is ended at once. The task looks again later, as after every end.
+        OrderEvent::OrderCancelledByCustomer(_) => vec![(RECONCILE, at)],
+        OrderEvent::PaymentRequested(_)
+        | OrderEvent::PaymentReconciled(_)
+        | OrderEvent::LinesRefunded(_)
+        | OrderEvent::OrderHolderErased(_) => Vec::new(),
     }
 }
 
 /// What an event with this name has always asked for.
 fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[RECONCILE],
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" | "OrderCancelledByCustomer" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
         "PaymentCaptured" => &[RECHECK],
         "CaptureFailed" => &[RESOLVE, RECHECK],
         "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
-        "RefundRequested" => &[REFUND],
+        "RefundRequested" | "LineRefundsRequested" | "RefundRetried" => &[REFUND],
+        "RefundFailed" => &[RECHECK],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
     }

@@ -16,7 +16,10 @@ use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use super::context::{Cashier, ProcessContext};
 use super::step::{self, Outcome, StepError};
-use crate::metrics::CAPTURE_FAILURES_TOTAL;
+use crate::metrics::{CAPTURE_FAILURES_TOTAL, REFUND_FAILURES_TOTAL};
+
+/// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
+pub(super) const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// How an order stands after the provider was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,18 +205,26 @@ impl Cashier {
 /// The sums in a command.
 fn seen(command: &OrderCommand) -> String {
     match command {
-        OrderCommand::ReconcilePayment { books, .. } => format!(
-            ":{}:{}:{}:{}",
-            books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
-        ),
+        OrderCommand::ReconcilePayment { books, .. } | OrderCommand::RecordRefundFailure { books, .. } => {
+            format!(
+                ":{}:{}:{}:{}",
+                books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
+            )
+        }
         OrderCommand::ConfirmPayment { authorized_ore, .. } => format!(":{authorized_ore}"),
         _ => String::new(),
     }
 }
 
 fn count_failure(event: &OrderEvent) {
-    if let OrderEvent::CaptureFailed(failed) = event {
-        counter!(CAPTURE_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+    match event {
+        OrderEvent::CaptureFailed(failed) => {
+            counter!(CAPTURE_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+        }
+        OrderEvent::RefundFailed(failed) => {
+            counter!(REFUND_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+        }
+        _ => {}
     }
 }
 
@@ -236,7 +247,8 @@ fn command(
     now: DateTime<Utc>,
 ) -> Option<(&'static str, OrderCommand)> {
     let (waits, over) = (order.awaits_payment(), order.over());
-    if !waits && !over {
+    let refunding = order.status() == Some(OrderStatus::RefundPending);
+    if refunding || (!waits && !over) {
         let command = OrderCommand::ReconcilePayment {
             books: books(&payment),
             policy: Arc::clone(policy),
@@ -289,21 +301,46 @@ pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<O
         // The order has recorded how its payment ended.
         return Ok(Outcome::Done);
     };
+    let outcome = reconcile_open(cashier, task, &order, placed.expires_at).await?;
+    if matches!(outcome, Outcome::Later(_)) || order.aggregate.status() != Some(OrderStatus::Cancelled) {
+        return Ok(outcome);
+    }
+    // The payment of a cancelled order was looked at at once. One that was being started then is ended by a last look.
+    let (now, cancelled_at) = (
+        Utc::now(),
+        recorded_at(&cashier.command_handler, task, Utc::now()).await?,
+    );
+    let last_look = cancelled_at + LAST_LOOK;
+    Ok(if now < last_look {
+        Outcome::Later(last_look)
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Reads the payment, and ends it if the order can't be paid any more.
+async fn reconcile_open(
+    cashier: &Cashier,
+    task: &Task,
+    order: &Loaded<Order>,
+    expires_at: DateTime<Utc>,
+) -> Result<Outcome, StepError> {
+    let order_id = task.aggregate_id;
     let metadata = step::metadata(task);
     let reconciled = cashier.ask_and_apply(order_id, metadata.clone()).await?;
     let now = Utc::now();
     let waits = order.aggregate.awaits_payment();
     match reconciled {
         Reconciled::Unknown | Reconciled::Over | Reconciled::Stray => Ok(Outcome::Done),
-        Reconciled::Open | Reconciled::NoPayment if waits && now < placed.expires_at => {
+        Reconciled::Open | Reconciled::NoPayment if waits && now < expires_at => {
             let placed_at = recorded_at(&cashier.command_handler, task, now).await?;
-            Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
+            Ok(Outcome::Later(next_look(placed_at, now, expires_at)))
         }
         // Nothing to end at the provider: a payment that is started after this finds the order expired.
         Reconciled::NoPayment => {
             if waits {
                 let expire = OrderCommand::Expire { now };
-                cashier.give(order_id, &order, "expire", expire, metadata).await?;
+                cashier.give(order_id, order, "expire", expire, metadata).await?;
             }
             Ok(Outcome::Done)
         }

@@ -18,7 +18,7 @@ use crate::operation::Operation;
 #[into_params(parameter_in = Path)]
 pub(crate) struct OrderPath {
     /// The order's id.
-    order_id: Uuid,
+    pub(super) order_id: Uuid,
 }
 
 /// The order after the decision.

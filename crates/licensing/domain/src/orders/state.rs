@@ -81,6 +81,11 @@ impl Order {
         (self.captured_ore, self.refunded_ore)
     }
 
+    /// Whether its licenses were issued.
+    pub const fn issued(&self) -> bool {
+        self.issued
+    }
+
     /// Why the money can't be collected, as long as nothing was decided about it.
     pub const fn capture_failure(&self) -> Option<&CaptureFailed> {
         self.failure.as_ref()
@@ -169,6 +174,10 @@ impl Order {
                     CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
                     CaptureAction::Revoke => self.all_has_to_go_back(),
                 }
+            }
+            OrderEvent::OrderHolderErased(erased) => {
+                self.holder_erased(&erased);
+                return;
             }
             OrderEvent::PaymentReconciled(found) => {
                 (self.captured_ore, self.refunded_ore) = (found.captured_ore, found.refunded_ore);
