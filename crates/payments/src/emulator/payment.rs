@@ -153,7 +153,7 @@ impl Request {
 
 /// What happened, in the words of the webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Name {
     Created,
     Authorized,
