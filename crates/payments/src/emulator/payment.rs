@@ -321,7 +321,7 @@ impl Payment {
             psp_reference,
         } = &mut self.now;
         match change.name {
-            Name::Created | Name::ReservationFailed => {}
+            Name::Created | Name::ReservationFailed | Name::RefundFailed => {}
             Name::Authorized => {
                 *state = State::Authorized;
                 aggregate.authorized_ore = change.amount_ore;
@@ -337,7 +337,6 @@ impl Payment {
             Name::Captured => aggregate.captured_ore += change.amount_ore,
             Name::Refunded => aggregate.refunded_ore += change.amount_ore,
             Name::RefundStarted => self.refunding.push(change.clone()),
-            Name::RefundFailed => {}
         }
         if change.ends.is_some() {
             self.refunding
