@@ -10,6 +10,7 @@ mod answer;
 mod background;
 mod bulkheads;
 mod catalogue;
+mod club_names;
 mod command;
 mod config;
 mod idempotency;
@@ -25,6 +26,7 @@ mod rule_seven;
 mod sealing;
 mod serve;
 mod state;
+mod terms_in_use;
 mod uncollected;
 
 pub use config::Cli;

@@ -10,12 +10,10 @@ use strum::VariantArray as _;
 use utoipa::openapi::path::{OperationBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AllOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{
-    ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder, Schema,
-};
+use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{IntoParams as _, ToSchema};
 
-use crate::operation::{Operation, Who};
+use crate::operation::{Method, Operation, Who};
 use crate::{answer, idempotency, incoming};
 
 /// An operation and the schemas that it refers to.
@@ -25,11 +23,14 @@ pub(crate) struct Documented {
 }
 
 /// The document of these operations, each with its path.
-pub(crate) fn of(operations: impl IntoIterator<Item = (&'static str, Documented)>) -> OpenApi {
+pub(crate) fn of(operations: impl IntoIterator<Item = (Method, &'static str, Documented)>) -> OpenApi {
     let mut openapi = document("Bilsport licenses: commands", &description());
-    for (path, Documented { operation, schemas }) in operations {
-        let item = PathItem::new(HttpMethod::Post, operation);
-        openapi.paths.paths.insert(path.to_owned(), item);
+    for (method, path, Documented { operation, schemas }) in operations {
+        let method = match method {
+            Method::Post => HttpMethod::Post,
+            Method::Patch => HttpMethod::Patch,
+        };
+        openapi.paths.add_path_operation(path, vec![method], operation);
         let components = openapi.components.get_or_insert_default();
         components.schemas.extend(schemas);
     }

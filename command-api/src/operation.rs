@@ -20,10 +20,31 @@ pub(crate) enum Who {
     Staff,
 }
 
+/// How a command is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// `POST`
+    Post,
+    /// `PATCH`, with the fields that change.
+    Patch,
+}
+
+impl Method {
+    /// As metrics name it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+        }
+    }
+}
+
 /// What an operation declares about itself. The implementing type is the request's body.
 pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     /// Names the operation in the OpenAPI document and in the scope of its idempotency keys. Never changes.
     const NAME: &'static str;
+    /// How it is sent.
+    const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
     /// Who may send it.

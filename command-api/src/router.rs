@@ -2,26 +2,31 @@
 
 mod create_license_type;
 pub(crate) mod place_order;
+mod publish_terms;
 pub(crate) mod register_club;
 mod resolve_capture;
+mod retire_license_type;
 mod revoke_license;
 pub(crate) mod set_price;
+mod update_club;
 pub(crate) mod vipps_webhook;
 pub(crate) mod withdraw_price;
 
-use axum::routing::{MethodRouter, post};
+use axum::routing::{MethodRouter, patch, post};
 use axum::{Extension, Router};
-use domain::{NewLicenseType, Resolution};
+use domain::{NewLicenseType, NewTerms, Resolution};
 use service::docs;
 use service::extract::BodyLimit;
 use utoipa::openapi::OpenApi;
 
 use crate::command::{Command, run};
 use crate::openapi::{self, Documented};
+use crate::operation::Method;
 use crate::state::AppState;
 
-/// One operation, reached by `POST`.
+/// One operation.
 pub(crate) struct Route {
+    method: Method,
     path: &'static str,
     handler: MethodRouter<AppState>,
     documented: fn() -> Documented,
@@ -38,7 +43,10 @@ fn routes() -> Vec<Route> {
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
+        Route::of::<retire_license_type::RetireLicenseType>("/api/v1/license-types/{code}/retire"),
         Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
+        Route::of::<update_club::UpdateClub>("/api/v1/clubs/{club_id}"),
+        Route::of::<NewTerms>("/api/v1/terms"),
         Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
     ]
 }
@@ -46,11 +54,20 @@ fn routes() -> Vec<Route> {
 impl Route {
     /// A command that takes the path of all commands.
     fn of<C: Command>(path: &'static str) -> Self {
-        Self::new(path, post(run::<C>), openapi::operation::<C>)
+        let handler = match C::METHOD {
+            Method::Post => post(run::<C>),
+            Method::Patch => patch(run::<C>),
+        };
+        Self {
+            method: C::METHOD,
+            ..Self::new(path, handler, openapi::operation::<C>)
+        }
     }
 
+    /// An operation with a handler of its own, reached by `POST`.
     fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn() -> Documented) -> Self {
         Self {
+            method: Method::Post,
             path,
             handler,
             documented,
@@ -60,7 +77,9 @@ impl Route {
 
 /// Method and path of every route, as metrics name them.
 pub(crate) fn endpoints() -> Vec<(&'static str, &'static str)> {
-    let operations = routes().into_iter().map(|route| ("POST", route.path));
+    let operations = routes()
+        .into_iter()
+        .map(|route| (route.method.as_str(), route.path));
     operations.chain(docs::ROUTES.iter().copied()).collect()
 }
 
@@ -69,7 +88,7 @@ pub fn openapi() -> OpenApi {
     openapi::of(
         routes()
             .into_iter()
-            .map(|route| (route.path, (route.documented)())),
+            .map(|route| (route.method, route.path, (route.documented)())),
     )
 }
 

@@ -31,7 +31,8 @@ use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
-use crate::{metrics, relay, rule_seven};
+use crate::terms_in_use::TermsInUse;
+use crate::{club_names, metrics, relay, rule_seven};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -108,6 +109,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         cashier: context.cashier.clone(),
         inbox: inbox.clone(),
         in_flight: InFlight::default(),
+        terms: TermsInUse::default(),
     };
     let bus = relay::Bus {
         connection: bus,
@@ -179,7 +181,8 @@ async fn start_writing(
     };
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = club_names::claiming(rule_seven::claiming(command_handler, holder_key));
+    club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))
 }

@@ -11,6 +11,7 @@ use service::secret::Secret;
 
 use crate::idempotency::InFlight;
 use crate::process::context::Cashier;
+use crate::terms_in_use::TermsInUse;
 
 /// What every handler has at hand.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct AppState {
     pub shop: Arc<ShopSettings>,
     /// Requests that are being worked on, by key.
     pub in_flight: InFlight,
+    /// The terms that orders accept.
+    pub(crate) terms: TermsInUse,
 }
 
 /// How this shop is set up.

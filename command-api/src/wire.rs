@@ -176,6 +176,8 @@ async fn an_order_that_breaks_rules() {
         }],
         payment_provider: PaymentProvider::Vipps,
         terms_version: String::new(),
+        terms: Arc::default(),
+        expected_total_ore: None,
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
         holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
@@ -193,12 +195,20 @@ async fn refusals() {
         Refusal::OrderState,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
+        Refusal::Retired,
+        Refusal::PriceChanged { total_ore: 43_000 },
+        Refusal::TermsMissing,
+        Refusal::TermsUnknown {
+            current: "2026-01".into(),
+        },
+        Refusal::TermsOutdated {
+            current: "2026-01".into(),
+        },
     ] {
         bodies.push(body(answer::refused(&refusal)).await);
     }
     bodies.push(body(answer::version_mismatch(3)).await);
-    bodies.push(body(rule_seven::example()).await);
-    for problem in answer::problems() {
+    for problem in rule_seven::examples().into_iter().chain(answer::problems()) {
         bodies.push(body(problem).await);
     }
     assert_json_snapshot!(bodies);

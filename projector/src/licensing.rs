@@ -6,6 +6,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod terms;
 
 mod bounds;
 mod facts;
@@ -62,11 +63,12 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 4] = [
+const READ: [&str; 5] = [
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::TERMS,
 ];
 
 #[cfg(test)]

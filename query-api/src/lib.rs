@@ -14,6 +14,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod terms;
 
 mod access;
 

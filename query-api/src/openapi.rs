@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
 use query::openapi::add;
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, TERMS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -16,5 +16,6 @@ pub fn document() -> OpenApi {
     add(&mut document, &LICENSES, "/api/v1/licenses", true);
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
+    add(&mut document, &TERMS, "/api/v1/terms", false);
     document
 }

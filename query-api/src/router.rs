@@ -10,6 +10,7 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::terms::list_terms;
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
@@ -20,6 +21,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/licenses/{license_id}"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
+    ("GET", "/api/v1/terms"),
 ];
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
@@ -33,6 +35,7 @@ pub fn router(state: AppState) -> Router {
         // Public.
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
+        .route("/api/v1/terms", get(list_terms))
         .merge(docs::routes(&document()))
         .with_state(state)
 }

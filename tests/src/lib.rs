@@ -119,6 +119,8 @@ impl Shop {
             });
             shop.post("/license-types", &staff, code, &new).await.expect(201);
         }
+        let terms = stack::catalogue::terms();
+        shop.post("/terms", &staff, "terms", &terms).await.expect(201);
         for (at, name) in ["NMK Testby", "Bodø Motorsport"].into_iter().enumerate() {
             let key = format!("club-{at}");
             let club = shop
@@ -154,7 +156,7 @@ impl Shop {
         json!({
             "lines": [self.line("konkurranse-bilcross", "Kari Nordmann")],
             "payment_provider": "vipps",
-            "accept_terms_version": "2026-01",
+            "accept_terms_version": stack::catalogue::TERMS_VERSION,
         })
     }
 

@@ -60,6 +60,15 @@ fn every_code_is_in_the_document() {
         Refusal::OrderState,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
+        Refusal::Retired,
+        Refusal::PriceChanged { total_ore: 0 },
+        Refusal::TermsMissing,
+        Refusal::TermsUnknown {
+            current: String::new(),
+        },
+        Refusal::TermsOutdated {
+            current: String::new(),
+        },
     ] {
         assert!(text.contains(&format!("\"{}\"", refusal.code())), "{refusal:?}");
     }

@@ -45,6 +45,9 @@ pub(crate) struct OrderRequest {
     /// The version of the terms that the customer accepts.
     #[schema(min_length = 1, max_length = 64, example = "2026-01")]
     accept_terms_version: String,
+    /// The total that the customer saw, in øre. With another total the order is refused, with the new one.
+    #[schema(minimum = 0, example = 42_000)]
+    expected_total_ore: Option<i64>,
 }
 
 /// The order, and where to pay for it.
@@ -94,17 +97,24 @@ impl Operation for OrderRequest {
     /// An order that can no longer be paid.
     const ALSO: &'static [StatusCode] = &[StatusCode::OK];
     const CREATES: bool = true;
-    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];
+    const REFUSALS: &'static [Refusal] = &[
+        Refusal::Invalid(Vec::new()),
+        Refusal::PriceChanged { total_ore: 42_000 },
+        Refusal::TermsMissing,
+        Refusal::TermsUnknown {
+            current: String::new(),
+        },
+        Refusal::TermsOutdated {
+            current: String::new(),
+        },
+    ];
     type Path = NoPath;
     type Answer = PlacedOrder;
 
     fn problems() -> Vec<Problem> {
-        vec![
-            provider_unavailable(),
-            provider_refused(),
-            in_flight(),
-            rule_seven::example(),
-        ]
+        let mut problems = vec![provider_unavailable(), provider_refused(), in_flight()];
+        problems.extend(rule_seven::examples());
+        problems
     }
 
     fn target(_: &NoPath) -> Result<Option<String>, Problem> {
@@ -233,15 +243,21 @@ async fn place(
         return Err(refused(&Refusal::field("/lines", Rule::LineCount)));
     }
     let (order_id, now) = (Uuid::now_v7(), now());
-    let lines = catalogue::resolve(&state.command_handler, request.lines, now)
-        .await
-        .map_err(|error| unreadable(&error))?;
+    let (lines, terms) = tokio::try_join!(
+        catalogue::resolve(&state.command_handler, request.lines, now),
+        state
+            .terms
+            .read(&state.command_handler, &request.accept_terms_version, now),
+    )
+    .map_err(|error| unreadable(&error))?;
     let asked = PlaceOrder {
         order_id,
         customer_id: principal.user_id,
         lines,
         payment_provider,
         terms_version: request.accept_terms_version,
+        terms,
+        expected_total_ore: request.expected_total_ore,
         now,
         time_to_pay: state.shop.time_to_pay,
         holder_key: Arc::clone(&state.shop.holder_key),

@@ -30,7 +30,7 @@ pub(crate) struct SetPrice {
 pub(crate) struct TypePath {
     /// The type's code.
     #[param(example = "konkurranse-bilcross")]
-    code: String,
+    pub(super) code: String,
 }
 
 /// The price that was set.
@@ -51,7 +51,7 @@ impl Operation for SetPrice {
     const SUMMARY: &'static str = "Sets the price of a license type from a moment on.";
     const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
-    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
+    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown, Refusal::Retired];
     type Path = TypePath;
     type Answer = PriceSet;
 

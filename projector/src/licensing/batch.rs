@@ -7,13 +7,13 @@ use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row};
+use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TermsRow};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders};
+use super::{bounds, clubs, license_types, licenses, orders, terms};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -25,6 +25,8 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// A row for each event, so none is ever loaded.
+    terms: Table<TermsRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -50,6 +52,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses,
             license_types,
             clubs,
+            terms: Table::default(),
         })
     }
 
@@ -64,17 +67,20 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut terms,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        terms.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            terms.store(transaction),
         )?;
         Ok(())
     }
@@ -102,6 +108,21 @@ impl LicensingBatch {
             }
             aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
                 Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
+                Event::Terms(event) => {
+                    let id = terms::row_id(recorded, &event);
+                    self.terms.apply_to(
+                        id,
+                        recorded,
+                        vec![Event::Terms(event)],
+                        |row, event| match event {
+                            Event::Terms(event) => terms::apply(row, recorded, event),
+                            _ => Err(Misfit::NoRow),
+                        },
+                    )
+                }
                 _ => Err(Misfit::NoRow),
             }),
             _ => Err(Misfit::NoRow),
@@ -139,13 +160,23 @@ impl<R: Row> Table<R> {
         })
     }
 
+    /// Changes the row of the event's aggregate.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
+        change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        self.apply_to(recorded.aggregate_id, recorded, events, change)
+    }
+
+    fn apply_to(
+        &mut self,
+        id: Uuid,
+        recorded: &RecordedEvent,
+        events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
     ) -> Result<(), Misfit> {
-        let id = recorded.aggregate_id;
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()

@@ -35,6 +35,12 @@ pub(super) fn apply(
             touch(row, recorded);
             Ok(())
         }
+        LicenseTypeEvent::LicenseTypeRetired(_) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            row.status = LicenseTypeStatus::Retired.into();
+            touch(row, recorded);
+            Ok(())
+        }
     }
 }
 
@@ -56,7 +62,8 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age,
         max_age,
         max_days,
-        ..
+        lifetime_cap,
+        tax,
     } = created;
     let (version, position) = stamp(recorded);
     bounds::indexed(&facts.code, "code")?;
@@ -77,6 +84,9 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),
+        lifetime_cap: lifetime_cap.map(Into::into),
+        tax_code: tax.code,
+        tax_rate_permille: tax.rate_permille.into(),
         status: LicenseTypeStatus::Active.into(),
         search,
         created_at: recorded.recorded_at,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use events::{
     LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
-    Tax, aggregate_type,
+    LicenseTypeRetired, Tax, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,6 +37,7 @@ const MAX_AGE: u8 = 120;
 pub struct LicenseType {
     created: Option<LicenseTypeCreated>,
     prices: Vec<LicenseTypePriceSet>,
+    retired: bool,
 }
 
 /// What the catalogue offers at one moment: what an order line is checked and priced against.
@@ -84,6 +85,8 @@ pub enum LicenseTypeCommand {
         /// The moment of the command.
         now: DateTime<Utc>,
     },
+    /// Sell it no more. A type that is retired stays retired.
+    Retire,
 }
 
 /// A new entry of the catalogue.
@@ -132,9 +135,9 @@ pub struct NewLicenseType {
 aggregate!(LicenseType: aggregate_type::LICENSE_TYPE, LicenseTypeCommand => LicenseTypeEvent);
 
 impl LicenseType {
-    /// What is offered at `moment`; nothing before the type exists and has a price.
+    /// What is offered at `moment`; nothing before the type exists and has a price, or after it was retired.
     pub fn offer_at(&self, moment: DateTime<Utc>) -> Option<Offer> {
-        let created = self.created.as_ref()?;
+        let created = self.created.as_ref().filter(|_| !self.retired)?;
         // The latest start wins; of two with the same start, the one decided later.
         let price = self
             .prices
@@ -161,7 +164,8 @@ impl LicenseType {
         match command {
             LicenseTypeCommand::Create { .. } if self.created.is_some() => Err(Refusal::Exists),
             LicenseTypeCommand::Create { new, now } => create(&new, now),
-            LicenseTypeCommand::SetPrice { .. } if self.created.is_none() => Err(Refusal::Unknown),
+            _ if self.created.is_none() => Err(Refusal::Unknown),
+            LicenseTypeCommand::SetPrice { .. } if self.retired => Err(Refusal::Retired),
             LicenseTypeCommand::SetPrice {
                 price_ore,
                 valid_from,
@@ -176,6 +180,8 @@ impl LicenseType {
                 }
                 Ok(vec![LicenseTypePriceWithdrawn { valid_from }.into()])
             }
+            LicenseTypeCommand::Retire if self.retired => Ok(Vec::new()),
+            LicenseTypeCommand::Retire => Ok(vec![LicenseTypeRetired {}.into()]),
         }
     }
     fn evolve(&mut self, event: LicenseTypeEvent) {
@@ -186,6 +192,7 @@ impl LicenseType {
                 self.prices
                     .retain(|price| price.valid_from != withdrawn.valid_from);
             }
+            LicenseTypeEvent::LicenseTypeRetired(_) => self.retired = true,
         }
     }
 }

@@ -12,8 +12,8 @@ mod paid;
 mod place;
 mod state;
 
-pub(crate) use claims::license_days;
-pub use claims::{ClaimChange, DayClaim};
+pub(crate) use claims::license_claims;
+pub use claims::{CapClaim, ClaimChange, DayClaim, LineClaims};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;
 pub use paid::PaidOrder;

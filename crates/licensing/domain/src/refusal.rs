@@ -47,6 +47,8 @@ pub enum Rule {
     LicenseType,
     /// No such club.
     Club,
+    /// A club that does not organize activities any more.
+    ClubInactive,
     /// Before today.
     ActivityPast,
     /// More than 365 days ahead.
@@ -212,6 +214,11 @@ impl Rule {
                 "No such license type, or it is not for sale.",
             ),
             Self::Club => ("club_unknown", "Klubben finnes ikke.", "No such club."),
+            Self::ClubInactive => (
+                "club_inactive",
+                "Klubben arrangerer ikke lenger.",
+                "The club does not organize activities any more.",
+            ),
             Self::ActivityPast => ("activity_past", "Datoen er passert.", "The date has passed."),
             Self::ActivityTooFar => (
                 "activity_too_far",
@@ -378,6 +385,25 @@ pub enum Refusal {
     NothingToCollect,
     /// The license is not in a state that allows it.
     LicenseState,
+    /// The license type is not sold any more.
+    Retired,
+    /// The order's total is not the one that the customer saw.
+    PriceChanged {
+        /// The total now, in øre.
+        total_ore: i64,
+    },
+    /// No version of the terms is in force.
+    TermsMissing,
+    /// No version of the terms has this name, or it is not in force yet.
+    TermsUnknown {
+        /// The version in force.
+        current: String,
+    },
+    /// Another version of the terms has replaced this one.
+    TermsOutdated {
+        /// The version in force.
+        current: String,
+    },
 }
 
 impl Refusal {
@@ -440,6 +466,31 @@ impl Refusal {
                 "nothing_to_collect",
                 "Det er ingenting igjen å trekke på betalingen.",
                 "There is nothing left of the payment to collect.",
+            ),
+            Self::Retired => (
+                "license_type_retired",
+                "Lisenstypen selges ikke lenger.",
+                "The license type is not sold any more.",
+            ),
+            Self::PriceChanged { .. } => (
+                "price_changed",
+                "Prisen er endret. Se over den nye prisen før du betaler.",
+                "The price has changed. Look at the new price before you pay.",
+            ),
+            Self::TermsMissing => (
+                "terms_missing",
+                "Salget er ikke åpnet: forbundet har ikke publisert vilkår.",
+                "Sales are not open: the federation has not published terms.",
+            ),
+            Self::TermsUnknown { .. } => (
+                "terms_unknown",
+                "Denne versjonen av vilkårene finnes ikke, eller gjelder ikke ennå.",
+                "There is no such version of the terms, or it is not in force yet.",
+            ),
+            Self::TermsOutdated { .. } => (
+                "terms_outdated",
+                "Vilkårene er endret. Les og godta den nye versjonen.",
+                "The terms have changed. Read and accept the new version.",
             ),
         }
     }

@@ -16,8 +16,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order,
-    OrderCommand, PaymentBooks, Resolution, Suspension, SuspensionCommand,
+    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
+    Order, OrderCommand, PaymentBooks, Resolution, Suspension, SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -344,7 +344,11 @@ fn lines_of_a_paid_order() -> Vec<LicenseCommand> {
 async fn license_types() {
     let events = events(
         &["LicenseTypeCreated"],
-        &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"],
+        &[
+            "LicenseTypePriceSet",
+            "LicenseTypePriceWithdrawn",
+            "LicenseTypeRetired",
+        ],
     );
     let now = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
     let commands = vec![
@@ -372,9 +376,38 @@ async fn suspensions() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clubs() {
-    let events = events(&["ClubRegistered"], &["ClubRegistered"]);
-    let commands = vec![ClubCommand::Register {
-        name: "NMK Testby".into(),
-    }];
+    let events = events(
+        &["ClubRegistered"],
+        &["ClubRenamed", "ClubDeactivated", "ClubActivated"],
+    );
+    let commands = vec![
+        ClubCommand::Register {
+            name: "NMK Testby".into(),
+        },
+        ClubCommand::Change {
+            name: Some("NMK Testby".into()),
+            status: Some(vocabulary::ClubStatus::Inactive),
+        },
+    ];
     check::<Club>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terms() {
+    let events = events(&["TermsPublished"], &["TermsPublished"]);
+    let new = |terms_version: &str| TermsCommand::Publish {
+        new: Box::new(NewTerms {
+            terms_version: terms_version.into(),
+            valid_from: None,
+            title_nb: "Vilkår".into(),
+            title_en: "Terms".into(),
+            text_nb: "Vilkår".into(),
+            text_en: "Terms".into(),
+            declaration_nb: "Frisk".into(),
+            declaration_en: "Well".into(),
+        }),
+        now: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
+    };
+    let commands = vec![new("2026-01"), new("2099-01")];
+    check::<Terms>(Script { events, commands }).await;
 }

@@ -10,3 +10,5 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const SUSPENSION: &str = "suspension";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
+/// The terms that customers accept.
+pub const TERMS: &str = "terms";

@@ -14,6 +14,7 @@ mod scans;
 mod schema;
 mod shape;
 mod suspensions;
+mod terms;
 mod upcast;
 
 pub use clubs::*;
@@ -26,6 +27,7 @@ pub use schema::EventSchema;
 pub use shape::written;
 pub use suspensions::*;
 pub use vocabulary::{Category, Role, Standing, Verdict};
+pub use terms::*;
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -49,6 +51,8 @@ pub enum Event {
     Club(ClubEvent),
     /// Of a suspension.
     Suspension(SuspensionEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
 }
 
 impl Event {
@@ -71,6 +75,7 @@ impl Event {
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

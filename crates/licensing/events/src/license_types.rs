@@ -16,6 +16,8 @@ events! {
         LicenseTypePriceSet: "1",
         /// A price that was to come does not come.
         LicenseTypePriceWithdrawn: "1",
+        /// The type can't be bought any more. Orders and licenses that exist stay.
+        LicenseTypeRetired: "1",
     }
 }
 
@@ -92,3 +94,7 @@ pub struct LicenseTypePriceWithdrawn {
     /// From when on it would have held. Withdraws every price that was set for this moment.
     pub valid_from: DateTime<Utc>,
 }
+
+/// The type can't be bought any more.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseTypeRetired {}

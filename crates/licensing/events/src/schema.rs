@@ -8,6 +8,7 @@ use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
 use crate::suspensions::SuspensionEvent;
+use crate::terms::TermsEvent;
 
 /// The shape of one event type in the version that this build writes.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ impl EventSchema {
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
+            (aggregate_type::TERMS, TermsEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

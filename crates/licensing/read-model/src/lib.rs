@@ -16,6 +16,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod shapes;
+mod terms;
 
 mod scope;
 
@@ -31,7 +32,8 @@ pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use terms::TERMS;
+pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];
+pub static RESOURCES: [&Resource; 5] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &TERMS];

@@ -9,3 +9,4 @@ pub use crate::clubs::ClubRow;
 pub use crate::license_types::{LicenseTypeRow, Price};
 pub use crate::licenses::LicenseRow;
 pub use crate::orders::OrderRow;
+pub use crate::terms::TermsRow;

@@ -167,6 +167,24 @@ words! {
         Vipps,
     }
 
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -179,8 +197,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, ScanOutcome,
-        Standing, SuspensionKind, SuspensionStatus, Verdict, Word,
+        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, ScanOutcome,
+        Standing, SuspensionKind, SuspensionStatus, TermsStatus, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -199,6 +217,8 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();

@@ -8,6 +8,7 @@ use chrono::{Days, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::catalogue::TERMS_VERSION;
 use crate::readiness::http_client;
 
 /// What to buy; the club comes from the catalogue.
@@ -58,7 +59,7 @@ pub fn order(club: Uuid) -> Value {
             "vehicle": { "registration": format!("AB{:05}", (dice >> 64) % 90_000 + 10_000) },
         }],
         "payment_provider": "vipps",
-        "accept_terms_version": "2026-01",
+        "accept_terms_version": TERMS_VERSION,
     })
 }
 

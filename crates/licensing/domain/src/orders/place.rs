@@ -8,9 +8,9 @@ use events::{OrderLine, OrderPlaced};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{PaymentProvider, Role, Word as _};
+use vocabulary::{ClubStatus, PaymentProvider, Role, Word as _};
 
-use super::claims::{DayClaim, day_claims};
+use super::claims::{LineClaims, claims_of};
 use crate::day::{days, today};
 use crate::findings::Findings;
 use crate::holder::HolderKey;
@@ -18,6 +18,7 @@ use crate::ids::{license_id, order_number};
 use crate::license_types::Offer;
 use crate::people::{RequestedHolder, RequestedVehicle, check_age, holder, vehicle};
 use crate::refusal::{Refusal, Rule};
+use crate::terms::Terms;
 use crate::typed::label;
 
 /// Most lines of one order. Clubs buy tens at a time.
@@ -39,6 +40,10 @@ pub struct PlaceOrder {
     pub payment_provider: PaymentProvider,
     /// The version of the terms that the customer accepts.
     pub terms_version: String,
+    /// The terms.
+    pub terms: Arc<Terms>,
+    /// The total that the customer saw, in øre, if they say so.
+    pub expected_total_ore: Option<i64>,
     /// The moment of the command.
     pub now: DateTime<Utc>,
     /// How long it may stay unpaid.
@@ -89,6 +94,8 @@ pub struct OrderClub {
     pub club_id: Uuid,
     /// Its name.
     pub name: String,
+    /// Whether it organizes activities.
+    pub status: ClubStatus,
 }
 
 impl AskedLine {
@@ -99,10 +106,13 @@ impl AskedLine {
 }
 
 impl PlaceOrder {
-    /// The days that the order would hold; none if it would not be placed.
-    pub fn claims(&self) -> Vec<DayClaim> {
-        self.check()
-            .map_or_else(|_| Vec::new(), |placed| day_claims(&placed, &self.holder_key))
+    /// What the order would hold; nothing if it would not be placed.
+    pub fn claims(&self) -> LineClaims {
+        let placed = self.check();
+        placed.map_or_else(
+            |_| LineClaims::default(),
+            |placed| claims_of(&placed, &self.holder_key),
+        )
     }
 
     /// The order, if every rule holds.
@@ -127,10 +137,15 @@ impl PlaceOrder {
         let (Some(terms_version), true) = (terms_version, findings.fields.is_empty()) else {
             return Err(Refusal::Invalid(findings.fields));
         };
+        self.terms.accept(&terms_version, self.now)?;
+        let total_ore = lines.iter().map(|line| line.price_ore).sum();
+        if self.expected_total_ore.is_some_and(|seen| seen != total_ore) {
+            return Err(Refusal::PriceChanged { total_ore });
+        }
         Ok(OrderPlaced {
             order_number: order_number(self.order_id),
             customer_id: self.customer_id,
-            total_ore: lines.iter().map(|line| line.price_ore).sum(),
+            total_ore,
             lines,
             currency: "NOK".into(),
             payment_provider: self.payment_provider.as_str().into(),
@@ -157,8 +172,12 @@ impl PlaceOrder {
         } else if ahead + i64::from(days) - 1 > MAX_DAYS_AHEAD {
             findings.add(format!("{at}/activity_date"), Rule::ActivityTooFar);
         }
-        if line.club.is_none() {
-            findings.add(format!("{at}/club_id"), Rule::Club);
+        match &line.club {
+            None => findings.add(format!("{at}/club_id"), Rule::Club),
+            Some(club) if club.status == ClubStatus::Inactive => {
+                findings.add(format!("{at}/club_id"), Rule::ClubInactive);
+            }
+            Some(_) => {}
         }
         let holder = holder(
             &asked.holder,

@@ -58,6 +58,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::LicenseType(event) => of(event),
         Event::Club(event) => of(event),
         Event::Suspension(event) => of(event),
+        Event::Terms(event) => of(event),
     }
 }
 
