@@ -145,7 +145,9 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::NothingToCollect
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
-        | Refusal::TermsMissing => StatusCode::CONFLICT,
+        | Refusal::TermsMissing
+        | Refusal::LicenseState
+        | Refusal::OwnAdminRole => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
     let fields = match refusal {

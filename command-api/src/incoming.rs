@@ -6,18 +6,20 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, StatusCode};
 use envelope::Metadata;
 use event_store::IdempotencyKey;
-use service::auth::Principal;
+use service::auth::{Caller, Principal};
 use service::extract::{Body, Json, Path};
 use service::problem::Problem;
 use service::request_id;
 
-use crate::idempotency::RequestKey;
-use crate::operation::{Operation, Who};
+use crate::idempotency::{self, RequestKey};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// A request that the caller may send, read as far as it can be without the log.
 pub(crate) struct Incoming<O: Operation> {
     pub(crate) principal: Principal,
+    /// Says whether the caller may use this route for a thing, by the route's row in [`policy::POLICY`].
+    pub(crate) caller: Caller,
     pub(crate) path: O::Path,
     pub(crate) request: O,
     pub(crate) metadata: Metadata,
@@ -44,24 +46,31 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let principal = Principal::from_request_parts(&mut parts, state).await?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let principal = caller.principal.clone();
         let Path(path) = Path::<O::Path>::from_request_parts(&mut parts, state).await?;
         let headers = parts.headers.clone();
         let body = Body::from_request(Request::from_parts(parts, body), state).await?;
-        if O::WHO == Who::Staff && !principal.is_staff() {
-            return Err(Problem::forbidden());
-        }
         let operation = match O::target(&path)? {
             None => O::NAME.to_owned(),
             Some(target) => format!("{}:{target}", O::NAME),
         };
-        let request_key = RequestKey::from_headers(&headers)?;
-        let key = request_key.scoped(&operation, principal.user_id, &body.0);
-        let Json(request) = if O::BODY_MAY_BE_EMPTY && body.0.is_empty() {
+        let in_header = if O::KEY_IN_BODY && !headers.contains_key("idempotency-key") {
+            None
+        } else {
+            Some(RequestKey::from_headers(&headers)?)
+        };
+        let Json(request): Json<O> = if O::BODY_MAY_BE_EMPTY && body.0.is_empty() {
             Json::from_bytes(b"{}")?
         } else {
             Json::from_request_parts(&headers, &body.0)?
         };
+        let request_key = match (request.key_in_body(), in_header) {
+            (Some(key), in_header) => RequestKey::in_body(key, in_header)?,
+            (None, Some(key)) => key,
+            (None, None) => return Err(idempotency::missing()),
+        };
+        let key = request_key.scoped(&operation, principal.user_id, &body.0);
         let expected_version = if O::CREATES {
             None
         } else {
@@ -70,6 +79,7 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
         Ok(Self {
             metadata: metadata(&principal, &headers),
             principal,
+            caller,
             path,
             request,
             expected_version,
@@ -89,6 +99,7 @@ fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
         request_id,
         causation_position: None,
         actor: Some(principal.user_id.to_string()),
+        actor_role: principal.highest_role().map(|role| role.name().to_owned()),
         traceparent: traceparent(headers),
     }
 }

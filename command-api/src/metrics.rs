@@ -3,7 +3,7 @@
 use events::CaptureFailure;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, Word as _};
+use vocabulary::{LicenseStatus, PaymentProvider, ScanOutcome, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -25,6 +25,12 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
     ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Scans at gates by `outcome` and the license's status: `none` for an unknown license.
+pub const GATE_SCANS_TOTAL: &str = "bilsport_gate_scans_total";
+/// Scans whose device's time can't be right.
+pub const GATE_SUSPECT_TIMES_TOTAL: &str = "bilsport_gate_suspect_times_total";
+/// Paid orders that were paid back because a holder or a vehicle was suspended before the licenses were issued.
+pub const SUSPENDED_ORDERS_TOTAL: &str = "bilsport_process_suspended_orders_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -62,6 +68,18 @@ pub fn describe() {
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
     );
+    describe_counter!(
+        GATE_SCANS_TOTAL,
+        "Scans at gates by outcome and the license's status."
+    );
+    describe_counter!(
+        GATE_SUSPECT_TIMES_TOTAL,
+        "Scans whose device's time can't be right."
+    );
+    describe_counter!(
+        SUSPENDED_ORDERS_TOTAL,
+        "Paid orders paid back because a holder or a vehicle was suspended before the licenses were issued."
+    );
     describe_gauge!(
         PROCESS_CONTRADICTED,
         "1 while the log does not hold the event that was planned for last."
@@ -96,6 +114,17 @@ pub fn describe() {
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
+    for (outcome, status) in [
+        (ScanOutcome::First, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::Duplicate, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::AfterRevocation, LicenseStatus::Revoked.as_str()),
+        (ScanOutcome::First, LicenseStatus::Suspended.as_str()),
+        (ScanOutcome::UnknownLicense, "none"),
+    ] {
+        counter!(GATE_SCANS_TOTAL, "outcome" => outcome.as_str(), "license_status" => status).increment(0);
+    }
+    counter!(GATE_SUSPECT_TIMES_TOTAL).increment(0);
+    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
         metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);

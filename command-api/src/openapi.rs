@@ -53,8 +53,10 @@ pub(crate) fn operation<O: Operation>() -> Documented {
         .summary(Some(O::SUMMARY))
         .security(needs_login())
         .parameters(Some(path))
-        .parameter_ref(Parameter::IdempotencyKey.reference())
         .request_body(Some(body::<O>()));
+    if !O::KEY_IN_BODY {
+        operation = operation.parameter_ref(Parameter::IdempotencyKey.reference());
+    }
     if !O::CREATES {
         operation = operation.parameter_ref(Parameter::IfMatch.reference());
     }
@@ -69,8 +71,12 @@ pub(crate) fn operation<O: Operation>() -> Documented {
 
 fn tag(who: Who) -> &'static str {
     match who {
-        Who::Anyone => "customers",
-        Who::Staff => "staff",
+        Who::Public => "public",
+        Who::Provider => "providers",
+        Who::Capability | Who::Anyone | Who::Owner | Who::Theirs => "customers",
+        Who::OrganizerOfClub => "organizers",
+        Who::OwnerOrStaff | Who::Staff => "staff",
+        Who::OwnerOrAdmin | Who::Admin => "administrators",
     }
 }
 
@@ -128,8 +134,16 @@ fn problems<O: Operation>() -> Vec<Problem> {
     let mut problems = of_every_request();
     problems.extend(of_login());
     problems.extend(of_request_bodies());
-    problems.extend(idempotency::problems());
-    if O::WHO == Who::Staff {
+    if O::KEY_IN_BODY {
+        problems.extend([
+            idempotency::invalid(),
+            idempotency::mismatch(),
+            idempotency::in_flight(),
+        ]);
+    } else {
+        problems.extend(idempotency::problems());
+    }
+    if matches!(O::WHO, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
         problems.push(Problem::forbidden());
     }
     if !O::CREATES {

@@ -8,17 +8,9 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+pub(crate) use service::auth::Who;
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
-
-/// Who may send a command. Every command needs a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Every role.
-    Anyone,
-    /// Staff and administrators.
-    Staff,
-}
 
 /// How a command is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +39,7 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Who may send it.
+    /// Who may send it, as the document says it. What holds is the route's row in [`policy::POLICY`].
     const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
@@ -59,6 +51,8 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const CREATES: bool = false;
     /// An empty body means `{}`.
     const BODY_MAY_BE_EMPTY: bool = false;
+    /// The body holds the idempotency key. A header with a key is not needed, and another one is refused.
+    const KEY_IN_BODY: bool = false;
     /// The parameters of the path.
     type Path: DeserializeOwned + IntoParams + Send;
     /// The answer, without the position that the log adds. Stored as it is answered.
@@ -67,6 +61,11 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     /// What else it can answer, as examples.
     fn problems() -> Vec<Problem> {
         Vec::new()
+    }
+
+    /// The idempotency key in the body.
+    fn key_in_body(&self) -> Option<String> {
+        None
     }
 
     /// What the path names, as part of the scope of idempotency keys. A path that cannot name anything is refused.

@@ -1,20 +1,28 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+mod check_in_license;
+mod correct_license;
 mod create_license_type;
+mod impose_suspension;
+mod lift_suspension;
 pub(crate) mod place_order;
 mod publish_terms;
 pub(crate) mod register_club;
+mod reinstate_license;
 mod resolve_capture;
 mod retire_license_type;
 mod revoke_license;
 pub(crate) mod set_price;
+mod suspend_license;
 mod update_club;
 pub(crate) mod vipps_webhook;
 pub(crate) mod withdraw_price;
 
 use axum::routing::{MethodRouter, patch, post};
 use axum::{Extension, Router};
-use domain::{NewLicenseType, NewTerms, Resolution};
+use domain::{NewLicenseType, NewSuspension, NewTerms, Resolution, ScanReport};
+use policy::POLICY;
+use service::auth::guarded;
 use service::docs;
 use service::extract::BodyLimit;
 use utoipa::openapi::OpenApi;
@@ -40,6 +48,12 @@ fn routes() -> Vec<Route> {
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
         Route::of::<revoke_license::RevokeLicense>("/api/v1/licenses/{license_id}/revoke"),
+        Route::of::<suspend_license::SuspendLicense>("/api/v1/licenses/{license_id}/suspend"),
+        Route::of::<reinstate_license::ReinstateLicense>("/api/v1/licenses/{license_id}/reinstate"),
+        Route::new("/api/v1/licenses/{license_id}/correct", post(correct_license::correct_license), openapi::operation::<correct_license::Correction>),
+        Route::new("/api/v1/licenses/{license_id}/check-in", post(check_in_license::check_in_license), openapi::operation::<ScanReport>),
+        Route::new("/api/v1/suspensions", post(impose_suspension::impose_suspension), openapi::operation::<NewSuspension>),
+        Route::of::<lift_suspension::LiftSuspension>("/api/v1/suspensions/{suspension_id}/lift"),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
@@ -94,10 +108,10 @@ pub fn openapi() -> OpenApi {
 
 /// Every command by path, the document and the page to browse it.
 pub fn router(state: AppState) -> Router {
-    routes()
+    let router = routes()
         .into_iter()
         .fold(docs::routes(&openapi()), |router, route| {
             router.route(route.path, route.handler)
-        })
-        .with_state(state)
+        });
+    guarded(router, POLICY, &state).with_state(state)
 }

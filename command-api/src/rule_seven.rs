@@ -136,6 +136,25 @@ pub(crate) fn examples() -> [Problem; 2] {
     [license_exists([(1, date)], nb, en), lifetime_cap_reached([&cap])]
 }
 
+/// 409: the corrected holder has a license of the type on a day already, or as many as a lifetime allows.
+pub(crate) fn correction_refused(taken: &[TakenClaim]) -> Problem {
+    let of_day = taken.iter().find(|claim| claim.scope == SCOPE);
+    let Some(date) = of_day.and_then(|claim| claim.key.split(' ').nth(1)?.parse().ok()) else {
+        return lifetime_cap_reached([]);
+    };
+    let (nb, en) = texts(date);
+    Problem::new(StatusCode::CONFLICT, "license_exists", nb, en)
+}
+
+/// The problems of a correction, as examples.
+pub(crate) fn examples_of_correction() -> [Problem; 2] {
+    let (nb, en) = texts(NaiveDate::from_ymd_opt(2026, 6, 5).unwrap_or_default());
+    [
+        Problem::new(StatusCode::CONFLICT, "license_exists", nb, en),
+        lifetime_cap_reached([]),
+    ]
+}
+
 /// An order of the caller's that waits for its payment.
 #[derive(Serialize)]
 struct Waiting {

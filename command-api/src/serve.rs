@@ -30,9 +30,10 @@ use crate::idempotency::InFlight;
 use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
+use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
-use crate::{club_names, metrics, relay, rule_seven};
+use crate::{club_names, metrics, relay, rule_seven, rule_six};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -98,12 +99,13 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             policy,
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
+        holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator,
+        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),
@@ -181,7 +183,10 @@ async fn start_writing(
     };
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = club_names::claiming(rule_seven::claiming(command_handler, holder_key));
+    let command_handler = rule_six::claiming(club_names::claiming(rule_seven::claiming(
+        command_handler,
+        holder_key,
+    )));
     club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))

@@ -6,7 +6,10 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod suspensions;
 mod terms;
+mod timeline;
+mod users;
 
 mod bounds;
 mod facts;
@@ -63,12 +66,14 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 5] = [
+const READ: [&str; 7] = [
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
     aggregate_type::TERMS,
+    aggregate_type::SUSPENSION,
+    aggregate_type::USER,
 ];
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
-use query::openapi::add;
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, TERMS};
+use query::openapi::{add, add_for_some, add_list_for_some, add_of_path};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, SUSPENSIONS, TERMS, TIMELINE, USERS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -14,6 +14,14 @@ pub fn document() -> OpenApi {
     let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
     add(&mut document, &ORDERS, "/api/v1/orders", true);
     add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add_of_path(
+        &mut document,
+        &TIMELINE,
+        "/api/v1/orders/{order_id}/timeline",
+        "order_id",
+    );
+    add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
+    add_list_for_some(&mut document, &SUSPENSIONS, "/api/v1/suspensions");
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServeOptions;
-use crate::{AppState, metrics, router};
+use crate::{AppState, StandingsInTheReadModel, metrics, router};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -72,6 +72,7 @@ async fn state(
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
+    let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
     Ok(AppState { reads, authenticator })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use domain::CapturePolicy;
+use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Tasks};
 use payments::PaymentProvider;
 use tokio::sync::{Notify, watch};
@@ -13,6 +13,8 @@ use tokio::sync::{Notify, watch};
 pub(crate) struct ProcessContext {
     pub(crate) cashier: Cashier,
     pub(crate) tasks: Tasks,
+    /// Makes the ids by which suspensions know people and vehicles.
+    pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
     /// Notified when tasks were planned.

@@ -56,6 +56,7 @@ pub(super) fn metadata(task: &Task) -> Metadata {
         correlation_id: task.correlation_id.clone(),
         causation_position: Some(task.position),
         actor: Some(format!("process:{}", task.kind)),
+        actor_role: None,
         traceparent: None,
     }
 }

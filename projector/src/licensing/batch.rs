@@ -7,13 +7,15 @@ use envelope::RecordedEvent;
 use events::{Event, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TermsRow};
+use read_model::write::{
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, SuspensionRow, TermsRow, TimelineRow, UserRow,
+};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders, terms};
+use super::{bounds, clubs, license_types, licenses, orders, suspensions, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -27,6 +29,9 @@ pub struct LicensingBatch {
     clubs: Table<ClubRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
+    suspensions: Table<SuspensionRow>,
+    users: Table<UserRow>,
+    timeline: Table<TimelineRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -41,11 +46,13 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs) = try_join!(
+        let (orders, licenses, license_types, clubs, users, suspensions) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
+            Table::load(client, ids(aggregate_type::USER)),
+            Table::load(client, ids(aggregate_type::SUSPENSION)),
         )?;
         Ok(Self {
             orders,
@@ -53,6 +60,9 @@ impl ProjectionBatch for LicensingBatch {
             license_types,
             clubs,
             terms: Table::default(),
+            suspensions,
+            users,
+            timeline: Table::default(),
         })
     }
 
@@ -68,6 +78,9 @@ impl ProjectionBatch for LicensingBatch {
             mut license_types,
             mut clubs,
             mut terms,
+            mut users,
+            mut timeline,
+            mut suspensions,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
@@ -75,12 +88,18 @@ impl ProjectionBatch for LicensingBatch {
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
         terms.copy(transaction).await?;
+        users.copy(transaction).await?;
+        timeline.copy(transaction).await?;
+        suspensions.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
             terms.store(transaction),
+            users.store(transaction),
+            timeline.store(transaction),
+            suspensions.store(transaction),
         )?;
         Ok(())
     }
@@ -90,41 +109,72 @@ impl LicensingBatch {
     /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
     fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
+        let id = recorded.aggregate_id;
         match recorded.aggregate_type.as_str() {
-            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
-                Event::Order(event) => orders::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
-            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
-                Event::License(event) => licenses::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
-            aggregate_type::LICENSE_TYPE => {
-                self.license_types
-                    .apply(recorded, events, |row, event| match event {
-                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
-                        _ => Err(Misfit::NoRow),
-                    })
+            aggregate_type::ORDER => {
+                let applied = self.orders.apply(recorded, events, |row, event| match event {
+                    Event::Order(event) => orders::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                if applied {
+                    self.timeline.add(timeline::entry(recorded, id, None)?);
+                }
+                Ok(())
             }
-            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
-                Event::Club(event) => clubs::apply(row, recorded, event),
-                _ => Err(Misfit::NoRow),
-            }),
+            aggregate_type::LICENSE => {
+                let applied = self.licenses.apply(recorded, events, |row, event| match event {
+                    Event::License(event) => licenses::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                if let Some(license) = self.licenses.row(id).filter(|_| applied) {
+                    self.timeline
+                        .add(timeline::entry(recorded, license.order_id, Some(id))?);
+                }
+                Ok(())
+            }
+            aggregate_type::LICENSE_TYPE => {
+                let table = &mut self.license_types;
+                table.apply(recorded, events, |row, event| match event {
+                    Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
+            aggregate_type::CLUB => {
+                self.clubs.apply(recorded, events, |row, event| match event {
+                    Event::Club(event) => clubs::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
+            aggregate_type::USER => {
+                self.users.apply(recorded, events, |row, event| match event {
+                    Event::User(event) => users::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
-                    self.terms.apply_to(
-                        id,
-                        recorded,
-                        vec![Event::Terms(event)],
-                        |row, event| match event {
+                    let events = vec![Event::Terms(event)];
+                    self.terms
+                        .apply_to(id, recorded, events, |row, event| match event {
                             Event::Terms(event) => terms::apply(row, recorded, event),
                             _ => Err(Misfit::NoRow),
-                        },
-                    )
+                        })
+                        .map(|_| ())
                 }
                 _ => Err(Misfit::NoRow),
             }),
+            aggregate_type::SUSPENSION => {
+                let table = &mut self.suspensions;
+                table.apply(recorded, events, |row, event| match event {
+                    Event::Suspension(event) => suspensions::apply(row, recorded, event),
+                    _ => Err(Misfit::NoRow),
+                })?;
+                Ok(())
+            }
             _ => Err(Misfit::NoRow),
         }
     }
@@ -160,13 +210,24 @@ impl<R: Row> Table<R> {
         })
     }
 
-    /// Changes the row of the event's aggregate.
+    fn row(&self, id: Uuid) -> Option<&R> {
+        self.rows.get(&id)?.as_ref()
+    }
+
+    /// A row that no later event changes.
+    fn add(&mut self, row: R) {
+        let id = row.id();
+        self.rows.insert(id, Some(row));
+        self.created.insert(id);
+    }
+
+    /// Changes the row of the event's aggregate. Whether the row did not have the event yet.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
         change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<bool, Misfit> {
         self.apply_to(recorded.aggregate_id, recorded, events, change)
     }
 
@@ -176,13 +237,13 @@ impl<R: Row> Table<R> {
         recorded: &RecordedEvent,
         events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<bool, Misfit> {
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()
             .is_some_and(|row| row.position() >= recorded.position.to_sql())
         {
-            return Ok(());
+            return Ok(false);
         }
         let begins = row.is_none();
         // All of an event that was split, or nothing of it.
@@ -205,7 +266,7 @@ impl<R: Row> Table<R> {
                 self.changed.insert(id);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back

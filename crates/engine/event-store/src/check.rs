@@ -62,10 +62,11 @@ fn check_metadata(metadata: &Metadata) -> Checked {
         request_id,
         correlation_id,
         actor,
+        actor_role,
         traceparent,
         causation_position: _,
     } = metadata;
-    let texts = [request_id, correlation_id, actor, traceparent];
+    let texts = [request_id, correlation_id, actor, actor_role, traceparent];
     for text in texts.into_iter().flatten() {
         if text.contains('\0') {
             return Err(r"the metadata has \u0000, which is no character of any text".into());

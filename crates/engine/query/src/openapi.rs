@@ -4,12 +4,16 @@ use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::path::{
+    Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,
+};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
@@ -20,6 +24,17 @@ use crate::{cursor, failure, projection, schema_gate};
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
+    add_listed(document, resource, path, one, Vec::new());
+}
+
+/// As [`add`]; the list can also answer with `more` problems.
+fn add_listed(
+    document: &mut OpenApi,
+    resource: &'static Resource,
+    path: &str,
+    one: bool,
+    more: Vec<Problem>,
+) {
     let tag = TagBuilder::new()
         .name(resource.name)
         .description(Some(resource.description.trim()));
@@ -33,7 +48,7 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource);
+    let list = list(resource, more);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
@@ -44,6 +59,52 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
             .paths
             .add_path_operation(path, vec![HttpMethod::Get], one);
     }
+}
+
+/// Adds a list whose path names the value of its filter `named`, for callers that may see every row or none.
+pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &str, named: &str) {
+    let of_path = vec![view::not_an_id(named), Problem::not_found()];
+    add_listed(document, resource, path, false, of_path);
+    let Some(operation) = get(document, path) else {
+        return;
+    };
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == named
+        {
+            parameter.parameter_in = ParameterIn::Path;
+            parameter.required = Required::True;
+            // What a path names is never empty.
+            parameter.extensions = None;
+        }
+    }
+}
+
+/// Adds a list, for callers that may see every row or none.
+pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str) {
+    add_listed(document, resource, path, false, vec![Problem::not_found()]);
+}
+
+/// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
+pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
+    add_listed(document, resource, path, true, vec![Problem::not_found()]);
+    let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
+    let Some(mut one) = one else {
+        return;
+    };
+    let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
+    if let Some(parameters) = &mut one.parameters {
+        parameters.retain(|parameter| !in_path(parameter));
+    }
+    one.operation_id = Some(format!("get_own_{}", snake(resource.schema)));
+    one.summary = Some("The caller".into());
+    one.description = Some("404 while nothing is known of the caller.".into());
+    let item = PathItem::new(HttpMethod::Get, one);
+    document.paths.paths.insert(own.to_owned(), item);
+}
+
+fn get<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> {
+    document.paths.paths.get_mut(path)?.get.as_mut()
 }
 
 /// A row. No property is required, since `fields` chooses them.
@@ -76,7 +137,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource) -> OperationBuilder {
+fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -87,7 +148,8 @@ fn list(resource: &'static Resource) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    refused(with_headers(operation), resource, [cursor::invalid()])
+    more.push(cursor::invalid());
+    refused(with_headers(operation), resource, more)
 }
 
 fn one(resource: &'static Resource) -> OperationBuilder {

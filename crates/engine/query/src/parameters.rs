@@ -80,6 +80,26 @@ impl Parameters {
         Self::new(query, &HeaderMap::new())
     }
 
+    /// These, and a filter that the path gives.
+    #[must_use]
+    pub fn of_path(mut self, name: &str, value: String) -> Self {
+        if self.given.insert(name.to_owned(), value).is_some() {
+            self.refuse_duplicate(name);
+        }
+        self
+    }
+
+    /// Nothing but the position that these wait for, for a read before the read that they are for.
+    #[must_use]
+    pub fn waiting_as(&self) -> Self {
+        let mut waiting = Self::of("");
+        waiting.min_position.clone_from(&self.min_position);
+        if let Some(position) = self.given.get("min_position") {
+            waiting.given.insert("min_position".into(), position.clone());
+        }
+        waiting
+    }
+
     /// The filters of a resource that are given, when nothing else is.
     pub fn select(mut self, resource: &'static Resource) -> Result<Selection, Problem> {
         let selection = self.selection(resource.filters);

@@ -17,6 +17,7 @@ mod refusal;
 mod suspensions;
 mod terms;
 pub mod typed;
+mod users;
 
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
@@ -33,6 +34,7 @@ pub use refusal::{Field, Refusal, Rule};
 pub use suspensions::{NewSuspension, RequestedPerson, Suspension, SuspensionCommand};
 pub use terms::{NewTerms, TERMS_GRACE, Terms, TermsCommand, terms_version};
 pub use typed::{club_identity, holder_identity};
+pub use users::{ContactChange, MAX_CLUBS, User, UserCommand};
 
 /// Names the shape of the aggregates and how they apply events. It changes with the source of this crate, of the events and
 /// of the envelope, so that a snapshot is only read by the rules that made it.

@@ -105,6 +105,12 @@ pub enum Rule {
     Verdict,
     /// A clock that is further off than any clock.
     ClockOffset,
+    /// An organizer without clubs.
+    OrganizerClubs,
+    /// Clubs of someone who is no organizer.
+    ClubsWithoutOrganizer,
+    /// More clubs than one organizer acts for.
+    TooManyClubs,
 }
 
 impl Rule {
@@ -346,6 +352,21 @@ impl Rule {
                 "Klokka kan være høyst ti år feil.",
                 "The clock can be off by at most ten years.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -404,6 +425,8 @@ pub enum Refusal {
         /// The version in force.
         current: String,
     },
+    /// Administrators can't take the role from themselves.
+    OwnAdminRole,
 }
 
 impl Refusal {
@@ -491,6 +514,11 @@ impl Refusal {
                 "terms_outdated",
                 "Vilkårene er endret. Les og godta den nye versjonen.",
                 "The terms have changed. Read and accept the new version.",
+            ),
+            Self::OwnAdminRole => (
+                "own_admin_role",
+                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
+                "You can't take the role of administrator from yourself. Another administrator has to do that.",
             ),
         }
     }

@@ -12,3 +12,5 @@ pub const SUSPENSION: &str = "suspension";
 pub const CLUB: &str = "club";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
+/// Someone who can log in.
+pub const USER: &str = "user";

@@ -16,6 +16,7 @@ mod shape;
 mod suspensions;
 mod terms;
 mod upcast;
+mod users;
 
 pub use clubs::*;
 pub use license_types::*;
@@ -26,8 +27,9 @@ pub use scans::*;
 pub use schema::EventSchema;
 pub use shape::written;
 pub use suspensions::*;
-pub use vocabulary::{Category, Role, Standing, Verdict};
 pub use terms::*;
+pub use users::*;
+pub use vocabulary::{Category, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -53,6 +55,8 @@ pub enum Event {
     Suspension(SuspensionEvent),
     /// Of the terms.
     Terms(TermsEvent),
+    /// Of a user.
+    User(UserEvent),
 }
 
 impl Event {
@@ -76,6 +80,7 @@ impl Event {
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             aggregate_type::TERMS => of(recorded, Self::Terms),
+            aggregate_type::USER => of(recorded, Self::User),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

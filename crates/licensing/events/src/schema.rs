@@ -9,6 +9,7 @@ use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
 use crate::suspensions::SuspensionEvent;
 use crate::terms::TermsEvent;
+use crate::users::UserEvent;
 
 /// The shape of one event type in the version that this build writes.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ impl EventSchema {
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
+            (aggregate_type::USER, UserEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

@@ -8,6 +8,7 @@
 mod schema;
 
 pub mod checkpoint;
+pub mod standing;
 
 pub mod write;
 
@@ -16,7 +17,10 @@ mod license_types;
 mod licenses;
 mod orders;
 mod shapes;
+mod suspensions;
 mod terms;
+mod timeline;
+mod users;
 
 mod scope;
 
@@ -32,8 +36,22 @@ pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
+pub use suspensions::SUSPENSIONS;
 pub use terms::TERMS;
-pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use timeline::TIMELINE;
+pub use users::USERS;
+pub use vocabulary::{
+    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, Standing, SuspensionKind, SuspensionStatus,
+};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 5] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &TERMS];
+pub static RESOURCES: [&Resource; 8] = [
+    &ORDERS,
+    &LICENSES,
+    &LICENSE_TYPES,
+    &CLUBS,
+    &TERMS,
+    &USERS,
+    &TIMELINE,
+    &SUSPENSIONS,
+];

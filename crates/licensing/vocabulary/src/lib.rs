@@ -185,6 +185,27 @@ words! {
         Outdated,
     }
 
+    /// What a user may do.
+    #[derive(PartialOrd, Ord)]
+    UserRole {
+        /// Buys licenses.
+        Customer,
+        /// Runs activities for named clubs.
+        Organizer,
+        /// Works at the federation.
+        Staff,
+        /// Staff who also gives roles and erases people.
+        Admin,
+    }
+
+    /// A language of the shop.
+    Language {
+        /// Norwegian (bokmål).
+        Nb,
+        /// English.
+        En,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -197,8 +218,8 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, ScanOutcome,
-        Standing, SuspensionKind, SuspensionStatus, TermsStatus, Verdict, Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
+        ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -225,6 +246,8 @@ mod tests {
         texts_are_those_of_json::<Standing>();
         texts_are_those_of_json::<SuspensionStatus>();
         texts_are_those_of_json::<SuspensionKind>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -597,7 +597,9 @@ fn a_corrected_holder_takes_the_days_along() {
         all.extend_from_slice(events);
         license(&all).claim_change(LICENSE, events, &key())
     };
-    let Some(ClaimChange::Move(LICENSE, LineClaims { days, caps })) = change(&[corrected(Some("Ola Nordmann"), None)]) else {
+    let Some(ClaimChange::Move(LICENSE, LineClaims { days, caps })) =
+        change(&[corrected(Some("Ola Nordmann"), None)])
+    else {
         panic!("no move")
     };
     assert_eq!(caps, []);

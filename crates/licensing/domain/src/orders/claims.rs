@@ -127,7 +127,9 @@ pub(crate) fn license_claims(license_id: Uuid, issued: &LicenseIssued, key: &Hol
         key: format!("{code} {holder}"),
     };
     LineClaims {
-        days: days(issued.activity_date, issued.activity_days).map(day).collect(),
+        days: days(issued.activity_date, issued.activity_days)
+            .map(day)
+            .collect(),
         caps: issued.lifetime_cap.map(cap).into_iter().collect(),
     }
 }

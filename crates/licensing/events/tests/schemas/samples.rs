@@ -59,6 +59,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::Club(event) => of(event),
         Event::Suspension(event) => of(event),
         Event::Terms(event) => of(event),
+        Event::User(event) => of(event),
     }
 }
 
