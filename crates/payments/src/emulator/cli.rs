@@ -164,7 +164,7 @@ pub struct ServeOptions {
     /// Credentials that merchants must present.
     #[command(flatten)]
     credentials: CredentialArgs,
-    /// Secret key that merchants must present at Nexi; without one, nobody is let in there.
+    /// Secret key that merchants must present at Nexi; without one, Nexi's API refuses every request.
     #[arg(long, env = "NEXI_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
     nexi_secret_key: Option<Secret>,
     /// File that holds that key instead.
