@@ -44,7 +44,8 @@ impl StandingsInTheReadModel {
         if let Some((_, standing)) = kept.filter(|(at, _)| asked.duration_since(*at) < KEPT) {
             return Ok(standing);
         }
-        let found = self.reads.ask(standing::read(&self.reads.pool, user_id)).await?;
+        let question = async |client: &_| standing::read(client, user_id).await;
+        let found = self.reads.ask("standing", question).await?;
         let standing = found.map(of).unwrap_or_default();
         let mut kept = self.kept();
         if kept.len() >= MOST {

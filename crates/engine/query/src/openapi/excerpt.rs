@@ -5,7 +5,7 @@ use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{HttpMethod, OpenApi, Ref, Required};
 
-use super::{a_row, common, described, found, key, not_modified, of_every_read, with_headers};
+use super::{a_row, common, described, found, key, not_modified, refused_as_every_read, with_headers};
 use crate::resource::Resource;
 use crate::view;
 
@@ -68,7 +68,7 @@ pub fn add_excerpt(document: &mut OpenApi, resource: &'static Resource, path: &s
         excerpt.refusal,
         Problem::not_found(),
     ];
-    let operation = of_every_read(with_headers(operation), problems);
+    let operation = refused_as_every_read(with_headers(operation), problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], operation);
