@@ -7,6 +7,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod receipts;
+mod suspensions;
 mod terms;
 mod timeline;
 mod users;
@@ -75,6 +76,7 @@ const READ: &[&str] = &[
     aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
+    aggregate_type::SUSPENSION,
 ];
 
 #[cfg(test)]
