@@ -87,7 +87,7 @@ pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &s
 
 /// Adds a list, for callers that may see every row or none.
 pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str) {
-    add_listed(document, resource, path, false, vec![Problem::not_found()]);
+    add_with(document, resource, path, false, &[Problem::not_found()]);
 }
 
 /// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.

@@ -5,9 +5,7 @@ use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{HttpMethod, OpenApi, Ref, Required};
 
-use super::{
-    a_row, answered_with, common, described, found, key, not_modified, of_every_read, with_headers,
-};
+use super::{a_row, answered_with, common, described, found, key, not_modified, of_every_read, with_headers};
 use crate::resource::Resource;
 use crate::view;
 
