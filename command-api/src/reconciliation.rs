@@ -12,8 +12,8 @@ use envelope::{Position, RecordedEvent};
 use event_store::Log;
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
+use service::{Found, Inconclusive};
 use uuid::Uuid;
 
 use crate::config::{PersonalDataArgs, ShopArgs};
@@ -111,7 +111,10 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<()> {
         .context(Inconclusive);
     }
     if report.differ > 0 {
-        bail!("{} orders differ from their payments", report.differ);
+        bail!(Found::new(format!(
+            "{} orders differ from their payments",
+            report.differ
+        )));
     }
     Ok(())
 }

@@ -294,15 +294,15 @@ fn refused(
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
+    all.extend(of_every_read());
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
-    refused_as_every_read(operation, all)
+    answered_with(operation, all)
 }
 
-/// Adds these error responses, and those of every read.
-fn refused_as_every_read(mut operation: OperationBuilder, mut all: Vec<Problem>) -> OperationBuilder {
-    all.extend(of_every_read());
+/// Adds these problems as responses.
+fn answered_with(mut operation: OperationBuilder, all: Vec<Problem>) -> OperationBuilder {
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {

@@ -1,7 +1,7 @@
 //! What a user may do, as an administrator has said.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::Error;
@@ -20,7 +20,7 @@ pub struct UserStanding {
 }
 
 /// The user's standing; nothing if the log says nothing of the user.
-pub async fn read(client: &impl GenericClient, user_id: Uuid) -> Result<Option<UserStanding>, Error> {
+pub async fn read(client: &Client, user_id: Uuid) -> Result<Option<UserStanding>, Error> {
     let Some(row) = client.query_opt(READ_STANDING, &[&user_id]).await? else {
         return Ok(None);
     };
