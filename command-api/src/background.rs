@@ -18,9 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
-use crate::process::lanes::LANES;
+use crate::process::lanes::lanes;
 use crate::process::{planner, worker};
-use crate::router::vipps_webhook;
+use crate::router::webhooks;
 use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
@@ -34,11 +34,11 @@ pub(crate) fn spawn_workers(
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    for lane in LANES {
+    for lane in lanes(context.cashier.providers.configured()) {
         background.spawn(worker::work(context.clone(), lane, shutdown.clone()));
     }
     background.spawn(worker::observe(context.clone(), check, shutdown.clone()));
-    background.spawn(vipps_webhook::forget_old(inbox, shutdown.clone()));
+    background.spawn(webhooks::forget_old(inbox, shutdown.clone()));
 }
 
 /// Relay, planner and sealer, whenever this instance leads.

@@ -1,6 +1,6 @@
 //! The metrics of the write side, besides those of the log, the bus, the payments and the service.
 
-use events::CaptureFailure;
+use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
 use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
@@ -18,13 +18,24 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `malformed`, `refused` or `failed`.
+/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `stray` (not its order's payment,
+/// which was ended), `early` (its payment is not recorded yet), `malformed`, `refused` or `failed`.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// What becomes of a webhook.
-pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
-    ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
+pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
+    "applied",
+    "replayed",
+    "foreign",
+    "stray",
+    "early",
+    "malformed",
+    "refused",
+    "failed",
+];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Refunds that the shop has stopped trying, by `reason`.
+pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -72,6 +83,10 @@ pub fn describe() {
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
     );
+    describe_counter!(
+        REFUND_FAILURES_TOTAL,
+        "Refunds that the shop has stopped trying, by reason."
+    );
     describe_gauge!(
         PROCESS_CONTRADICTED,
         "1 while the log does not hold the event that was planned for last."
@@ -102,12 +117,16 @@ pub fn describe() {
     for kind in ReceiptKind::texts() {
         counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
     }
-    for outcome in WEBHOOK_OUTCOMES {
-        counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
-            .increment(0);
+    for provider in PaymentProvider::VARIANTS {
+        for outcome in WEBHOOK_OUTCOMES {
+            counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);
+        }
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
+    }
+    for reason in RefundFailure::VARIANTS {
+        counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);

@@ -50,13 +50,13 @@ enum Interrupted {
 /// Every receipt leaves its place under its order, so that a credit note can name the receipt that it corrects.
 pub(crate) fn claiming(command_handler: CommandHandler) -> CommandHandler {
     command_handler.claiming::<ReceiptSeries>(|_, _, events| Claims {
-        release: Vec::new(),
         take: events
             .iter()
             .map(|ReceiptSeriesEvent::ReceiptIssued(issued)| issued)
             .filter(|issued| issued.kind == ReceiptKind::Receipt)
             .map(|issued| Claim::unique(SCOPE, issued.order_id.to_string(), issued.order_id))
             .collect(),
+        ..Claims::default()
     })
 }
 
@@ -161,12 +161,20 @@ async fn due(log: &Log, recorded: &RecordedEvent) -> Result<Vec<DueReceipt>, Int
     let (taken_ore, returned_ore) = moved_ore(&before, &after);
     let mut due = Vec::new();
     if taken_ore > 0 {
-        due.push(document(recorded, placed, ReceiptKind::Receipt, None, taken_ore));
+        due.push(document(
+            recorded,
+            &after,
+            placed,
+            ReceiptKind::Receipt,
+            None,
+            taken_ore,
+        ));
     }
     if returned_ore > 0 {
         let corrects = first_receipt(log, recorded.aggregate_id).await?;
         due.push(document(
             recorded,
+            &after,
             placed,
             ReceiptKind::CreditNote,
             corrects,
@@ -178,6 +186,7 @@ async fn due(log: &Log, recorded: &RecordedEvent) -> Result<Vec<DueReceipt>, Int
 
 fn document(
     recorded: &RecordedEvent,
+    order: &Order,
     placed: &OrderPlaced,
     kind: ReceiptKind,
     corrects: Option<String>,
@@ -190,7 +199,7 @@ fn document(
         order_number: placed.order_number.clone(),
         customer_id: placed.customer_id,
         provider: placed.payment_provider.clone(),
-        payment_reference: placed.payment_reference.clone(),
+        payment_reference: order.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
         cause: recorded.position.get(),
         happened_at: recorded.recorded_at,
         lines: receipt_lines(placed, amount_ore),

@@ -8,6 +8,8 @@ mod licenses;
 mod orders;
 mod receipts;
 mod terms;
+mod timeline;
+mod users;
 
 mod bounds;
 mod facts;
@@ -69,6 +71,7 @@ const READ: &[&str] = &[
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
 ];

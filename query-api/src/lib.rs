@@ -23,10 +23,14 @@ mod licenses;
 mod orders;
 mod receipt_pdf;
 mod receipts;
+mod return_status;
 mod terms;
+mod timeline;
+mod users;
 mod verification;
 
 mod access;
+mod standings;
 
 pub mod openapi;
 
@@ -34,4 +38,5 @@ pub mod metrics;
 
 pub use rendering::Renderer;
 pub use serve::{FOLLOWED, look_at_schema, serve};
+pub use standings::StandingsInTheReadModel;
 pub use state::AppState;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
 use crate::rendering::Renderer;
-use crate::{AppState, metrics, router};
+use crate::{AppState, StandingsInTheReadModel, metrics, router};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -63,6 +63,7 @@ async fn state(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
+    let return_key = options.return_key.key()?;
     let url = options.read.url()?;
     let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
@@ -77,9 +78,11 @@ async fn state(
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
+    let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
     Ok(AppState {
         reads,
         authenticator,
+        return_key,
         signer,
         renderer: Renderer::default(),
         seller: options.documents.seller(),

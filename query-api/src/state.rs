@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
+use service::return_key::ReturnKey;
 
 use crate::config::Seller;
 use crate::keys::Signer;
@@ -15,6 +16,8 @@ pub struct AppState {
     pub reads: Reads,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// Checks the capabilities of return URLs.
+    pub return_key: ReturnKey,
     /// Signs licenses and lists, if there are keys.
     pub signer: Option<Signer>,
     /// Makes documents.
@@ -32,5 +35,11 @@ impl FromRef<AppState> for Authenticator {
 impl FromRef<AppState> for Reads {
     fn from_ref(state: &AppState) -> Self {
         state.reads.clone()
+    }
+}
+
+impl FromRef<AppState> for ReturnKey {
+    fn from_ref(state: &AppState) -> Self {
+        state.return_key.clone()
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn verify_license(
         rows: Conditions::default(),
     };
     let (row, position) = reads
-        .row(&LICENSES, &license_id, &COLUMNS, parameters, rows)
+        .record(&LICENSES, &license_id, &COLUMNS, parameters, rows)
         .await?;
     let content = Content {
         name: KIND,

@@ -4,7 +4,7 @@
 //! A check returns complaints and does not panic, so that another test can show that each check finds its fault.
 
 mod answers;
-mod claims;
+pub mod claims;
 pub(crate) mod log;
 mod payments;
 mod proof;

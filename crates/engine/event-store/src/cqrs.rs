@@ -84,6 +84,7 @@ where
                 correlation_id: known.remove("correlation_id"),
                 causation_position: None,
                 actor: known.remove("actor"),
+                actor_role: known.remove("actor_role"),
                 traceparent: known.remove("traceparent"),
             },
         };

@@ -48,7 +48,7 @@ pub mod vault;
 mod writer;
 
 pub use append::{Append, Appended, EventData, IdempotencyKey, NewEvent};
-pub use claims::{Claim, Claims, Release, TakenClaim};
+pub use claims::{Claim, Claims, Guard, Release, TakenClaim};
 pub use command_handler::{CommandHandler, CommandRequest, CommandResponse};
 pub use cqrs::StoreContext;
 pub use epoch::Epoch;

@@ -1,5 +1,6 @@
 //! Reading the log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,6 +194,20 @@ impl Log {
             .await?;
         let position: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
         Ok(position.map(Position::from_sql))
+    }
+
+    /// Who holds these claims of a scope: each key with its owners, by slot. Keys without an owner are absent.
+    pub async fn claim_owners(
+        &self,
+        scope: &str,
+        keys: &[String],
+    ) -> Result<HashMap<String, Vec<Uuid>>, Error> {
+        let rows = self
+            .query(include_str!("sql/find_claim_owners.sql"), &[&scope, &keys])
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
     }
 
     /// The stored outcome of the command with this key, if it was accepted.

@@ -14,6 +14,7 @@ mod place;
 mod refunds;
 mod state;
 
+pub(crate) use claims::license_claims;
 pub use claims::{CapClaim, ClaimChange, DayClaim, LineClaims};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;

@@ -17,7 +17,8 @@ use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
     CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
-    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Terms, TermsCommand,
+    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Suspension,
+    SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -266,6 +267,7 @@ async fn orders() {
     };
     let commands = vec![
         OrderCommand::RequestPayment {
+            payment_id: reference.clone(),
             redirect_url: "https://pay.test".into(),
         },
         OrderCommand::ConfirmPayment {
@@ -319,10 +321,26 @@ async fn orders() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn licenses() {
-    let events = events(&["LicenseIssued"], &["LicenseIssued", "LicenseRevoked"]);
+    let rest = [
+        "LicenseIssued",
+        "LicenseCorrected",
+        "LicenseSuspended",
+        "LicenseCheckedIn",
+        "LicenseReinstated",
+        "LicenseScannedAgain",
+        "LicenseRevoked",
+        "UnknownLicenseScanned",
+    ];
+    let events = events(&["LicenseIssued"], &rest);
     let mut commands = lines_of_a_paid_order();
     commands.push(LicenseCommand::Revoke {
         reason: events::RevokeReason::Refunded,
+    });
+    commands.push(LicenseCommand::Suspend {
+        reason: "so decided".into(),
+    });
+    commands.push(LicenseCommand::Reinstate {
+        reason: "so decided".into(),
     });
     check::<License>(Script { events, commands }).await;
 }
@@ -370,6 +388,15 @@ async fn license_types() {
         },
     ];
     check::<LicenseType>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn suspensions() {
+    let events = events(&["SuspensionImposed"], &["SuspensionLifted", "SuspensionImposed"]);
+    let commands = vec![SuspensionCommand::Lift {
+        reason: "so decided".into(),
+    }];
+    check::<Suspension>(Script { events, commands }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

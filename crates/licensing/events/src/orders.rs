@@ -40,7 +40,7 @@ events! {
         /// The order was not paid in time. Status `expired`.
         OrderExpired: "1",
         /// The money has to go back. Status `refund_pending`.
-        RefundRequested: "1",
+        RefundRequested: "2",
         /// Staff decided that the money of lines goes back. The status stays, or is `refund_pending` if no line is left.
         LineRefundsRequested: "1",
         /// The money of some lines went back. The status stays.
@@ -281,6 +281,8 @@ pub enum RefundReason {
     PaidTooLate,
     /// The provider authorized another amount than the order's total.
     WrongAmount,
+    /// A holder or a vehicle of the order was suspended before its licenses were issued.
+    Suspended,
 }
 
 /// The money went back. Licenses that were issued for it are revoked.

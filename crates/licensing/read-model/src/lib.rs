@@ -9,6 +9,7 @@ mod schema;
 
 pub mod checkpoint;
 pub mod revocations;
+pub mod standing;
 
 pub mod write;
 
@@ -19,6 +20,8 @@ mod orders;
 mod receipts;
 mod shapes;
 mod terms;
+mod timeline;
+mod users;
 
 mod scope;
 
@@ -36,7 +39,18 @@ pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
 pub use terms::TERMS;
+pub use timeline::TIMELINE;
+pub use users::USERS;
 pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
 
 /// Every resource.
-pub static RESOURCES: &[&Resource] = &[&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &RECEIPTS, &TERMS];
+pub static RESOURCES: &[&Resource] = &[
+    &ORDERS,
+    &LICENSES,
+    &LICENSE_TYPES,
+    &CLUBS,
+    &RECEIPTS,
+    &TERMS,
+    &USERS,
+    &TIMELINE,
+];

@@ -84,7 +84,7 @@ query::resource! {
         Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
         Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")
             .example("konkurranse-bilcross");
-        Filter::text("category", "category = ?", index("licenses_by_category"), "Of this category.").example("competition");
+        Filter::word("category", Category::texts, "category = ?", index("licenses_by_category"), "Of this category.");
         Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross");
         Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.");
         // A license that began earlier can still be valid. The first bound is what the index can use: a check constraint

@@ -11,3 +11,5 @@ pub use crate::licenses::LicenseRow;
 pub use crate::orders::OrderRow;
 pub use crate::receipts::ReceiptRow;
 pub use crate::terms::TermsRow;
+pub use crate::timeline::TimelineRow;
+pub use crate::users::UserRow;
