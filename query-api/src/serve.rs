@@ -43,8 +43,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     // Every check is there, and fails, before the first question about it is answered.
     let checks = [booted.health.check("postgres"), booted.health.check("schema")];
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
-    service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
+    service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let state = state(&options, authenticator, signer, checks, &booted.shutdown).await?;
     service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
 }
