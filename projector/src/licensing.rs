@@ -6,6 +6,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod refunds;
 
 mod bounds;
 mod facts;

@@ -97,7 +97,7 @@ mod tests {
         let id = Uuid::from_u128(7);
         assert_ne!(key("capture", id, 0), key("capture", id, 1));
         for what in ["capture", "refund", "release"] {
-            assert!(key(what, id, 999_999_999).len() <= payments::vipps::MAX_IDEMPOTENCY_KEY);
+            assert!(key(what, id, 999_999_999).len() <= payments::MAX_IDEMPOTENCY_KEY);
         }
     }
 }

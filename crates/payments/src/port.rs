@@ -31,9 +31,12 @@ pub trait PaymentProvider: Send + Sync {
     ) -> Result<Payment, Error>;
 
     /// Gives back `amount_ore` of what is captured. The same `idempotency_key` gives it back once.
+    ///
+    /// `payment` is what the caller has read and decided on. Nexi refunds single charges, so the adapter chooses charges by
+    /// these books: the same call is always the same requests, also when an earlier one has moved money since.
     async fn refund(
         &self,
-        payment_id: &str,
+        payment: &Payment,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error>;
@@ -105,6 +108,19 @@ pub struct Payment {
     pub cancelled_ore: i64,
     /// What has been given back.
     pub refunded_ore: i64,
+    /// What a refund needs to know, at a provider that refunds single charges.
+    pub(crate) charges: Charges,
+}
+
+/// The charges of a payment, and the refunds that are not in its sums. Empty at a provider that refunds payments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Charges {
+    /// Id and amount of each charge, oldest first.
+    pub(crate) made: Vec<(String, i64)>,
+    /// What is being given back: neither done nor failed.
+    pub(crate) refunding_ore: i64,
+    /// How many refunds have failed.
+    pub(crate) failed_refunds: usize,
 }
 
 impl Payment {
@@ -123,6 +139,11 @@ impl Payment {
     /// What was taken and not given back.
     pub const fn kept_ore(&self) -> i64 {
         self.captured_ore - self.refunded_ore
+    }
+
+    /// What is on its way back to the customer, and may still fail.
+    pub const fn refunding_ore(&self) -> i64 {
+        self.charges.refunding_ore
     }
 }
 

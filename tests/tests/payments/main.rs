@@ -9,8 +9,8 @@ mod retries;
 mod uncollected;
 mod webhooks;
 
-use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
-use payments::{NewPayment, PaymentProvider as _};
+use payments::vipps::{Credentials, Vipps, VippsOptions};
+use payments::{Limits, NewPayment, PaymentProvider as _};
 use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::{Answer, Shop, eventually};

@@ -31,7 +31,7 @@ pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
-pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use vocabulary::{LicenseStatus, LicenseTypeStatus, OrderStatus, RefundState};
 
 /// Every resource.
 pub static RESOURCES: [&Resource; 4] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS];

@@ -24,7 +24,7 @@ use super::merchant::{IdempotencyKey, Merchant, access_token};
 use super::payment::{self, MAX_AMOUNT_ORE, Standing};
 use super::problem::Problem;
 use super::store::NewPayment;
-use crate::vipps::is_reference;
+use crate::checks::is_reference;
 
 const CURRENCY: &str = "NOK";
 const MAX_DESCRIPTION: usize = 100;
@@ -85,7 +85,11 @@ fn operation(request: &Request) -> Option<Operation> {
 
 /// Applies the API faults. The emulator does the work before it loses or delays the answer.
 async fn misbehave(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match state.faults.get().api {
+    let faults = state.faults.get();
+    if faults.refuse.is_some() && faults.refuse == operation(&request) {
+        return Problem::bad_request("told to refuse").into_response();
+    }
+    match faults.api {
         ApiFault::Ok => next.run(request).await,
         ApiFault::Unavailable => Problem::unavailable().into_response(),
         ApiFault::AnswerLost => {

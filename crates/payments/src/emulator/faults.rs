@@ -16,6 +16,9 @@ pub struct Faults {
     pub webhooks: WebhookFault,
     /// How the merchant's API answers; the customer's page always works.
     pub api: ApiFault,
+    /// Requests of this operation are refused, and no work is done: `"refund"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<Operation>,
     /// Every create is answered 409, also after it created the payment.
     pub create_conflict: bool,
     /// Requests that wait until this is set to something else: `{"operation": "cancel", "before": "work"}`.

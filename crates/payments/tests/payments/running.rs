@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use payments::NewPayment;
 use payments::emulator::{self, Options, Webhook};
-use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
+use payments::vipps::{Credentials, Vipps, VippsOptions};
+use payments::{Limits, NewPayment};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};

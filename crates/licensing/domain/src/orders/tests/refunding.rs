@@ -42,7 +42,8 @@ pub(super) fn request(lines: Option<Vec<u16>>) -> OrderCommand {
     OrderCommand::RequestRefund(Box::new(asked(lines)))
 }
 
-pub(super) fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
+/// The request for these lines, the last ones of the order or not.
+fn requested_lines_of(lines: &[(u16, i64)], ends_order: bool) -> OrderEvent {
     let refund = |(line, amount_ore): &(u16, i64)| LineRefund {
         line: *line,
         amount_ore: *amount_ore,
@@ -52,9 +53,18 @@ pub(super) fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
         policy_version: "r1".into(),
         overridden: false,
         reason: Personal::new("race cancelled".into()),
+        ends_order,
         lines: lines.iter().map(refund).collect(),
     }
     .into()
+}
+
+fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
+    requested_lines_of(lines, false)
+}
+
+pub(super) fn last_lines(lines: &[(u16, i64)]) -> OrderEvent {
+    requested_lines_of(lines, true)
 }
 
 pub(super) fn failed(reason: RefundFailure, left_ore: i64, captured_ore: i64) -> OrderEvent {
@@ -196,7 +206,7 @@ fn a_line_goes_back_once_and_the_others_stay() {
     expect(done.clone(), reconcile(&back), vec![]);
     expect(done.clone(), request(Some(vec![2])), vec![]);
     // The rest, and the order is refunded.
-    let rest = requested_lines(&[(1, 10_000), (3, 30_000)]);
+    let rest = last_lines(&[(1, 10_000), (3, 30_000)]);
     expect(done.clone(), request(None), vec![rest.clone()]);
     let ending = and(done, rest);
     assert_eq!(order(&ending).status(), Some(OrderStatus::RefundPending));
@@ -275,7 +285,7 @@ fn the_policy_says_until_when_and_how_much_and_can_be_overridden() {
         }))
     };
     expect_refusal(bought(), used(false), refused("/lines", Rule::RefundCheckedIn));
-    let all = requested_lines(&[(1, 10_000), (2, 20_000), (3, 30_000)]);
+    let all = last_lines(&[(1, 10_000), (2, 20_000), (3, 30_000)]);
     expect(bought(), used(true), vec![all]);
 }
 
@@ -323,7 +333,7 @@ fn a_refund_while_the_capture_is_under_way_pays_back_what_was_too_much() {
 fn a_paid_order_without_licenses_goes_back_whole_or_waits_for_them() {
     let paid = paid_for(of_prices(&[10_000, 20_000]));
     expect_refusal(paid.clone(), request(Some(vec![1])), Refusal::OrderState);
-    let all = requested_lines(&[(1, 10_000), (2, 20_000)]);
+    let all = last_lines(&[(1, 10_000), (2, 20_000)]);
     expect(paid.clone(), request(None), vec![all.clone()]);
     let ending = and(paid, all);
     assert!(
@@ -340,7 +350,7 @@ fn what_the_shop_keeps_of_an_order_that_was_not_collected_is_collected_before_th
         ..asked(None)
     }));
     let paid = paid_for(of_prices(&[60_000]));
-    let requested = requested_lines(&[(1, 54_000)]);
+    let requested = last_lines(&[(1, 54_000)]);
     expect(paid.clone(), share, vec![requested.clone()]);
     let ending = and(paid, requested);
     let step = |books: PaymentBooks| order(&ending).refund_step(&books);
@@ -406,10 +416,7 @@ fn money_of_a_written_off_order_goes_back_no_further_than_it_came() {
         reason: Some("so decided".into()),
         written_off_ore: 60_000,
     };
-    let given = and(
-        and(issued(of_prices(&[60_000])), off),
-        requested_lines(&[(1, 60_000)]),
-    );
+    let given = and(and(issued(of_prices(&[60_000])), off), last_lines(&[(1, 60_000)]));
     assert_eq!(order(&given).refund_step(&books(0, 0, 60_000)), RefundStep::Done);
 }
 
