@@ -8,7 +8,7 @@ use envelope::{EventPayload, Personal};
 use events::{
     Category, ClubEvent, ClubRegistered, Holder, LicenseEvent, LicenseIssued, LicenseTypeCreated,
     LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, OrderEvent, OrderExpired, OrderFulfilled,
-    OrderLine, OrderPaid, OrderPlaced, PaymentCaptured, PaymentRequested, Role, Vehicle, aggregate_type,
+    OrderLine, OrderPaid, OrderPlaced, PaymentCaptured, PaymentRequested, Role, Tax, Vehicle, aggregate_type,
 };
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
@@ -147,6 +147,8 @@ fn catalogue() -> VecDeque<Written> {
         min_age: Some(16),
         max_age: None,
         max_days: 3,
+        lifetime_cap: None,
+        tax: Tax::default(),
     };
     let price = LicenseTypePriceSet {
         price_ore: 42_000,
@@ -244,6 +246,7 @@ fn placed(order: Uuid, number: u64) -> OrderPlaced {
         payment_provider: "vipps".into(),
         payment_reference: order.to_string(),
         terms_version: "2026-1".into(),
+        terms_accepted_at: None,
         expires_at: moment(1_780_000_000_000),
     }
 }
@@ -263,6 +266,9 @@ fn line(order: Uuid, number: u64, line: u16) -> OrderLine {
             .unwrap_or_default(),
         activity_days: 1,
         price_ore: 42_000,
+        tax: Tax::default(),
+        lifetime_cap: None,
+        holder_id: None,
         holder: Holder {
             name: Personal::new(format!("{first} {last}")),
             birth_date: Personal::new(NaiveDate::from_ymd_opt(1990, 5, 17).unwrap_or_default()),

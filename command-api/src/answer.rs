@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use event_store::{AppendError, CommandError, CommandResponse, Error};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use service::problem::Problem;
 
 const EVENT_POSITION: HeaderName = HeaderName::from_static("event-position");
@@ -86,7 +87,8 @@ fn contended() -> Problem {
     .retry_after(1)
 }
 
-fn taken() -> Problem {
+/// 409: another aggregate holds what the command claims.
+pub(crate) fn taken() -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "taken",
@@ -131,7 +133,9 @@ fn log_unavailable() -> Problem {
 /// What a refused command answers.
 pub(crate) fn refused(refusal: &Refusal) -> Problem {
     let status = match refusal {
-        Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Invalid(_) | Refusal::TermsUnknown { .. } | Refusal::TermsOutdated { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Refusal::Unknown => return Problem::not_found(),
         Refusal::Exists
         | Refusal::OrderState
@@ -139,11 +143,27 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
         | Refusal::PriceInForce
-        | Refusal::NothingToCollect => StatusCode::CONFLICT,
+        | Refusal::NothingToCollect
+        | Refusal::OwnAdminRole
+        | Refusal::Retired
+        | Refusal::PriceChanged { .. }
+        | Refusal::TermsMissing => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
-    let Refusal::Invalid(fields) = refusal else {
-        return problem;
+    let fields = match refusal {
+        Refusal::Invalid(fields) => fields,
+        Refusal::PriceChanged { total_ore } => return problem.member("total_ore", json!(total_ore)),
+        Refusal::TermsUnknown { current } | Refusal::TermsOutdated { current } => {
+            return problem
+                .field(
+                    "/accept_terms_version",
+                    refusal.code(),
+                    refusal.message_nb(),
+                    refusal.message_en(),
+                )
+                .member("current_terms_version", json!(current));
+        }
+        _ => return problem,
     };
     fields.iter().fold(problem, |problem, field| {
         problem.field(

@@ -18,10 +18,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
-use crate::process::lanes::LANES;
+use crate::process::lanes::lanes;
 use crate::process::{planner, worker};
-use crate::router::vipps_webhook;
-use crate::{leader, relay};
+use crate::router::webhooks;
+use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
@@ -34,11 +34,11 @@ pub(crate) fn spawn_workers(
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    for lane in LANES {
+    for lane in lanes(context.cashier.providers.configured()) {
         background.spawn(worker::work(context.clone(), lane, shutdown.clone()));
     }
     background.spawn(worker::observe(context.clone(), check, shutdown.clone()));
-    background.spawn(vipps_webhook::forget_old(inbox, shutdown.clone()));
+    background.spawn(webhooks::forget_old(inbox, shutdown.clone()));
 }
 
 /// Relay, planner and sealer, whenever this instance leads.
@@ -72,11 +72,16 @@ pub(crate) fn lead(
                 head_watch.clone(),
                 term.clone(),
             );
+            let receipts = receipts::issue(
+                context.cashier.command_handler.clone(),
+                head_watch.clone(),
+                term.clone(),
+            );
             let seal = seal
                 .clone()
                 .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
             async move {
-                tokio::join!(relay, plan, OptionFuture::from(seal));
+                tokio::join!(relay, plan, receipts, OptionFuture::from(seal));
             }
         }))
         .await;

@@ -29,6 +29,7 @@ pub(crate) async fn resolve(
             let club = loaded.aggregate.name().map(|name| OrderClub {
                 club_id: id,
                 name: name.to_owned(),
+                status: loaded.aggregate.status(),
             });
             Ok::<_, Error>((id, club))
         })),

@@ -6,13 +6,13 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use cqrs_es::Aggregate;
 use domain::Refusal;
 use envelope::EventPayload;
-use event_store::CommandRequest;
+use event_store::{CommandError, CommandHandler, CommandRequest, TakenClaim};
 use serde::Serialize;
 use serde_json::Value;
 use service::problem::Problem;
 use uuid::Uuid;
 
-use crate::answer::{answered, problem};
+use crate::answer::{self, answered, problem};
 use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::state::AppState;
@@ -25,6 +25,11 @@ pub(crate) trait Command: Operation {
 
     /// The aggregate's command, and its answer.
     fn plan(self, path: Self::Path, now: DateTime<Utc>) -> Result<Plan<Self>, Problem>;
+
+    /// What it answers when another aggregate holds what it claims.
+    fn taken(_: &CommandHandler, _: &[TakenClaim]) -> impl Future<Output = Problem> + Send {
+        std::future::ready(answer::taken())
+    }
 }
 
 /// Makes the answer.
@@ -78,14 +83,17 @@ pub(crate) async fn run<C: Command>(
         expected_version,
         creates: C::CREATES,
     };
-    state
+    let executed = state
         .command_handler
         .execute(request, |aggregate: &C::Aggregate, version| {
             stored(&answer(aggregate, version))
         })
-        .await
-        .map(|response| answered(C::SUCCESS, response))
-        .map_err(problem)
+        .await;
+    match executed {
+        Ok(response) => Ok(answered(C::SUCCESS, response)),
+        Err(CommandError::ClaimTaken(taken)) => Err(C::taken(&state.command_handler, &taken).await),
+        Err(error) => Err(problem(error)),
+    }
 }
 
 /// The moment of a command, as precise as the log keeps time.

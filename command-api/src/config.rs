@@ -7,16 +7,16 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey, RefundPolicy};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
-use payments::Limits;
-use payments::vipps::{CredentialArgs, VippsOptions};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::{BusOptions, SubjectOptions};
 use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions};
-use service::secret::{BadSecret, Secret};
+use service::return_key::ReturnKeyOptions;
+use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::payment_settings::PaymentArgs;
 use crate::sealing::{LogCommand, SealArgs};
 use crate::uncollected::PaymentsCommand;
 
@@ -72,7 +72,9 @@ pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) bus: BusArgs,
     #[command(flatten)]
-    pub(crate) vipps: VippsArgs,
+    pub(crate) payments: PaymentArgs,
+    #[command(flatten)]
+    pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
@@ -123,49 +125,6 @@ impl BusArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct VippsArgs {
-    /// Root of the Vipps MobilePay API
-    #[arg(
-        long,
-        env = "VIPPS_BASE_URL",
-        default_value = "https://api.vipps.no",
-        value_name = "URL"
-    )]
-    vipps_base_url: String,
-    #[command(flatten)]
-    credentials: CredentialArgs,
-    /// Secret that the webhooks are signed with
-    #[arg(
-        long,
-        env = "VIPPS_WEBHOOK_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    vipps_webhook_secret: Option<Secret>,
-    /// File that holds the webhook secret
-    #[arg(long, env = "VIPPS_WEBHOOK_SECRET_FILE", value_name = "FILE")]
-    vipps_webhook_secret_file: Option<PathBuf>,
-}
-
-impl VippsArgs {
-    pub(crate) fn options(&self) -> Result<VippsOptions, BadSecret> {
-        Ok(VippsOptions {
-            base_url: self.vipps_base_url.clone(),
-            credentials: self.credentials.credentials()?,
-            limits: Limits::default(),
-        })
-    }
-
-    pub(crate) fn webhook_secret(&self) -> Result<Secret, BadSecret> {
-        Secret::required(
-            "vipps-webhook-secret",
-            self.vipps_webhook_secret.as_ref(),
-            self.vipps_webhook_secret_file.as_deref(),
-        )
-    }
-}
-
-#[derive(Args)]
 pub(crate) struct ShopArgs {
     /// Where the payment provider reaches this service: scheme and host as it signs its webhooks for
     #[arg(
@@ -175,7 +134,7 @@ pub(crate) struct ShopArgs {
         value_name = "URL"
     )]
     pub(crate) public_url: String,
-    /// Where the provider sends the customer's browser back to; `order_id` is added to its query
+    /// Where the provider sends the customer's browser back to; `order_id` and the capability `t` are added to its query
     #[arg(
         long,
         env = "RETURN_URL",

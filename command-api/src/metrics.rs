@@ -3,7 +3,7 @@
 use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, Word as _};
+use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -18,11 +18,20 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `malformed`, `refused` or `failed`.
+/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `stray` (not its order's payment,
+/// which was ended), `early` (its payment is not recorded yet), `malformed`, `refused` or `failed`.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// What becomes of a webhook.
-pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
-    ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
+pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
+    "applied",
+    "replayed",
+    "foreign",
+    "stray",
+    "early",
+    "malformed",
+    "refused",
+    "failed",
+];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
 /// Refunds that the shop has stopped trying, by `reason`.
@@ -35,6 +44,11 @@ pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 pub const PROCESS_OVERDUE_SECONDS: &str = "bilsport_process_overdue_seconds";
 /// Seconds that one attempt at a task took, by `kind` and `outcome`: done, later, failed.
 pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
+
+/// Receipts and credit notes issued, by `kind`.
+pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
+/// Position in the log up to which receipts are issued.
+pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
 /// Describes them to the recorder in use.
 pub fn describe() {
@@ -60,6 +74,11 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
+    describe_gauge!(
+        RECEIPTS_POSITION,
+        "Position in the log up to which receipts are issued."
+    );
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
@@ -95,9 +114,13 @@ pub fn describe() {
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
     }
-    for outcome in WEBHOOK_OUTCOMES {
-        counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
-            .increment(0);
+    for kind in ReceiptKind::texts() {
+        counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
+    }
+    for provider in PaymentProvider::VARIANTS {
+        for outcome in WEBHOOK_OUTCOMES {
+            counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);
+        }
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);

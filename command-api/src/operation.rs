@@ -8,26 +8,37 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 
-/// Who may send a command. Every command needs a login.
+/// How a command is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Every role.
-    Anyone,
-    /// Staff and administrators.
-    Staff,
+pub(crate) enum Method {
+    /// `POST`
+    Post,
+    /// `PATCH`, with the fields that change.
+    Patch,
+}
+
+impl Method {
+    /// As metrics name it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+        }
+    }
 }
 
 /// What an operation declares about itself. The implementing type is the request's body.
 pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     /// Names the operation in the OpenAPI document and in the scope of its idempotency keys. Never changes.
     const NAME: &'static str;
+    /// How it is sent.
+    const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Who may send it.
-    const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
     /// Other statuses with the same body, for example of an order that can no longer be paid.

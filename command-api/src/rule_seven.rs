@@ -1,14 +1,16 @@
-//! One license for a holder, type and day, held across orders by claims in the log.
+//! One license for a holder, type and day, and of some types only so many in a lifetime, held across orders by claims in
+//! the log.
 //!
-//! `domain` decides which days an order holds. This module translates them to the log's claims, checks that the key of the
+//! `domain` decides what an order holds. This module translates them to the log's claims, checks that the key of the
 //! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use axum::http::StatusCode;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
-use domain::{ClaimChange, DayClaim, HolderKey, License, Order, PlaceOrder};
+use domain::{CapClaim, ClaimChange, DayClaim, HolderKey, License, LineClaims, Order, PlaceOrder};
 use envelope::{Metadata, Position};
 use event_store::{
     Append, AppendError, Appender, Claim, Claims, CommandHandler, IdempotencyKey, Release, TakenClaim,
@@ -22,6 +24,8 @@ use uuid::Uuid;
 
 /// What kind of thing is claimed.
 const SCOPE: &str = "license-day";
+/// The same, for the licenses of a type that a holder may have in a lifetime.
+const CAP_SCOPE: &str = "license-cap";
 /// Under which keys the log remembers what was done once.
 const ONCE: &str = "rule-seven";
 /// How often the progress is logged, in orders.
@@ -42,36 +46,47 @@ pub(crate) fn claiming(command_handler: CommandHandler, key: &Arc<HolderKey>) ->
 fn changes(change: Option<ClaimChange>) -> Claims {
     match change {
         None => Claims::default(),
-        Some(ClaimChange::Take(days)) => taking(days),
+        Some(ClaimChange::Take(claims)) => taking(claims),
         Some(ClaimChange::Release(licenses)) => Claims {
             release: licenses.into_iter().map(Release::All).collect(),
-            take: Vec::new(),
+            ..Claims::default()
         },
+        Some(ClaimChange::Move(claims)) => {
+            let licenses: BTreeSet<Uuid> = claims.days.iter().map(|day| day.license_id).collect();
+            Claims {
+                release: licenses.into_iter().map(Release::All).collect(),
+                ..taking(claims)
+            }
+        }
     }
 }
 
-fn taking(days: Vec<DayClaim>) -> Claims {
-    let take = |day: DayClaim| Claim::unique(SCOPE, day.key, day.license_id);
+fn taking(LineClaims { days, caps }: LineClaims) -> Claims {
+    let day = |day: DayClaim| Claim::unique(SCOPE, day.key, day.license_id);
+    let cap = |cap: CapClaim| Claim::counted(CAP_SCOPE, cap.key, cap.license_id, cap.at_most.into());
     Claims {
-        release: Vec::new(),
-        take: days.into_iter().map(take).collect(),
+        take: days
+            .into_iter()
+            .map(day)
+            .chain(caps.into_iter().map(cap))
+            .collect(),
+        ..Claims::default()
     }
 }
 
 /// 422: another order holds days that this order asks for. Names the lines and the days. If the caller's own waiting order
-/// holds the first of them, names that order and where to pay.
+/// holds the first of them, names that order and where to pay. 409: a holder has as many licenses of the type as a lifetime
+/// allows.
 pub(crate) async fn refused(
     command_handler: &CommandHandler,
     place: &PlaceOrder,
-    key: &HolderKey,
     taken: &[TakenClaim],
 ) -> Problem {
-    let asked = place.claims(key);
-    let is_taken = |day: &&DayClaim| taken.iter().any(|claim| claim.key == day.key);
-    let refused: Vec<&DayClaim> = asked.iter().filter(is_taken).collect();
+    let asked = place.claims();
+    let is_taken = |key: &str| taken.iter().any(|claim| claim.key == key);
+    let refused: Vec<&DayClaim> = asked.days.iter().filter(|day| is_taken(&day.key)).collect();
     let Some(first) = refused.first() else {
-        // The key that claims are made with is the same for both.
-        return Problem::from_status(StatusCode::CONFLICT);
+        return lifetime_cap_reached(asked.caps.iter().filter(|cap| is_taken(&cap.key)));
     };
     let own = own_waiting_order(command_handler, place.customer_id, &first.key).await;
     let (nb, en) = match &own {
@@ -94,11 +109,36 @@ fn license_exists(days: impl IntoIterator<Item = (u16, NaiveDate)>, nb: String, 
     })
 }
 
-/// The problem of a day that is taken, as an example.
-pub(crate) fn example() -> Problem {
+fn lifetime_cap_reached<'a>(caps: impl IntoIterator<Item = &'a CapClaim>) -> Problem {
+    let code = "lifetime_cap_reached";
+    let problem = Problem::new(
+        StatusCode::CONFLICT,
+        code,
+        "Personen har så mange lisenser av denne typen som én person kan ha.",
+        "This person has as many licenses of this type as one person may have.",
+    );
+    caps.into_iter().fold(problem, |problem, cap| {
+        let (pointer, most) = (
+            format!("/lines/{}/holder", cap.line.saturating_sub(1)),
+            cap.at_most,
+        );
+        let nb = format!("Én person kan ha høyst {most} lisenser av denne typen.");
+        let en = format!("One person may have at most {most} licenses of this type.");
+        problem.field(pointer, code, nb, en)
+    })
+}
+
+/// The problems of a day that is taken and of a cap that is reached, as examples.
+pub(crate) fn examples() -> [Problem; 2] {
     let date = NaiveDate::from_ymd_opt(2026, 6, 5).unwrap_or_default();
     let (nb, en) = texts(date);
-    license_exists([(1, date)], nb, en)
+    let cap = CapClaim {
+        license_id: Uuid::nil(),
+        line: 1,
+        at_most: 4,
+        key: String::new(),
+    };
+    [license_exists([(1, date)], nb, en), lifetime_cap_reached([&cap])]
 }
 
 /// An order of the caller's that waits for its payment.
@@ -215,11 +255,16 @@ async fn claim_older_orders(
             .load::<Order>(recorded.aggregate_id)
             .await?
             .aggregate;
-        let ahead = order.held_days(key).into_iter().filter(|day| day.date >= today);
+        let held = order.held_claims(key).days;
+        let ahead = held.into_iter().filter(|day| day.date >= today);
         // Day by day: one that is taken costs no other.
         for day in ahead {
             let name = format!("{} {}", day.license_id, day.date);
-            match once(appender, &name, "claim", taking(vec![day])).await {
+            let claim = LineClaims {
+                days: vec![day],
+                caps: Vec::new(),
+            };
+            match once(appender, &name, "claim", taking(claim)).await {
                 Ok(()) => claimed += 1,
                 Err(AppendError::ClaimTaken(_)) => {
                     contested += 1;

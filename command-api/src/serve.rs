@@ -11,7 +11,7 @@ use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
     Tasks,
 };
-use payments::vipps::{Vipps, webhook};
+use payments::vipps::webhook;
 use service::auth::Authenticator;
 use service::health::Check;
 use service::postgres::PoolOptions;
@@ -27,11 +27,14 @@ use crate::background::{end, lead, spawn_workers, watch_database};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
+use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext};
 use crate::process::kinds::PROCESS;
 use crate::router::{endpoints, router};
+use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
-use crate::{metrics, relay, rule_seven};
+use crate::terms_in_use::TermsInUse;
+use crate::{club_names, metrics, receipts, relay, rule_seven};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -68,8 +71,9 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let url = options.database.url()?;
     let pools = Pools::new(url.expose(), &options.pool, &shutdown)?;
     // Every setting is read before the first wait, so that a wrong one is reported at once.
-    let provider = Arc::new(Vipps::new(options.vipps.options()?).context("vipps")?);
-    let settings = settings(&options)?;
+    let payments = options.payments.payments()?;
+    let providers = payments.providers.clone();
+    let settings = settings(&options, payments)?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
@@ -93,7 +97,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let context = ProcessContext {
         cashier: Cashier {
             command_handler: command_handler.clone().without_empty_outcomes(),
-            provider,
+            providers,
             policy,
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
@@ -102,12 +106,13 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator,
+        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),
         inbox: inbox.clone(),
         in_flight: InFlight::default(),
+        terms: TermsInUse::default(),
     };
     let bus = relay::Bus {
         connection: bus,
@@ -180,16 +185,21 @@ async fn start_writing(
     let command_handler =
         CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
     let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = receipts::claiming(club_names::claiming(command_handler));
+    club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender, holder_key).await?;
     Ok((command_handler, writing))
 }
 
-fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSettings> {
     let public_url = &options.shop.public_url;
     Ok(ShopSettings {
         webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
+        public_url: public_url.clone(),
+        vipps_webhook_secret: payments.vipps_webhook_secret,
+        nexi_webhook_authorization: payments.nexi_webhook_authorization,
         return_url: options.shop.return_url.clone(),
+        return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
         holder_key: Arc::new(options.shop.holder_key()?),
         refund_policy: Arc::new(options.shop.refund_policy()?),

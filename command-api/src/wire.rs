@@ -1,13 +1,16 @@
 //! The bodies that clients read, as snapshots: the answer of every command, and each kind of refusal. Ids and moments come
 //! from the fixtures, so that no snapshot is edited.
 
+use std::sync::Arc;
+
 use axum::body::to_bytes;
 use axum::response::IntoResponse as _;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use domain::{
-    Club, LicenseType, NewLicenseType, Order, OrderCommand, PlaceOrder, Refusal, RequestedLine, Resolution,
+    Club, HolderKey, LicenseType, NewLicenseType, Order, OrderCommand, PlaceOrder, Refusal, RequestedLine,
+    Resolution,
 };
 use envelope::EventPayload;
 use events::{LicenseTypeEvent, LicenseTypePriceSet, OrderEvent};
@@ -33,11 +36,11 @@ fn now() -> DateTime<Utc> {
 
 /// A published sample as the event that it is.
 macro_rules! sample {
-    ($event:ident::$name:literal) => {
+    ($event:ident::$name:literal v $version:literal) => {
         $event::decode(
             $name,
-            "1",
-            include_str!(concat!("../../schemas/samples/", $name, ".v1.json")),
+            $version,
+            include_str!(concat!("../../schemas/samples/", $name, ".v", $version, ".json")),
         )
         .unwrap()
     };
@@ -66,14 +69,14 @@ async fn answer_of<C: Command>(mut aggregate: C::Aggregate, path: Value, body: V
 
 fn license_type() -> LicenseType {
     after(vec![
-        sample!(LicenseTypeEvent::"LicenseTypeCreated"),
-        sample!(LicenseTypeEvent::"LicenseTypePriceSet"),
+        sample!(LicenseTypeEvent::"LicenseTypeCreated" v "2"),
+        sample!(LicenseTypeEvent::"LicenseTypePriceSet" v "1"),
     ])
 }
 
 #[test]
 fn a_placed_order() {
-    let order: Order = after(vec![sample!(OrderEvent::"OrderPlaced")]);
+    let order: Order = after(vec![sample!(OrderEvent::"OrderPlaced" v "2")]);
     let answer = |redirect_url| stored(&PlacedOrder::of(ORDER, &order, 2, redirect_url));
     assert_json_snapshot!(answer(Some("https://pay.example/1")));
     assert_eq!(answer(None)["payment"]["redirect_url"], Value::Null);
@@ -82,8 +85,8 @@ fn a_placed_order() {
 #[tokio::test]
 async fn a_resolved_capture() {
     let order = after(vec![
-        sample!(OrderEvent::"OrderPlaced"),
-        sample!(OrderEvent::"CaptureFailed"),
+        sample!(OrderEvent::"OrderPlaced" v "2"),
+        sample!(OrderEvent::"CaptureFailed" v "1"),
     ]);
     let body = json!({"action": "write_off", "reason": "Paid at the counter"});
     assert_json_snapshot!(answer_of::<Resolution>(order, json!({"order_id": ORDER}), body).await);
@@ -173,8 +176,11 @@ async fn an_order_that_breaks_rules() {
         }],
         payment_provider: PaymentProvider::Vipps,
         terms_version: String::new(),
+        terms: Arc::default(),
+        expected_total_ore: None,
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
+        holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
     };
     let refused = Order::default().decide(OrderCommand::Place(Box::new(place)));
     assert_json_snapshot!(body(answer::refused(&refused.unwrap_err())).await);
@@ -189,12 +195,20 @@ async fn refusals() {
         Refusal::OrderState,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
+        Refusal::Retired,
+        Refusal::PriceChanged { total_ore: 43_000 },
+        Refusal::TermsMissing,
+        Refusal::TermsUnknown {
+            current: "2026-01".into(),
+        },
+        Refusal::TermsOutdated {
+            current: "2026-01".into(),
+        },
     ] {
         bodies.push(body(answer::refused(&refusal)).await);
     }
     bodies.push(body(answer::version_mismatch(3)).await);
-    bodies.push(body(rule_seven::example()).await);
-    for problem in answer::problems() {
+    for problem in rule_seven::examples().into_iter().chain(answer::problems()) {
         bodies.push(body(problem).await);
     }
     assert_json_snapshot!(bodies);

@@ -6,7 +6,11 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod refunds;
+mod terms;
+mod timeline;
+mod users;
 
 mod bounds;
 mod facts;
@@ -63,11 +67,14 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 4] = [
+const READ: &[&str] = &[
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::USER,
+    aggregate_type::RECEIPT_SERIES,
+    aggregate_type::TERMS,
 ];
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::ops::OpsOptions;
 use service::postgres::{PoolOptions, ReadDatabase};
+use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 
@@ -54,6 +55,9 @@ pub struct ServeOptions {
     /// A file that holds the cursor secret, instead of giving it directly
     #[arg(long, env = "CURSOR_SECRET_FILE", value_name = "PATH")]
     pub cursor_secret_file: Option<PathBuf>,
+    /// Checks the capabilities of return URLs.
+    #[command(flatten)]
+    pub return_key: ReturnKeyOptions,
     /// Which tokens are accepted.
     #[command(flatten)]
     pub auth: AuthOptions,

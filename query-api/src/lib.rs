@@ -14,12 +14,19 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
+mod return_status;
+mod terms;
+mod timeline;
+mod users;
 
 mod access;
+mod standings;
 
 pub mod openapi;
 
 pub mod metrics;
 
 pub use serve::{FOLLOWED, look_at_schema, serve};
+pub use standings::StandingsInTheReadModel;
 pub use state::AppState;

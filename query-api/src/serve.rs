@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServeOptions;
-use crate::{AppState, metrics, router};
+use crate::{AppState, StandingsInTheReadModel, metrics, router};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -58,6 +58,7 @@ async fn state(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
+    let return_key = options.return_key.key()?;
     let url = options.read.url()?;
     let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
@@ -72,7 +73,12 @@ async fn state(
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
-    Ok(AppState { reads, authenticator })
+    let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
+    Ok(AppState {
+        reads,
+        authenticator,
+        return_key,
+    })
 }
 
 /// Whether the database has the schema of this build.

@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
+use service::return_key::ReturnKey;
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub struct AppState {
     pub reads: Reads,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// Checks the capabilities of return URLs.
+    pub return_key: ReturnKey,
 }
 
 impl FromRef<AppState> for Authenticator {
@@ -22,5 +25,11 @@ impl FromRef<AppState> for Authenticator {
 impl FromRef<AppState> for Reads {
     fn from_ref(state: &AppState) -> Self {
         state.reads.clone()
+    }
+}
+
+impl FromRef<AppState> for ReturnKey {
+    fn from_ref(state: &AppState) -> Self {
+        state.return_key.clone()
     }
 }

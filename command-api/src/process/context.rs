@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::CapturePolicy;
 use event_store::{CommandHandler, Tasks};
-use payments::PaymentProvider;
 use tokio::sync::{Notify, watch};
+
+use super::providers::Providers;
 
 /// What the workers have at hand.
 #[derive(Clone)]
@@ -21,10 +22,10 @@ pub(crate) struct ProcessContext {
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }
 
-/// Reads payments from the provider and gives orders the commands that follow, by this policy.
+/// Reads payments from their provider and gives orders the commands that follow, by this policy.
 #[derive(Clone)]
 pub(crate) struct Cashier {
     pub(crate) command_handler: CommandHandler,
-    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) providers: Providers,
     pub(crate) policy: Arc<CapturePolicy>,
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::context::ProcessContext;
 use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::placed_with::PlacedWith;
 use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
@@ -94,6 +95,7 @@ async fn plan_from_checkpoint(
     gauge!(PROCESS_CONTRADICTED).set(0.0);
     context.planner_problem.send_replace(None);
     let mut done = begin.position;
+    let mut placed_with = PlacedWith::default();
     let options = CatchUpOptions {
         name: "planner".into(),
         ..CatchUpOptions::default()
@@ -111,8 +113,11 @@ async fn plan_from_checkpoint(
         let events = subscription.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (subscription.mark(), Some(epoch));
-        let of_one = |event| tasks(event, context.recheck_after);
-        let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
+        let of_one = |event| tasks(event, context.recheck_after, &mut placed_with);
+        let mut tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
+        placed_with
+            .assign(&context.cashier.command_handler, &mut tasks)
+            .await?;
         // Workers find tasks that are due later by polling. Compared by the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
@@ -166,14 +171,19 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
     }
 }
 
-/// What an event asks for, if anything.
-fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
+/// What an event asks for, if anything, as kinds without a provider.
+fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
     let due: Vec<_> = match Event::read(recorded) {
         Ok(events) => events
             .iter()
+            .inspect(|event| {
+                if let Event::Order(OrderEvent::OrderPlaced(placed)) = event {
+                    placed_with.note(recorded.aggregate_id, &placed.payment_provider);
+                }
+            })
             .flat_map(|event| due(recorded.recorded_at, event, recheck_after))
             .collect(),
         // By its name, at once: the task then fails visibly until a build that can read the event does it, and blocks no

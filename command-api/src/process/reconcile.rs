@@ -12,7 +12,7 @@ use payments::{Error, Payment, PaymentState};
 use serde_json::json;
 use service::request_id;
 use uuid::Uuid;
-use vocabulary::{OrderStatus, Word as _};
+use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use super::context::{Cashier, ProcessContext};
 use super::step::{self, Outcome, StepError};
@@ -28,10 +28,12 @@ pub(crate) enum Reconciled {
     Unknown,
     /// The customer can still pay.
     Open,
-    /// The provider has no such payment.
+    /// The provider has no such payment, or no payment is recorded yet.
     NoPayment,
     /// The customer can no longer pay, or has paid, and the order records it.
     Over,
+    /// The payment is not the order's payment, and was ended.
+    Stray,
 }
 
 /// The metadata of `actor`'s commands in the current request.
@@ -46,6 +48,32 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
 }
 
 impl Cashier {
+    /// As [`ask_and_apply`](Self::ask_and_apply), for a payment that the provider names. One that is not the order's payment is
+    /// ended, unless the order may still record it.
+    pub(crate) async fn ask_about(
+        &self,
+        provider: PaymentProvider,
+        (order_id, payment_id): (Uuid, &str),
+        metadata: Metadata,
+    ) -> Result<Reconciled, StepError> {
+        let order = self.command_handler.load::<Order>(order_id).await?.aggregate;
+        let name = provider.as_str();
+        if order
+            .placed()
+            .is_none_or(|placed| placed.payment_provider != name)
+        {
+            return Ok(Reconciled::Unknown);
+        }
+        match order.payment_id() {
+            Some(own) if own == payment_id => self.ask_and_apply(order_id, metadata).await,
+            None if order.awaits_payment() => Ok(Reconciled::NoPayment),
+            _ => {
+                self.end_stray(name, order_id, payment_id).await?;
+                Ok(Reconciled::Stray)
+            }
+        }
+    }
+
     /// Reads the order's payment from the provider and gives the order the command that follows. Its events carry the
     /// correlation id of the order, not that of the webhook or task that asked.
     pub(crate) async fn ask_and_apply(
@@ -54,10 +82,13 @@ impl Cashier {
         metadata: Metadata,
     ) -> Result<Reconciled, StepError> {
         let order = self.command_handler.load::<Order>(order_id).await?;
-        let Some(placed) = order.aggregate.placed() else {
+        if order.aggregate.placed().is_none() {
             return Ok(Reconciled::Unknown);
+        }
+        let Some((provider, payment_id)) = self.providers.payment_of(&order.aggregate)? else {
+            return Ok(Reconciled::NoPayment);
         };
-        match self.provider.get(&placed.payment_reference).await {
+        match provider.get(payment_id).await {
             Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
             Err(Error::NotFound) => Ok(Reconciled::NoPayment),
             Err(error) => Err(error.into()),
@@ -73,11 +104,14 @@ impl Cashier {
         metadata: Metadata,
     ) -> Result<Reconciled, StepError> {
         let order = self.command_handler.load::<Order>(order_id).await?;
-        let Some(placed) = order.aggregate.placed() else {
+        if order.aggregate.placed().is_none() {
             return Ok(Reconciled::Unknown);
+        }
+        let Some((provider, payment_id)) = self.providers.payment_of(&order.aggregate)? else {
+            return Ok(Reconciled::NoPayment);
         };
         let once = format!("abort-{}", order_id.simple());
-        match self.provider.abort(&placed.payment_reference, &once).await {
+        match provider.abort(payment_id, &once).await {
             Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
             Err(error @ (Error::NotFound | Error::Refused { .. })) => {
                 match self.ask_and_apply(order_id, metadata).await? {
@@ -197,7 +231,7 @@ fn count_failure(event: &OrderEvent) {
 /// The payment's sums, as the order's commands carry them.
 pub(super) fn books(payment: &Payment) -> PaymentBooks {
     PaymentBooks {
-        reference: payment.reference.clone(),
+        reference: payment.payment_id.clone(),
         captured_ore: payment.captured_ore,
         refunded_ore: payment.refunded_ore,
         cancelled_ore: payment.cancelled_ore,
@@ -223,7 +257,7 @@ fn command(
     }
     let held = payment.collectable_ore() + payment.kept_ore();
     let expired = order.placed().is_some_and(|placed| now >= placed.expires_at);
-    let reference = payment.reference;
+    let reference = payment.payment_id;
     match payment.state {
         PaymentState::Created => None,
         PaymentState::Authorized if held > 0 => {
@@ -297,7 +331,7 @@ async fn reconcile_open(
     let now = Utc::now();
     let waits = order.aggregate.awaits_payment();
     match reconciled {
-        Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
+        Reconciled::Unknown | Reconciled::Over | Reconciled::Stray => Ok(Outcome::Done),
         Reconciled::Open | Reconciled::NoPayment if waits && now < expires_at => {
             let placed_at = recorded_at(&cashier.command_handler, task, now).await?;
             Ok(Outcome::Later(next_look(placed_at, now, expires_at)))
@@ -313,7 +347,7 @@ async fn reconcile_open(
         // The payment ends first, so that an order that is over can't be paid.
         Reconciled::Open => match cashier.abort_and_apply(order_id, metadata).await? {
             Reconciled::Open | Reconciled::NoPayment => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
-            Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
+            Reconciled::Unknown | Reconciled::Over | Reconciled::Stray => Ok(Outcome::Done),
         },
     }
 }

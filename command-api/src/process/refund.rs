@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use domain::{OrderCommand, PaymentBooks, RefundStep};
 use event_store::{Loaded, Task};
 use events::RefundFailure;
-use payments::{Error, Payment};
+use payments::{Error, Payment, PaymentProvider};
 use uuid::Uuid;
 use vocabulary::RefundState;
 
@@ -27,17 +27,22 @@ pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outc
     let (cashier, order_id) = (&context.cashier, task.aggregate_id);
     let order = cashier.command_handler.load::<domain::Order>(order_id).await?;
     let open = order.aggregate.refund_state() == Some(RefundState::Pending);
-    let Some(known) = order.aggregate.known_books().filter(|_| open) else {
+    let payment = cashier.providers.payment_of(&order.aggregate)?.filter(|_| open);
+    let Some(((provider, payment_id), known)) = payment.zip(order.aggregate.known_books()) else {
         return Ok(Outcome::Done);
     };
-    let mut payment = match cashier.provider.get(&known.reference).await {
+    let mut payment = match provider.get(payment_id).await {
         Ok(payment) => payment,
         Err(error) => return give_up_or(context, task, &order, known, failure(&error), error.into()).await,
     };
     for _ in 0..STEPS {
-        // Some providers pay back later, and can still fail.
+        // Nexi pays back later, and can fail then: it is asked again, a bounded number of times in a round.
         if payment.refunding_ore() > 0 {
-            return Ok(later(TimeDelta::seconds(10)));
+            return Ok(later(TimeDelta::seconds(5)));
+        }
+        let failures = u32::try_from(payment.failed_refunds()).unwrap_or(u32::MAX);
+        if failures >= ATTEMPTS * order.aggregate.refund_round().max(1) {
+            return give_up(context, task, &order, books(&payment), RefundFailure::NotDone).await;
         }
         let next = match order.aggregate.refund_step(&books(&payment)) {
             RefundStep::Done => return done(context, task, &order, payment).await,
@@ -48,11 +53,11 @@ pub(super) async fn refund(context: &ProcessContext, task: &Task) -> Result<Outc
             RefundStep::Wait => return Ok(later(TimeDelta::seconds(1))),
             next => next,
         };
-        match change(context, order_id, &order, &payment, next).await {
+        match change(provider, order_id, &order, &payment, next).await {
             Ok(changed) => payment = changed,
             Err(error) => {
                 // The books are read again: they say what the failure left.
-                let read = cashier.provider.get(&known.reference).await;
+                let read = provider.get(payment_id).await;
                 let books = read.map_or(known, |payment| books(&payment));
                 return give_up_or(context, task, &order, books, failure(&error), error.into()).await;
             }
@@ -100,33 +105,25 @@ const fn failure(error: &Error) -> Option<RefundFailure> {
 }
 
 async fn change(
-    context: &ProcessContext,
+    provider: &dyn PaymentProvider,
     order_id: Uuid,
     order: &Order,
     payment: &Payment,
     next: RefundStep,
 ) -> Result<Payment, Error> {
-    let (provider, reference) = (&context.cashier.provider, &payment.payment_id);
+    let (round, payment_id) = (order.aggregate.refund_round(), &payment.payment_id);
     match next {
         RefundStep::Collect(amount_ore) => {
             let once = change_key("capture", order_id, payment.captured_ore + payment.cancelled_ore);
-            provider.capture(reference, amount_ore, &once).await
+            provider.capture(payment_id, amount_ore, &once).await
         }
         RefundStep::PayBack(amount_ore) => {
-            let once = change_key(
-                &of_round("refund", "r", order.aggregate.refund_round()),
-                order_id,
-                payment.refunded_ore,
-            );
+            let once = change_key(&of_round("refund", "r", round), order_id, payment.refunded_ore);
             provider.refund(payment, amount_ore, &once).await
         }
         RefundStep::Release => {
-            let once = change_key(
-                &of_round("release", "l", order.aggregate.refund_round()),
-                order_id,
-                payment.captured_ore,
-            );
-            provider.release(reference, &once).await
+            let once = change_key(&of_round("release", "l", round), order_id, payment.captured_ore);
+            provider.release(payment_id, &once).await
         }
         RefundStep::Wait | RefundStep::Done => Ok(payment.clone()),
     }
@@ -153,12 +150,24 @@ async fn give_up_or(
     let Some(reason) = reason.filter(|_| task.attempts >= ATTEMPTS) else {
         return Err(error);
     };
+    tracing::error!(order_id = %task.aggregate_id, error = %error, "a refund fails again and again");
+    give_up(context, task, order, books, reason).await
+}
+
+/// Records that the money does not go back.
+async fn give_up(
+    context: &ProcessContext,
+    task: &Task,
+    order: &Order,
+    books: PaymentBooks,
+    reason: RefundFailure,
+) -> Result<Outcome, StepError> {
     let (cashier, order_id) = (&context.cashier, task.aggregate_id);
     let command = OrderCommand::RecordRefundFailure { books, reason };
     cashier
         .give(order_id, order, "refund-failed", command, step::metadata(task))
         .await?;
-    tracing::error!(%order_id, error = %error, "a refund is given up until staff asks again");
+    tracing::error!(%order_id, ?reason, "a refund is given up until staff asks again");
     Ok(Outcome::Done)
 }
 

@@ -18,7 +18,7 @@ use super::resolve_capture::OrderPath;
 use crate::answer::{answered, problem};
 use crate::command::stored;
 use crate::incoming::Incoming;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// Nothing more to say.
@@ -42,7 +42,6 @@ impl Operation for CancelOrder {
     const NAME: &'static str = "cancel_order";
     const SUMMARY: &'static str =
         "Cancels an own order that is not paid. An order that is over answers how it ended.";
-    const WHO: Who = Who::Anyone;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[Refusal::Unknown, Refusal::OrderPaid];
     const BODY_MAY_BE_EMPTY: bool = true;

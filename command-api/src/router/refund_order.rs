@@ -22,7 +22,7 @@ use super::resolve_capture::OrderPath;
 use crate::answer::{answered, problem};
 use crate::command::{now, stored};
 use crate::incoming::Incoming;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// What to give back, and why.
@@ -74,7 +74,6 @@ impl Operation for RefundOrder {
     const NAME: &'static str = "refund_order";
     const SUMMARY: &'static str =
         "Gives the money of an order back, whole or by line, and revokes the licenses.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::ACCEPTED;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

@@ -17,7 +17,7 @@ use super::refund_order::{RefundedLine, at_version, refunded_lines, request};
 use crate::answer::{answered, problem};
 use crate::command::{now, stored};
 use crate::incoming::Incoming;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// Why a license is revoked.
@@ -58,7 +58,6 @@ pub(crate) struct RevokedLicense {
 impl Operation for RevokeLicense {
     const NAME: &'static str = "revoke_license";
     const SUMMARY: &'static str = "Revokes a license, and gives its money back if asked to. A license that is revoked already keeps its first reason.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

@@ -35,6 +35,12 @@ pub(super) fn apply(
             touch(row, recorded);
             Ok(())
         }
+        LicenseTypeEvent::LicenseTypeRetired(_) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            row.status = LicenseTypeStatus::Retired.into();
+            touch(row, recorded);
+            Ok(())
+        }
     }
 }
 
@@ -56,6 +62,8 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age,
         max_age,
         max_days,
+        lifetime_cap,
+        tax,
     } = created;
     let (version, position) = stamp(recorded);
     bounds::indexed(&facts.code, "code")?;
@@ -76,6 +84,9 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         min_age: min_age.map(Into::into),
         max_age: max_age.map(Into::into),
         max_days: max_days.into(),
+        lifetime_cap: lifetime_cap.map(Into::into),
+        tax_code: tax.code,
+        tax_rate_permille: tax.rate_permille.into(),
         status: LicenseTypeStatus::Active.into(),
         search,
         created_at: recorded.recorded_at,
@@ -91,7 +102,7 @@ mod tests {
     use envelope::{Metadata, Position, RecordedEvent};
     use events::{
         Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-        LicenseTypePriceWithdrawn, Role,
+        LicenseTypePriceWithdrawn, Role, Tax,
     };
     use uuid::Uuid;
 
@@ -132,6 +143,8 @@ mod tests {
                 min_age: None,
                 max_age: None,
                 max_days: 1,
+                lifetime_cap: None,
+                tax: Tax::default(),
             }
             .into(),
             set(100, day(1)).into(),

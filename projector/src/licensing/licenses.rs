@@ -51,6 +51,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         club_name: issued.club_name,
         activity_date: bounds::day(issued.activity_date, "activity_date")?,
         activity_days: bounds::days(issued.activity_days, "activity_days")?.into(),
+        holder_id: issued.holder_id,
         holder_name: holder.name.into_exposed(),
         holder_birth_date: bounds::day(holder.birth_date.into_exposed(), "birth_date")?,
         holder_phone: holder.phone.map(envelope::Personal::into_exposed),

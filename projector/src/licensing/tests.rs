@@ -6,7 +6,7 @@ use events::{
     CancelReason, CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, Category, Holder,
     LicenseTypeCreated, LicenseTypeFacts, LicenseTypePriceSet, OrderCancelled, OrderEvent, OrderExpired,
     OrderFulfilled, OrderLine, OrderPaid, OrderPlaced, OrderRefunded, PaymentCaptured, PaymentReconciled,
-    PaymentRequested, RefundReason, RefundRequested, Role,
+    PaymentRequested, RefundReason, RefundRequested, Role, Tax,
 };
 use read_model::write::{LicenseTypeRow, OrderRow};
 use uuid::Uuid;
@@ -45,6 +45,9 @@ fn line(activity_date: NaiveDate, activity_days: u8) -> OrderLine {
         activity_date,
         activity_days,
         price_ore: 100,
+        tax: Tax::default(),
+        lifetime_cap: None,
+        holder_id: None,
         holder: Holder {
             name: Personal::new("Kari".into()),
             birth_date: Personal::new(june(5)),
@@ -66,6 +69,7 @@ fn placed(lines: Vec<OrderLine>) -> OrderEvent {
         payment_provider: "vipps".into(),
         payment_reference: "ref-1".into(),
         terms_version: "1".into(),
+        terms_accepted_at: None,
         expires_at: DateTime::<Utc>::UNIX_EPOCH,
     };
     placed.into()
@@ -222,6 +226,8 @@ fn license_type(code: &str) -> Result<LicenseTypeRow, Misfit> {
         min_age: None,
         max_age: None,
         max_days: 1,
+        lifetime_cap: None,
+        tax: Tax::default(),
     };
     let mut row = None;
     license_types::apply(&mut row, &recorded(1), created.into())?;

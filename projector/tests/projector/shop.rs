@@ -6,7 +6,7 @@ use event_store::NewEvent;
 use events::{
     Category, ClubEvent, ClubRegistered, Guardian, Holder, LicenseEvent, LicenseIssued, LicenseTypeCreated,
     LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, OrderEvent, OrderFulfilled, OrderLine,
-    OrderPaid, OrderPlaced, PaymentCaptured, PaymentRequested, Role, Vehicle, aggregate_type,
+    OrderPaid, OrderPlaced, PaymentCaptured, PaymentRequested, Role, Tax, Vehicle, aggregate_type,
 };
 use uuid::Uuid;
 
@@ -59,6 +59,8 @@ pub(crate) fn license_type(id: Uuid, code: &str) -> Vec<NewEvent> {
         min_age: Some(16),
         max_age: None,
         max_days: 3,
+        lifetime_cap: None,
+        tax: Tax::default(),
     };
     let created = LicenseTypeEvent::from(created);
     vec![
@@ -114,6 +116,7 @@ fn placed(number: u32) -> OrderPlaced {
         payment_provider: "vipps".into(),
         payment_reference: format!("ref-{number}"),
         terms_version: "2026-1".into(),
+        terms_accepted_at: None,
         expires_at: Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap(),
     }
 }
@@ -129,6 +132,9 @@ fn line(line: u16, number: u32, activity_days: u8) -> OrderLine {
         activity_date: NaiveDate::from_ymd_opt(2026, 6, 5).unwrap(),
         activity_days,
         price_ore: 42_000,
+        tax: Tax::default(),
+        lifetime_cap: None,
+        holder_id: None,
         holder: Holder {
             name: Personal::new(format!("Kari Nordmann {number}")),
             birth_date: Personal::new(NaiveDate::from_ymd_opt(2010, 5, 17).unwrap()),

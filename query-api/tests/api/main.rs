@@ -23,6 +23,8 @@ mod position;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod return_status;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod stale;

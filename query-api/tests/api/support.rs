@@ -14,6 +14,7 @@ use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
 use service::postgres::PoolOptions;
+use service::return_key::ReturnKey;
 use stack::{AUDIENCE, Databases, ISSUER, Issuer, Role};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,6 +23,9 @@ use uuid::Uuid;
 
 /// How long a test waits for something before it gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The key of return URLs.
+pub(crate) const RETURN_KEY: &[u8] = b"a key of return URLs of this test, 32 bytes or more";
 
 const USERS: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
 
@@ -85,6 +89,7 @@ impl App {
         let state = AppState {
             reads,
             authenticator: Authenticator::new(&auth)?.report_to(&health),
+            return_key: ReturnKey::new(RETURN_KEY)?,
         };
         let router = service::http::apply_layers(router::router(state.clone()));
         Ok(Self {

@@ -30,7 +30,8 @@ async fn a_refused_refund_is_stated_and_ends_by_a_retry_or_in_the_portal() {
     let shop = Shop::open(Options::default()).await;
     let because = json!({"reason": "Løpet er avlyst"});
     let orders = [bought(&shop, "retry").await, bought(&shop, "portal").await];
-    shop.provider_faults(&json!({"refuse": "refund"})).await;
+    shop.provider_faults(&json!({"rules": [{"fault": {"refuse": 400}, "operation": "refund"}]}))
+        .await;
     for (n, order_id) in orders.iter().enumerate() {
         refund(&shop, order_id, &format!("r-{n}"), &because)
             .await

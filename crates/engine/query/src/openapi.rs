@@ -1,15 +1,21 @@
 //! The OpenAPI of the operations on a resource, from its declaration.
 
+mod excerpt;
+
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::path::{
+    Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,
+};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
@@ -17,9 +23,22 @@ use crate::resource::{Audience, Resource};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::{cursor, failure, projection, schema_gate};
 
+pub use excerpt::{Excerpt, add_excerpt};
+
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
+    add_listed(document, resource, path, one, Vec::new());
+}
+
+/// As [`add`]; the list can also answer with `more` problems.
+fn add_listed(
+    document: &mut OpenApi,
+    resource: &'static Resource,
+    path: &str,
+    one: bool,
+    more: Vec<Problem>,
+) {
     let tag = TagBuilder::new()
         .name(resource.name)
         .description(Some(resource.description.trim()));
@@ -33,7 +52,7 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource);
+    let list = list(resource, more);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
@@ -44,6 +63,47 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
             .paths
             .add_path_operation(path, vec![HttpMethod::Get], one);
     }
+}
+
+/// Adds a list whose path names the value of its filter `named`, for callers that may see every row or none.
+pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &str, named: &str) {
+    let of_path = vec![view::not_an_id(named), Problem::not_found()];
+    add_listed(document, resource, path, false, of_path);
+    let Some(operation) = get(document, path) else {
+        return;
+    };
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == named
+        {
+            parameter.parameter_in = ParameterIn::Path;
+            parameter.required = Required::True;
+            // What a path names is never empty.
+            parameter.extensions = None;
+        }
+    }
+}
+
+/// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
+pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
+    add_listed(document, resource, path, true, vec![Problem::not_found()]);
+    let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
+    let Some(mut one) = one else {
+        return;
+    };
+    let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
+    if let Some(parameters) = &mut one.parameters {
+        parameters.retain(|parameter| !in_path(parameter));
+    }
+    one.operation_id = Some(format!("get_own_{}", snake(resource.schema)));
+    one.summary = Some("The caller".into());
+    one.description = Some("404 while nothing is known of the caller.".into());
+    let item = PathItem::new(HttpMethod::Get, one);
+    document.paths.paths.insert(own.to_owned(), item);
+}
+
+fn get<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> {
+    document.paths.paths.get_mut(path)?.get.as_mut()
 }
 
 /// A row. No property is required, since `fields` chooses them.
@@ -76,7 +136,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource) -> OperationBuilder {
+fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -87,29 +147,34 @@ fn list(resource: &'static Resource) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    refused(with_headers(operation), resource, [cursor::invalid()])
+    more.push(cursor::invalid());
+    refused(with_headers(operation), resource, more)
 }
 
 fn one(resource: &'static Resource) -> OperationBuilder {
-    let key = ParameterBuilder::new()
-        .name(resource.key)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .schema(Some(uuid()))
-        .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."));
     let row = Ref::from_schema_name(resource.schema);
     let mut operation = operation(resource)
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
         .response("200", found(resource, row.into(), a_row(resource)))
-        .parameter(key);
+        .parameter(key(resource));
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
     }
     let problems = [view::not_an_id(resource.key), Problem::not_found()];
     refused(with_headers(operation), resource, problems)
+}
+
+/// The key in the path.
+fn key(resource: &Resource) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(resource.key)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(uuid()))
+        .example(Some(json!(FilterKind::Uuid.example())))
+        .description(Some("Its id."))
 }
 
 fn operation(resource: &Resource) -> OperationBuilder {
@@ -192,11 +257,18 @@ fn with_headers(operation: OperationBuilder) -> OperationBuilder {
 
 /// Adds the error responses: these problems, and those of every read.
 fn refused(
-    mut operation: OperationBuilder,
+    operation: OperationBuilder,
     resource: &Resource,
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
+    if resource.audience == Audience::Personal {
+        all.extend(docs::of_login());
+    }
+    of_every_read(operation, all)
+}
+
+fn of_every_read(mut operation: OperationBuilder, mut all: Vec<Problem>) -> OperationBuilder {
     all.extend(parameters::problems());
     all.push(projection::unknown("min_position", 4711, 4711));
     all.push(projection::lagging(4710));
@@ -204,9 +276,6 @@ fn refused(
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());
     all.extend(docs::of_every_request());
-    if resource.audience == Audience::Personal {
-        all.extend(docs::of_login());
-    }
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {

@@ -11,7 +11,7 @@ use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
 use crate::page::{self, Page, PageQuery};
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
 use crate::resource::{Audience, PagePosition, Resource};
 use crate::schema_gate::SchemaGate;
@@ -123,20 +123,38 @@ impl Reads {
         parameters: Parameters,
         access: Access,
     ) -> Result<Response, Problem> {
-        let (_, mut conditions) = access.parts(resource)?;
-        let key = Uuid::try_parse(key).map_err(|_| view::not_an_id(resource.key))?;
-        let View {
-            columns,
-            min_position,
-            if_none_match,
-        } = view::of_one(parameters, resource)?;
+        let (_, conditions) = access.parts(resource)?;
+        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
+        let view = view::of_one(parameters, resource)?;
+        self.row(resource, key, view, conditions).await
+    }
+
+    /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client may see them.
+    pub async fn excerpt(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        columns: &[&str],
+        parameters: Parameters,
+    ) -> Result<Response, Problem> {
+        let view = view::of_excerpt(parameters, resource, columns)?;
+        self.row(resource, key, view, Conditions::default()).await
+    }
+
+    async fn row(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        view: View,
+        mut conditions: Conditions,
+    ) -> Result<Response, Problem> {
         conditions.and_key(resource.key, Bind::Uuid(key));
         let query = PageQuery {
-            columns,
+            columns: view.columns,
             ..PageQuery::first(resource, conditions, 1)
         };
-        let page = self.read_at(query, min_position).await?;
-        answer::one(resource, &page, if_none_match.as_deref())
+        let page = self.read_at(query, view.min_position).await?;
+        answer::one(resource, &page, view.if_none_match.as_deref())
     }
 
     /// Reads when the rows are new enough.
@@ -168,6 +186,15 @@ impl Reads {
         ::metrics::histogram!(metrics::READ_SECONDS, "resource" => resource, "outcome" => label)
             .record(begun.elapsed());
         match outcome {
+            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
+            Err(_) => Err(failure::silence()),
+        }
+    }
+
+    /// Runs another read of the same rows, within the same time and with the same problems.
+    pub async fn ask<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
+        self.schema.pass()?;
+        match tokio::time::timeout(self.patience, read).await {
             Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
             Err(_) => Err(failure::silence()),
         }

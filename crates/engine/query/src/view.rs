@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use service::problem::Problem;
+use uuid::Uuid;
 
 use crate::column::Column;
 use crate::filter::Selection;
@@ -40,6 +41,29 @@ pub(crate) fn of_one(mut parameters: Parameters, resource: &'static Resource) ->
     Ok(view)
 }
 
+/// The view of fixed columns of one row, if nothing in the parameters was wrong. A column that does not exist is left out.
+pub(crate) fn of_excerpt(
+    mut parameters: Parameters,
+    resource: &'static Resource,
+    columns: &[&str],
+) -> Result<View, Problem> {
+    let view = View {
+        columns: excerpt(resource, columns).collect(),
+        min_position: parameters.min_position(),
+        if_none_match: parameters.if_none_match(),
+    };
+    parameters.finish()?;
+    Ok(view)
+}
+
+/// The columns of these names.
+pub(crate) fn excerpt(
+    resource: &'static Resource,
+    columns: &[&str],
+) -> impl Iterator<Item = &'static Column> {
+    columns.iter().filter_map(|name| resource.column(name))
+}
+
 /// The view of a list, if nothing in the parameters was wrong.
 pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -> Result<ListView, Problem> {
     let selection = parameters.selection(resource.filters);
@@ -58,6 +82,11 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
     };
     parameters.finish()?;
     Ok(list)
+}
+
+/// The key of a row as it stands in a path; 400 if it is none.
+pub fn parse_key(resource: &Resource, key: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(key).map_err(|_| not_an_id(resource.key))
 }
 
 /// 400: the id in the path is none.

@@ -10,9 +10,24 @@ pub fn license_type_id(code: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("license_type\n{code}").as_bytes())
 }
 
+/// The id of the terms: there is one aggregate of them.
+pub fn terms_id() -> Uuid {
+    Uuid::new_v5(&NAMESPACE, b"terms")
+}
+
 /// The id of the license of one line of an order: issuing it again is issuing the same one.
 pub fn license_id(order_id: Uuid, line: u16) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("license\n{order_id}\n{line}").as_bytes())
+}
+
+/// The id of one year's series of receipts.
+pub fn receipt_series_id(year: i32) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("receipt_series\n{year}").as_bytes())
+}
+
+/// The id of the receipt with this number.
+pub fn receipt_id(year: i32, number: u32) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("receipt\n{year}\n{number}").as_bytes())
 }
 
 /// The number of an order, as people read it to each other: `BL-XXXXX-XXXXX`, fifty bits of the order's id in

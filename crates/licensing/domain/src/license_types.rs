@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use events::{
     LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet, LicenseTypePriceWithdrawn,
-    aggregate_type,
+    LicenseTypeRetired, Tax, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,6 +23,12 @@ const MAX_PRICE_AHEAD: Days = Days::new(2 * 366);
 /// A browser's "now" is this much in the past at most when it arrives: it then means now.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
+/// The highest cap that a type can name. A higher one limits nobody.
+const MAX_LIFETIME_CAP: u16 = 1000;
+
+/// The highest rate of tax, in per mille.
+const MAX_TAX_PERMILLE: u16 = 1000;
+
 /// The oldest age that a type can name.
 const MAX_AGE: u8 = 120;
 
@@ -31,6 +37,7 @@ const MAX_AGE: u8 = 120;
 pub struct LicenseType {
     created: Option<LicenseTypeCreated>,
     prices: Vec<LicenseTypePriceSet>,
+    retired: bool,
 }
 
 /// What the catalogue offers at one moment: what an order line is checked and priced against.
@@ -46,6 +53,10 @@ pub struct Offer {
     pub max_age: Option<u8>,
     /// How many consecutive days one license may span.
     pub max_days: u8,
+    /// The most licenses of this type that one holder may ever have.
+    pub lifetime_cap: Option<u16>,
+    /// The tax in the price.
+    pub tax: Tax,
 }
 
 /// What a license type can be asked to do.
@@ -74,6 +85,8 @@ pub enum LicenseTypeCommand {
         /// The moment of the command.
         now: DateTime<Utc>,
     },
+    /// Sell it no more. A type that is retired stays retired.
+    Retire,
 }
 
 /// A new entry of the catalogue.
@@ -108,14 +121,23 @@ pub struct NewLicenseType {
     /// How many consecutive days one license may span, 1 to 3; 1 if not given. More than 1 only for track days.
     #[schema(minimum = 1, maximum = 3, example = 3)]
     pub max_days: Option<u8>,
+    /// The most licenses of this type that one holder may ever have; no limit if not given.
+    #[schema(minimum = 1, maximum = 1000, example = 4)]
+    pub lifetime_cap: Option<u16>,
+    /// The bookkeeping code of the tax in its prices; `exempt` if not given.
+    #[schema(pattern = "^[a-z0-9-]{1,32}$", example = "exempt")]
+    pub tax_code: Option<String>,
+    /// The tax's share of the price without tax, in per mille; 0 if not given. An exempt type has 0.
+    #[schema(maximum = 1000, example = 0)]
+    pub tax_rate_permille: Option<u16>,
 }
 
 aggregate!(LicenseType: aggregate_type::LICENSE_TYPE, LicenseTypeCommand => LicenseTypeEvent);
 
 impl LicenseType {
-    /// What is offered at `moment`; nothing before the type exists and has a price.
+    /// What is offered at `moment`; nothing before the type exists and has a price, or after it was retired.
     pub fn offer_at(&self, moment: DateTime<Utc>) -> Option<Offer> {
-        let created = self.created.as_ref()?;
+        let created = self.created.as_ref().filter(|_| !self.retired)?;
         // The latest start wins; of two with the same start, the one decided later.
         let price = self
             .prices
@@ -128,6 +150,8 @@ impl LicenseType {
             min_age: created.min_age,
             max_age: created.max_age,
             max_days: created.max_days,
+            lifetime_cap: created.lifetime_cap,
+            tax: created.tax.clone(),
         })
     }
 
@@ -140,7 +164,8 @@ impl LicenseType {
         match command {
             LicenseTypeCommand::Create { .. } if self.created.is_some() => Err(Refusal::Exists),
             LicenseTypeCommand::Create { new, now } => create(&new, now),
-            LicenseTypeCommand::SetPrice { .. } if self.created.is_none() => Err(Refusal::Unknown),
+            _ if self.created.is_none() => Err(Refusal::Unknown),
+            LicenseTypeCommand::SetPrice { .. } if self.retired => Err(Refusal::Retired),
             LicenseTypeCommand::SetPrice {
                 price_ore,
                 valid_from,
@@ -155,6 +180,8 @@ impl LicenseType {
                 }
                 Ok(vec![LicenseTypePriceWithdrawn { valid_from }.into()])
             }
+            LicenseTypeCommand::Retire if self.retired => Ok(Vec::new()),
+            LicenseTypeCommand::Retire => Ok(vec![LicenseTypeRetired {}.into()]),
         }
     }
     fn evolve(&mut self, event: LicenseTypeEvent) {
@@ -165,6 +192,7 @@ impl LicenseType {
                 self.prices
                     .retain(|price| price.valid_from != withdrawn.valid_from);
             }
+            LicenseTypeEvent::LicenseTypeRetired(_) => self.retired = true,
         }
     }
 }
@@ -216,8 +244,16 @@ fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEve
     if !(1..=most).contains(&max_days) {
         findings.add("/max_days".into(), Rule::ActivityDays);
     }
+    if new
+        .lifetime_cap
+        .is_some_and(|cap| !(1..=MAX_LIFETIME_CAP).contains(&cap))
+    {
+        findings.add("/lifetime_cap".into(), Rule::LifetimeCap);
+    }
+    let tax = tax(new, &mut findings);
     findings.refuse()?;
-    let (Some(code), Some(discipline), Some(name_nb), Some(name_en)) = (code, discipline, name_nb, name_en)
+    let (Some(code), Some(discipline), Some(name_nb), Some(name_en), Some(tax)) =
+        (code, discipline, name_nb, name_en, tax)
     else {
         return Err(Refusal::Invalid(Vec::new()));
     };
@@ -235,6 +271,8 @@ fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEve
             min_age: new.min_age,
             max_age: new.max_age,
             max_days,
+            lifetime_cap: new.lifetime_cap,
+            tax,
         }
         .into(),
         LicenseTypePriceSet {
@@ -243,6 +281,17 @@ fn create(new: &NewLicenseType, now: DateTime<Utc>) -> Result<Vec<LicenseTypeEve
         }
         .into(),
     ])
+}
+
+fn tax(new: &NewLicenseType, findings: &mut Findings) -> Option<Tax> {
+    let exempt = Tax::default();
+    let (given, rate_permille) = (new.tax_code.as_deref(), new.tax_rate_permille.unwrap_or(0));
+    let code = findings.keep("/tax_code".into(), code(given.unwrap_or(&exempt.code)))?;
+    let is_rate = rate_permille <= MAX_TAX_PERMILLE && (rate_permille == 0 || code != exempt.code);
+    if !is_rate {
+        findings.add("/tax_rate_permille".into(), Rule::TaxRate);
+    }
+    Some(Tax { code, rate_permille })
 }
 
 fn code(given: &str) -> Result<String, Rule> {

@@ -14,7 +14,8 @@ mod place;
 mod refunds;
 mod state;
 
-pub use claims::{ClaimChange, DayClaim};
+pub(crate) use claims::license_claims;
+pub use claims::{CapClaim, ClaimChange, DayClaim, LineClaims};
 pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;
 pub use paid::PaidOrder;

@@ -47,6 +47,8 @@ pub enum Rule {
     LicenseType,
     /// No such club.
     Club,
+    /// A club that does not organize activities any more.
+    ClubInactive,
     /// Before today.
     ActivityPast,
     /// More than 365 days ahead.
@@ -83,14 +85,38 @@ pub enum Rule {
     Age,
     /// Minimum above maximum.
     AgeRange,
+    /// Not a number of licenses that a holder can be limited to.
+    LifetimeCap,
+    /// Not a rate of tax, or one of an exempt type.
+    TaxRate,
     /// No such way to pay.
     PaymentProvider,
+    /// An organizer without clubs.
+    OrganizerClubs,
+    /// Clubs of someone who is no organizer.
+    ClubsWithoutOrganizer,
+    /// More clubs than one organizer acts for.
+    TooManyClubs,
     /// No such line in the order.
     RefundLine,
     /// The license's day has begun, or is too near for the policy.
     RefundTooLate,
     /// The holder was let in already.
     RefundCheckedIn,
+    /// A suspended person.
+    HolderSuspended,
+    /// A suspended vehicle.
+    VehicleSuspended,
+    /// A correction without a holder and without a vehicle.
+    NothingToCorrect,
+    /// Neither a person nor a vehicle, or both.
+    SuspensionSubject,
+    /// A suspension that ended before today.
+    UntilPast,
+    /// A verdict with which nobody is let in.
+    Verdict,
+    /// A clock that is further off than any clock.
+    ClockOffset,
 }
 
 impl Rule {
@@ -200,6 +226,11 @@ impl Rule {
                 "No such license type, or it is not for sale.",
             ),
             Self::Club => ("club_unknown", "Klubben finnes ikke.", "No such club."),
+            Self::ClubInactive => (
+                "club_inactive",
+                "Klubben arrangerer ikke lenger.",
+                "The club does not organize activities any more.",
+            ),
             Self::ActivityPast => ("activity_past", "Datoen er passert.", "The date has passed."),
             Self::ActivityTooFar => (
                 "activity_too_far",
@@ -286,6 +317,31 @@ impl Rule {
                 "Betalingsmåten finnes ikke.",
                 "No such payment provider.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
+            Self::LifetimeCap => (
+                "lifetime_cap_invalid",
+                "Grensen må være 1 til 1000 lisenser.",
+                "The cap must be 1 to 1000 licenses.",
+            ),
+            Self::TaxRate => (
+                "tax_rate_invalid",
+                "Avgiften må være 0 til 1000 promille, og 0 for en fritatt type.",
+                "The tax must be 0 to 1000 per mille, and 0 for an exempt type.",
+            ),
             Self::RefundLine => (
                 "line_unknown",
                 "Bestillingen har ingen slik linje.",
@@ -300,6 +356,37 @@ impl Rule {
                 "refund_checked_in",
                 "Lisensen er brukt ved innsjekking og refunderes ikke.",
                 "The license was used at check-in and is not refunded.",
+            ),
+            Self::HolderSuspended => (
+                "holder_suspended",
+                "Vi kan ikke utstede lisens til denne personen nå. Ta kontakt med forbundet.",
+                "No license can be issued to this person now. Contact the federation.",
+            ),
+            Self::VehicleSuspended => (
+                "vehicle_suspended",
+                "Vi kan ikke utstede lisens for dette kjøretøyet nå. Ta kontakt med forbundet.",
+                "No license can be issued for this vehicle now. Contact the federation.",
+            ),
+            Self::NothingToCorrect => (
+                "nothing_to_correct",
+                "Oppgi innehaver eller kjøretøy som skal rettes.",
+                "Give the holder or the vehicle to correct.",
+            ),
+            Self::SuspensionSubject => (
+                "suspension_subject",
+                "Oppgi enten en person eller et kjøretøy.",
+                "Give either a person or a vehicle.",
+            ),
+            Self::UntilPast => ("until_past", "Siste dag er passert.", "The last day has passed."),
+            Self::Verdict => (
+                "verdict_not_admitted",
+                "Med dette utfallet blir ingen sluppet inn.",
+                "With this verdict a holder is not let in.",
+            ),
+            Self::ClockOffset => (
+                "clock_offset_invalid",
+                "Klokka kan være høyst ti år feil.",
+                "The clock can be off by at most ten years.",
             ),
             Self::AgeRange => (
                 "age_range_invalid",
@@ -340,6 +427,29 @@ pub enum Refusal {
     PriceInForce,
     /// There is no money left that could be collected.
     NothingToCollect,
+    /// Administrators can't take the role from themselves.
+    OwnAdminRole,
+    /// The license type is not sold any more.
+    Retired,
+    /// The order's total is not the one that the customer saw.
+    PriceChanged {
+        /// The total now, in øre.
+        total_ore: i64,
+    },
+    /// No version of the terms is in force.
+    TermsMissing,
+    /// No version of the terms has this name, or it is not in force yet.
+    TermsUnknown {
+        /// The version in force.
+        current: String,
+    },
+    /// Another version of the terms has replaced this one.
+    TermsOutdated {
+        /// The version in force.
+        current: String,
+    },
+    /// The license is not in a state that allows it.
+    LicenseState,
 }
 
 impl Refusal {
@@ -398,10 +508,45 @@ impl Refusal {
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
             ),
+            Self::LicenseState => (
+                "license_state",
+                "Lisensen er ikke i en tilstand som tillater dette.",
+                "The license is not in a state that allows this.",
+            ),
             Self::NothingToCollect => (
                 "nothing_to_collect",
                 "Det er ingenting igjen å trekke på betalingen.",
                 "There is nothing left of the payment to collect.",
+            ),
+            Self::OwnAdminRole => (
+                "own_admin_role",
+                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
+                "You can't take the role of administrator from yourself. Another administrator has to do that.",
+            ),
+            Self::Retired => (
+                "license_type_retired",
+                "Lisenstypen selges ikke lenger.",
+                "The license type is not sold any more.",
+            ),
+            Self::PriceChanged { .. } => (
+                "price_changed",
+                "Prisen er endret. Se over den nye prisen før du betaler.",
+                "The price has changed. Look at the new price before you pay.",
+            ),
+            Self::TermsMissing => (
+                "terms_missing",
+                "Salget er ikke åpnet: forbundet har ikke publisert vilkår.",
+                "Sales are not open: the federation has not published terms.",
+            ),
+            Self::TermsUnknown { .. } => (
+                "terms_unknown",
+                "Denne versjonen av vilkårene finnes ikke, eller gjelder ikke ennå.",
+                "There is no such version of the terms, or it is not in force yet.",
+            ),
+            Self::TermsOutdated { .. } => (
+                "terms_outdated",
+                "Vilkårene er endret. Les og godta den nye versjonen.",
+                "The terms have changed. Read and accept the new version.",
             ),
         }
     }

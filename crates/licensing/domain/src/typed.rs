@@ -13,11 +13,11 @@ mod names;
 mod phones;
 mod vehicles;
 
-pub use dates::{date, optional_moment};
+pub use dates::{date, moment, optional_date, optional_moment};
 pub use names::{club_identity, holder_identity};
 
 pub(crate) use emails::email;
-pub(crate) use labels::{label, reason};
+pub(crate) use labels::{label, paragraphs, reason};
 pub(crate) use names::person_name;
 pub(crate) use phones::phone;
 pub(crate) use vehicles::{chassis, registration, vehicle_license};

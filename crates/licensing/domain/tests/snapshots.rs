@@ -16,8 +16,9 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, Order,
-    OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution,
+    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
+    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Suspension,
+    SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -226,7 +227,7 @@ fn events<E: EventPayload>(first: &[&str], then: &[&str]) -> Vec<E> {
                     *value = format!("{} {number}", value.as_str().unwrap()).into();
                 }
             }
-            E::decode(name, "1", &payload.to_string()).expect(name)
+            E::read(name, "1", &payload.to_string()).expect(name).remove(0)
         })
         .collect()
 }
@@ -266,6 +267,7 @@ async fn orders() {
     };
     let commands = vec![
         OrderCommand::RequestPayment {
+            payment_id: reference.clone(),
             redirect_url: "https://pay.test".into(),
         },
         OrderCommand::ConfirmPayment {
@@ -319,10 +321,26 @@ async fn orders() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn licenses() {
-    let events = events(&["LicenseIssued"], &["LicenseIssued", "LicenseRevoked"]);
+    let rest = [
+        "LicenseIssued",
+        "LicenseCorrected",
+        "LicenseSuspended",
+        "LicenseCheckedIn",
+        "LicenseReinstated",
+        "LicenseScannedAgain",
+        "LicenseRevoked",
+        "UnknownLicenseScanned",
+    ];
+    let events = events(&["LicenseIssued"], &rest);
     let mut commands = lines_of_a_paid_order();
     commands.push(LicenseCommand::Revoke {
         reason: events::RevokeReason::Refunded,
+    });
+    commands.push(LicenseCommand::Suspend {
+        reason: "so decided".into(),
+    });
+    commands.push(LicenseCommand::Reinstate {
+        reason: "so decided".into(),
     });
     check::<License>(Script { events, commands }).await;
 }
@@ -351,7 +369,11 @@ fn lines_of_a_paid_order() -> Vec<LicenseCommand> {
 async fn license_types() {
     let events = events(
         &["LicenseTypeCreated"],
-        &["LicenseTypePriceSet", "LicenseTypePriceWithdrawn"],
+        &[
+            "LicenseTypePriceSet",
+            "LicenseTypePriceWithdrawn",
+            "LicenseTypeRetired",
+        ],
     );
     let now = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
     let commands = vec![
@@ -369,10 +391,48 @@ async fn license_types() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clubs() {
-    let events = events(&["ClubRegistered"], &["ClubRegistered"]);
-    let commands = vec![ClubCommand::Register {
-        name: "NMK Testby".into(),
+async fn suspensions() {
+    let events = events(&["SuspensionImposed"], &["SuspensionLifted", "SuspensionImposed"]);
+    let commands = vec![SuspensionCommand::Lift {
+        reason: "so decided".into(),
     }];
+    check::<Suspension>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clubs() {
+    let events = events(
+        &["ClubRegistered"],
+        &["ClubRenamed", "ClubDeactivated", "ClubActivated"],
+    );
+    let commands = vec![
+        ClubCommand::Register {
+            name: "NMK Testby".into(),
+        },
+        ClubCommand::Change {
+            name: Some("NMK Testby".into()),
+            status: Some(vocabulary::ClubStatus::Inactive),
+        },
+    ];
     check::<Club>(Script { events, commands }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terms() {
+    let events = events(&["TermsPublished"], &["TermsPublished"]);
+    let new = |terms_version: &str| TermsCommand::Publish {
+        new: Box::new(NewTerms {
+            terms_version: terms_version.into(),
+            valid_from: None,
+            title_nb: "Vilkår".into(),
+            title_en: "Terms".into(),
+            text_nb: "Vilkår".into(),
+            text_en: "Terms".into(),
+            declaration_nb: "Frisk".into(),
+            declaration_en: "Well".into(),
+        }),
+        now: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
+    };
+    let commands = vec![new("2026-01"), new("2099-01")];
+    check::<Terms>(Script { events, commands }).await;
 }

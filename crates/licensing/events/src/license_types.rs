@@ -11,11 +11,13 @@ events! {
     /// What happens to an entry of the catalogue.
     pub enum LicenseTypeEvent {
         /// The type can be bought.
-        LicenseTypeCreated: "1",
+        LicenseTypeCreated: "2",
         /// The type has a price from a moment on. Orders placed before keep theirs.
         LicenseTypePriceSet: "1",
         /// A price that was to come does not come.
         LicenseTypePriceWithdrawn: "1",
+        /// The type can't be bought any more. Orders and licenses that exist stay.
+        LicenseTypeRetired: "1",
     }
 }
 
@@ -50,6 +52,31 @@ pub struct LicenseTypeCreated {
     pub max_age: Option<u8>,
     /// How many consecutive days one license may span, 1 to 3.
     pub max_days: u8,
+    /// The most licenses of this type that one holder may ever have, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_cap: Option<u16>,
+    /// The tax in its prices.
+    #[serde(default)]
+    pub tax: Tax,
+}
+
+/// The tax in a price.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct Tax {
+    /// The bookkeeping code, for example `exempt`.
+    pub code: String,
+    /// Its share of the price without tax, in per mille.
+    pub rate_permille: u16,
+}
+
+/// What was sold before taxes were recorded was exempt.
+impl Default for Tax {
+    fn default() -> Self {
+        Self {
+            code: "exempt".into(),
+            rate_permille: 0,
+        }
+    }
 }
 
 /// The type has a price from a moment on.
@@ -67,3 +94,7 @@ pub struct LicenseTypePriceWithdrawn {
     /// From when on it would have held. Withdraws every price that was set for this moment.
     pub valid_from: DateTime<Utc>,
 }
+
+/// The type can't be bought any more.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseTypeRetired {}

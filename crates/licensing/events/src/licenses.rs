@@ -9,16 +9,29 @@ use crate::declare::events;
 use crate::license_types::LicenseTypeFacts;
 use crate::orders::{OrderLine, OrderPlaced};
 use crate::people::{Holder, Vehicle};
+use crate::scans::{LicenseCheckedIn, LicenseScannedAgain, UnknownLicenseScanned};
 
 events! {
     /// What happens to a license.
     pub enum LicenseEvent {
         /// The license exists: its order was paid.
-        LicenseIssued: "1",
+        LicenseIssued: "2",
         /// The license is no longer valid. Status `revoked`.
         LicenseRevoked: "1",
         /// Staff ended the license's validity. Status `revoked`.
         LicenseRevokedByStaff: "1",
+        /// Staff took the license's validity away for now. Status `suspended`.
+        LicenseSuspended: "1",
+        /// Staff gave the license's validity back. Status `issued`, or `checked_in`.
+        LicenseReinstated: "1",
+        /// Staff corrected the holder or the vehicle. The status stays.
+        LicenseCorrected: "1",
+        /// The holder was let in. Status `checked_in`, unless it is `suspended` or `revoked`.
+        LicenseCheckedIn: "1",
+        /// The license was scanned again after its check-in. The status stays.
+        LicenseScannedAgain: "1",
+        /// A license that does not exist was scanned. There is still no license.
+        UnknownLicenseScanned: "1",
     }
 }
 
@@ -29,6 +42,48 @@ pub struct LicenseRevokedByStaff {
     pub order_id: Uuid,
     /// Why, in the words of the person who decided.
     pub reason: envelope::Personal<String>,
+}
+
+/// Staff took the license's validity away for now.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseSuspended {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+}
+
+/// Staff gave the license's validity back.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseReinstated {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+}
+
+/// Staff corrected the holder or the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseCorrected {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+    /// The whole holder as it is right, if it was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<CorrectedHolder>,
+    /// The whole vehicle as it is right, if it was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
+}
+
+/// Who a license is for after a correction.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct CorrectedHolder {
+    /// Names the holder without revealing who it is: a keyed hash. The license's days and cap are this holder's from now on.
+    pub holder_id: Uuid,
+    /// The holder.
+    pub holder: Holder,
 }
 
 /// The license exists: its order was paid. Carries everything that a reader needs of its order.
@@ -52,6 +107,12 @@ pub struct LicenseIssued {
     pub activity_date: NaiveDate,
     /// How many consecutive days it is valid for.
     pub activity_days: u8,
+    /// The most licenses of this type that the holder may ever have, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_cap: Option<u16>,
+    /// Names the holder without revealing who it is: a keyed hash. Absent in licenses that are older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_id: Option<Uuid>,
     /// Who it is for.
     pub holder: Holder,
     /// With which vehicle, for a driver.
@@ -74,6 +135,8 @@ impl LicenseIssued {
             club_name: line.club_name.clone(),
             activity_date: line.activity_date,
             activity_days: line.activity_days,
+            lifetime_cap: line.lifetime_cap,
+            holder_id: line.holder_id,
             holder: line.holder.clone(),
             vehicle: line.vehicle.clone(),
             price_ore: line.price_ore,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::declare::events;
-use crate::license_types::LicenseTypeFacts;
+use crate::license_types::{LicenseTypeFacts, Tax};
 use crate::people::{Holder, Vehicle};
 use crate::refunds::{LineRefundsRequested, LinesRefunded, RefundFailed, RefundRetried};
 
@@ -17,7 +17,7 @@ events! {
     /// `refund_pending → refunded`.
     pub enum OrderEvent {
         /// A customer ordered licenses. Status `placed`.
-        OrderPlaced: "1",
+        OrderPlaced: "2",
         /// The provider holds a payment for the order. Status `payment_pending`.
         PaymentRequested: "1",
         /// The provider confirmed that the customer paid in full. Status `paid`.
@@ -40,7 +40,7 @@ events! {
         /// The order was not paid in time. Status `expired`.
         OrderExpired: "1",
         /// The money has to go back. Status `refund_pending`.
-        RefundRequested: "1",
+        RefundRequested: "2",
         /// Staff decided that the money of lines goes back. The status stays, or is `refund_pending` if no line is left.
         LineRefundsRequested: "1",
         /// The money of some lines went back. The status stays.
@@ -73,6 +73,10 @@ pub struct OrderPlaced {
     pub payment_reference: String,
     /// The version of the terms that the customer accepted.
     pub terms_version: String,
+    /// When they accepted them and declared what belongs to them: the text of both is in the event that published the version.
+    /// Absent in orders that are older than published terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_accepted_at: Option<DateTime<Utc>>,
     /// When the order expires if it isn't paid.
     pub expires_at: DateTime<Utc>,
 }
@@ -96,6 +100,15 @@ pub struct OrderLine {
     pub activity_days: u8,
     /// The catalogue's price at the moment of the order, in øre.
     pub price_ore: i64,
+    /// The tax in that price.
+    #[serde(default)]
+    pub tax: Tax,
+    /// The most licenses of this type that the holder may ever have, if that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_cap: Option<u16>,
+    /// Names the holder without revealing who it is: a keyed hash. Absent in orders that are older than it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_id: Option<Uuid>,
     /// Who the license is for.
     pub holder: Holder,
     /// With which vehicle, for a driver.
@@ -268,6 +281,8 @@ pub enum RefundReason {
     PaidTooLate,
     /// The provider authorized another amount than the order's total.
     WrongAmount,
+    /// A holder or a vehicle of the order was suspended before its licenses were issued.
+    Suspended,
 }
 
 /// The money went back. Licenses that were issued for it are revoked.

@@ -1,8 +1,9 @@
 //! Clubs: their table and their resource.
 
 use chrono::{DateTime, Utc};
-use query::{Filter, Sort, index, small_table};
+use query::{Filter, Sort, Word, index, small_table};
 use uuid::Uuid;
+use vocabulary::{ClubStatus, Word as _};
 
 use crate::checkpoint::PROJECTION;
 
@@ -25,6 +26,7 @@ query::resource! {
     columns {
         club_id: Uuid, Shown, "Id of the club.";
         name: String, Shown, "Name of the club.";
+        status: Word<ClubStatus>, Shown, "Whether it organizes activities.";
         search: String, Internal, "What `q` searches.";
         created_at: DateTime<Utc>, Shown, "When the club was added.";
         updated_at: DateTime<Utc>, Shown, "When the last event of the club was recorded.";
@@ -39,6 +41,7 @@ query::resource! {
     }
 
     filters {
+        Filter::word("status", ClubStatus::texts, "status = ?", small_table(), "In this status.");
         Filter::search("search like ?", small_table(), "Found by this in the name.");
     }
 }

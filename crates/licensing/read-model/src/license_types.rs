@@ -52,6 +52,9 @@ query::resource! {
         min_age: Option<i32>, Shown, "Youngest age in years on the activity date; null for none.";
         max_age: Option<i32>, Shown, "Oldest age in years on the activity date; null for none.";
         max_days: i32, Shown, "Most consecutive days one license may span.";
+        lifetime_cap: Option<i32>, Shown, "Most licenses of the type that one holder may ever have; null for no limit.";
+        tax_code: String, Shown, "Bookkeeping code of the tax in its prices.";
+        tax_rate_permille: i32, Shown, "That tax as a share of the price without it, in per mille.";
         status: Word<LicenseTypeStatus>, Shown, "Whether it can be bought.";
         search: String, Internal, "What `q` searches.";
         created_at: DateTime<Utc>, Shown, "When the type was added.";
@@ -75,7 +78,7 @@ query::resource! {
     }
 
     filters {
-        Filter::text("category", "category = ?", small_table(), "Of this category.").example("competition");
+        Filter::word("category", Category::texts, "category = ?", small_table(), "Of this category.");
         Filter::word("role", Role::texts, "role = ?", small_table(), "For this role.");
         Filter::word("status", LicenseTypeStatus::texts, "status = ?", small_table(), "In this status.");
         Filter::search("search like ?", small_table(), "Found by this in code or names.");

@@ -42,6 +42,7 @@ query::resource! {
         club_name: String, Shown, "Name of that club, as sold.";
         activity_date: NaiveDate, Shown, "First day it is valid (local date in Europe/Oslo).";
         activity_days: i32, Shown, "Number of consecutive days it is valid.";
+        holder_id: Option<Uuid>, Shown, "Id of the holder, equal for all licenses of one person; null for licenses that are older than it.";
         holder_name: String, Internal, "Full name of the holder; personal data.";
         holder_birth_date: NaiveDate, Internal, "Birth date of the holder; personal data.";
         holder_phone: Option<String>, Internal, "Phone of the holder; personal data.";
@@ -71,10 +72,11 @@ query::resource! {
     filters {
         Filter::uuid("order_id", "order_id = ?", index("licenses_by_order"), "Of this order.");
         Filter::word("status", LicenseStatus::texts, "status = ?", index("licenses_by_status"), "In this status.");
+        Filter::uuid("holder_id", "holder_id = ?", index("licenses_by_holder"), "Of this holder.");
         Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
         Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")
             .example("konkurranse-bilcross");
-        Filter::text("category", "category = ?", index("licenses_by_category"), "Of this category.").example("competition");
+        Filter::word("category", Category::texts, "category = ?", index("licenses_by_category"), "Of this category.");
         Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross");
         Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.");
         // A license that began earlier can still be valid. The first bound is what the index can use: a check constraint

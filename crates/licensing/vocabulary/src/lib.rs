@@ -109,12 +109,121 @@ words! {
         Suspended,
     }
 
+    /// What a gate showed for a scanned license.
+    Verdict {
+        /// Valid (gyldig).
+        Valid,
+        /// Valid, and bought after the gate's last list (gyldig, kjøpt etter siste liste).
+        ValidAfterList,
+        /// For another day (feil dag).
+        WrongDay,
+        /// For another club (feil klubb).
+        WrongClub,
+        /// Let in before (allerede inne).
+        AlreadyIn,
+        /// Revoked (tilbakekalt).
+        Revoked,
+        /// The gate's lists or clock were too old to tell (kan ikke avgjøres).
+        Undecided,
+        /// Not a license (ugyldig).
+        Invalid,
+    }
+
+    /// What became of a scan at the gate.
+    ScanOutcome {
+        /// It is the license's check-in.
+        First,
+        /// The license had its check-in before.
+        Duplicate,
+        /// It is the license's check-in, after the license was revoked.
+        AfterRevocation,
+        /// The log has no such license.
+        UnknownLicense,
+    }
+
+    /// What a license was worth at the moment of a scan.
+    Standing {
+        /// It was valid.
+        Valid,
+        /// It was valid, and was revoked later.
+        BeforeRevocation,
+        /// It was revoked.
+        AfterRevocation,
+        /// It was valid, and was suspended later.
+        BeforeSuspension,
+        /// It was suspended.
+        WhileSuspended,
+    }
+
+    /// Whether a suspension was ended by staff. Expiry by date is not a status.
+    SuspensionStatus {
+        /// In force until its last day, if it has one.
+        Active,
+        /// Ended by staff.
+        Lifted,
+    }
+
+    /// What is suspended.
+    SuspensionKind {
+        /// A person.
+        Person,
+        /// A vehicle.
+        Vehicle,
+    }
+
     /// Who collects the money of an order.
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
         /// Nexi Checkout.
         Nexi,
+    }
+
+    /// What a document of the series of receipts is.
+    ReceiptKind {
+        /// Money was taken.
+        Receipt,
+        /// Money went back: corrects a receipt.
+        CreditNote,
+    }
+
+    /// What a user may do.
+    #[derive(PartialOrd, Ord)]
+    UserRole {
+        /// Buys licenses.
+        Customer,
+        /// Runs activities for named clubs.
+        Organizer,
+        /// Works at the federation.
+        Staff,
+        /// Staff who also gives roles and erases people.
+        Admin,
+    }
+
+    /// A language of the shop.
+    Language {
+        /// Norwegian (bokmål).
+        Nb,
+        /// English.
+        En,
+    }
+
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
     }
 
     /// Whether a license type can be bought.
@@ -128,7 +237,11 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Category, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role, Word};
+    use super::{
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
+        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
+    };
 
     fn texts_are_those_of_json<
         T: Word + serde::Serialize + std::str::FromStr + PartialEq + std::fmt::Debug,
@@ -146,7 +259,17 @@ mod tests {
         texts_are_those_of_json::<OrderStatus>();
         texts_are_those_of_json::<LicenseStatus>();
         texts_are_those_of_json::<LicenseTypeStatus>();
+        texts_are_those_of_json::<ClubStatus>();
+        texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
+        texts_are_those_of_json::<ReceiptKind>();
+        texts_are_those_of_json::<Verdict>();
+        texts_are_those_of_json::<ScanOutcome>();
+        texts_are_those_of_json::<Standing>();
+        texts_are_those_of_json::<SuspensionStatus>();
+        texts_are_those_of_json::<SuspensionKind>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

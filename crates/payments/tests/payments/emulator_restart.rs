@@ -200,6 +200,7 @@ fn stop(mut emulator: Program) {
 fn fails_to_start(data_file: &std::path::Path) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_payment-emulator"))
         .args([
+            "serve",
             "--listen",
             "127.0.0.1:0",
             "--vipps-client-id",

@@ -1,4 +1,4 @@
-//! Loads the catalogue of license types and clubs through commands, as any client would. A row's idempotency key follows
+//! Loads the catalogue of license types, clubs and terms through commands, as any client would. A row's idempotency key follows
 //! from its content, so a second load changes nothing and is quick.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::readiness::http_client;
@@ -19,6 +19,8 @@ const CLUBS: &str = include_str!("../../../../data/clubs.csv");
 const NAMESPACE: Uuid = Uuid::from_u128(0x4b0f_6a0e_9a5c_5d0b_8f0a_1f6b_9d7e_2c11);
 const IN_FLIGHT: usize = 8;
 const TRIES: u32 = 5;
+/// Disciplines in which a holder may have so many licenses of a type in a lifetime.
+const LIFETIME_CAPS: [(&str, u16); 1] = [("funsport", 4)];
 /// A track day may span this many consecutive days.
 const TRACK_DAY_DAYS: u8 = 3;
 
@@ -57,6 +59,8 @@ struct CreateLicenseType<'a> {
     price_ore: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_days: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifetime_cap: Option<u16>,
 }
 
 /// The body of `POST /clubs`.
@@ -96,13 +100,37 @@ pub async fn load(command_api_url: &str, staff_token: &str) -> anyhow::Result<Ca
     let bodies = clubs.iter().map(serde_json::to_vec).collect::<Result<_, _>>()?;
     for (row, answer) in clubs.into_iter().zip(client.create_all("clubs", bodies).await?) {
         catalogue.count(&answer);
-        if let Some(id) = answer.body["club_id"].as_str() {
+        // A club that was there already is named by the refusal.
+        let known = ["/club_id", "/club/club_id"];
+        if let Some(id) = known.iter().find_map(|at| answer.body.pointer(at)?.as_str()) {
             catalogue
                 .clubs
                 .push((id.parse().context("club_id is no UUID")?, row.name));
         }
     }
+    let terms = serde_json::to_vec(&terms())?;
+    for answer in client.create_all("terms", vec![terms]).await? {
+        catalogue.count(&answer);
+    }
     Ok(catalogue)
+}
+
+/// The version of the terms that orders accept here.
+pub const TERMS_VERSION: &str = "2026-01";
+
+/// The body of `POST /terms`: terms to try the shop with.
+pub fn terms() -> Value {
+    json!({
+        "terms_version": TERMS_VERSION,
+        "title_nb": "Vilkår for engangslisens",
+        "title_en": "Terms for one-event licenses",
+        "text_nb": "1. Lisensen gjelder for personen, klubben og dagene som står på den.\n\
+                    2. Den kan ikke overdras.",
+        "text_en": "1. The license is for the person, the club and the days that it names.\n\
+                    2. It can't be passed on.",
+        "declaration_nb": "Jeg kjenner reglene og har ingen helseplager som gjør deltakelse farlig.",
+        "declaration_en": "I know the rules and have no health problems that make taking part dangerous.",
+    })
 }
 
 impl LicenseTypeRow {
@@ -117,6 +145,10 @@ impl LicenseTypeRow {
             name_en: &self.name_nb,
             price_ore: self.price_ore,
             max_days: (self.category == "track_day").then_some(TRACK_DAY_DAYS),
+            lifetime_cap: LIFETIME_CAPS
+                .iter()
+                .find(|(discipline, _)| *discipline == self.discipline)
+                .map(|(_, cap)| *cap),
         }
     }
 }
@@ -208,5 +240,7 @@ mod tests {
         assert_eq!((types.len(), clubs.len()), (42, 180));
         let days: Vec<_> = types.iter().filter_map(|row| row.body().max_days).collect();
         assert_eq!(days, [3, 3, 3], "track days, and only those, may span days");
+        let caps: Vec<_> = types.iter().filter_map(|row| row.body().lifetime_cap).collect();
+        assert_eq!(caps, [4, 4], "the two types of Norsk Funsport");
     }
 }

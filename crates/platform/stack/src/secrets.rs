@@ -57,8 +57,8 @@ pub(crate) fn seal_key(path: &Path) -> anyhow::Result<String> {
     Ok(hex(key.public_key().as_ref()))
 }
 
-/// Makes the key of the holder ids when the file is missing.
-pub(crate) fn holder_key(path: &Path) -> anyhow::Result<()> {
+/// Makes a key of 256 random bits when the file is missing.
+pub(crate) fn random_key(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
+use self::applications::{Ports, Settings, holder_key_file, return_key_file, seal_file, seal_key_file};
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
 use crate::daemon::Daemon;
@@ -24,7 +24,7 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{Secrets, holder_key, seal_key};
+use crate::secrets::{Secrets, random_key, seal_key};
 use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
@@ -170,7 +170,9 @@ impl System {
         create_dir(&place.logs, 0o755)?;
         let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
-        holder_key(&holder_key_file(&place.data))?;
+        for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
+            random_key(&file)?;
+        }
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),

@@ -1,12 +1,14 @@
+mod prices;
+
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use events::{
     Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-    LicenseTypePriceWithdrawn, Role,
+    LicenseTypePriceWithdrawn, LicenseTypeRetired, Role, Tax,
 };
 
-use super::{LicenseType, LicenseTypeCommand, NewLicenseType};
+use super::{LicenseType, LicenseTypeCommand, NewLicenseType, create};
 use crate::{Field, Refusal, Rule};
 
 fn now() -> DateTime<Utc> {
@@ -25,6 +27,9 @@ fn new() -> NewLicenseType {
         min_age: Some(16),
         max_age: None,
         max_days: Some(3),
+        lifetime_cap: None,
+        tax_code: None,
+        tax_rate_permille: None,
     }
 }
 
@@ -43,6 +48,8 @@ fn created() -> Vec<LicenseTypeEvent> {
             min_age: Some(16),
             max_age: None,
             max_days: 3,
+            lifetime_cap: None,
+            tax: Tax::default(),
         }
         .into(),
         LicenseTypePriceSet {
@@ -108,6 +115,78 @@ fn a_type_must_make_sense() {
         "/max_days",
         Rule::ActivityDays,
     );
+}
+
+#[test]
+fn cap_and_tax_are_bounded_and_an_exempt_type_has_no_tax() {
+    for cap in [0, 1001, u16::MAX] {
+        refused(
+            |new| new.lifetime_cap = Some(cap),
+            "/lifetime_cap",
+            Rule::LifetimeCap,
+        );
+    }
+    refused(
+        |new| new.tax_code = Some("MVA 25".into()),
+        "/tax_code",
+        Rule::Code,
+    );
+    refused(
+        |new| new.tax_rate_permille = Some(250),
+        "/tax_rate_permille",
+        Rule::TaxRate,
+    );
+    let mut taxed = new();
+    (taxed.lifetime_cap, taxed.tax_code, taxed.tax_rate_permille) =
+        (Some(4), Some("high".into()), Some(1001));
+    let refusal = create(&taxed, now()).unwrap_err();
+    assert_eq!(refusal, Refusal::field("/tax_rate_permille", Rule::TaxRate));
+    taxed.tax_rate_permille = Some(250);
+    let mut kind = LicenseType::default();
+    create(&taxed, now())
+        .unwrap()
+        .into_iter()
+        .for_each(|event| kind.apply(event));
+    let offer = kind.offer_at(now()).unwrap();
+    assert_eq!(
+        (
+            offer.lifetime_cap,
+            offer.tax.code.as_str(),
+            offer.tax.rate_permille
+        ),
+        (Some(4), "high", 250)
+    );
+}
+
+#[test]
+fn a_retired_type_is_not_sold_and_gets_no_price_and_stays_retired() {
+    let retired: LicenseTypeEvent = LicenseTypeRetired {}.into();
+    TestFramework::<LicenseType>::with(())
+        .given(created())
+        .when(LicenseTypeCommand::Retire)
+        .then_expect_events(vec![retired.clone()]);
+    let mut history = created();
+    history.push(retired);
+    TestFramework::<LicenseType>::with(())
+        .given(history.clone())
+        .when(LicenseTypeCommand::Retire)
+        .then_expect_events(vec![]);
+    let set = LicenseTypeCommand::SetPrice {
+        price_ore: 30_000,
+        valid_from: None,
+        now: now(),
+    };
+    TestFramework::<LicenseType>::with(())
+        .given(history.clone())
+        .when(set)
+        .then_expect_error(Refusal::Retired);
+    TestFramework::<LicenseType>::with(())
+        .given_no_previous_events()
+        .when(LicenseTypeCommand::Retire)
+        .then_expect_error(Refusal::Unknown);
+    let mut kind = LicenseType::default();
+    history.into_iter().for_each(|event| kind.apply(event));
+    assert_eq!(kind.offer_at(now()), None);
 }
 
 #[test]

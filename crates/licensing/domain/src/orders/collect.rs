@@ -80,7 +80,7 @@ impl Order {
         books: &PaymentBooks,
         policy: &CapturePolicy,
     ) -> Result<Vec<OrderEvent>, Refusal> {
-        if books.reference != placed.payment_reference {
+        if !self.is_payment(&books.reference) {
             return Err(Refusal::PaymentMismatch);
         }
         match self.status {

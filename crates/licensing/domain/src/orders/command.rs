@@ -17,6 +17,8 @@ pub enum OrderCommand {
     Place(Box<PlaceOrder>),
     /// Record where the customer pays.
     RequestPayment {
+        /// The payment's id at the provider.
+        payment_id: String,
         /// The provider's page.
         redirect_url: String,
     },
@@ -54,6 +56,8 @@ pub enum OrderCommand {
     },
     /// Record that every line has its license.
     Fulfill,
+    /// Give the money back instead of issuing: a holder or a vehicle of the order is suspended.
+    RefuseSuspended,
     /// Reconcile the order with the provider's books.
     ReconcilePayment {
         /// The books.

@@ -31,22 +31,24 @@ impl Order {
                 return self.reconcile(placed, &books, &policy);
             }
             OrderCommand::ResolveCapture(resolution) => self.resolve(&resolution).map(Some),
-            OrderCommand::RequestPayment { redirect_url } => self.request_payment(placed, redirect_url),
+            OrderCommand::RequestPayment {
+                payment_id,
+                redirect_url,
+            } => self.request_payment(placed, payment_id, redirect_url),
             OrderCommand::ConfirmPayment {
                 reference,
                 authorized_ore,
                 now,
                 days_taken,
             } => self.confirm_payment(placed, reference, authorized_ore, now, days_taken),
-            OrderCommand::DeclinePayment { reference } => self.decline_payment(placed, &reference),
-            OrderCommand::RecordPaymentExpired { reference } => {
-                self.record_payment_expired(placed, &reference)
-            }
+            OrderCommand::DeclinePayment { reference } => self.decline_payment(&reference),
+            OrderCommand::RecordPaymentExpired { reference } => self.record_payment_expired(&reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
             OrderCommand::Cancel { customer_id } => self.cancel(placed, customer_id),
             OrderCommand::RequestRefund(asked) => self.request_refund(placed, &asked),
             OrderCommand::RecordRefundFailure { books, reason } => self.refund_failed(placed, &books, reason),
+            OrderCommand::RefuseSuspended => self.refuse_suspended(placed),
         };
         Ok(event?.into_iter().collect())
     }
@@ -58,10 +60,12 @@ impl Order {
         place.check().map(OrderEvent::from)
     }
 
-    /// Only an order that waits for its payment records where it is paid. One that ended refuses.
+    /// Only an order that waits for its payment records where it is paid. One that ended refuses. The first payment that is
+    /// recorded is the order's payment: a provider may have started several.
     fn request_payment(
         &self,
         placed: &OrderPlaced,
+        payment_id: String,
         redirect_url: String,
     ) -> Result<Option<OrderEvent>, Refusal> {
         if self.over() {
@@ -70,7 +74,7 @@ impl Order {
         Ok((self.status == Some(OrderStatus::Placed)).then(|| {
             PaymentRequested {
                 provider: placed.payment_provider.clone(),
-                reference: placed.payment_reference.clone(),
+                reference: payment_id,
                 redirect_url,
                 amount_ore: placed.total_ore,
             }
@@ -86,7 +90,7 @@ impl Order {
         now: DateTime<Utc>,
         days_taken: bool,
     ) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference || authorized_ore <= 0 {
+        if !self.is_payment(&reference) || authorized_ore <= 0 {
             return Err(Refusal::PaymentMismatch);
         }
         let refund = |reason| {
@@ -134,8 +138,8 @@ impl Order {
         }
     }
 
-    fn decline_payment(&self, placed: &OrderPlaced, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference {
+    fn decline_payment(&self, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if !self.is_payment(reference) {
             return Err(Refusal::PaymentMismatch);
         }
         Ok(self.awaits_payment().then(|| {
@@ -159,12 +163,8 @@ impl Order {
     }
 
     /// The provider's time may be shorter than ours: the order has run out of time either way.
-    fn record_payment_expired(
-        &self,
-        placed: &OrderPlaced,
-        reference: &str,
-    ) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference {
+    fn record_payment_expired(&self, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if !self.is_payment(reference) {
             return Err(Refusal::PaymentMismatch);
         }
         Ok(self.awaits_payment().then(|| OrderExpired {}.into()))
@@ -184,6 +184,22 @@ impl Order {
                 Ok(Some(OrderFulfilled { license_ids }.into()))
             }
             _ if self.issued => Ok(None),
+            _ => Err(Refusal::OrderState),
+        }
+    }
+
+    /// Only a paid order without licenses. One that has licenses keeps them: staff suspends or revokes them.
+    fn refuse_suspended(&self, placed: &OrderPlaced) -> Result<Option<OrderEvent>, Refusal> {
+        match self.status {
+            Some(OrderStatus::Paid) => Ok(Some(
+                RefundRequested {
+                    reason: RefundReason::Suspended,
+                    reference: self.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
+                    amount_ore: placed.total_ore,
+                }
+                .into(),
+            )),
+            _ if self.issued || self.over() => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

@@ -1,23 +1,25 @@
 //! Placing an order: every rule of every line is checked, and one refusal lists every broken rule.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use events::{OrderLine, OrderPlaced};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{PaymentProvider, Role, Word as _};
+use vocabulary::{ClubStatus, PaymentProvider, Role, Word as _};
 
-use super::claims::{DayClaim, day_claims};
-use crate::day::{age, days, today};
+use super::claims::{LineClaims, claims_of};
+use crate::day::{days, today};
 use crate::findings::Findings;
 use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
 use crate::license_types::Offer;
-use crate::people::{RequestedHolder, RequestedVehicle, holder, vehicle};
+use crate::people::{RequestedHolder, RequestedVehicle, check_age, holder, vehicle};
 use crate::refusal::{Refusal, Rule};
-use crate::typed::{holder_identity, label};
+use crate::terms::Terms;
+use crate::typed::label;
 
 /// Most lines of one order. Clubs buy tens at a time.
 pub const MAX_LINES: usize = 100;
@@ -38,10 +40,18 @@ pub struct PlaceOrder {
     pub payment_provider: PaymentProvider,
     /// The version of the terms that the customer accepts.
     pub terms_version: String,
+    /// The terms.
+    pub terms: Arc<Terms>,
+    /// The total that the customer saw, in øre, if they say so.
+    pub expected_total_ore: Option<i64>,
     /// The moment of the command.
     pub now: DateTime<Utc>,
     /// How long it may stay unpaid.
     pub time_to_pay: TimeDelta,
+    /// Makes holder ids.
+    pub holder_key: Arc<HolderKey>,
+    /// Which of the holders and vehicles are suspended.
+    pub suspended: BTreeSet<Uuid>,
 }
 
 /// One line, as the customer gives it.
@@ -84,13 +94,25 @@ pub struct OrderClub {
     pub club_id: Uuid,
     /// Its name.
     pub name: String,
+    /// Whether it organizes activities.
+    pub status: ClubStatus,
+}
+
+impl AskedLine {
+    /// The ids by which suspensions know this line's holder and vehicle.
+    pub fn subjects(&self, key: &HolderKey) -> BTreeSet<Uuid> {
+        key.asked(Some(&self.holder), self.vehicle.as_ref())
+    }
 }
 
 impl PlaceOrder {
-    /// The days that the order would hold; none if it would not be placed.
-    pub fn claims(&self, key: &HolderKey) -> Vec<DayClaim> {
-        self.check()
-            .map_or_else(|_| Vec::new(), |placed| day_claims(&placed, key))
+    /// What the order would hold; nothing if it would not be placed.
+    pub fn claims(&self) -> LineClaims {
+        let placed = self.check();
+        placed.map_or_else(
+            |_| LineClaims::default(),
+            |placed| claims_of(&placed, &self.holder_key),
+        )
     }
 
     /// The order, if every rule holds.
@@ -115,15 +137,21 @@ impl PlaceOrder {
         let (Some(terms_version), true) = (terms_version, findings.fields.is_empty()) else {
             return Err(Refusal::Invalid(findings.fields));
         };
+        self.terms.accept(&terms_version, self.now)?;
+        let total_ore = lines.iter().map(|line| line.price_ore).sum();
+        if self.expected_total_ore.is_some_and(|seen| seen != total_ore) {
+            return Err(Refusal::PriceChanged { total_ore });
+        }
         Ok(OrderPlaced {
             order_number: order_number(self.order_id),
             customer_id: self.customer_id,
-            total_ore: lines.iter().map(|line| line.price_ore).sum(),
+            total_ore,
             lines,
             currency: "NOK".into(),
             payment_provider: self.payment_provider.as_str().into(),
             payment_reference: self.order_id.to_string(),
             terms_version,
+            terms_accepted_at: Some(self.now),
             expires_at: self.now + self.time_to_pay,
         })
     }
@@ -144,8 +172,12 @@ impl PlaceOrder {
         } else if ahead + i64::from(days) - 1 > MAX_DAYS_AHEAD {
             findings.add(format!("{at}/activity_date"), Rule::ActivityTooFar);
         }
-        if line.club.is_none() {
-            findings.add(format!("{at}/club_id"), Rule::Club);
+        match &line.club {
+            None => findings.add(format!("{at}/club_id"), Rule::Club),
+            Some(club) if club.status == ClubStatus::Inactive => {
+                findings.add(format!("{at}/club_id"), Rule::ClubInactive);
+            }
+            Some(_) => {}
         }
         let holder = holder(
             &asked.holder,
@@ -166,15 +198,26 @@ impl PlaceOrder {
         if !(1..=offer.max_days).contains(&days) {
             findings.add(format!("{at}/activity_days"), Rule::ActivityDays);
         }
-        if let Some(years) = age(asked.holder.birth_date, asked.activity_date) {
-            if offer.min_age.is_some_and(|min| years < u32::from(min)) {
-                findings.add(format!("{at}/holder/birth_date"), Rule::TooYoung);
-            }
-            if offer.max_age.is_some_and(|max| years > u32::from(max)) {
-                findings.add(format!("{at}/holder/birth_date"), Rule::TooOld);
-            }
+        check_age(
+            asked.holder.birth_date,
+            asked.activity_date,
+            (offer.min_age, offer.max_age),
+            &format!("{at}/holder"),
+            findings,
+        );
+        let (club, holder) = (line.club.as_ref()?, holder?);
+        let holder_id = self.holder_key.holder_id(&holder);
+        if self.suspended.contains(&holder_id) {
+            findings.add(format!("{at}/holder"), Rule::HolderSuspended);
         }
-        let club = line.club.as_ref()?;
+        if let Some(vehicle) = &vehicle
+            && self
+                .holder_key
+                .vehicle_ids(vehicle)
+                .any(|id| self.suspended.contains(&id))
+        {
+            findings.add(format!("{at}/vehicle"), Rule::VehicleSuspended);
+        }
         Some(OrderLine {
             line: number,
             license_id: license_id(self.order_id, number),
@@ -184,22 +227,24 @@ impl PlaceOrder {
             activity_date: asked.activity_date,
             activity_days: days,
             price_ore: offer.price_ore,
-            holder: holder?,
+            tax: offer.tax.clone(),
+            lifetime_cap: offer.lifetime_cap,
+            holder_id: Some(holder_id),
+            holder,
             vehicle,
         })
     }
 }
 
 /// A holder, a type and a day.
-type TypeDay = (String, String, NaiveDate);
+type TypeDay = (Option<Uuid>, String, NaiveDate);
 
 /// Whether no line before this one was for the same holder, type and day.
 fn all_new(taken: &mut BTreeSet<TypeDay>, line: &OrderLine) -> bool {
-    let (name, born) = (line.holder.name.expose(), *line.holder.birth_date.expose());
-    let (holder, code) = (holder_identity(name, born), &line.license_type.code);
+    let code = &line.license_type.code;
     let mut all_new = true;
     for day in days(line.activity_date, line.activity_days) {
-        all_new &= taken.insert((holder.clone(), code.clone(), day));
+        all_new &= taken.insert((line.holder_id, code.clone(), day));
     }
     all_new
 }

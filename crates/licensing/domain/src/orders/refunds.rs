@@ -146,7 +146,7 @@ impl Order {
             placed.total_ore - self.captured_ore
         };
         Some(PaymentBooks {
-            reference: placed.payment_reference.clone(),
+            reference: self.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
             captured_ore: self.captured_ore,
             refunded_ore: self.refunded_ore,
             cancelled_ore: 0,
@@ -228,7 +228,7 @@ impl Order {
         books: &PaymentBooks,
         reason: RefundFailure,
     ) -> Result<Option<OrderEvent>, Refusal> {
-        if books.reference != placed.payment_reference {
+        if !self.is_payment(&books.reference) {
             return Err(Refusal::PaymentMismatch);
         }
         if self.refund != Some(RefundState::Pending) || self.refund_step(books) == RefundStep::Done {
@@ -255,7 +255,7 @@ impl Order {
     ) -> Result<Option<OrderEvent>, Refusal> {
         let reason = Personal::new(reason(&asked.reason)?);
         let lines = lines(placed, asked)?;
-        let reference = placed.payment_reference.clone();
+        let reference = self.payment_id().unwrap_or(&placed.payment_reference).to_owned();
         let new: Vec<(String, &OrderLine)> = lines
             .into_iter()
             .filter(|(_, line)| !self.over() && !self.refunds.contains_key(&line.line))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use events::{CaptureAction, CaptureFailed, LineRefund, OrderEvent, OrderPlaced, RevokeReason};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocabulary::{OrderStatus, RefundState};
+use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use super::paid::PaidOrder;
 use super::refunds::RefundOfLine;
@@ -16,6 +16,8 @@ pub struct Order {
     /// None before the order is placed.
     pub(super) status: Option<OrderStatus>,
     pub(super) placed: Option<OrderPlaced>,
+    /// The payment that was recorded first.
+    pub(super) payment_id: Option<String>,
     pub(super) redirect_url: Option<String>,
     /// Whether all that is due was collected.
     pub(super) captured: bool,
@@ -49,6 +51,21 @@ impl Order {
         self.placed.as_ref()
     }
 
+    /// The id of its payment at the provider. Vipps takes the reference that was decided with the order. Every other
+    /// provider gives an id, which is known once it is recorded.
+    pub fn payment_id(&self) -> Option<&str> {
+        let decided = self
+            .placed()
+            .filter(|placed| placed.payment_provider == PaymentProvider::Vipps.as_str())
+            .map(|placed| placed.payment_reference.as_str());
+        self.payment_id.as_deref().or(decided)
+    }
+
+    /// Whether this is the id of its payment.
+    pub(super) fn is_payment(&self, payment_id: &str) -> bool {
+        self.payment_id() == Some(payment_id)
+    }
+
     /// Where the customer pays, once the provider was asked.
     pub fn redirect_url(&self) -> Option<&str> {
         self.redirect_url.as_deref()
@@ -57,6 +74,11 @@ impl Order {
     /// Whether all that is due was collected.
     pub const fn captured(&self) -> bool {
         self.captured
+    }
+
+    /// What was collected in all and what of it was paid back, in øre, as last recorded.
+    pub const fn books_ore(&self) -> (i64, i64) {
+        (self.captured_ore, self.refunded_ore)
     }
 
     /// Whether its licenses were issued.
@@ -120,6 +142,7 @@ impl Order {
                 OrderStatus::Placed
             }
             OrderEvent::PaymentRequested(requested) => {
+                self.payment_id = Some(requested.reference);
                 self.redirect_url = Some(requested.redirect_url);
                 OrderStatus::PaymentPending
             }

@@ -1,3 +1,5 @@
+mod accepting;
+mod ages;
 mod claiming;
 mod collecting;
 mod life;
@@ -5,18 +7,23 @@ mod matrix;
 mod midnight;
 mod placing;
 mod refunding;
+mod suspended;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
+use cqrs_es::Aggregate as _;
 use cqrs_es::test::TestFramework;
 use events::{
     Category, LicenseTypeFacts, OrderEvent, OrderFulfilled, OrderPaid, OrderPlaced, PaymentRequested,
-    RefundReason, RefundRequested, Role,
+    RefundReason, RefundRequested, Role, Tax, TermsPublished,
 };
 use uuid::Uuid;
-use vocabulary::PaymentProvider;
+use vocabulary::{ClubStatus, PaymentProvider};
 
 use super::{AskedLine, Order, OrderClub, OrderCommand, PlaceOrder, RequestedLine};
-use crate::{Offer, Refusal, RequestedHolder, RequestedVehicle};
+use crate::{HolderKey, Offer, Refusal, RequestedHolder, RequestedVehicle, Terms};
 
 const ORDER: Uuid = Uuid::from_u128(0x0198_c5a2_7d1e_7000_8000_0000_0000_0001);
 
@@ -60,12 +67,34 @@ fn line() -> RequestedLine {
             min_age: None,
             max_age: None,
             max_days: 1,
+            lifetime_cap: None,
+            tax: Tax::default(),
         }),
         club: Some(OrderClub {
             club_id: Uuid::from_u128(1),
             name: "NMK Testby".into(),
+            status: ClubStatus::Active,
         }),
     }
+}
+
+/// One version, in force since the day before.
+fn terms() -> Terms {
+    let mut terms = Terms::default();
+    terms.apply(
+        TermsPublished {
+            terms_version: "2026-01".into(),
+            valid_from: now() - TimeDelta::days(1),
+            title_nb: "Vilkår".into(),
+            title_en: "Terms".into(),
+            text_nb: "Vilkår".into(),
+            text_en: "Terms".into(),
+            declaration_nb: "Frisk".into(),
+            declaration_en: "Well".into(),
+        }
+        .into(),
+    );
+    terms
 }
 
 fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
@@ -75,8 +104,12 @@ fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
         lines,
         payment_provider: PaymentProvider::Vipps,
         terms_version: "2026-01".into(),
+        terms: Arc::new(terms()),
+        expected_total_ore: None,
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
+        holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
+        suspended: BTreeSet::new(),
     }
 }
 

@@ -23,3 +23,26 @@ pub(crate) fn label(given: &str, most: usize) -> Result<String, Rule> {
     }
     Ok(stored)
 }
+
+/// Text of several lines, together 1 to `most` characters. Empty lines stay, as the space between paragraphs.
+pub(crate) fn paragraphs(given: &str, most: usize) -> Result<String, Rule> {
+    if given.len() > 8 * most {
+        return Err(Rule::TextTooLong);
+    }
+    let line = |line: &str| match visible(line, most) {
+        Err(Rule::Required) => Ok(String::new()),
+        checked => checked,
+    };
+    let lines = given.lines().map(line).collect::<Result<Vec<_>, _>>()?;
+    let stored = lines.join("\n").trim().to_owned();
+    if stored.is_empty() {
+        return Err(Rule::Required);
+    }
+    if stored.chars().count() > most {
+        return Err(Rule::TextTooLong);
+    }
+    if !stored.chars().any(char::is_alphanumeric) {
+        return Err(Rule::TextEmpty);
+    }
+    Ok(stored)
+}

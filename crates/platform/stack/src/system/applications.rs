@@ -140,6 +140,7 @@ impl Settings<'_> {
                             "HOLDER_KEY_FILE",
                             holder_key_file(self.data).display().to_string(),
                         ),
+                        self.return_key(),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -167,6 +168,7 @@ impl Settings<'_> {
                     ("LISTEN", ports.query_api.address()),
                     ("OPS_LISTEN", ports.query_ops.address()),
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
+                    self.return_key(),
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
                 ])
                 .collect(),
@@ -225,6 +227,13 @@ impl Settings<'_> {
         ]
     }
 
+    fn return_key(&self) -> (&'static str, String) {
+        (
+            "RETURN_KEY_FILE",
+            return_key_file(self.data).display().to_string(),
+        )
+    }
+
     fn provider_credentials(&self) -> Vec<(&'static str, String)> {
         vec![
             ("VIPPS_CLIENT_ID", "local-client".to_owned()),
@@ -281,6 +290,11 @@ pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
 /// The key that holder ids are made with.
 pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
     data.join("holder.key")
+}
+
+/// The key of the capabilities in return URLs.
+pub(crate) fn return_key_file(data: &Path) -> PathBuf {
+    data.join("return.key")
 }
 
 /// Where the log's seals go outside the database.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{
     ORDER, confirm, date, expect, fulfilled, line, now, paid, pending, place, placed, refund, requested,
 };
-use crate::orders::{ClaimChange, Order, OrderCommand, RequestedLine};
+use crate::orders::{ClaimChange, LineClaims, Order, OrderCommand, RequestedLine};
 use crate::{Field, HolderKey, Refusal, Rule};
 
 fn key() -> HolderKey {
@@ -50,9 +50,10 @@ fn findings(lines: Vec<RequestedLine>) -> Vec<Field> {
 fn an_order_takes_its_days_when_it_is_placed_and_again_when_it_is_paid() {
     let license = crate::license_id(ORDER, 1);
     let taken = last_change(&[placed().into()]);
-    let Some(ClaimChange::Take(days)) = &taken else {
+    let Some(ClaimChange::Take(LineClaims { days, caps })) = &taken else {
         panic!("{taken:?}")
     };
+    assert!(caps.is_empty(), "a type without a cap");
     assert_eq!(days.len(), 1);
     assert_eq!(
         (days[0].license_id, days[0].line, days[0].date),
@@ -79,12 +80,12 @@ fn an_order_that_ends_without_licenses_gives_its_days_back_and_licenses_hold_the
     for end in [declined.into(), OrderExpired {}.into(), OrderEvent::from(late())] {
         let life = [placed().into(), requested().into(), end];
         assert_eq!(last_change(&life), given_back, "{:?}", life[2]);
-        assert!(order(&life).held_days(&key()).is_empty());
+        assert!(order(&life).held_claims(&key()).days.is_empty());
     }
     let mut life = pending();
     life.extend([paid().into(), fulfilled().into(), late().into()]);
     assert_eq!(last_change(&life), None);
-    assert_eq!(order(&life).held_days(&key()).len(), 1);
+    assert_eq!(order(&life).held_claims(&key()).days.len(), 1);
 }
 
 #[test]
@@ -160,7 +161,7 @@ proptest! {
         let lines = vec![span(begin, first), span(other, second)];
         let found = findings(lines.clone());
         prop_assert_eq!(found.iter().any(|field| field.rule == Rule::Duplicate), shared);
-        let held = place(lines).claims(&key());
+        let held = place(lines).claims().days;
         let distinct: BTreeSet<&str> = held.iter().map(|day| day.key.as_str()).collect();
         prop_assert_eq!(distinct.len(), held.len());
         prop_assert_eq!(held.len(), if shared { 0 } else { usize::from(first + second) });

@@ -164,6 +164,7 @@ fn money_goes_back_once() {
 #[test]
 fn where_to_pay_is_noted_once_and_never_sets_an_order_back() {
     let note = || OrderCommand::RequestPayment {
+        payment_id: ORDER.to_string(),
         redirect_url: "https://pay.example/1".into(),
     };
     expect(vec![placed().into()], note(), vec![requested().into()]);
