@@ -145,6 +145,10 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::PriceInForce
         | Refusal::NothingToCollect
         | Refusal::OwnAdminRole
+        | Refusal::LicenseState
+        | Refusal::ErasureOrderOpen
+        | Refusal::ErasureLicenseValid
+        | Refusal::ErasureTooLarge
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
         | Refusal::TermsMissing => StatusCode::CONFLICT,

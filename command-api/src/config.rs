@@ -19,8 +19,8 @@ use service::secret::Secret;
 use service::telemetry::LogOptions;
 
 use crate::erasure::Ledger;
-use crate::personal_data::{ErasuresCommand, KeysCommand};
 use crate::payment_settings::PaymentArgs;
+use crate::personal_data::{ErasuresCommand, KeysCommand};
 use crate::sealing::{LogCommand, SealArgs};
 use crate::uncollected::PaymentsCommand;
 

@@ -29,7 +29,9 @@ pub(crate) const RESOLVE: &str = "resolve";
 pub(crate) const ERASE: &str = "erase";
 
 /// Every kind, as metrics name them.
-pub(crate) const KINDS: [&str; 8] = [FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE];
+pub(crate) const KINDS: [&str; 8] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+];
 
 /// The kinds that ask a payment provider.
 pub(crate) const AT_PROVIDER: [&str; 4] = [RECONCILE, CAPTURE, REFUND, RECHECK];

@@ -264,6 +264,7 @@ async fn place(
     )
     .map_err(|error| unreadable(&error))?;
     let asked = PlaceOrder {
+        suspended: Default::default(),
         order_id,
         customer_id: principal.user_id,
         lines,

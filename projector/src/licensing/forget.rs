@@ -15,7 +15,9 @@ pub(super) fn lines(row: &mut OrderRow, lines: &[u16]) {
     };
     let theirs = |line: &&mut Value| {
         let number = line["line"].as_u64();
-        lines.iter().any(|forgotten| number == Some(u64::from(*forgotten)))
+        lines
+            .iter()
+            .any(|forgotten| number == Some(u64::from(*forgotten)))
     };
     for line in all.iter_mut().filter(theirs) {
         line["holder"] = json!({
@@ -49,5 +51,10 @@ fn terms(line: &Value) -> Vec<Term<'_>> {
     let words = [&holder["name"], &holder["email"]].map(|value| value.as_str().map(Term::Words));
     let phone = holder["phone"].as_str().map(Term::Phone);
     let numbers = numbers.map(|number| number.map(Term::Number));
-    words.into_iter().chain([phone]).chain(numbers).flatten().collect()
+    words
+        .into_iter()
+        .chain([phone])
+        .chain(numbers)
+        .flatten()
+        .collect()
 }

@@ -7,7 +7,7 @@ use read_model::{LicenseStatus, Term, searched};
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,
@@ -16,6 +16,21 @@ pub(super) fn apply(
 ) -> Result<(), Misfit> {
     match event {
         LicenseEvent::LicenseIssued(issued) => create(slot, row(recorded, issued)?),
+        LicenseEvent::LicenseHolderErased(erased) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            row.holder_id = Some(erased.holder_id);
+            row.holder_erased_at = Some(recorded.recorded_at);
+            forget::holder(row);
+            row.updated_at = recorded.recorded_at;
+            (row.version, row.position) = stamp(recorded);
+            Ok(())
+        }
+        LicenseEvent::LicenseSuspended(_)
+        | LicenseEvent::LicenseReinstated(_)
+        | LicenseEvent::LicenseCorrected(_)
+        | LicenseEvent::LicenseCheckedIn(_)
+        | LicenseEvent::LicenseScannedAgain(_)
+        | LicenseEvent::UnknownLicenseScanned(_) => Ok(()),
         LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.status = LicenseStatus::Revoked.into();
@@ -68,6 +83,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         search,
         issued_at: recorded.recorded_at,
         revoked_at: None,
+        holder_erased_at: None,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,

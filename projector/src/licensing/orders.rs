@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,
@@ -52,12 +52,18 @@ pub(super) fn apply(
                 row.status = OrderStatus::Fulfilled.into();
             }
         }
+        OrderEvent::OrderHolderErased(erased) => forget::lines(row, &erased.lines),
         OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
         OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved),
         OrderEvent::PaymentReconciled(found) => {
             (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
         }
         OrderEvent::OrderCancelled(_) => end(row, OrderStatus::Cancelled),
+        OrderEvent::OrderCancelledByCustomer(_) => end(row, OrderStatus::Cancelled),
+        OrderEvent::LineRefundsRequested(_)
+        | OrderEvent::LinesRefunded(_)
+        | OrderEvent::RefundFailed(_)
+        | OrderEvent::RefundRetried(_) => {}
         OrderEvent::OrderExpired(_) => end(row, OrderStatus::Expired),
         OrderEvent::RefundRequested(_) => end(row, OrderStatus::RefundPending),
         OrderEvent::OrderRefunded(refunded) => {

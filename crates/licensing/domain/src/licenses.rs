@@ -9,8 +9,8 @@ pub use correct::CorrectLicense;
 
 use envelope::Personal;
 use events::{
-    Holder, LicenseEvent, LicenseHolderErased, LicenseIssued, LicenseReinstated, LicenseRevoked, LicenseRevokedByStaff, LicenseSuspended,
-    RevokeReason, aggregate_type,
+    Holder, LicenseEvent, LicenseHolderErased, LicenseIssued, LicenseReinstated, LicenseRevoked,
+    LicenseRevokedByStaff, LicenseSuspended, RevokeReason, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

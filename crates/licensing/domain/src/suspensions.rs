@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use envelope::Personal;
-use events::{SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, SuspensionPersonErased, aggregate_type};
+use events::{
+    SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, SuspensionPersonErased,
+    aggregate_type,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

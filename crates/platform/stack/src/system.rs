@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::applications::{
-    Ports, Settings, erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file,
+    Ports, Settings, erasures_file, holder_key_file, master_key_file, return_key_file, seal_file,
+    seal_key_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};

@@ -6,16 +6,16 @@ use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use envelope::Personal;
 use events::{
-    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseIssued,
-    LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended, LicenseTypeFacts, Role,
-    Scan, UnknownLicenseScanned, Vehicle,
+    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseHolderErased,
+    LicenseIssued, LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended,
+    LicenseTypeFacts, Role, Scan, UnknownLicenseScanned, Vehicle,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::{LicenseStatus, ScanOutcome, Standing, Verdict};
 
 use super::{CheckIn, CorrectLicense, License, LicenseCommand, ScanReport};
-use crate::{ClaimChange, Field, HolderKey, Refusal, RequestedHolder, RequestedVehicle, Rule};
+use crate::{ClaimChange, EraseHolder, Field, HolderKey, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 const LICENSE: Uuid = Uuid::from_u128(9);
 const ORDER: Uuid = Uuid::from_u128(1);
@@ -616,9 +616,13 @@ fn a_corrected_holder_takes_the_days_along() {
 }
 
 fn erase(today: NaiveDate, decided_before: bool) -> LicenseCommand {
-    let LicenseEvent::LicenseIssued(license) = issued() else { panic!() };
+    let LicenseEvent::LicenseIssued(license) = issued() else {
+        panic!()
+    };
     LicenseCommand::EraseHolder(Box::new(EraseHolder {
-        holder_id: license.holder_id.unwrap_or_else(|| key().holder_id(&license.holder)),
+        holder_id: license
+            .holder_id
+            .unwrap_or_else(|| key().holder_id(&license.holder)),
         holder_key: key(),
         today,
         decided_before,
@@ -627,7 +631,9 @@ fn erase(today: NaiveDate, decided_before: bool) -> LicenseCommand {
 
 #[test]
 fn a_license_keeps_its_holder_as_long_as_it_is_valid() {
-    let LicenseEvent::LicenseIssued(facts) = issued() else { panic!() };
+    let LicenseEvent::LicenseIssued(facts) = issued() else {
+        panic!()
+    };
     let (day, holder_id) = (
         facts.activity_date,
         facts.holder_id.unwrap_or_else(|| key().holder_id(&facts.holder)),

@@ -104,8 +104,8 @@ impl Order {
         };
         // By the day in Norway on which the payment is confirmed: a license for yesterday is never issued. Issuing that is
         // late afterwards changes nothing for a customer who paid in time.
-        let in_time = !Self::has_erased(placed)
-            && placed.lines.iter().all(|line| line.activity_date >= today(now));
+        let in_time =
+            !Self::has_erased(placed) && placed.lines.iter().all(|line| line.activity_date >= today(now));
         match self.status {
             Some(OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired)
                 if authorized_ore != placed.total_ore =>

@@ -1,6 +1,9 @@
 //! Forgetting a holder of an order.
 
-use events::{Holder, OrderEvent, OrderExpired, OrderHolderErased, OrderLine, OrderPlaced, RefundReason, RefundRequested};
+use events::{
+    Holder, OrderEvent, OrderExpired, OrderHolderErased, OrderLine, OrderPlaced, RefundReason,
+    RefundRequested,
+};
 use vocabulary::{OrderStatus, RefundState};
 
 use super::state::Order;

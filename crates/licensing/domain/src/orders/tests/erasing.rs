@@ -109,11 +109,7 @@ fn a_late_payment_of_an_order_without_names_goes_back() {
 #[test]
 fn an_erasure_of_a_lost_log_also_ends_what_is_under_way() {
     let again = || asked(holder_id(), true);
-    expect(
-        pending(),
-        again(),
-        vec![erased().into(), OrderExpired {}.into()],
-    );
+    expect(pending(), again(), vec![erased().into(), OrderExpired {}.into()]);
     expect(
         and(pending(), paid()),
         again(),
