@@ -28,7 +28,9 @@ pub(crate) async fn contenders(
     let vault = Arc::new(Vault::new(&file)?);
     vault.begin(&pool(&url, 1)?).await?;
     let clear = Appender::start(&url, AppenderOptions::default())?.0;
-    let sealed = Appender::start(&url, AppenderOptions::default())?.0.with_vault(vault);
+    let sealed = Appender::start(&url, AppenderOptions::default())?
+        .0
+        .with_vault(vault);
     let contender = |how: &str, appender: Appender, marked: bool| {
         Contender::new(
             US,

@@ -48,7 +48,9 @@ async fn license_of(shop: &Shop, order_id: &str) -> Value {
 async fn revoke(shop: &Shop, license: &Value, reason: &str) -> Answer {
     let path = format!("/licenses/{}/revoke", license["license_id"].as_str().unwrap());
     let because = json!({"reason": reason});
-    shop.post(&path, &shop.tokens.staff, "revoke", &because).await.expect(200)
+    shop.post(&path, &shop.tokens.staff, "revoke", &because)
+        .await
+        .expect(200)
 }
 
 async fn erase(shop: &Shop, holder_id: &str, key: &str) -> Answer {
@@ -171,9 +173,7 @@ async fn what_is_needed_is_not_forgotten_and_only_administrators_forget() {
     let placed = shop.place("open", &order(&shop, &canary)).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     let row = eventually("the order in the read model", async || {
-        let row = shop
-            .get(&format!("/orders/{order_id}"), &shop.tokens.staff)
-            .await;
+        let row = shop.get(&format!("/orders/{order_id}"), &shop.tokens.staff).await;
         row.status.is_success().then_some(row.body)
     })
     .await;

@@ -155,7 +155,8 @@ async fn what_is_parked_stays_sealed() {
     twice.sequence = 2;
     let last = sealed.append(vec![vec![twice]]).await;
     world.projected_to(last).await;
-    let parked = "select count(*) from parked_events where event like '%$sealed%' and event not like '%Kari%'";
+    let parked =
+        "select count(*) from parked_events where event like '%$sealed%' and event not like '%Kari%'";
     assert_eq!(world.count(parked).await, 1);
     world.assert_equals_replay().await;
     running.stop().await;
