@@ -21,6 +21,7 @@ use service::telemetry::LogOptions;
 use crate::erasure::Ledger;
 use crate::payment_settings::PaymentArgs;
 use crate::personal_data::{ErasuresCommand, KeysCommand};
+use crate::reconciliation::ReconcileOptions;
 use crate::sealing::{LogCommand, SealArgs};
 use crate::uncollected::PaymentsCommand;
 
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Look after the ledger of erasures
     #[command(subcommand)]
     Erasures(ErasuresCommand),
+    /// Compare orders with their payments at the provider, and heal what differs; exit status 1 if differences are left, 2 if
+    /// some order could not be compared
+    Reconcile(Box<ReconcileOptions>),
     /// Look after the money: which licenses lack it
     #[command(subcommand)]
     Payments(PaymentsCommand),
@@ -164,6 +168,10 @@ pub(crate) struct ShopArgs {
     #[arg(long, env = "RECONCILE_AFTER_S", default_value_t = 3600, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=604_800))]
     pub(crate) reconcile_after_s: u32,
+    /// Seconds between two rounds of the scheduled comparison of orders with their payments
+    #[arg(long, env = "RECONCILE_EVERY_S", default_value_t = 86_400, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
+    pub(crate) reconcile_every_s: u32,
     /// File that says what to do at once when money can't be collected, by reason; without one, the policy that this build
     /// was made with
     #[arg(long, env = "CAPTURE_POLICY_FILE", value_name = "FILE")]

@@ -25,6 +25,7 @@ mod payment_settings;
 mod personal_data;
 mod process;
 mod receipts;
+mod reconciliation;
 mod relay;
 mod router;
 mod rule_seven;

@@ -36,6 +36,12 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
 /// Refunds that the shop has stopped trying, by `reason`.
 pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
+/// Orders that differ from their payments at the provider, and that the shop could not heal.
+pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
+/// Orders that were compared with their payments, by `outcome`: agrees, healed, differs, unanswered.
+pub const RECONCILED_TOTAL: &str = "bilsport_payments_reconciled_total";
+/// Seconds that the next slice of the scheduled comparison has been due.
+pub const RECONCILE_OVERDUE_SECONDS: &str = "bilsport_payments_reconcile_overdue_seconds";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -112,6 +118,24 @@ pub fn describe() {
     );
     describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
     describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
+    describe_gauge!(
+        UNMATCHED_PAYMENTS,
+        "Orders that differ from their payments at the provider."
+    );
+    describe_counter!(
+        RECONCILED_TOTAL,
+        "Orders that were compared with their payments, by outcome."
+    );
+    describe_gauge!(
+        RECONCILE_OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the next slice of the scheduled comparison has been due."
+    );
+    for outcome in ["agrees", "healed", "differs", "unanswered"] {
+        counter!(RECONCILED_TOTAL, "outcome" => outcome).increment(0);
+    }
+    metrics::gauge!(UNMATCHED_PAYMENTS).set(0.0);
+    metrics::gauge!(RECONCILE_OVERDUE_SECONDS).set(0.0);
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
     counter!(ERASURES_TOTAL).increment(0);

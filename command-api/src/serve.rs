@@ -30,8 +30,8 @@ use crate::config::{Cli, Command, ServeOptions};
 use crate::erasure::{self, Ledger};
 use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
-use crate::process::context::{Cashier, ProcessContext};
-use crate::process::kinds::PROCESS;
+use crate::process::context::{Cashier, ProcessContext, Reconciliation};
+use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
 use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
@@ -51,6 +51,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Log(command) => crate::sealing::run(command).await,
+        Command::Reconcile(options) => crate::reconciliation::run(*options).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
         Command::Keys(command) => crate::personal_data::keys(command).await,
         Command::Erasures(command) => crate::personal_data::erasures(command).await,
@@ -106,6 +107,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             command_handler: command_handler.clone().without_empty_outcomes(),
             providers,
             policy,
+        },
+        reconciliation: Reconciliation {
+            tasks: Tasks::new(pools.tasks.clone(), RECONCILIATION),
+            every: TimeDelta::seconds(options.shop.reconcile_every_s.into()),
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
         ledger: options.personal_data.ledger(),
@@ -178,7 +183,7 @@ impl Pools {
 }
 
 /// Runs commands from here on. The task that is returned ends after the last batch is written.
-async fn start_writing(
+pub(crate) async fn start_writing(
     url: &str,
     pool: &Pool,
     vault: &Arc<Vault>,

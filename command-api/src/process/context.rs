@@ -17,12 +17,22 @@ pub(crate) struct ProcessContext {
     pub(crate) tasks: Tasks,
     /// Where erasures are written down outside the database.
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) reconciliation: Reconciliation,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
     /// Notified when tasks were planned.
     pub(crate) planned: Arc<Notify>,
     /// Why the planner does not plan although this instance leads, if an operator must act.
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
+}
+
+/// The scheduled comparison of orders with their payments.
+#[derive(Clone)]
+pub(crate) struct Reconciliation {
+    /// Its checkpoint and tasks.
+    pub(crate) tasks: Tasks,
+    /// How long after the end of a round the next one begins.
+    pub(crate) every: TimeDelta,
 }
 
 /// Reads payments from their provider and gives orders the commands that follow, by this policy.

@@ -27,8 +27,15 @@ pub(crate) const RESOLVE: &str = "resolve";
 
 /// Forget an erased person.
 pub(crate) const ERASE: &str = "erase";
+/// The name that the checkpoint and tasks of the scheduled comparison are kept under.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
 
-/// Every kind, as metrics name them.
+/// Compare orders with their payments: a slice of a round.
+pub(crate) const SWEEP: &str = "sweep";
+/// Compare an order again that differed from its payment.
+pub(crate) const UNMATCHED: &str = "unmatched";
+
+/// Every kind of an order's tasks, as metrics name them.
 pub(crate) const KINDS: [&str; 8] = [
     FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
 ];

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use vocabulary::PaymentProvider;
 
-use super::kinds::{self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 
 /// Kinds of tasks that a worker of their own does.
 #[derive(Clone, Debug)]
@@ -26,6 +28,15 @@ pub(crate) const RENEW: Duration = Duration::from_secs(4);
 
 /// How long an attempt may take that asks the payment provider, which may take its time.
 const PROVIDER: Duration = Duration::from_secs(45);
+
+/// The scheduled comparison of orders with their payments. A slice takes twenty seconds, and then waits for its last calls.
+pub(crate) fn reconciliation() -> Lane {
+    Lane {
+        kinds: [SWEEP, UNMATCHED].map(Cow::from).into(),
+        at_once: 4,
+        attempt: Duration::from_mins(2),
+    }
+}
 
 /// The lanes of one payment provider. A capture makes two or three calls: at 300 ms each, 96 at once make 100 and more a
 /// second. Tests and the bench hold that.

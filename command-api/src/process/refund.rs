@@ -158,7 +158,7 @@ mod tests {
         let order = Loaded::<Order>::default();
         assert_eq!(of_round("refund", "r", &order), "refund");
         for what in ["refund", "release", "r99999", "l99999"] {
-            assert!(change_key(what, id, 999_999_999).len() <= payments::vipps::MAX_IDEMPOTENCY_KEY);
+            assert!(change_key(what, id, 999_999_999).len() <= payments::MAX_IDEMPOTENCY_KEY);
         }
     }
 }

@@ -138,7 +138,11 @@ impl LicensingBatch {
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
-                Event::License(event) => licenses::apply(row, recorded, event),
+                Event::License(event) => {
+                    licenses::apply(row, recorded, event)?;
+                    licenses::note_revocation(row);
+                    Ok(())
+                }
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE_TYPE => {

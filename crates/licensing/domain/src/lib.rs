@@ -28,9 +28,9 @@ pub use ids::{license_id, license_type_id, order_number, receipt_id, receipt_ser
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
 pub use orders::{
-    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, LineClaims, MAX_LINES, Order, OrderClub,
-    OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep, RequestRefund,
-    RequestedLine, Resolution,
+    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
+    OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,
+    RequestRefund, RequestedLine, Resolution, SeenPayment,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use persons::{EraseHolder, Person, PersonCommand};

@@ -8,6 +8,7 @@
 mod schema;
 
 pub mod checkpoint;
+pub mod revocations;
 pub mod standing;
 
 pub mod write;

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::applications::{
-    Ports, Settings, erasures_file, holder_key_file, master_key_file, return_key_file, seal_file,
-    seal_key_file,
+    Ports, Settings, erasures_file, holder_key_file, license_key_files, license_keys, master_key_file,
+    return_key_file, seal_file, seal_key_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
@@ -60,6 +60,7 @@ pub struct System {
     stream: String,
     seal_file: PathBuf,
     seal_public_key: String,
+    license_key_files: Vec<(&'static str, String)>,
     applications: Vec<(Process, Arc<Daemon>)>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     shutdown: CancellationToken,
@@ -177,6 +178,7 @@ impl System {
             random_key(&file)?;
         }
         master_key(&master_key_file(&place.data))?;
+        license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
@@ -226,6 +228,7 @@ impl System {
             stream,
             seal_file: seal_file(&place.data),
             seal_public_key,
+            license_key_files: license_key_files(&place.data),
             applications,
             supervisors: tokio::sync::Mutex::new(JoinSet::new()),
             shutdown: CancellationToken::new(),
@@ -368,6 +371,11 @@ impl System {
     /// The public key of the seals, in hexadecimal digits.
     pub fn seal_public_key(&self) -> &str {
         &self.seal_public_key
+    }
+
+    /// The settings that name the files of the license keys, as `query-api license-keys` takes them.
+    pub fn license_key_files(&self) -> &[(&'static str, String)] {
+        &self.license_key_files
     }
 
     /// The directory with one log file per program.

@@ -146,6 +146,9 @@ impl Settings<'_> {
                         ),
                         ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
                         self.return_key(),
+                        ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
+                        ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
+                        ("NEXI_WEBHOOK_AUTHORIZATION", self.secrets.nexi_webhook.clone()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -170,8 +173,8 @@ impl Settings<'_> {
                     ),
                 ])
                 .collect(),
-            Process::QueryApi => self
-                .auth()
+            Process::QueryApi => [self.auth(), license_key_files(self.data)]
+                .concat()
                 .into_iter()
                 .chain([
                     ("LISTEN", ports.query_api.address()),
@@ -179,6 +182,8 @@ impl Settings<'_> {
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
                     self.return_key(),
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
+                    ("SELLER_NAME", "Norges Bilsportforbund".to_owned()),
+                    ("SELLER_ORGANIZATION_NUMBER", "971276080".to_owned()),
                 ])
                 .collect(),
             // Servers are not started here.
@@ -249,6 +254,7 @@ impl Settings<'_> {
             ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
             ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
             ("VIPPS_MSN", MERCHANT.to_owned()),
+            ("NEXI_SECRET_KEY", self.secrets.nexi.clone()),
         ]
     }
 
@@ -268,22 +274,32 @@ impl Settings<'_> {
     }
 }
 
-async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Result<()> {
+async fn migrate(process: Process, url: (&'static str, String)) -> anyhow::Result<()> {
+    run(
+        process,
+        &["migrate"],
+        vec![url, ("LOG_FORMAT", "json".to_owned())],
+    )
+    .await
+}
+
+/// Runs a program to its end.
+async fn run(process: Process, arguments: &[&str], env: Vec<(&'static str, String)>) -> anyhow::Result<()> {
     let mut command = Command::new(program(process)?);
     command
-        .arg("migrate")
-        .env(name, url)
-        .env("LOG_FORMAT", "json")
+        .args(arguments)
+        .envs(env)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = command
         .output()
         .await
-        .with_context(|| format!("cannot run {process} migrate"))?;
+        .with_context(|| format!("cannot run {process} {}", arguments.join(" ")))?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
         bail!(
-            "`{process} migrate` failed ({}):\n{}",
+            "`{process} {}` failed ({}):\n{}",
+            arguments.join(" "),
             output.status,
             String::from_utf8_lossy(&text)
         );
@@ -294,6 +310,28 @@ async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Resul
 /// The key that seals the log.
 pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
     data.join("seal.key")
+}
+
+/// The settings that name the keys of licenses.
+pub(crate) fn license_key_files(data: &Path) -> Vec<(&'static str, String)> {
+    let file = |name| data.join(name).display().to_string();
+    vec![
+        ("LICENSE_KEYS_FILE", file("license-keys.json")),
+        ("ROOT_KEY_FILE", file("root-key.json")),
+    ]
+}
+
+/// Makes the keys of licenses when their file is missing.
+pub(crate) async fn license_keys(data: &Path) -> anyhow::Result<()> {
+    if data.join("license-keys.json").exists() {
+        return Ok(());
+    }
+    run(
+        Process::QueryApi,
+        &["license-keys", "new"],
+        license_key_files(data),
+    )
+    .await
 }
 
 /// The key that holder ids are made with.
