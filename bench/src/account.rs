@@ -96,7 +96,7 @@ pub(crate) fn three_claims(_: &Account, account_id: Uuid, events: &[Event]) -> C
         } else {
             vec![]
         },
-        release: vec![],
+        ..Claims::default()
     }
 }
 

@@ -139,10 +139,12 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         Refusal::Unknown => return Problem::not_found(),
         Refusal::Exists
         | Refusal::OrderState
+        | Refusal::OrderPaid
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
         | Refusal::PriceInForce
         | Refusal::NothingToCollect
+        | Refusal::OwnAdminRole
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
         | Refusal::TermsMissing => StatusCode::CONFLICT,

@@ -28,6 +28,7 @@ fn taking(name: Option<String>, club_id: Uuid) -> Claims {
     name.map_or_else(Claims::default, |name| Claims {
         release: vec![Release::All(club_id)],
         take: vec![Claim::unique(SCOPE, name, club_id)],
+        ..Claims::default()
     })
 }
 

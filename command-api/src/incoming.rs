@@ -3,21 +3,23 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use envelope::Metadata;
 use event_store::IdempotencyKey;
-use service::auth::Principal;
+use service::auth::{Caller, Principal};
 use service::extract::{Body, Json, Path};
 use service::problem::Problem;
 use service::request_id;
 
 use crate::idempotency::RequestKey;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// A request that the caller may send, read as far as it can be without the log.
 pub(crate) struct Incoming<O: Operation> {
     pub(crate) principal: Principal,
+    /// Says whether the caller may use this route for a thing, by the route's row in [`policy::POLICY`].
+    pub(crate) caller: Caller,
     pub(crate) path: O::Path,
     pub(crate) request: O,
     pub(crate) metadata: Metadata,
@@ -44,13 +46,12 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let principal = Principal::from_request_parts(&mut parts, state).await?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let principal = caller.principal.clone();
+        no_parameters(&parts.uri)?;
         let Path(path) = Path::<O::Path>::from_request_parts(&mut parts, state).await?;
         let headers = parts.headers.clone();
         let body = Body::from_request(Request::from_parts(parts, body), state).await?;
-        if O::WHO == Who::Staff && !principal.is_staff() {
-            return Err(Problem::forbidden());
-        }
         let operation = match O::target(&path)? {
             None => O::NAME.to_owned(),
             Some(target) => format!("{}:{target}", O::NAME),
@@ -70,6 +71,7 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
         Ok(Self {
             metadata: metadata(&principal, &headers),
             principal,
+            caller,
             path,
             request,
             expected_version,
@@ -81,6 +83,24 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
     }
 }
 
+/// A command has its body and its path; a parameter would be ignored, so it is refused.
+fn no_parameters(uri: &Uri) -> Result<(), Problem> {
+    match uri.query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(unknown_parameter()),
+    }
+}
+
+/// 400: the address has parameters.
+pub(crate) fn unknown_parameter() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unknown_parameter",
+        "Adressen til en kommando har ingen parametre.",
+        "The address of a command has no parameters.",
+    )
+}
+
 /// Who and what led to the events of a request.
 fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
     let request_id = request_id::current();
@@ -89,6 +109,7 @@ fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
         request_id,
         causation_position: None,
         actor: Some(principal.user_id.to_string()),
+        actor_role: principal.highest_role().map(|role| role.name().to_owned()),
         traceparent: traceparent(headers),
     }
 }

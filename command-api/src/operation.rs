@@ -8,17 +8,9 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
-
-/// Who may send a command. Every command needs a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Every role.
-    Anyone,
-    /// Staff and administrators.
-    Staff,
-}
 
 /// How a command is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +39,6 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Who may send it.
-    const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
     /// Other statuses with the same body, for example of an order that can no longer be paid.

@@ -4,6 +4,7 @@
 //! `domain` decides what an order holds. This module translates them to the log's claims, checks that the key of the
 //! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -48,8 +49,15 @@ fn changes(change: Option<ClaimChange>) -> Claims {
         Some(ClaimChange::Take(claims)) => taking(claims),
         Some(ClaimChange::Release(licenses)) => Claims {
             release: licenses.into_iter().map(Release::All).collect(),
-            take: Vec::new(),
+            ..Claims::default()
         },
+        Some(ClaimChange::Move(claims)) => {
+            let licenses: BTreeSet<Uuid> = claims.days.iter().map(|day| day.license_id).collect();
+            Claims {
+                release: licenses.into_iter().map(Release::All).collect(),
+                ..taking(claims)
+            }
+        }
     }
 }
 
@@ -57,12 +65,12 @@ fn taking(LineClaims { days, caps }: LineClaims) -> Claims {
     let day = |day: DayClaim| Claim::unique(SCOPE, day.key, day.license_id);
     let cap = |cap: CapClaim| Claim::counted(CAP_SCOPE, cap.key, cap.license_id, cap.at_most.into());
     Claims {
-        release: Vec::new(),
         take: days
             .into_iter()
             .map(day)
             .chain(caps.into_iter().map(cap))
             .collect(),
+        ..Claims::default()
     }
 }
 

@@ -6,10 +6,14 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod terms;
+mod timeline;
+mod users;
 
 mod bounds;
 mod facts;
+mod forget;
 
 mod misfit;
 mod slot;
@@ -63,11 +67,13 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 5] = [
+const READ: &[&str] = &[
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::USER,
+    aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
 ];
 

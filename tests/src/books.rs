@@ -8,6 +8,7 @@ pub mod claims;
 pub(crate) mod log;
 mod payments;
 mod proof;
+mod receipts;
 mod rows;
 pub(crate) mod stream;
 
@@ -52,6 +53,11 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
         (count >= expected).then_some(())
     })
     .await;
+    eventually_within(REST, "what was collected has receipts", async || {
+        let row = log.query_one(receipts::ISSUED_OF_DUE, &[]).await.unwrap();
+        (row.get::<_, i64>(0) >= row.get::<_, i64>(1)).then_some(())
+    })
+    .await;
     let read = connect(&shop.system.databases().read_reader).await;
     let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     eventually_within(REST, "rows and stream are at the head of the log", async || {
@@ -70,6 +76,7 @@ pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
     let found = log::look(&log, sales).await;
     let mut complaints = found.complaints;
     complaints.extend(claims::complaints(&log).await);
+    complaints.extend(receipts::complaints(&log).await);
     complaints.extend(stream::complaints(shop).await);
     complaints.extend(rows::complaints(shop, purchases, &found.abandoned).await);
     complaints.extend(payments::complaints(shop, purchases, &found.abandoned).await);

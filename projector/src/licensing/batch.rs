@@ -4,16 +4,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
-use events::{Event, aggregate_type};
+use events::{Event, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
-use read_model::write::{self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, TermsRow};
+use read_model::write::{
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, TermsRow, TimelineRow, UserRow,
+};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
-use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders, terms};
+use super::slot::{create, stamp};
+use super::{bounds, clubs, license_types, licenses, orders, receipts, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -25,8 +27,13 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// Created once and never changed, so none is loaded.
+    receipts: Table<ReceiptRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
+    users: Table<UserRow>,
+    /// A row for each event, so none is ever loaded.
+    timeline: Table<TimelineRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -41,18 +48,22 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs) = try_join!(
+        let (orders, licenses, license_types, clubs, users) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
+            Table::load(client, ids(aggregate_type::USER)),
         )?;
         Ok(Self {
             orders,
             licenses,
             license_types,
             clubs,
+            receipts: Table::default(),
             terms: Table::default(),
+            users,
+            timeline: Table::default(),
         })
     }
 
@@ -67,20 +78,29 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut receipts,
             mut terms,
+            mut users,
+            mut timeline,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        receipts.copy(transaction).await?;
         terms.copy(transaction).await?;
+        users.copy(transaction).await?;
+        timeline.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            receipts.store(transaction),
             terms.store(transaction),
+            users.store(transaction),
+            timeline.store(transaction),
         )?;
         Ok(())
     }
@@ -90,13 +110,39 @@ impl LicensingBatch {
     /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
     fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
+        self.change_row(recorded, events)?;
+        self.add_to_timeline(recorded)
+    }
+
+    /// An event of an order or of a license is an entry of the order's timeline.
+    fn add_to_timeline(&mut self, recorded: &RecordedEvent) -> Result<(), Misfit> {
+        let id = recorded.aggregate_id;
+        let of_license = || self.licenses.row(id).map(|license| (license.order_id, Some(id)));
+        let of_order = || self.orders.row(id).map(|order| (order.order_id, None));
+        let whose = match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => of_order(),
+            aggregate_type::LICENSE => of_license(),
+            _ => None,
+        };
+        if let Some((order_id, license_id)) = whose {
+            self.timeline
+                .add(timeline::entry(recorded, order_id, license_id)?);
+        }
+        Ok(())
+    }
+
+    fn change_row(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         match recorded.aggregate_type.as_str() {
             aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
                 Event::Order(event) => orders::apply(row, recorded, event),
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
-                Event::License(event) => licenses::apply(row, recorded, event),
+                Event::License(event) => {
+                    licenses::apply(row, recorded, event)?;
+                    licenses::note_revocation(row);
+                    Ok(())
+                }
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE_TYPE => {
@@ -110,6 +156,11 @@ impl LicensingBatch {
                 Event::Club(event) => clubs::apply(row, recorded, event),
                 _ => Err(Misfit::NoRow),
             }),
+            aggregate_type::USER => self.users.apply(recorded, events, |row, event| match event {
+                Event::User(event) => users::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
@@ -127,6 +178,20 @@ impl LicensingBatch {
             }),
             _ => Err(Misfit::NoRow),
         }
+    }
+
+    /// A series has a row for each of its receipts.
+    fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) = event else {
+                return Err(Misfit::NoRow);
+            };
+            let row = receipts::row(recorded, &issued)?;
+            let one = vec![Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued))];
+            self.receipts
+                .apply_to(row.receipt_id, recorded, one, |slot, _| create(slot, row.clone()))?;
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +223,17 @@ impl<R: Row> Table<R> {
             rows: rows.into_iter().map(|row| (row.id(), Some(row))).collect(),
             ..Self::default()
         })
+    }
+
+    fn row(&self, id: Uuid) -> Option<&R> {
+        self.rows.get(&id)?.as_ref()
+    }
+
+    /// A row that no other event changes.
+    fn add(&mut self, row: R) {
+        let id = row.id();
+        self.rows.insert(id, Some(row));
+        self.created.insert(id);
     }
 
     /// Changes the row of the event's aggregate.

@@ -27,6 +27,16 @@ pub(super) fn apply(
     }
 }
 
+/// Moves a license that is or was revoked or suspended in the list of revocations, after each of its events.
+pub(super) fn note_revocation(slot: &mut Option<LicenseRow>) {
+    if let Some(row) = slot {
+        let is_void = matches!(row.status.0, LicenseStatus::Revoked | LicenseStatus::Suspended);
+        if is_void || row.revocation_position.is_some() {
+            row.revocation_position = Some(row.position);
+        }
+    }
+}
+
 fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Misfit> {
     let (version, position) = stamp(recorded);
     let terms = facts::search_terms(&issued.holder, issued.vehicle.as_ref());
@@ -68,6 +78,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         search,
         issued_at: recorded.recorded_at,
         revoked_at: None,
+        revocation_position: None,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,

@@ -33,6 +33,7 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
         ("VIPPS_MSN", "123456".to_owned()),
         ("VIPPS_WEBHOOK_SECRET", format!("webhook-{SECRET}")),
         ("HOLDER_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
+        ("RETURN_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
         ("WEBHOOK_SECRET", format!("webhook-{SECRET}")),
         ("CURSOR_SECRET", format!("{SECRET}-and-at-least-thirty-two-bytes")),
@@ -93,10 +94,12 @@ async fn missing_setting_is_named() {
         "VIPPS_CLIENT_SECRET",
         "VIPPS_SUBSCRIPTION_KEY",
         "VIPPS_WEBHOOK_SECRET",
+        "RETURN_KEY",
     ] {
         refused("command-api", name, None, &flag(name)).await;
     }
     refused("query-api", "CURSOR_SECRET", None, "CURSOR_SECRET_FILE").await;
+    refused("query-api", "RETURN_KEY", None, "RETURN_KEY_FILE").await;
     refused("payment-emulator", "WEBHOOK_SECRET", None, "--webhook-secret").await;
 }
 
@@ -129,6 +132,14 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
     refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
     refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
+    refused("query-api", "LICENSE_KEYS_FILE", Some("/keys"), "--root-key-file").await;
+    refused(
+        "query-api",
+        "SELLER_ORGANIZATION_NUMBER",
+        Some("971276081"),
+        "--seller-organization-number",
+    )
+    .await;
     refused(
         "command-api",
         "VIPPS_WEBHOOK_SECRET_FILE",

@@ -81,6 +81,7 @@ impl Fingerprint {
             metadata.correlation_id.as_deref(),
             causation.as_deref(),
             metadata.actor.as_deref(),
+            // Not the role: builds that do not know it have stored fingerprints of events that have one.
             metadata.traceparent.as_deref(),
         ] {
             // With its length, so that no two lists of texts look alike; an absent one has a length of its own.

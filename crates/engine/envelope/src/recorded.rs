@@ -78,6 +78,9 @@ pub struct Metadata {
     /// The user's id, or `process:<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// The highest role that the user acted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_role: Option<String>,
     /// W3C trace context, as received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

@@ -48,6 +48,19 @@ pub(crate) fn check(append: &Append, max_payload_bytes: usize) -> Checked {
     check_claims(claims)
 }
 
+/// Sealed payloads are larger than in clear.
+pub(crate) fn check_sizes(events: &[NewEvent], max_payload_bytes: usize) -> Checked {
+    if events
+        .iter()
+        .any(|event| event.payload.get().len() > max_payload_bytes)
+    {
+        return Err(format!(
+            "a sealed payload is larger than {max_payload_bytes} bytes"
+        ));
+    }
+    Ok(())
+}
+
 fn check_key(key: &IdempotencyKey) -> Checked {
     text("the idempotency key's scope", &key.scope)?;
     text("the idempotency key", &key.key)?;
@@ -62,10 +75,11 @@ fn check_metadata(metadata: &Metadata) -> Checked {
         request_id,
         correlation_id,
         actor,
+        actor_role,
         traceparent,
         causation_position: _,
     } = metadata;
-    let texts = [request_id, correlation_id, actor, traceparent];
+    let texts = [request_id, correlation_id, actor, actor_role, traceparent];
     for text in texts.into_iter().flatten() {
         if text.contains('\0') {
             return Err(r"the metadata has \u0000, which is no character of any text".into());
@@ -137,6 +151,10 @@ fn check_claims(claims: &Claims) -> Checked {
         if owner.is_nil() {
             return Err("a claim's owner is nil".into());
         }
+    }
+    for guard in &claims.guard {
+        text("a claim's scope", &guard.scope)?;
+        text("a claim's key", &guard.key)?;
     }
     if claims
         .take

@@ -56,34 +56,49 @@ pub enum Release {
     All(Uuid),
 }
 
-/// What a command releases and takes. Releases go first.
+/// What a command relies on without taking it: it is refused when more owners hold the claim than it has seen. With owners
+/// that only become more, it is refused exactly when another one was added since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// What kind of thing.
+    pub scope: String,
+    /// The thing.
+    pub key: String,
+    /// The most owners that may hold it.
+    pub at_most: u32,
+}
+
+/// What a command releases, takes and relies on. Releases go first, guards are checked last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     /// What it releases.
     pub release: Vec<Release>,
     /// What it takes.
     pub take: Vec<Claim>,
+    /// What it relies on.
+    pub guard: Vec<Guard>,
 }
 
 impl Claims {
-    /// Nothing to take or release.
+    /// Nothing to take, to release or to rely on.
     pub const fn is_empty(&self) -> bool {
-        self.release.is_empty() && self.take.is_empty()
+        self.release.is_empty() && self.take.is_empty() && self.guard.is_empty()
     }
 
     /// Adds the steps of `more` behind its own.
     pub fn extend(&mut self, more: Self) {
         self.release.extend(more.release);
         self.take.extend(more.take);
+        self.guard.extend(more.guard);
     }
 
     /// How many steps these are.
     pub(crate) const fn steps(&self) -> usize {
-        self.release.len() + self.take.len()
+        self.release.len() + self.take.len() + self.guard.len()
     }
 }
 
-/// A claim that a command could not take.
+/// A claim that a command could not take, or that more owners hold than it relies on.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TakenClaim {
     /// What kind of thing.

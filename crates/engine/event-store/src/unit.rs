@@ -9,7 +9,7 @@ use envelope::{EventPayload, Metadata};
 use uuid::Uuid;
 
 use crate::append::{Append, IdempotencyKey, NewEvent};
-use crate::claims::Claims;
+use crate::claims::{Claims, Guard};
 use crate::command_handler::{CommandHandler, CommandResponse, new_events};
 use crate::error::{AppendError, CommandError, Error};
 use crate::retries::Retries;
@@ -164,6 +164,11 @@ impl Unit {
         decided.events.extend(events);
         decided.claims.extend(claims);
         Ok(())
+    }
+
+    /// The unit's command is refused if more owners hold this claim when it is recorded.
+    pub fn guard(&self, guard: Guard) {
+        self.decided().claims.guard.push(guard);
     }
 
     fn decided(&self) -> std::sync::MutexGuard<'_, Decided> {

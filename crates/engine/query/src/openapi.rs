@@ -1,25 +1,45 @@
 //! The OpenAPI of the operations on a resource, from its declaration.
 
+mod excerpt;
+
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::path::{
+    Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,
+};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 
+use crate::column::Visibility;
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
 use crate::resource::{Audience, Resource};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::{cursor, failure, projection, schema_gate};
 
+pub use excerpt::{Excerpt, add_excerpt};
+
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
+    add_with(document, resource, path, one, &[]);
+}
+
+/// Adds a resource whose rows the service completes, which can fail with these problems.
+pub fn add_with(
+    document: &mut OpenApi,
+    resource: &'static Resource,
+    path: &str,
+    one: bool,
+    problems: &[Problem],
+) {
     let tag = TagBuilder::new()
         .name(resource.name)
         .description(Some(resource.description.trim()));
@@ -33,17 +53,58 @@ pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one:
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource);
+    let list = list(resource, problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
     if one {
         let path = format!("{path}/{{{}}}", resource.key);
-        let one = self::one(resource);
+        let one = self::one(resource, problems);
         document
             .paths
             .add_path_operation(path, vec![HttpMethod::Get], one);
     }
+}
+
+/// Adds a list whose path names the value of its filter `named`, for callers that may see every row or none.
+pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &str, named: &str) {
+    let of_path = [view::not_an_id(named), Problem::not_found()];
+    add_with(document, resource, path, false, &of_path);
+    let Some(operation) = get(document, path) else {
+        return;
+    };
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == named
+        {
+            parameter.parameter_in = ParameterIn::Path;
+            parameter.required = Required::True;
+            // What a path names is never empty.
+            parameter.extensions = None;
+        }
+    }
+}
+
+/// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
+pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
+    add_with(document, resource, path, true, &[Problem::not_found()]);
+    let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
+    let Some(mut one) = one else {
+        return;
+    };
+    let in_path = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
+    if let Some(parameters) = &mut one.parameters {
+        parameters.retain(|parameter| !in_path(parameter));
+    }
+    one.operation_id = Some(format!("get_own_{}", snake(resource.schema)));
+    one.summary = Some("The caller".into());
+    one.description = Some("404 while nothing is known of the caller.".into());
+    let item = PathItem::new(HttpMethod::Get, one);
+    document.paths.paths.insert(own.to_owned(), item);
+}
+
+fn get<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> {
+    document.paths.paths.get_mut(path)?.get.as_mut()
 }
 
 /// A row. No property is required, since `fields` chooses them.
@@ -55,10 +116,11 @@ fn row(resource: &'static Resource) -> Object {
         )))
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
     for column in resource.shown() {
-        row = row.property(
-            column.name,
-            described((column.shape.schema)(), column.description),
-        );
+        let said = match column.visibility {
+            Visibility::OnRequest => format!("{} Only there when `fields` names it.", column.description),
+            Visibility::Shown | Visibility::Internal => column.description.to_owned(),
+        };
+        row = row.property(column.name, described((column.shape.schema)(), &said));
     }
     row.build()
 }
@@ -76,7 +138,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource) -> OperationBuilder {
+fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -87,29 +149,70 @@ fn list(resource: &'static Resource) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    refused(with_headers(operation), resource, [cursor::invalid()])
+    let problems = problems.iter().cloned().chain([cursor::invalid()]);
+    refused(with_headers(operation), resource, problems)
 }
 
-fn one(resource: &'static Resource) -> OperationBuilder {
-    let key = ParameterBuilder::new()
+/// The id of a row in the path.
+pub fn key(resource: &Resource) -> Parameter {
+    ParameterBuilder::new()
         .name(resource.key)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(uuid()))
         .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."));
+        .description(Some("Its id."))
+        .build()
+}
+
+/// `min_position` in the query, which every operation on rows has.
+pub fn min_position() -> Parameter {
+    query(
+        "min_position",
+        whole(0).maximum(Some(i64::MAX)),
+        json!(0),
+        "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
+    )
+    .build()
+}
+
+/// What every operation can answer that reads rows, besides that there is none.
+pub fn of_every_read() -> Vec<Problem> {
+    let mut all = parameters::problems();
+    all.push(projection::unknown("min_position", 4711, 4711));
+    all.push(projection::lagging(4710));
+    all.push(failure::query_timeout());
+    all.push(failure::unavailable());
+    all.push(schema_gate::schema_unknown());
+    all.extend(docs::of_every_request());
+    all
+}
+
+fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let row = Ref::from_schema_name(resource.schema);
     let mut operation = operation(resource)
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
         .response("200", found(resource, row.into(), a_row(resource)))
-        .parameter(key);
+        .parameter(key(resource));
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
     }
-    let problems = [view::not_an_id(resource.key), Problem::not_found()];
+    let own = [view::not_an_id(resource.key), Problem::not_found()];
+    let problems = problems.iter().cloned().chain(own);
     refused(with_headers(operation), resource, problems)
+}
+
+/// The key in the path.
+fn key(resource: &Resource) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(resource.key)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(uuid()))
+        .example(Some(json!(FilterKind::Uuid.example())))
+        .description(Some("Its id."))
 }
 
 fn operation(resource: &Resource) -> OperationBuilder {
@@ -192,18 +295,12 @@ fn with_headers(operation: OperationBuilder) -> OperationBuilder {
 
 /// Adds the error responses: these problems, and those of every read.
 fn refused(
-    mut operation: OperationBuilder,
+    operation: OperationBuilder,
     resource: &Resource,
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
-    all.extend(parameters::problems());
-    all.push(projection::unknown("min_position", 4711, 4711));
-    all.push(projection::lagging(4710));
-    all.push(failure::query_timeout());
-    all.push(failure::unavailable());
-    all.push(schema_gate::schema_unknown());
-    all.extend(docs::of_every_request());
+    all.extend(of_every_read());
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
@@ -322,13 +419,7 @@ fn common(resource: &'static Resource) -> Vec<Parameter> {
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
         .build(),
-        query(
-            "min_position",
-            whole(0).maximum(Some(i64::MAX)),
-            json!(0),
-            "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
-        )
-        .build(),
+        min_position(),
     ]
 }
 

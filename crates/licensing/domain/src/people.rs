@@ -101,6 +101,23 @@ pub(crate) fn holder(
     })
 }
 
+/// Finds an age on `day` that the license type does not allow, by its youngest and its oldest.
+pub(crate) fn check_age(
+    birth_date: NaiveDate,
+    day: NaiveDate,
+    (youngest, oldest): (Option<u8>, Option<u8>),
+    at: &str,
+    findings: &mut Findings,
+) {
+    let Some(years) = age(birth_date, day) else { return };
+    if youngest.is_some_and(|min| years < u32::from(min)) {
+        findings.add(format!("{at}/birth_date"), Rule::TooYoung);
+    }
+    if oldest.is_some_and(|max| years > u32::from(max)) {
+        findings.add(format!("{at}/birth_date"), Rule::TooOld);
+    }
+}
+
 /// The vehicle, if anything of it was given and is well-formed.
 pub(crate) fn vehicle(
     asked: Option<&RequestedVehicle>,

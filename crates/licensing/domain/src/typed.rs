@@ -13,7 +13,7 @@ mod names;
 mod phones;
 mod vehicles;
 
-pub use dates::{date, optional_moment};
+pub use dates::{date, moment, optional_date, optional_moment};
 pub use names::{club_identity, holder_identity};
 
 pub(crate) use emails::email;

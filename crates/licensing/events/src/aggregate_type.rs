@@ -6,7 +6,15 @@ pub const ORDER: &str = "order";
 pub const LICENSE: &str = "license";
 /// An entry of the catalogue.
 pub const LICENSE_TYPE: &str = "license_type";
+/// A person or a vehicle that gets no licenses.
+pub const SUSPENSION: &str = "suspension";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
+/// Someone who can log in.
+pub const USER: &str = "user";
+/// The receipts of one year.
+pub const RECEIPT_SERIES: &str = "receipt_series";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
+/// Somebody whose personal data was erased.
+pub const PERSON: &str = "person";

@@ -9,6 +9,7 @@ use crate::declare::events;
 use crate::license_types::LicenseTypeFacts;
 use crate::orders::{OrderLine, OrderPlaced};
 use crate::people::{Holder, Vehicle};
+use crate::scans::{LicenseCheckedIn, LicenseScannedAgain, UnknownLicenseScanned};
 
 events! {
     /// What happens to a license.
@@ -19,6 +20,20 @@ events! {
         LicenseRevoked: "1",
         /// Staff ended the license's validity. Status `revoked`.
         LicenseRevokedByStaff: "1",
+        /// Staff took the license's validity away for now. Status `suspended`.
+        LicenseSuspended: "1",
+        /// Staff gave the license's validity back. Status `issued`, or `checked_in`.
+        LicenseReinstated: "1",
+        /// Staff corrected the holder or the vehicle. The status stays.
+        LicenseCorrected: "1",
+        /// The holder was let in. Status `checked_in`, unless it is `suspended` or `revoked`.
+        LicenseCheckedIn: "1",
+        /// The license was scanned again after its check-in. The status stays.
+        LicenseScannedAgain: "1",
+        /// A license that does not exist was scanned. There is still no license.
+        UnknownLicenseScanned: "1",
+        /// The holder is forgotten. The status stays.
+        LicenseHolderErased: "1",
     }
 }
 
@@ -29,6 +44,48 @@ pub struct LicenseRevokedByStaff {
     pub order_id: Uuid,
     /// Why, in the words of the person who decided.
     pub reason: envelope::Personal<String>,
+}
+
+/// Staff took the license's validity away for now.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseSuspended {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+}
+
+/// Staff gave the license's validity back.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseReinstated {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+}
+
+/// Staff corrected the holder or the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseCorrected {
+    /// The order that it was issued for.
+    pub order_id: Uuid,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
+    /// The whole holder as it is right, if it was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<CorrectedHolder>,
+    /// The whole vehicle as it is right, if it was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
+}
+
+/// Who a license is for after a correction.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct CorrectedHolder {
+    /// Names the holder without revealing who it is: a keyed hash. The license's days and cap are this holder's from now on.
+    pub holder_id: Uuid,
+    /// The holder.
+    pub holder: Holder,
 }
 
 /// The license exists: its order was paid. Carries everything that a reader needs of its order.
@@ -106,4 +163,31 @@ pub enum RevokeReason {
     NotCollected,
     /// Its order's money went back.
     Refunded,
+}
+
+/// The holder of the license is forgotten, with the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseHolderErased {
+    /// The holder.
+    pub holder_id: Uuid,
+}
+
+impl LicenseCorrected {
+    /// All of it as data of the corrected holder, or of this one if the holder was right. Another holder's license names the
+    /// vehicle again, so that it is not forgotten with the first holder.
+    #[must_use]
+    pub fn belonging_to(mut self, holder_id: Option<Uuid>, vehicle: Option<&Vehicle>) -> Self {
+        let corrected = self.holder.as_ref().map(|corrected| corrected.holder_id);
+        if corrected.is_some() && corrected != holder_id && self.vehicle.is_none() {
+            self.vehicle = vehicle.cloned();
+        }
+        if let Some(person) = corrected.or(holder_id) {
+            self.holder = self.holder.map(|corrected| CorrectedHolder {
+                holder: corrected.holder.belonging_to(person),
+                ..corrected
+            });
+            self.vehicle = self.vehicle.map(|vehicle| vehicle.belonging_to(person));
+        }
+        self
+    }
 }

@@ -7,7 +7,11 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::persons::PersonEvent;
+use crate::receipts::ReceiptSeriesEvent;
+use crate::suspensions::SuspensionEvent;
 use crate::terms::TermsEvent;
+use crate::users::UserEvent;
 
 /// The shape of one event type in the version that this build writes.
 #[derive(Clone, Debug)]
@@ -30,7 +34,11 @@ impl EventSchema {
             (aggregate_type::LICENSE, LicenseEvent::schemas()),
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
+            (aggregate_type::USER, UserEvent::schemas()),
+            (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
+            (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
+            (aggregate_type::PERSON, PersonEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

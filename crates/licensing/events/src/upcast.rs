@@ -31,6 +31,8 @@ pub(crate) const UPCASTERS: &[Upcaster] = &[
     same_payload!("OrderPlaced", "1", "2"),
     same_payload!("LicenseIssued", "1", "2"),
     same_payload!("LicenseTypeCreated", "1", "2"),
+    // Version 2 has one more reason.
+    same_payload!("RefundRequested", "1", "2"),
 ];
 
 /// Pairs that became one event. Seen only where one aggregate's whole run is read, never by projections.

@@ -8,6 +8,8 @@
 mod schema;
 
 pub mod checkpoint;
+pub mod revocations;
+pub mod standing;
 
 pub mod write;
 
@@ -15,8 +17,11 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod shapes;
 mod terms;
+mod timeline;
+mod users;
 
 mod scope;
 
@@ -30,10 +35,22 @@ pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
+pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
 pub use terms::TERMS;
-pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus};
+pub use timeline::TIMELINE;
+pub use users::USERS;
+pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind};
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 5] = [&ORDERS, &LICENSES, &LICENSE_TYPES, &CLUBS, &TERMS];
+pub static RESOURCES: &[&Resource] = &[
+    &ORDERS,
+    &LICENSES,
+    &LICENSE_TYPES,
+    &CLUBS,
+    &RECEIPTS,
+    &TERMS,
+    &USERS,
+    &TIMELINE,
+];

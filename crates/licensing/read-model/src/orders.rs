@@ -5,7 +5,7 @@ use query::{Filter, Sort, Word, index};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
-use vocabulary::{OrderStatus, Word as _};
+use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use crate::checkpoint::PROJECTION;
 use crate::shapes::{OrderLine, Payment};
@@ -73,7 +73,7 @@ query::resource! {
         Filter::uuid("club_id", "club_ids @> array[?]", index("orders_by_club"), "With a line for this club.");
         Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.")
             .example("konkurranse-bilcross");
-        Filter::text("provider", "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.").example("vipps");
+        Filter::word("provider", PaymentProvider::texts, "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.");
         Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.");
         Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from");
         Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.");

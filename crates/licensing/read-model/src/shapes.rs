@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use vocabulary::{Category, Role};
 
-query::shapes!(OrderLine, Holder, Guardian, Vehicle, Payment);
+query::shapes!(OrderLine, Holder, Guardian, Vehicle, Payment, ReceiptLine);
 
 /// A line of an order.
 #[derive(ToSchema)]
@@ -115,4 +115,34 @@ pub(crate) struct Payment {
     /// `collected_too_much`.
     #[schema(required)]
     capture_failure: Option<String>,
+}
+
+/// A line of a receipt.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ReceiptLine {
+    /// Line of the order, from 1.
+    line: u16,
+    /// Code of the license type.
+    #[schema(example = "konkurranse-bilcross")]
+    license_type: String,
+    /// Its name in Norwegian, as sold.
+    name_nb: String,
+    /// Its name in English, as sold.
+    name_en: String,
+    /// Name of the club, as sold.
+    club_name: String,
+    /// First day of the activity (local date).
+    activity_date: NaiveDate,
+    /// Number of consecutive days.
+    activity_days: u8,
+    /// What this receipt is for, tax included, in øre.
+    gross_ore: i64,
+    /// Tax code.
+    #[schema(example = "exempt")]
+    tax_code: String,
+    /// Tax rate in per mille of the net amount.
+    tax_rate_permille: u16,
+    /// Tax in it, in øre.
+    tax_ore: i64,
 }

@@ -39,6 +39,18 @@ macro_rules! words {
 }
 
 words! {
+    /// Why personal data is erased (GDPR article 17).
+    ErasureGround {
+        /// The person asks for it.
+        Requested,
+        /// It is not needed any more.
+        NoLongerNeeded,
+        /// The person objects to its use.
+        Objection,
+        /// It should not have been kept.
+        Unlawful,
+    }
+
     /// What kind of activity a license is for.
     Category {
         /// Competition (konkurranse).
@@ -87,6 +99,16 @@ words! {
         Refunded,
     }
 
+    /// How far the money is on its way back.
+    RefundState {
+        /// It has to go back.
+        Pending,
+        /// The provider does not give it back: staff must act.
+        Failed,
+        /// It went back.
+        Refunded,
+    }
+
     /// Where a license is in its life cycle.
     LicenseStatus {
         /// Valid on its days.
@@ -99,10 +121,103 @@ words! {
         Suspended,
     }
 
+    /// What a gate showed for a scanned license.
+    Verdict {
+        /// Valid (gyldig).
+        Valid,
+        /// Valid, and bought after the gate's last list (gyldig, kjøpt etter siste liste).
+        ValidAfterList,
+        /// For another day (feil dag).
+        WrongDay,
+        /// For another club (feil klubb).
+        WrongClub,
+        /// Let in before (allerede inne).
+        AlreadyIn,
+        /// Revoked (tilbakekalt).
+        Revoked,
+        /// The gate's lists or clock were too old to tell (kan ikke avgjøres).
+        Undecided,
+        /// Not a license (ugyldig).
+        Invalid,
+    }
+
+    /// What became of a scan at the gate.
+    ScanOutcome {
+        /// It is the license's check-in.
+        First,
+        /// The license had its check-in before.
+        Duplicate,
+        /// It is the license's check-in, after the license was revoked.
+        AfterRevocation,
+        /// The log has no such license.
+        UnknownLicense,
+    }
+
+    /// What a license was worth at the moment of a scan.
+    Standing {
+        /// It was valid.
+        Valid,
+        /// It was valid, and was revoked later.
+        BeforeRevocation,
+        /// It was revoked.
+        AfterRevocation,
+        /// It was valid, and was suspended later.
+        BeforeSuspension,
+        /// It was suspended.
+        WhileSuspended,
+    }
+
+    /// Whether a suspension was ended by staff. Expiry by date is not a status.
+    SuspensionStatus {
+        /// In force until its last day, if it has one.
+        Active,
+        /// Ended by staff.
+        Lifted,
+    }
+
+    /// What is suspended.
+    SuspensionKind {
+        /// A person.
+        Person,
+        /// A vehicle.
+        Vehicle,
+    }
+
     /// Who collects the money of an order.
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
+    }
+
+    /// What a document of the series of receipts is.
+    ReceiptKind {
+        /// Money was taken.
+        Receipt,
+        /// Money went back: corrects a receipt.
+        CreditNote,
+    }
+
+    /// What a user may do.
+    #[derive(PartialOrd, Ord)]
+    UserRole {
+        /// Buys licenses.
+        Customer,
+        /// Runs activities for named clubs.
+        Organizer,
+        /// Works at the federation.
+        Staff,
+        /// Staff who also gives roles and erases people.
+        Admin,
+    }
+
+    /// A language of the shop.
+    Language {
+        /// Norwegian (bokmål).
+        Nb,
+        /// English.
+        En,
     }
 
     /// Whether a club organizes activities.
@@ -135,8 +250,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
-        TermsStatus, Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
+        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -158,6 +274,14 @@ mod tests {
         texts_are_those_of_json::<ClubStatus>();
         texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
+        texts_are_those_of_json::<ReceiptKind>();
+        texts_are_those_of_json::<Verdict>();
+        texts_are_those_of_json::<ScanOutcome>();
+        texts_are_those_of_json::<Standing>();
+        texts_are_those_of_json::<SuspensionStatus>();
+        texts_are_those_of_json::<SuspensionKind>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -65,6 +65,8 @@ impl From<Rejected> for Problem {
                 OperationRefused::Amount
                 | OperationRefused::ExceedsAuthorized
                 | OperationRefused::ExceedsCaptured => StatusCode::BAD_REQUEST,
+                OperationRefused::NoSuchCharge => StatusCode::NOT_FOUND,
+                OperationRefused::NotTheRest => StatusCode::CONFLICT,
                 OperationRefused::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
                 OperationRefused::NotWaiting
                 | OperationRefused::NotAuthorized

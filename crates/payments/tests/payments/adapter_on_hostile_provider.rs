@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use payments::vipps::Limits;
-use payments::{Error, PaymentProvider};
+use payments::{Error, Limits, PaymentProvider};
 use serde_json::json;
 
 use crate::running::{impatient, in_time, new_payment, vipps};

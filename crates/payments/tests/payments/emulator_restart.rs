@@ -5,9 +5,8 @@ use std::io::Write as _;
 use axum::http::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use payments::vipps::Limits;
 use payments::vipps::webhook::EventName::{Authorized, Captured, Created};
-use payments::{PaymentProvider, PaymentState};
+use payments::{Limits, PaymentProvider, PaymentState};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -201,6 +200,7 @@ fn stop(mut emulator: Program) {
 fn fails_to_start(data_file: &std::path::Path) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_payment-emulator"))
         .args([
+            "serve",
             "--listen",
             "127.0.0.1:0",
             "--vipps-client-id",

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use payments::NewPayment;
-use payments::emulator::{self, Options, Webhook};
-use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
+use payments::emulator::{self, Faults, Options, Webhook};
+use payments::vipps::{Credentials, Vipps, VippsOptions};
+use payments::{Limits, NewPayment};
+use secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 pub(crate) const SECRET: &str = "A0+looks/like/base64==";
+pub(crate) const NEXI_KEY: &str = "the-secret-key";
 pub(crate) const RETURN_URL: &str = "https://shop.example.org/takk?ordre=1";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -54,6 +56,7 @@ pub(crate) fn new_payment(amount_ore: i64) -> NewPayment {
         amount_ore,
         description: "1 engangslisens".to_owned(),
         return_url: RETURN_URL.to_owned(),
+        webhook_url: None,
     }
 }
 
@@ -89,8 +92,11 @@ pub(crate) fn options(webhook_url: Option<&str>) -> Options {
             url: url.to_owned(),
             secret: SECRET.to_owned(),
             merchant_serial_number: "123456".to_owned(),
-            max_retry_delay: Duration::from_millis(200),
         }),
+        nexi_secret_key: Some(Secret::new(NEXI_KEY)),
+        max_retry_delay: Duration::from_millis(200),
+        reservation_ttl: Duration::from_hours(1),
+        faults: Faults::default(),
         payment_ttl: Duration::from_mins(10),
         access_token_ttl: Duration::from_hours(1),
         max_payments: 1000,

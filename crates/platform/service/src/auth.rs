@@ -4,7 +4,9 @@
 mod authenticator;
 mod extractor;
 mod jwks;
+mod policy;
 mod principal;
+mod standing;
 mod token;
 mod verified;
 
@@ -13,7 +15,9 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 pub use authenticator::Authenticator;
 pub use jwks::Pace;
+pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};
+pub use standing::{Standing, Standings};
 pub(crate) use token::problems;
 
 /// Which tokens are accepted.

@@ -22,6 +22,7 @@ pub mod extract;
 pub mod problem;
 
 pub mod auth;
+pub mod return_key;
 
 pub mod health;
 pub mod metrics;

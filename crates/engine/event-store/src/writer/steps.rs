@@ -6,9 +6,9 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::pending::Pending;
-use crate::claims::{Claim, Claims, Release};
+use crate::claims::{Claim, Claims, Guard, Release};
 
-/// One element per step: each command's releases, then what it takes.
+/// One element per step: each command's releases, then what it takes, then what it relies on.
 #[derive(Default)]
 pub(super) struct Steps<'a> {
     /// One element per command: the steps up to and with it.
@@ -17,7 +17,7 @@ pub(super) struct Steps<'a> {
     scope: Vec<Option<&'a str>>,
     key: Vec<Option<&'a str>>,
     owner: Vec<Uuid>,
-    /// 0 to release.
+    /// 0 to release; negative for a guard, which minus as many owners refuse.
     at_most: Vec<i32>,
     /// The commands whose claims are decided one after the other.
     in_turn: Option<Vec<i32>>,
@@ -52,11 +52,26 @@ impl<'a> Steps<'a> {
                 let at_most = i32::try_from(*at_most).unwrap_or(i32::MAX);
                 steps.push(command, Some(scope), Some(key), *owner, at_most);
             }
+            for Guard { scope, key, at_most } in &claims.guard {
+                let at_most = i32::try_from(*at_most).map_or(i32::MIN, |most| -1 - most);
+                steps.push(command, Some(scope), Some(key), Uuid::nil(), at_most);
+            }
         }
         let in_turn = steps.decided_in_turn();
         steps.in_turn = (!in_turn.is_empty()).then_some(in_turn);
         Some(steps)
     }
+
+    /// What is bound for a batch without steps.
+    pub(super) const NO_BINDS: [&'static (dyn ToSql + Sync); 7] = [
+        &None::<Vec<i32>>,
+        &None::<Vec<i32>>,
+        &None::<Vec<String>>,
+        &None::<Vec<String>>,
+        &None::<Vec<Uuid>>,
+        &None::<Vec<i32>>,
+        &None::<Vec<i32>>,
+    ];
 
     pub(super) fn binds(&self) -> [&(dyn ToSql + Sync); 7] {
         [
@@ -85,7 +100,8 @@ impl<'a> Steps<'a> {
         self.at_most.push(at_most);
     }
 
-    /// Commands whose claims depend on another step of the batch, or are counted. All other claims are decided together.
+    /// Commands whose claims depend on another step of the batch, are counted, or are guarded. All other claims are decided
+    /// together.
     fn decided_in_turn(&self) -> Vec<i32> {
         let mut commands = if self.scope.contains(&None) {
             // Only the database knows which claims such a release concerns.
@@ -98,7 +114,7 @@ impl<'a> Steps<'a> {
                 if let Some(earlier) = by_claim.insert(claim, *command) {
                     found.extend([earlier, *command]);
                 }
-                if *at_most > 1 {
+                if !(0..=1).contains(at_most) {
                     found.push(*command);
                 }
             }

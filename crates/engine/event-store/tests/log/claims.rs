@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use envelope::Position;
 use event_store::{
-    Append, AppendError, Appended, AppenderOptions, Claim, Claims, NewEvent, Release, TakenClaim,
+    Append, AppendError, Appended, AppenderOptions, Claim, Claims, Guard, NewEvent, Release, TakenClaim,
 };
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ fn taking(name: impl Into<String>, take: Vec<Claim>) -> Append {
     Append {
         claims: Claims {
             take,
-            release: vec![],
+            ..Claims::default()
         },
         ..append(key(name), Uuid::now_v7(), 1)
     }
@@ -23,7 +23,11 @@ fn taking(name: impl Into<String>, take: Vec<Claim>) -> Append {
 
 fn releasing(name: impl Into<String>, release: Vec<Release>, take: Vec<Claim>) -> Append {
     Append {
-        claims: Claims { take, release },
+        claims: Claims {
+            take,
+            release,
+            ..Claims::default()
+        },
         ..append(key(name), Uuid::now_v7(), 1)
     }
 }
@@ -328,4 +332,63 @@ async fn a_command_without_events_takes_claims_all_the_same() {
     assert_taken(&appender.append(bare("b", Uuid::now_v7())).await, "1A", &[me]);
     assert!(appender.append(bare("a", me)).await.unwrap().replayed);
     assert_eq!(owners(&test, "seat", "1A").await, [(1, me)]);
+}
+
+/// A guard sees the claims of all commands before it, also of its own batch, and takes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guarded_command_is_recorded_only_before_another_owner_is_added() {
+    let test = TestLog::new().await;
+    let appenders = [
+        test.appender(AppenderOptions::default()),
+        test.appender(AppenderOptions::default()),
+    ];
+    let first = Uuid::now_v7();
+    let ban = |owner| Claim::counted("seat", "banned", owner, 9);
+    appenders[0]
+        .append(taking("old", vec![ban(first)]))
+        .await
+        .unwrap();
+    let guarded = |name: String, at_most| Append {
+        claims: Claims {
+            guard: vec![Guard {
+                scope: "seat".into(),
+                key: "banned".into(),
+                at_most,
+            }],
+            ..Claims::default()
+        },
+        ..append(key(name), Uuid::now_v7(), 1)
+    };
+    let one = appenders[0].append(guarded("none".into(), 0)).await;
+    assert_taken(&one, "banned", &[first]);
+
+    let second = Uuid::now_v7();
+    let attempts = (0..64).map(|n| {
+        let append = if n == 32 {
+            taking("ban", vec![ban(second)])
+        } else {
+            guarded(format!("guarded {n}"), 1)
+        };
+        let appender = &appenders[n % 2];
+        async move { (n, appender.append(append).await) }
+    });
+    let outcomes = join_all(attempts).await;
+    let banned = outcomes[32].1.as_ref().unwrap().position;
+    for (n, outcome) in outcomes.iter().filter(|(n, _)| *n != 32) {
+        match outcome {
+            Ok(appended) => assert!(appended.position < banned, "{n}"),
+            refused => assert_taken(refused, "banned", &[first, second]),
+        }
+    }
+    let late = appenders[1].append(guarded("late".into(), 1)).await;
+    assert_taken(&late, "banned", &[first, second]);
+    appenders[1].append(guarded("seen".into(), 2)).await.unwrap();
+    assert_eq!(owners(&test, "seat", "banned").await, [(1, first), (2, second)]);
+    let found = test
+        .log
+        .claim_owners("seat", &["banned".into(), "free".into()])
+        .await
+        .unwrap();
+    assert_eq!(found, [("banned".to_owned(), vec![first, second])].into());
+    test.log.read_after(Position::START, 1000).await.unwrap();
 }

@@ -31,7 +31,7 @@ fn command(name: &str, seat: usize, by: Uuid, takes: bool) -> Append {
     let claims = if takes {
         Claims {
             take: vec![Claim::unique(scope, seat, by)],
-            release: vec![],
+            ..Claims::default()
         }
     } else if name.len().is_multiple_of(2) {
         Claims {
@@ -40,12 +40,12 @@ fn command(name: &str, seat: usize, by: Uuid, takes: bool) -> Append {
                 key: seat,
                 owner: by,
             }],
-            take: vec![],
+            ..Claims::default()
         }
     } else {
         Claims {
             release: vec![Release::All(by)],
-            take: vec![],
+            ..Claims::default()
         }
     };
     Append {

@@ -113,7 +113,11 @@ async fn a_lost_answer_to_a_command_with_claims_is_resolved_by_the_key() {
     let (first, next) = (Uuid::now_v7(), Uuid::now_v7());
     let claiming = |name: &str, release: Vec<Release>, take: Vec<Claim>| {
         let mut command = append(key(name), Uuid::now_v7(), 1);
-        command.claims = Claims { release, take };
+        command.claims = Claims {
+            release,
+            take,
+            ..Claims::default()
+        };
         command
     };
     let seat = |owner| Claim::unique("seat", "1A", owner);

@@ -50,7 +50,7 @@ async fn a_log_of_the_release_before_goes_on_with_its_events_and_keys_and_withou
     let mut next = append(key("next"), id, 3);
     next.claims = Claims {
         take: vec![Claim::unique("seat", "1A", id)],
-        release: vec![],
+        ..Claims::default()
     };
     assert_eq!(appender.append(next).await.unwrap().position, Position::new(3));
     assert_eq!(owners(&test, "seat", "1A").await, [(1, id)]);

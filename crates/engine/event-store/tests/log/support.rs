@@ -242,6 +242,7 @@ pub(crate) fn distinct_totals(counter: &Counter, aggregate_id: Uuid, events: &[C
     Claims {
         release: vec![Release::All(aggregate_id)],
         take: if counter.total > 0 { vec![total] } else { vec![] },
+        ..Claims::default()
     }
 }
 

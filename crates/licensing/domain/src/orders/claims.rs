@@ -5,7 +5,7 @@
 //! back when it is revoked. The log decides who holds a claim, in the transaction that records the events.
 
 use chrono::NaiveDate;
-use events::{OrderEvent, OrderPlaced};
+use events::{LicenseIssued, OrderEvent, OrderPlaced};
 use uuid::Uuid;
 
 use super::state::Order;
@@ -54,6 +54,8 @@ pub enum ClaimChange {
     Take(LineClaims),
     /// These licenses hold nothing any more.
     Release(Vec<Uuid>),
+    /// The licenses of these give back what they hold, and hold these instead, or nothing of the command happens.
+    Move(LineClaims),
 }
 
 impl Order {
@@ -88,22 +90,41 @@ impl Order {
 pub(super) fn claims_of(placed: &OrderPlaced, key: &HolderKey) -> LineClaims {
     let mut claims = LineClaims::default();
     for line in &placed.lines {
+        claims.add(
+            line.license_id,
+            &LicenseIssued::of_line(Uuid::nil(), placed, line),
+            key,
+        );
+    }
+    claims
+}
+
+/// What an issued license holds.
+pub(crate) fn license_claims(license_id: Uuid, issued: &LicenseIssued, key: &HolderKey) -> LineClaims {
+    let mut claims = LineClaims::default();
+    claims.add(license_id, issued, key);
+    claims
+}
+
+impl LineClaims {
+    fn add(&mut self, license_id: Uuid, license: &LicenseIssued, key: &HolderKey) {
         // Lines that are older than holder ids have none.
-        let holder = line.holder_id.unwrap_or_else(|| key.holder_id(&line.holder));
-        let code = &line.license_type.code;
-        let days = days(line.activity_date, line.activity_days);
-        claims.days.extend(days.map(|date| DayClaim {
-            license_id: line.license_id,
-            line: line.line,
+        let holder = license
+            .holder_id
+            .unwrap_or_else(|| key.holder_id(&license.holder));
+        let (line, code) = (license.line, &license.license_type.code);
+        let days = days(license.activity_date, license.activity_days);
+        self.days.extend(days.map(|date| DayClaim {
+            license_id,
+            line,
             date,
             key: format!("{code} {date} {holder}"),
         }));
-        claims.caps.extend(line.lifetime_cap.map(|at_most| CapClaim {
-            license_id: line.license_id,
-            line: line.line,
+        self.caps.extend(license.lifetime_cap.map(|at_most| CapClaim {
+            license_id,
+            line,
             at_most,
             key: format!("{code} {holder}"),
         }));
     }
-    claims
 }

@@ -11,12 +11,12 @@ use uuid::Uuid;
 use vocabulary::{ClubStatus, PaymentProvider, Role, Word as _};
 
 use super::claims::{LineClaims, claims_of};
-use crate::day::{age, days, today};
+use crate::day::{days, today};
 use crate::findings::Findings;
 use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
 use crate::license_types::Offer;
-use crate::people::{RequestedHolder, RequestedVehicle, holder, vehicle};
+use crate::people::{RequestedHolder, RequestedVehicle, check_age, holder, vehicle};
 use crate::refusal::{Refusal, Rule};
 use crate::terms::Terms;
 use crate::typed::label;
@@ -50,6 +50,8 @@ pub struct PlaceOrder {
     pub time_to_pay: TimeDelta,
     /// Makes holder ids.
     pub holder_key: Arc<HolderKey>,
+    /// Which of the holders and vehicles are suspended.
+    pub suspended: BTreeSet<Uuid>,
 }
 
 /// One line, as the customer gives it.
@@ -94,6 +96,13 @@ pub struct OrderClub {
     pub name: String,
     /// Whether it organizes activities.
     pub status: ClubStatus,
+}
+
+impl AskedLine {
+    /// The ids by which suspensions know this line's holder and vehicle.
+    pub fn subjects(&self, key: &HolderKey) -> BTreeSet<Uuid> {
+        key.asked(Some(&self.holder), self.vehicle.as_ref())
+    }
 }
 
 impl PlaceOrder {
@@ -189,15 +198,26 @@ impl PlaceOrder {
         if !(1..=offer.max_days).contains(&days) {
             findings.add(format!("{at}/activity_days"), Rule::ActivityDays);
         }
-        if let Some(years) = age(asked.holder.birth_date, asked.activity_date) {
-            if offer.min_age.is_some_and(|min| years < u32::from(min)) {
-                findings.add(format!("{at}/holder/birth_date"), Rule::TooYoung);
-            }
-            if offer.max_age.is_some_and(|max| years > u32::from(max)) {
-                findings.add(format!("{at}/holder/birth_date"), Rule::TooOld);
-            }
-        }
+        check_age(
+            asked.holder.birth_date,
+            asked.activity_date,
+            (offer.min_age, offer.max_age),
+            &format!("{at}/holder"),
+            findings,
+        );
         let (club, holder) = (line.club.as_ref()?, holder?);
+        let holder_id = self.holder_key.holder_id(&holder);
+        if self.suspended.contains(&holder_id) {
+            findings.add(format!("{at}/holder"), Rule::HolderSuspended);
+        }
+        if let Some(vehicle) = &vehicle
+            && self
+                .holder_key
+                .vehicle_ids(vehicle)
+                .any(|id| self.suspended.contains(&id))
+        {
+            findings.add(format!("{at}/vehicle"), Rule::VehicleSuspended);
+        }
         Some(OrderLine {
             line: number,
             license_id: license_id(self.order_id, number),
@@ -209,9 +229,9 @@ impl PlaceOrder {
             price_ore: offer.price_ore,
             tax: offer.tax.clone(),
             lifetime_cap: offer.lifetime_cap,
-            holder_id: Some(self.holder_key.holder_id(&holder)),
-            holder,
-            vehicle,
+            holder_id: Some(holder_id),
+            holder: holder.belonging_to(holder_id),
+            vehicle: vehicle.map(|vehicle| vehicle.belonging_to(holder_id)),
         })
     }
 }

@@ -2,10 +2,15 @@ mod accepting;
 mod ages;
 mod claiming;
 mod collecting;
+mod erasing;
 mod life;
+mod matrix;
 mod midnight;
 mod placing;
+mod refunding;
+mod suspended;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
@@ -105,6 +110,7 @@ fn place(lines: Vec<RequestedLine>) -> PlaceOrder {
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
         holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
+        suspended: BTreeSet::new(),
     }
 }
 

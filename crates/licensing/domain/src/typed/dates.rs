@@ -17,8 +17,13 @@ pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::
     })
 }
 
+/// Reads a date, or nothing from `null`. With `#[serde(default)]` the field may be absent.
+pub fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    deserializer.deserialize_option(OptionalDate)
+}
+
 /// Reads a moment as RFC 3339 has it, of the years 1900 to 2100.
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     deserializer.deserialize_str(Strict {
         parse: parse_moment,
         form: "a moment",
@@ -88,5 +93,27 @@ impl<'de> Visitor<'de> for Optional {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         moment(deserializer).map(Some)
+    }
+}
+
+struct OptionalDate;
+
+impl<'de> Visitor<'de> for OptionalDate {
+    type Value = Option<NaiveDate>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a date")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        date(deserializer).map(Some)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, header};
 use jsonwebtoken::Validation;
 
 use super::jwks::{Jwks, Missing, Pace};
-use super::token::{self, TokenError};
+use super::standing::{Standing, Standings};
+use super::token::{self, Proven, TokenError};
 use super::verified::Verified;
 use super::{AuthOptions, Principal};
 use crate::health::Health;
@@ -13,7 +15,10 @@ use crate::problem::Problem;
 
 /// Checks bearer tokens. Cheap to clone; belongs in the application state, for the [`Principal`] extractor to find.
 #[derive(Clone, Debug)]
-pub struct Authenticator(Arc<Inner>);
+pub struct Authenticator {
+    inner: Arc<Inner>,
+    standings: Option<Arc<dyn Standings>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -32,39 +37,65 @@ impl Authenticator {
 
     /// As [`new`](Self::new), with another pace of fetches.
     pub fn with_pace(options: &AuthOptions, pace: Pace) -> anyhow::Result<Self> {
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             jwks: Jwks::start(&options.jwks_url, options.jwt_algorithm, pace)?,
             validation: token::validation(options),
             options: options.clone(),
             verified: Verified::default(),
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            standings: None,
+        })
+    }
+
+    /// Lets what the shop says of a user go before what the user's token says. Without it tokens count until they expire.
+    #[must_use]
+    pub fn consulting(mut self, standings: impl Standings + 'static) -> Self {
+        self.standings = Some(Arc::new(standings));
+        self
     }
 
     /// Adds the health check "jwks", which fails until the issuer's keys have been fetched once.
     #[must_use]
     pub fn report_to(self, health: &Health) -> Self {
-        self.0.jwks.report_to(health.check("jwks"));
+        self.inner.jwks.report_to(health.check("jwks"));
         self
     }
 
     /// Verifies the value of an `Authorization` header and returns its principal.
     pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
-        Ok(self.verify(authorization).await?)
+        let proven = self.verify(authorization).await?;
+        let standing = match &self.standings {
+            Some(standings) => standings.of(proven.principal.user_id).await?,
+            None => Standing::default(),
+        };
+        Ok(standing.applied_to(proven)?)
     }
 
-    async fn verify(&self, authorization: &[u8]) -> Result<Principal, TokenError> {
-        let inner = &self.0;
+    /// The principal of a request; nothing without an `Authorization` header. A token that is given must be valid.
+    pub(super) async fn of_headers(&self, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => self.authenticate(value.as_bytes()).await.map(Some),
+            (Some(_), Some(_)) => Err(TokenError::Malformed.into()),
+        }
+    }
+
+    async fn verify(&self, authorization: &[u8]) -> Result<Proven, TokenError> {
+        let inner = &self.inner;
         let token = token::from_header(authorization)?;
         let key_id = token::key_id(token, inner.options.jwt_algorithm)?;
         let key = inner.jwks.key(&key_id).await.map_err(|missing| match missing {
             Missing::Unknown => TokenError::UnknownKey,
             Missing::Unavailable => TokenError::KeysUnavailable,
         })?;
-        if let Some(principal) = inner.verified.get(token, &key) {
-            return Ok(principal);
+        if let Some(proven) = inner.verified.get(token, &key) {
+            return Ok(proven);
         }
-        let (principal, ends) = token::verify(token, &key, &inner.validation)?;
-        inner.verified.keep(token, &key, &principal, ends);
-        Ok(principal)
+        let proven = token::verify(token, &key, &inner.validation)?;
+        inner.verified.keep(token, &key, proven.clone());
+        Ok(proven)
     }
 }

@@ -2,11 +2,9 @@
 
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 
 use super::authenticator::Authenticator;
 use super::principal::Principal;
-use super::token;
 use crate::problem::Problem;
 
 impl<S> FromRequestParts<S> for Principal
@@ -17,9 +15,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        optional(&parts.headers, state)
-            .await?
-            .ok_or_else(Problem::unauthorized)
+        optional(parts, state).await?.ok_or_else(Problem::unauthorized)
     }
 }
 
@@ -32,20 +28,17 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Self::Rejection> {
-        optional(&parts.headers, state).await
+        optional(parts, state).await
     }
 }
 
-async fn optional<S>(headers: &HeaderMap, state: &S) -> Result<Option<Principal>, Problem>
+async fn optional<S>(parts: &Parts, state: &S) -> Result<Option<Principal>, Problem>
 where
     Authenticator: FromRef<S>,
 {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (None, _) => return Ok(None),
-        (Some(value), None) => value,
-        (Some(_), Some(_)) => return Err(token::TokenError::Malformed.into()),
-    };
-    let authenticator = Authenticator::from_ref(state);
-    Ok(Some(authenticator.authenticate(value.as_bytes()).await?))
+    // Whom the policy table has let in already.
+    if let Some(principal) = parts.extensions.get::<Principal>() {
+        return Ok(Some(principal.clone()));
+    }
+    Authenticator::from_ref(state).of_headers(&parts.headers).await
 }

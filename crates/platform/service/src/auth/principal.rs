@@ -30,7 +30,7 @@ pub enum Role {
 
 impl Role {
     /// The role of that name in a token, `None` for one we don't know.
-    pub(super) fn parse(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         match name {
             "customer" => Some(Self::Customer),
             "organizer" => Some(Self::Organizer),
@@ -41,7 +41,24 @@ impl Role {
     }
 }
 
+impl Role {
+    /// Its name in tokens and metadata.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Organizer => "organizer",
+            Self::Staff => "staff",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 impl Principal {
+    /// The role with the most rights.
+    pub fn highest_role(&self) -> Option<Role> {
+        self.roles.last().copied()
+    }
+
     /// Whether the caller has this very role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)

@@ -1,6 +1,7 @@
 //! The rules of a valid token. Its key comes from [`super::jwks`].
 
 use axum::http::header;
+use chrono::Utc;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
@@ -38,6 +39,8 @@ pub(super) enum TokenError {
     NotYetValid,
     #[error("claims")]
     Claims,
+    #[error("revoked")]
+    Revoked,
     #[error("keys_unavailable")]
     KeysUnavailable,
 }
@@ -68,6 +71,12 @@ impl TokenError {
                 "Innloggingen har utløpt. Logg inn på nytt.",
                 "Your login has expired. Log in again.",
             ),
+            Self::Revoked => Problem::new(
+                unauthorized,
+                "token_revoked",
+                "Du er logget ut. Logg inn på nytt.",
+                "You are logged out. Log in again.",
+            ),
             _ => Problem::new(
                 unauthorized,
                 "token_invalid",
@@ -80,10 +89,11 @@ impl TokenError {
 }
 
 /// Every problem that a token can be refused with.
-pub(crate) fn problems() -> [Problem; 3] {
+pub(crate) fn problems() -> [Problem; 4] {
     [
         TokenError::Malformed,
         TokenError::Expired,
+        TokenError::Revoked,
         TokenError::KeysUnavailable,
     ]
     .map(TokenError::problem)
@@ -136,18 +146,25 @@ struct Claims {
     sub: String,
     exp: f64,
     #[serde(default)]
+    iat: Option<f64>,
+    #[serde(default)]
     roles: Option<Vec<String>>,
     #[serde(default)]
     clubs: Option<Vec<String>>,
 }
 
-/// Verifies signature and claims. Returns the principal, and the time in seconds since 1970 at which the token expires,
-/// leeway included.
-pub(super) fn verify(
-    token: &str,
-    key: &DecodingKey,
-    validation: &Validation,
-) -> Result<(Principal, u64), TokenError> {
+/// What a token proves.
+#[derive(Clone, Debug)]
+pub(super) struct Proven {
+    pub(super) principal: Principal,
+    /// When it was issued, in seconds since 1970, if it says so.
+    pub(super) issued_at: Option<i64>,
+    /// When it expires, in seconds since 1970, leeway included.
+    pub(super) ends: u64,
+}
+
+/// Verifies signature and claims.
+pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) -> Result<Proven, TokenError> {
     let claims = decode::<Claims>(token, key, validation).map_err(|error| match error.kind() {
         ErrorKind::InvalidSignature => TokenError::Signature,
         ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
@@ -163,7 +180,18 @@ pub(super) fn verify(
         reason = "saturates, see above"
     )]
     let ends = (claims.claims.exp as u64).saturating_add(LEEWAY_S);
-    Ok((principal(&claims.claims)?, ends))
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    let issued_at = claims.claims.iat.map(|iat| iat as i64);
+    // One from the future would outlive the end of its user's sessions.
+    let latest = Utc::now().timestamp().saturating_add_unsigned(LEEWAY_S);
+    if issued_at.is_some_and(|issued_at| issued_at > latest) {
+        return Err(TokenError::NotYetValid);
+    }
+    Ok(Proven {
+        principal: principal(&claims.claims)?,
+        issued_at,
+        ends,
+    })
 }
 
 fn principal(claims: &Claims) -> Result<Principal, TokenError> {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::DecodingKey;
 
-use super::Principal;
+use super::token::Proven;
 
 /// The most tokens cached, about 1 KiB each. A full cache is cleared; the tokens in use are soon verified again.
 const MOST: usize = 4096;
@@ -20,29 +20,26 @@ pub(super) struct Verified(RwLock<HashMap<Box<str>, Entry>>);
 
 struct Entry {
     key: Arc<DecodingKey>,
-    principal: Principal,
-    /// When the token expires, in seconds since 1970, leeway included.
-    ends: u64,
+    proven: Proven,
 }
 
 impl Verified {
-    /// The token's principal, if `key` verified the token and it has not expired.
-    pub(super) fn get(&self, token: &str, key: &Arc<DecodingKey>) -> Option<Principal> {
+    /// What the token proves, if `key` verified the token and it has not expired.
+    pub(super) fn get(&self, token: &str, key: &Arc<DecodingKey>) -> Option<Proven> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.get(token)?;
-        (Arc::ptr_eq(&entry.key, key) && now() < entry.ends).then(|| entry.principal.clone())
+        (Arc::ptr_eq(&entry.key, key) && now() < entry.proven.ends).then(|| entry.proven.clone())
     }
 
     /// Stores a token that `key` has just verified.
-    pub(super) fn keep(&self, token: &str, key: &Arc<DecodingKey>, principal: &Principal, ends: u64) {
+    pub(super) fn keep(&self, token: &str, key: &Arc<DecodingKey>, proven: Proven) {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MOST {
             entries.clear();
         }
         let entry = Entry {
             key: Arc::clone(key),
-            principal: principal.clone(),
-            ends,
+            proven,
         };
         entries.insert(token.into(), entry);
     }
@@ -72,13 +69,19 @@ mod tests {
     use uuid::Uuid;
 
     use super::{MOST, Verified, now};
+    use crate::auth::token::Proven;
     use crate::auth::{Principal, Role};
 
-    fn somebody() -> Principal {
-        Principal {
+    fn until(ends: u64) -> Proven {
+        let principal = Principal {
             user_id: Uuid::nil(),
             roles: [Role::Customer].into(),
             clubs: Vec::new(),
+        };
+        Proven {
+            principal,
+            issued_at: None,
+            ends,
         }
     }
 
@@ -89,19 +92,19 @@ mod tests {
     #[test]
     fn a_token_is_good_for_the_key_that_proved_it_and_until_it_ends() {
         let (verified, right, other) = (Verified::default(), key(), key());
-        verified.keep("token", &right, &somebody(), now() + 60);
-        assert_eq!(verified.get("token", &right), Some(somebody()));
-        assert_eq!(verified.get("token", &other), None);
-        assert_eq!(verified.get("token2", &right), None);
-        verified.keep("token", &right, &somebody(), now());
-        assert_eq!(verified.get("token", &right), None);
+        verified.keep("token", &right, until(now() + 60));
+        assert!(verified.get("token", &right).is_some());
+        assert!(verified.get("token", &other).is_none());
+        assert!(verified.get("token2", &right).is_none());
+        verified.keep("token", &right, until(now()));
+        assert!(verified.get("token", &right).is_none());
     }
 
     #[test]
     fn the_number_of_tokens_is_bounded() {
         let (verified, key) = (Verified::default(), key());
         for number in 0..MOST + 2 {
-            verified.keep(&number.to_string(), &key, &somebody(), now() + 60);
+            verified.keep(&number.to_string(), &key, until(now() + 60));
         }
         assert_eq!(format!("{verified:?}"), "Verified { tokens: 2 }");
     }

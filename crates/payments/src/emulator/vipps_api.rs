@@ -1,12 +1,9 @@
-//! The merchant's side of the protocol.
-
-use std::time::Duration;
+//! The merchant's side of the Vipps protocol.
 
 use aws_lc_rs::digest;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -17,87 +14,25 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::AppState;
-use super::calls::Call;
-use super::faults::{ApiFault, Operation};
 use super::merchant::{IdempotencyKey, Merchant, access_token};
-use super::payment::{self, MAX_AMOUNT_ORE, Standing};
+use super::payment::{self, Creation, MAX_AMOUNT_ORE, Payment, Standing};
 use super::problem::Problem;
-use super::store::NewPayment;
-use crate::vipps::is_reference;
+use super::store::{NewPayment, Rejected};
+use super::{AppState, acts};
+use crate::checks::is_reference;
 
 const CURRENCY: &str = "NOK";
 const MAX_DESCRIPTION: usize = 100;
 const MAX_RETURN_URL: usize = 2048;
 
-pub(super) fn routes(state: &AppState) -> Router<AppState> {
+pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route("/accesstoken/get", post(access_token))
         .route("/epayment/v1/payments", post(create))
         .route("/epayment/v1/payments/{reference}", get(read))
-        .route(
-            "/epayment/v1/payments/{reference}/capture",
-            post(|state, merchant, key, path, body| {
-                modify(state, merchant, key, path, body, payment::Request::Capture)
-            }),
-        )
-        .route(
-            "/epayment/v1/payments/{reference}/refund",
-            post(|state, merchant, key, path, body| {
-                modify(state, merchant, key, path, body, payment::Request::Refund)
-            }),
-        )
+        .route("/epayment/v1/payments/{reference}/capture", post(capture))
+        .route("/epayment/v1/payments/{reference}/refund", post(refund))
         .route("/epayment/v1/payments/{reference}/cancel", post(cancel))
-        .route_layer(middleware::from_fn_with_state(state.clone(), misbehave))
-        .route_layer(middleware::from_fn_with_state(state.clone(), count_and_hold))
-}
-
-/// Counts the request, and holds it at the point that [`Faults::hold`] names. A request that has arrived is carried out
-/// even if its sender dies meanwhile.
-async fn count_and_hold(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Some(operation) = operation(&request) else {
-        return next.run(request).await;
-    };
-    let call = Call::begin(&state.calls, operation);
-    let handled = tokio::spawn(async move {
-        call.wait_before_work(&state.faults).await;
-        let response = next.run(request).await;
-        call.wait_before_answer(&state.faults).await;
-        response
-    });
-    handled
-        .await
-        .unwrap_or_else(|_| Problem::unavailable().into_response())
-}
-
-/// The operation that the path names; none for an access token.
-fn operation(request: &Request) -> Option<Operation> {
-    let path = request.uri().path().strip_prefix("/epayment/v1/payments")?;
-    match path.trim_start_matches('/').split_once('/') {
-        None if path.is_empty() => Some(Operation::Create),
-        None => Some(Operation::Get),
-        Some((_, "capture")) => Some(Operation::Capture),
-        Some((_, "refund")) => Some(Operation::Refund),
-        Some((_, "cancel")) => Some(Operation::Cancel),
-        Some(_) => None,
-    }
-}
-
-/// Applies the API faults. The emulator does the work before it loses or delays the answer.
-async fn misbehave(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match state.faults.get().api {
-        ApiFault::Ok => next.run(request).await,
-        ApiFault::Unavailable => Problem::unavailable().into_response(),
-        ApiFault::AnswerLost => {
-            next.run(request).await;
-            Problem::unavailable().into_response()
-        }
-        ApiFault::SlowMs(ms) => {
-            let response = next.run(request).await;
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            response
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -143,9 +78,7 @@ async fn create(
     let new = new_payment(parse(&body)?, idempotency_key)?;
     let reference = new.reference.clone();
     state.store.create(new).await?;
-    if state.faults.get().create_conflict {
-        return Err(Problem::new(StatusCode::CONFLICT, "told to conflict"));
-    }
+    acts::before_answer(&state, &reference).await?;
     let redirect_url = redirect_url(&state, &reference);
     Ok((
         StatusCode::CREATED,
@@ -195,6 +128,7 @@ fn new_payment(body: CreateBody, idempotency_key: String) -> Result<NewPayment, 
         amount_ore,
         description,
         return_url,
+        nexi: None,
     })
 }
 
@@ -203,12 +137,8 @@ async fn read(
     _: Merchant,
     Path(reference): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let payment = state.store.get(&reference).await?;
-    let mut answer = standing(
-        &payment.creation.reference,
-        payment.creation.amount_ore,
-        &payment.now,
-    );
+    let payment = vipps(&state, &reference).await?;
+    let mut answer = standing(&payment.creation, &payment.now);
     answer["paymentMethod"] = json!({ "type": "WALLET" });
     answer["profile"] = json!({});
     answer["redirectUrl"] = json!(redirect_url(&state, &reference));
@@ -228,23 +158,38 @@ struct CancelBody {
     cancel_transaction_only: bool,
 }
 
-/// Captures or refunds the amount in the body.
-async fn modify(
+async fn capture(
     State(state): State<AppState>,
     _: Merchant,
-    key: IdempotencyKey,
+    IdempotencyKey(key): IdempotencyKey,
     Path(reference): Path<String>,
     body: Bytes,
-    request: fn(i64) -> payment::Request,
 ) -> Result<Json<Value>, Problem> {
     let body: ModificationBody = parse(&body)?;
-    change(&state, &reference, request(body.modification_amount.ore()?), &key).await
+    let amount_ore = body.modification_amount.ore()?;
+    let creation = vipps(&state, &reference).await?.creation;
+    let after = acts::capture(&state, &reference, amount_ore, &key).await?;
+    Ok(Json(standing(&creation, &after)))
+}
+
+async fn refund(
+    State(state): State<AppState>,
+    _: Merchant,
+    IdempotencyKey(key): IdempotencyKey,
+    Path(reference): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let body: ModificationBody = parse(&body)?;
+    let request = payment::Request::Refund(body.modification_amount.ore()?);
+    let payment = vipps(&state, &reference).await?;
+    let after = acts::refund(&state, &payment, request, &key).await?;
+    Ok(Json(standing(&payment.creation, &after)))
 }
 
 async fn cancel(
     State(state): State<AppState>,
     _: Merchant,
-    key: IdempotencyKey,
+    IdempotencyKey(key): IdempotencyKey,
     Path(reference): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
@@ -256,28 +201,28 @@ async fn cancel(
     let request = payment::Request::Cancel {
         only_if_not_authorized: body.cancel_transaction_only,
     };
-    change(&state, &reference, request, &key).await
+    let creation = vipps(&state, &reference).await?.creation;
+    let after = state.store.change(&reference, request, Some(&key), None).await?;
+    Ok(Json(standing(&creation, &after)))
 }
 
-async fn change(
-    state: &AppState,
-    reference: &str,
-    request: payment::Request,
-    IdempotencyKey(key): &IdempotencyKey,
-) -> Result<Json<Value>, Problem> {
-    let after = state.store.change(reference, request, Some(key)).await?;
-    let creation = state.store.get(reference).await?.creation;
-    Ok(Json(standing(&creation.reference, creation.amount_ore, &after)))
+/// The payment, if it is one at Vipps.
+async fn vipps(state: &AppState, reference: &str) -> Result<Payment, Problem> {
+    let payment = state.store.get(reference).await?;
+    if payment.creation.nexi.is_some() {
+        return Err(Rejected::NotFound.into());
+    }
+    Ok(payment)
 }
 
-fn standing(reference: &str, amount_ore: i64, standing: &Standing) -> Value {
+fn standing(creation: &Creation, standing: &Standing) -> Value {
     let amount = |value: i64| json!({ "currency": CURRENCY, "value": value });
     let aggregate = &standing.aggregate;
     json!({
-        "reference": reference,
+        "reference": creation.reference,
         "pspReference": standing.psp_reference,
         "state": standing.state,
-        "amount": amount(amount_ore),
+        "amount": amount(creation.amount_ore),
         "aggregate": {
             "authorizedAmount": amount(aggregate.authorized_ore),
             "capturedAmount": amount(aggregate.captured_ore),
