@@ -57,11 +57,8 @@ pub(crate) async fn list_revocations(
     let today = now.with_timezone(&Oslo).date_naive();
     let from = today.checked_sub_days(Days::new(1)).unwrap_or(today);
     let read = async |since| {
-        let question = async {
-            let client = state.reads.pool.get().await?;
-            revocations::read(&**client, since, from).await
-        };
-        state.reads.ask(question).await
+        let question = async |client: &_| revocations::read(client, since, from).await;
+        state.reads.ask(REVOCATIONS, question).await
     };
     let mut found = read(since).await?;
     let mut since = since;

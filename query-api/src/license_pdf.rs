@@ -73,7 +73,7 @@ pub(crate) async fn license_pdf(
     let rows = access(&principal, Scope::of_licenses);
     let (row, position) = state
         .reads
-        .record(&LICENSES, &license_id, &COLUMNS, parameters, rows)
+        .row(&LICENSES, &license_id, &COLUMNS, parameters, rows)
         .await?;
     let row = read(&row)?;
     if row.status == LicenseStatus::Revoked {

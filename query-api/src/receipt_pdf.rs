@@ -64,7 +64,7 @@ pub(crate) async fn receipt_pdf(
     let rows = access(&principal, Scope::of_receipts);
     let (row, position) = state
         .reads
-        .record(&RECEIPTS, &receipt_id, &COLUMNS, parameters, rows)
+        .row(&RECEIPTS, &receipt_id, &COLUMNS, parameters, rows)
         .await?;
     let row = read(&row)?;
     let seller = state.seller.ok_or_else(seller_missing)?;

@@ -4,7 +4,7 @@ use query::openapi::{key, min_position, of_every_read};
 use query::{Resource, not_an_id};
 use read_model::{LICENSES, RECEIPTS};
 use serde_json::json;
-use service::docs::{self, Parameter as Shared};
+use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
@@ -71,7 +71,7 @@ fn pdf(resource: &Resource, problems: impl IntoIterator<Item = Problem>) -> Oper
             .header("Content-Disposition", disposition.clone())
             .build()
     });
-    let operation = OperationBuilder::new()
+    let mut operation = OperationBuilder::new()
         .tag(resource.name)
         .security(docs::needs_login())
         .parameter(key(resource))
@@ -81,8 +81,16 @@ fn pdf(resource: &Resource, problems: impl IntoIterator<Item = Problem>) -> Oper
         .parameter_ref(Shared::IfNoneMatch.reference())
         .response("200", found)
         .response("304", known);
-    let mut all: Vec<Problem> = problems.into_iter().collect();
-    all.extend([busy(), not_an_id(resource.key), Problem::not_found()]);
-    all.extend(docs::of_login());
-    of_every_read(operation, all)
+    let problems = problems
+        .into_iter()
+        .chain([busy(), not_an_id(resource.key), Problem::not_found()])
+        .chain(of_every_read())
+        .chain(docs::of_login());
+    for (status, response) in docs::refusals(problems) {
+        operation = operation.response(status.clone(), super::gate::placed(&status, response));
+    }
+    operation
 }
+
+/// The names of the headers of rows.
+pub(super) const OF_ROWS: [Header; 2] = [Header::EventPosition, Header::EventStale];

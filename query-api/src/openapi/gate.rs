@@ -4,7 +4,7 @@ use query::not_an_id;
 use query::openapi::{key, min_position, of_every_read};
 use read_model::LICENSES;
 use serde_json::{Value, json};
-use service::docs::{Header, Parameter as Shared};
+use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
@@ -12,8 +12,9 @@ use utoipa::openapi::schema::{
     Type,
 };
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, RefOr, Required, Response, ResponseBuilder};
 
+use super::documents::OF_ROWS;
 use crate::codes::keys_missing;
 
 const TAG: &str = "gate";
@@ -80,7 +81,7 @@ fn verification() -> OperationBuilder {
         .parameter(key(&LICENSES))
         .parameter(min_position())
         .parameter_ref(Shared::MinPosition.reference());
-    of_every_read(operation, vec![not_an_id(LICENSES.key), Problem::not_found()])
+    refused(operation, [not_an_id(LICENSES.key), Problem::not_found()])
 }
 
 fn license_keys() -> OperationBuilder {
@@ -114,7 +115,7 @@ fn license_keys() -> OperationBuilder {
     .description(Some(
         "`schemas/qr` describes the codes, and which bytes the root key signs.",
     ));
-    of_every_read(operation, vec![keys_missing()])
+    refused(operation, [])
 }
 
 fn revocations() -> OperationBuilder {
@@ -166,7 +167,7 @@ fn revocations() -> OperationBuilder {
             uuid("Epoch of the caller's list. If it is over, the answer is `full`.").into(),
             json!("01990a4e-5a3c-7cc2-9d1e-0a7b6c5d4e3f"),
         ));
-    of_every_read(operation, vec![keys_missing()])
+    refused(operation, [])
 }
 
 /// A public operation with this body.
@@ -193,12 +194,34 @@ fn operation(
         .response("304", with_headers(known, of_rows).build())
 }
 
+fn refused(mut operation: OperationBuilder, problems: impl IntoIterator<Item = Problem>) -> OperationBuilder {
+    let problems = problems
+        .into_iter()
+        .chain([keys_missing()])
+        .chain(of_every_read());
+    for (status, response) in docs::refusals(problems) {
+        operation = operation.response(status.clone(), placed(&status, response));
+    }
+    operation
+}
+
 /// The headers of an answer, and those of rows.
 pub(super) fn with_headers(mut response: ResponseBuilder, of_rows: bool) -> ResponseBuilder {
     let all = [Header::CacheControl, Header::ETag, Header::RequestId];
-    let rows = [Header::EventPosition, Header::EventStale];
-    for header in all.into_iter().chain(rows.into_iter().filter(|_| of_rows)) {
+    for header in all.into_iter().chain(OF_ROWS.into_iter().filter(|_| of_rows)) {
         response = response.header_ref(header.name(), header.reference());
+    }
+    response
+}
+
+/// A refusal that says where the rows are, where they are known.
+pub(super) fn placed(status: &str, mut response: Response) -> Response {
+    if matches!(status, "400" | "404" | "503") {
+        for header in OF_ROWS {
+            response
+                .headers
+                .insert(header.name().to_owned(), RefOr::Ref(header.reference()));
+        }
     }
     response
 }

@@ -77,9 +77,9 @@ async fn every_route_is_in_the_document_and_no_other() -> Result<()> {
     assert_eq!(documented(), expected, "the document and the tables of routes");
     for (method, path) in ROUTES {
         let path = path
+            .replace("{receipt_id}", "x")
             .replace("{order_id}", "x")
             .replace("{license_id}", "x")
-            .replace("{receipt_id}", "x")
             .replace("{user_id}", "x");
         let answer = app.get(&path, &app.staff()).await;
         assert_eq!(*method, "GET");

@@ -29,22 +29,16 @@ pub use excerpt::{Excerpt, add_excerpt};
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
-    let none: &[Problem] = &[];
-    add_listed(document, resource, path, one.then_some(none), Vec::new());
+    add_with(document, resource, path, one, &[]);
 }
 
 /// Adds a resource whose rows the service completes, which can fail with these problems.
-pub fn add_with(document: &mut OpenApi, resource: &'static Resource, path: &str, problems: &[Problem]) {
-    add_listed(document, resource, path, Some(problems), problems.to_vec());
-}
-
-/// As [`add`]; the list can also answer with `more` problems, and one row, where there is that route, with those of `one`.
-fn add_listed(
+pub fn add_with(
     document: &mut OpenApi,
     resource: &'static Resource,
     path: &str,
-    one: Option<&[Problem]>,
-    more: Vec<Problem>,
+    one: bool,
+    problems: &[Problem],
 ) {
     let tag = TagBuilder::new()
         .name(resource.name)
@@ -59,11 +53,11 @@ fn add_listed(
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource, more);
+    let list = list(resource, problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
-    if let Some(problems) = one {
+    if one {
         let path = format!("{path}/{{{}}}", resource.key);
         let one = self::one(resource, problems);
         document
@@ -74,8 +68,8 @@ fn add_listed(
 
 /// Adds a list whose path names the value of its filter `named`, for callers that may see every row or none.
 pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &str, named: &str) {
-    let of_path = vec![view::not_an_id(named), Problem::not_found()];
-    add_listed(document, resource, path, None, of_path);
+    let of_path = [view::not_an_id(named), Problem::not_found()];
+    add_with(document, resource, path, false, &of_path);
     let Some(operation) = get(document, path) else {
         return;
     };
@@ -91,9 +85,14 @@ pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &s
     }
 }
 
+/// Adds a list, for callers that may see every row or none.
+pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str) {
+    add_with(document, resource, path, false, &[Problem::not_found()]);
+}
+
 /// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
 pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
-    add_listed(document, resource, path, Some(&[]), vec![Problem::not_found()]);
+    add_with(document, resource, path, true, &[Problem::not_found()]);
     let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
     let Some(mut one) = one else {
         return;
@@ -144,7 +143,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder {
+fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -155,8 +154,43 @@ fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    more.push(cursor::invalid());
-    refused(with_headers(operation), resource, more)
+    let problems = problems.iter().cloned().chain([cursor::invalid()]);
+    refused(with_headers(operation), resource, problems)
+}
+
+/// The id of a row in the path.
+pub fn key(resource: &Resource) -> Parameter {
+    ParameterBuilder::new()
+        .name(resource.key)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(uuid()))
+        .example(Some(json!(FilterKind::Uuid.example())))
+        .description(Some("Its id."))
+        .build()
+}
+
+/// `min_position` in the query, which every operation on rows has.
+pub fn min_position() -> Parameter {
+    query(
+        "min_position",
+        whole(0).maximum(Some(i64::MAX)),
+        json!(0),
+        "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
+    )
+    .build()
+}
+
+/// What every operation can answer that reads rows, besides that there is none.
+pub fn of_every_read() -> Vec<Problem> {
+    let mut all = parameters::problems();
+    all.push(projection::unknown("min_position", 4711, 4711));
+    all.push(projection::lagging(4710));
+    all.push(failure::query_timeout());
+    all.push(failure::unavailable());
+    all.push(schema_gate::schema_unknown());
+    all.extend(docs::of_every_request());
+    all
 }
 
 fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
@@ -173,17 +207,6 @@ fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let own = [view::not_an_id(resource.key), Problem::not_found()];
     let problems = problems.iter().cloned().chain(own);
     refused(with_headers(operation), resource, problems)
-}
-
-/// The key in the path.
-pub fn key(resource: &Resource) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(resource.key)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .schema(Some(uuid()))
-        .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."))
 }
 
 fn operation(resource: &Resource) -> OperationBuilder {
@@ -271,21 +294,15 @@ fn refused(
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
+    all.extend(of_every_read());
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
-    of_every_read(operation, all)
+    answered_with(operation, all)
 }
 
-/// Adds these problems and those of every read.
-pub fn of_every_read(mut operation: OperationBuilder, mut all: Vec<Problem>) -> OperationBuilder {
-    all.extend(parameters::problems());
-    all.push(projection::unknown("min_position", 4711, 4711));
-    all.push(projection::lagging(4710));
-    all.push(failure::query_timeout());
-    all.push(failure::unavailable());
-    all.push(schema_gate::schema_unknown());
-    all.extend(docs::of_every_request());
+/// Adds these problems as responses.
+fn answered_with(mut operation: OperationBuilder, all: Vec<Problem>) -> OperationBuilder {
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {
@@ -403,17 +420,6 @@ fn common(resource: &'static Resource) -> Vec<Parameter> {
         .build(),
         min_position(),
     ]
-}
-
-/// `min_position` in the query, which every operation on rows has.
-pub fn min_position() -> Parameter {
-    query(
-        "min_position",
-        whole(0).maximum(Some(i64::MAX)),
-        json!(0),
-        "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
-    )
-    .build()
 }
 
 fn query(name: &str, schema: impl Into<Schema>, example: Value, description: String) -> ParameterBuilder {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use deadpool_postgres::Pool;
 use service::problem::Problem;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::answer::{self, AnswerPosition};
@@ -152,28 +153,7 @@ impl Reads {
         let (_, conditions) = access.parts(resource)?;
         let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
         let view = view::of_one(parameters, resource)?;
-        let if_none_match = view.if_none_match.clone();
-        let mut page = self.row(resource, key, view, conditions).await?;
-        page.rows.iter_mut().try_for_each(finish)?;
-        answer::one(resource, &page, if_none_match.as_deref())
-    }
-
-    /// The row of a resource that has this key, with these columns, for an answer of another form; 404 without it.
-    pub async fn record(
-        &self,
-        resource: &'static Resource,
-        key: &str,
-        columns: &[&str],
-        parameters: Parameters,
-        access: Access,
-    ) -> Result<(Record, AnswerPosition), Problem> {
-        let (_, conditions) = access.parts(resource)?;
-        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
-        let view = view::of_excerpt(parameters, resource, columns)?;
-        let mut page = self.row(resource, key, view, conditions).await?;
-        let position = AnswerPosition::of(&page);
-        let row = page.rows.pop().ok_or_else(|| answer::not_found(position))?;
-        Ok((row, position))
+        self.answer_row(resource, key, view, conditions, finish).await
     }
 
     /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client may see them.
@@ -185,24 +165,54 @@ impl Reads {
         parameters: Parameters,
     ) -> Result<Response, Problem> {
         let view = view::of_excerpt(parameters, resource, columns)?;
-        let if_none_match = view.if_none_match.clone();
-        let page = self.row(resource, key, view, Conditions::default()).await?;
-        answer::one(resource, &page, if_none_match.as_deref())
+        self.answer_row(resource, key, view, Conditions::default(), |_| Ok(()))
+            .await
     }
 
-    async fn row(
+    async fn answer_row(
         &self,
         resource: &'static Resource,
         key: Uuid,
         view: View,
         mut conditions: Conditions,
-    ) -> Result<Page, Problem> {
+        finish: impl FnMut(&mut Record) -> Result<(), Problem>,
+    ) -> Result<Response, Problem> {
         conditions.and_key(resource.key, Bind::Uuid(key));
         let query = PageQuery {
             columns: view.columns,
             ..PageQuery::first(resource, conditions, 1)
         };
-        self.read_at(query, view.min_position).await
+        let mut page = self.read_at(query, view.min_position).await?;
+        page.rows.iter_mut().try_for_each(finish)?;
+        answer::one(resource, &page, view.if_none_match.as_deref())
+    }
+
+    /// The row of a resource that has this key, with these columns, for an answer of another form; 404 without it. Takes
+    /// what is left of the parameters.
+    pub async fn row(
+        &self,
+        resource: &'static Resource,
+        key: &str,
+        columns: &[&str],
+        mut parameters: Parameters,
+        access: Access,
+    ) -> Result<(Record, AnswerPosition), Problem> {
+        let (_, mut conditions) = access.parts(resource)?;
+        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
+        let min_position = parameters.min_position();
+        parameters.finish()?;
+        conditions.and_key(resource.key, Bind::Uuid(key));
+        let shown = resource.shown();
+        let query = PageQuery {
+            columns: shown.filter(|column| columns.contains(&column.name)).collect(),
+            ..PageQuery::first(resource, conditions, 1)
+        };
+        let mut page = self.read_at(query, min_position).await?;
+        let position = AnswerPosition::of(&page);
+        match page.rows.pop() {
+            Some(row) => Ok((row, position)),
+            None => Err(answer::not_found(position)),
+        }
     }
 
     /// Reads when the rows are new enough.
@@ -222,10 +232,24 @@ impl Reads {
 
     /// Reads one page.
     async fn read(&self, query: PageQuery) -> Result<Page, Problem> {
+        let name = query.resource.name;
+        self.ask(name, async |client| page::read(client, query).await)
+            .await
+    }
+
+    /// Asks the database within the limits of every read, under this name in metrics.
+    pub async fn ask<T>(
+        &self,
+        resource: &'static str,
+        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Problem> {
         self.schema.pass()?;
-        let resource = query.resource.name;
         let begun = Instant::now();
-        let outcome = tokio::time::timeout(self.patience, self.read_patiently(query)).await;
+        let patiently = async {
+            let client = self.pool.get().await?;
+            question(&client).await
+        };
+        let outcome = tokio::time::timeout(self.patience, patiently).await;
         let label = if matches!(outcome, Ok(Ok(_))) {
             "ok"
         } else {
@@ -237,19 +261,5 @@ impl Reads {
             Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
             Err(_) => Err(failure::silence()),
         }
-    }
-
-    /// Runs another read of the same rows, within the same time and with the same problems.
-    pub async fn ask<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-        self.schema.pass()?;
-        match tokio::time::timeout(self.patience, read).await {
-            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
-            Err(_) => Err(failure::silence()),
-        }
-    }
-
-    async fn read_patiently(&self, query: PageQuery) -> Result<Page, Error> {
-        let client = self.pool.get().await?;
-        page::read(&**client, query).await
     }
 }

@@ -32,6 +32,8 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ("NATS_API_PREFIX", nats_api_prefix.to_owned()),
         ("REDIS_URL", system.servers().redis().url().to_owned()),
         ("SEAL_FILE", system.seal_file().display().to_string()),
+        ("MASTER_KEY_FILE", system.master_key_file().display().to_string()),
+        ("ERASURES_FILE", system.erasures_file().display().to_string()),
         ("SEAL_PUBLIC_KEY", system.seal_public_key().to_owned()),
         ("CUSTOMER_TOKEN", tokens.customer.clone()),
         ("CUSTOMER2_TOKEN", tokens.customer2.clone()),

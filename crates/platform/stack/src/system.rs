@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::applications::{
-    Ports, Settings, holder_key_file, license_key_files, license_keys, return_key_file, seal_file,
-    seal_key_file,
+    Ports, Settings, erasures_file, holder_key_file, license_key_files, license_keys, master_key_file,
+    return_key_file, seal_file, seal_key_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
@@ -27,7 +27,7 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{Secrets, random_key, seal_key};
+use crate::secrets::{Secrets, master_key, random_key, seal_key};
 use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
@@ -177,6 +177,7 @@ impl System {
         for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
             random_key(&file)?;
         }
+        master_key(&master_key_file(&place.data))?;
         license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
@@ -350,6 +351,21 @@ impl System {
     /// The file of the log's seals, outside the database.
     pub fn seal_file(&self) -> &std::path::Path {
         &self.seal_file
+    }
+
+    /// The directory of keys and files.
+    fn data(&self) -> &std::path::Path {
+        self.seal_file.parent().unwrap_or(&self.seal_file)
+    }
+
+    /// The file with the master keys of personal data.
+    pub fn master_key_file(&self) -> PathBuf {
+        master_key_file(self.data())
+    }
+
+    /// The file that erasures are written down in.
+    pub fn erasures_file(&self) -> PathBuf {
+        erasures_file(self.data())
     }
 
     /// The public key of the seals, in hexadecimal digits.

@@ -6,16 +6,16 @@ use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use envelope::Personal;
 use events::{
-    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseIssued,
-    LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended, LicenseTypeFacts, Role,
-    Scan, UnknownLicenseScanned, Vehicle,
+    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseHolderErased,
+    LicenseIssued, LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended,
+    LicenseTypeFacts, Role, Scan, UnknownLicenseScanned, Vehicle,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::{LicenseStatus, ScanOutcome, Standing, Verdict};
 
-use super::{CheckIn, CorrectLicense, License, LicenseCommand, ScanReport};
-use crate::{ClaimChange, Field, HolderKey, Refusal, RequestedHolder, RequestedVehicle, Rule};
+use super::{CheckIn, CorrectLicense, EraseHolder, License, LicenseCommand, ScanReport};
+use crate::{ClaimChange, Field, HolderKey, LineClaims, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 const LICENSE: Uuid = Uuid::from_u128(9);
 const ORDER: Uuid = Uuid::from_u128(1);
@@ -597,12 +597,14 @@ fn a_corrected_holder_takes_the_days_along() {
         all.extend_from_slice(events);
         license(&all).claim_change(LICENSE, events, &key())
     };
-    let Some(ClaimChange::Move(claims)) = change(&[corrected(Some("Ola Nordmann"), None)]) else {
+    let Some(ClaimChange::Move(LICENSE, LineClaims { days, caps })) =
+        change(&[corrected(Some("Ola Nordmann"), None)])
+    else {
         panic!("no move")
     };
+    assert_eq!(caps, []);
     let ola = key().holder_id(&holder("Ola Nordmann"));
-    let keys: Vec<_> = claims
-        .days
+    let keys: Vec<_> = days
         .iter()
         .map(|day| (day.license_id, day.key.as_str()))
         .collect();
@@ -613,4 +615,50 @@ fn a_corrected_holder_takes_the_days_along() {
     assert_eq!(change(&[corrected(None, Some("CD12345"))]), None);
     assert_eq!(change(&[suspended()]), None);
     assert_eq!(change(&[revoked()]), Some(ClaimChange::Release(vec![LICENSE])));
+}
+
+fn erase(today: NaiveDate, decided_before: bool) -> LicenseCommand {
+    let LicenseEvent::LicenseIssued(license) = issued() else {
+        panic!()
+    };
+    LicenseCommand::EraseHolder(Box::new(EraseHolder {
+        holder_id: license
+            .holder_id
+            .unwrap_or_else(|| key().holder_id(&license.holder)),
+        holder_key: key(),
+        today,
+        decided_before,
+    }))
+}
+
+#[test]
+fn a_license_keeps_its_holder_as_long_as_it_is_valid() {
+    let LicenseEvent::LicenseIssued(facts) = issued() else {
+        panic!()
+    };
+    let (day, holder_id) = (
+        facts.activity_date,
+        facts.holder_id.unwrap_or_else(|| key().holder_id(&facts.holder)),
+    );
+    let erased: LicenseEvent = LicenseHolderErased { holder_id }.into();
+    let after = crate::last_day(day, facts.activity_days).succ_opt().unwrap();
+    let given = |events: Vec<LicenseEvent>| TestFramework::<License>::with(()).given(events);
+    given(vec![issued()])
+        .when(erase(day, false))
+        .then_expect_error(Refusal::ErasureLicenseValid);
+    given(vec![issued(), revoked()])
+        .when(erase(day, false))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued()])
+        .when(erase(after, false))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued()])
+        .when(erase(day, true))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued(), erased.clone()])
+        .when(erase(after, false))
+        .then_expect_events(vec![]);
+    let license = license(&[issued(), erased]);
+    let issued = license.issued().unwrap();
+    assert!(issued.holder.name.is_erased() && issued.vehicle.is_none());
 }

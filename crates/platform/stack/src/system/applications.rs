@@ -140,7 +140,15 @@ impl Settings<'_> {
                             "HOLDER_KEY_FILE",
                             holder_key_file(self.data).display().to_string(),
                         ),
+                        (
+                            "MASTER_KEY_FILE",
+                            master_key_file(self.data).display().to_string(),
+                        ),
+                        ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
                         self.return_key(),
+                        ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
+                        ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
+                        ("NEXI_WEBHOOK_AUTHORIZATION", self.secrets.nexi_webhook.clone()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -159,6 +167,10 @@ impl Settings<'_> {
                     ("OPS_LISTEN", ports.projector_ops.address()),
                     ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
                     ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+                    (
+                        "MASTER_KEY_FILE",
+                        master_key_file(self.data).display().to_string(),
+                    ),
                 ])
                 .collect(),
             Process::QueryApi => [self.auth(), license_key_files(self.data)]
@@ -242,6 +254,7 @@ impl Settings<'_> {
             ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
             ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
             ("VIPPS_MSN", MERCHANT.to_owned()),
+            ("NEXI_SECRET_KEY", self.secrets.nexi.clone()),
         ]
     }
 
@@ -324,6 +337,16 @@ pub(crate) async fn license_keys(data: &Path) -> anyhow::Result<()> {
 /// The key that holder ids are made with.
 pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
     data.join("holder.key")
+}
+
+/// The master keys of personal data.
+pub(crate) fn master_key_file(data: &Path) -> PathBuf {
+    data.join("master.keys")
+}
+
+/// Where erasures are written down outside the database.
+pub(crate) fn erasures_file(data: &Path) -> PathBuf {
+    data.join("erasures.jsonl")
 }
 
 /// The key of the capabilities in return URLs.
