@@ -33,6 +33,17 @@ pub(crate) async fn license(client: &Client, changes: Value) -> Result<Uuid> {
     insert(client, "licenses", "license_id", row, changes).await
 }
 
+/// Inserts a receipt and returns its id.
+pub(crate) async fn receipt(client: &Client, changes: Value) -> Result<Uuid> {
+    let example = include_str!("../../../schemas/openapi/examples/receipts.json");
+    let mut row: Value = serde_json::from_str(example)?;
+    row["receipt_id"] = json!(Uuid::new_v4());
+    row["updated_at"] = row["created_at"].clone();
+    row["version"] = json!(1);
+    row["position"] = json!(1);
+    insert(client, "receipts", "receipt_id", row, changes).await
+}
+
 /// Inserts a license type and returns its id.
 pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid> {
     let row = json!({
