@@ -147,6 +147,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::OwnAdminRole
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
+        | Refusal::LicenseState
         | Refusal::TermsMissing => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());

@@ -16,6 +16,7 @@ pub(crate) mod planner;
 pub(crate) mod worker;
 
 mod capture;
+mod erase;
 mod fulfill;
 mod placed_with;
 mod recheck;

@@ -7,12 +7,14 @@ mod license_types;
 mod licenses;
 mod orders;
 mod receipts;
+mod suspensions;
 mod terms;
 mod timeline;
 mod users;
 
 mod bounds;
 mod facts;
+mod forget;
 
 mod misfit;
 mod slot;
@@ -74,6 +76,7 @@ const READ: &[&str] = &[
     aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
+    aggregate_type::SUSPENSION,
 ];
 
 #[cfg(test)]

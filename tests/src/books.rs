@@ -120,6 +120,20 @@ pub async fn close(shop: &Shop, sales: &Sales) {
     );
 }
 
+/// Waits until the rows are at the log's head, and asserts that they equal a replay.
+pub async fn rows_equal_a_replay(shop: &Shop) {
+    let log = connect(&shop.system.databases().events_reader).await;
+    let read = connect(&shop.system.databases().read_reader).await;
+    let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
+    eventually_within(REST, "rows are at the head of the log", async || {
+        let head = position(&log, "select position from log_head").await;
+        (position(&read, "select position from checkpoints").await == head).then_some(())
+    })
+    .await;
+    let complaints = proof::verify(shop).await.complaints;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
 /// A session of its own on a database.
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = Database::parse(url).unwrap().connect().await.unwrap();

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use vocabulary::PaymentProvider;
 
-use super::kinds::{self, CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED};
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 
 /// Kinds of tasks that a worker of their own does.
 #[derive(Clone, Debug)]
@@ -40,11 +42,16 @@ pub(crate) fn reconciliation() -> Lane {
 /// second. Tests and the bench hold that.
 const AT_PROVIDER: [(&str, usize); 4] = [(CAPTURE, 96), (REFUND, 8), (RECONCILE, 32), (RECHECK, 4)];
 
-/// What runs side by side: one lane that needs only the log, and for each provider a lane for each kind of task there.
+/// What runs side by side: two lanes that need only the log, and for each provider a lane for each kind of task there.
 pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec<Lane> {
     let of_the_log = Lane {
         kinds: [FULFILL, REVOKE, RESOLVE].map(Cow::from).into(),
         at_once: 16,
+        attempt: Duration::from_secs(10),
+    };
+    let of_people = Lane {
+        kinds: vec![ERASE.into()],
+        at_once: 2,
         attempt: Duration::from_secs(10),
     };
     let at_providers = providers.into_iter().flat_map(|provider| {
@@ -54,7 +61,7 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
             attempt: PROVIDER,
         })
     });
-    std::iter::once(of_the_log).chain(at_providers).collect()
+    [of_the_log, of_people].into_iter().chain(at_providers).collect()
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use tracing::Instrument as _;
 
 use super::context::ProcessContext;
 use super::kinds::{
-    self, CAPTURE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+    self, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
 };
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke, sweep};
+use super::{capture, erase, fulfill, recheck, reconcile, refund, resolve, revoke, sweep};
 use crate::metrics::{
     PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS, RECONCILE_OVERDUE_SECONDS,
     UNMATCHED_PAYMENTS,
@@ -159,6 +159,7 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match kinds::general(&task.kind) {
+        ERASE => Box::pin(erase::erase(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,

@@ -66,7 +66,7 @@ async fn every_route_is_in_the_document_and_no_other() -> Result<()> {
     let shown = format!("{:?}", router(app.state.clone()));
     let routed: BTreeSet<String> = shown
         .split('"')
-        .filter(|part| part.starts_with("/api/"))
+        .filter(|part| part.starts_with('/') && part.len() > 1)
         .map(str::to_owned)
         .collect();
     let listed: BTreeSet<(String, String)> = of(ROUTES).union(&of(docs::ROUTES)).cloned().collect();
@@ -77,6 +77,7 @@ async fn every_route_is_in_the_document_and_no_other() -> Result<()> {
     assert_eq!(documented(), expected, "the document and the tables of routes");
     for (method, path) in ROUTES {
         let path = path
+            .replace("{receipt_id}", "x")
             .replace("{order_id}", "x")
             .replace("{license_id}", "x")
             .replace("{user_id}", "x");
@@ -175,7 +176,7 @@ fn examples_have_every_property_and_are_what_the_document_says() {
     for resource in RESOURCES {
         let example: Value = serde_json::from_str(resource.example).expect("JSON");
         let named: BTreeSet<&str> = example.as_object().unwrap().keys().map(String::as_str).collect();
-        let shown: BTreeSet<&str> = resource.shown().map(|column| column.name).collect();
+        let shown: BTreeSet<&str> = resource.selected().map(|column| column.name).collect();
         assert_eq!(named, shown, "{}", resource.name);
         let path = format!("/api/v1/{}", resource.name);
         let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];

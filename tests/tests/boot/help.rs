@@ -35,7 +35,16 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "parked retry",
         ],
     ),
-    ("query-api", &["serve"]),
+    (
+        "query-api",
+        &[
+            "serve",
+            "license-keys",
+            "license-keys new",
+            "license-keys rotate",
+            "license-keys list",
+        ],
+    ),
     ("payment-emulator", &[]),
     ("stack", &["install", "up", "token", "clean-data", "test-servers"]),
     ("campaign", &[]),

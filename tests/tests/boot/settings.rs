@@ -132,6 +132,14 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
     refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
     refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
+    refused("query-api", "LICENSE_KEYS_FILE", Some("/keys"), "--root-key-file").await;
+    refused(
+        "query-api",
+        "SELLER_ORGANIZATION_NUMBER",
+        Some("971276081"),
+        "--seller-organization-number",
+    )
+    .await;
     refused(
         "command-api",
         "VIPPS_WEBHOOK_SECRET_FILE",

@@ -90,7 +90,7 @@ pub fn parse_key(resource: &Resource, key: &str) -> Result<Uuid, Problem> {
 }
 
 /// 400: the id in the path is none.
-pub(crate) fn not_an_id(parameter: &str) -> Problem {
+pub fn not_an_id(parameter: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_path",
@@ -113,11 +113,11 @@ fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
     }
 }
 
-/// The columns in `fields`, each once, in the resource's order; all of them without it.
+/// The columns in `fields`, each once, in the resource's order; those that are there anyway without it.
 fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'static Column> {
     let all = || resource.shown();
     let Some(fields) = parameters.take("fields") else {
-        return all().collect();
+        return resource.selected().collect();
     };
     let names: Vec<&str> = fields.split(',').map(str::trim).collect();
     if names.iter().any(|name| resource.column(name).is_none()) {

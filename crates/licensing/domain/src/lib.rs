@@ -13,6 +13,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod persons;
 mod receipts;
 mod refusal;
 mod suspensions;
@@ -32,6 +33,7 @@ pub use orders::{
     RequestRefund, RequestedLine, Resolution, SeenPayment,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use persons::{EraseHolder, Person, PersonCommand};
 pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};
 pub use refusal::{Field, Refusal, Rule};
 pub use suspensions::{NewSuspension, RequestedPerson, Suspension, SuspensionCommand};

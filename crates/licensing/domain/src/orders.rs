@@ -10,6 +10,7 @@ mod collect;
 mod command;
 mod decide;
 mod differences;
+mod erase;
 mod paid;
 mod place;
 mod refunds;

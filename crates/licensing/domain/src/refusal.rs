@@ -388,6 +388,21 @@ impl Rule {
                 "Klokka kan være høyst ti år feil.",
                 "The clock can be off by at most ten years.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -450,6 +465,12 @@ pub enum Refusal {
     },
     /// The license is not in a state that allows it.
     LicenseState,
+    /// Personal data of an order that is under way is needed.
+    ErasureOrderOpen,
+    /// Personal data of a license that is valid is needed.
+    ErasureLicenseValid,
+    /// More aggregates hold data of the person than one erasure takes.
+    ErasureTooLarge,
 }
 
 impl Refusal {
@@ -507,6 +528,21 @@ impl Refusal {
                 "price_in_force",
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
+            ),
+            Self::ErasureOrderOpen => (
+                "erasure_order_open",
+                "Personen har en bestilling som ikke er avsluttet. Avbestill eller refunder den først.",
+                "The person has an order that is not finished. Cancel or refund it first.",
+            ),
+            Self::ErasureLicenseValid => (
+                "erasure_license_valid",
+                "Personen har en lisens som fortsatt gjelder. Trekk den tilbake først, eller vent til dagen er over.",
+                "The person has a license that is still valid. Revoke it first, or wait until its day is over.",
+            ),
+            Self::ErasureTooLarge => (
+                "erasure_too_large",
+                "Personen har for mange bestillinger og lisenser for én sletting. Kontakt driften.",
+                "The person has too many orders and licenses for one erasure. Contact operations.",
             ),
             Self::LicenseState => (
                 "license_state",

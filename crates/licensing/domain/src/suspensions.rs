@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use envelope::Personal;
-use events::{SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, aggregate_type};
+use events::{
+    SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, SuspensionPersonErased,
+    aggregate_type,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,6 +33,7 @@ pub struct Suspension {
     subjects: BTreeSet<Uuid>,
     until: Option<NaiveDate>,
     lifted: bool,
+    person_erased: bool,
 }
 
 /// What a suspension can be asked to do.
@@ -43,6 +47,11 @@ pub enum SuspensionCommand {
         holder_key: Arc<HolderKey>,
         /// The moment of the command.
         now: DateTime<Utc>,
+    },
+    /// Forget the person's name and birth date. The suspension goes on.
+    ErasePerson {
+        /// The person, by the holder's id.
+        person_id: Uuid,
     },
     /// End it. A lifted suspension stays lifted, with its first reason.
     Lift {
@@ -114,6 +123,10 @@ impl Suspension {
             SuspensionCommand::Impose { new, holder_key, now } => {
                 impose(&new, &holder_key, now).map(|imposed| Some(imposed.into()))
             }
+            SuspensionCommand::ErasePerson { person_id } => {
+                let theirs = self.subjects.contains(&person_id) && !self.person_erased;
+                Ok(theirs.then(|| SuspensionPersonErased { person_id }.into()))
+            }
             SuspensionCommand::Lift { reason } => {
                 let reason = Personal::new(typed::reason(&reason)?);
                 if self.subjects.is_empty() {
@@ -131,6 +144,7 @@ impl Suspension {
                 self.until = imposed.until;
             }
             SuspensionEvent::SuspensionLifted(_) => self.lifted = true,
+            SuspensionEvent::SuspensionPersonErased(_) => self.person_erased = true,
         }
     }
 }
@@ -150,8 +164,8 @@ fn impose(new: &NewSuspension, key: &HolderKey, now: DateTime<Utc>) -> Result<Su
         }
         let name = findings.keep("/person/name".into(), typed::person_name(&asked.name))?;
         Some(SuspendedPerson {
-            name: Personal::new(name),
-            birth_date: Personal::new(asked.birth_date),
+            birth_date: Personal::of(key.person_id(&name, asked.birth_date), asked.birth_date),
+            name: Personal::of(key.person_id(&name, asked.birth_date), name),
         })
     });
     let before = findings.fields.len();

@@ -77,6 +77,14 @@ pub(crate) fn random_key(path: &Path) -> anyhow::Result<()> {
     write_private(path, random_hex()?.as_bytes())
 }
 
+/// Makes the master key of personal data when the file is missing.
+pub(crate) fn master_key(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    write_private(path, format!("local {}\n", random_hex()?).as_bytes())
+}
+
 /// 256 random bits.
 pub(crate) fn random_hex() -> anyhow::Result<String> {
     let mut bytes = [0; 32];

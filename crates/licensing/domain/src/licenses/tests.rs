@@ -15,7 +15,7 @@ use uuid::Uuid;
 use vocabulary::{LicenseStatus, ScanOutcome, Standing, Verdict};
 
 use super::{CheckIn, CorrectLicense, License, LicenseCommand, ScanReport};
-use crate::{ClaimChange, Field, HolderKey, Refusal, RequestedHolder, RequestedVehicle, Rule};
+use crate::{ClaimChange, Field, HolderKey, LineClaims, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 const LICENSE: Uuid = Uuid::from_u128(9);
 const ORDER: Uuid = Uuid::from_u128(1);
@@ -597,9 +597,12 @@ fn a_corrected_holder_takes_the_days_along() {
         all.extend_from_slice(events);
         license(&all).claim_change(LICENSE, events, &key())
     };
-    let Some(ClaimChange::Move(claims)) = change(&[corrected(Some("Ola Nordmann"), None)]) else {
+    let Some(ClaimChange::Move(LICENSE, LineClaims { days, caps })) =
+        change(&[corrected(Some("Ola Nordmann"), None)])
+    else {
         panic!("no move")
     };
+    assert_eq!(caps, []);
     let ola = key().holder_id(&holder("Ola Nordmann"));
     let keys: Vec<_> = claims
         .days
@@ -613,4 +616,50 @@ fn a_corrected_holder_takes_the_days_along() {
     assert_eq!(change(&[corrected(None, Some("CD12345"))]), None);
     assert_eq!(change(&[suspended()]), None);
     assert_eq!(change(&[revoked()]), Some(ClaimChange::Release(vec![LICENSE])));
+}
+
+fn erase(today: NaiveDate, decided_before: bool) -> LicenseCommand {
+    let LicenseEvent::LicenseIssued(license) = issued() else {
+        panic!()
+    };
+    LicenseCommand::EraseHolder(Box::new(EraseHolder {
+        holder_id: license
+            .holder_id
+            .unwrap_or_else(|| key().holder_id(&license.holder)),
+        holder_key: key(),
+        today,
+        decided_before,
+    }))
+}
+
+#[test]
+fn a_license_keeps_its_holder_as_long_as_it_is_valid() {
+    let LicenseEvent::LicenseIssued(facts) = issued() else {
+        panic!()
+    };
+    let (day, holder_id) = (
+        facts.activity_date,
+        facts.holder_id.unwrap_or_else(|| key().holder_id(&facts.holder)),
+    );
+    let erased: LicenseEvent = LicenseHolderErased { holder_id }.into();
+    let after = crate::last_day(day, facts.activity_days).succ_opt().unwrap();
+    let given = |events: Vec<LicenseEvent>| TestFramework::<License>::with(()).given(events);
+    given(vec![issued()])
+        .when(erase(day, false))
+        .then_expect_error(Refusal::ErasureLicenseValid);
+    given(vec![issued(), revoked()])
+        .when(erase(day, false))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued()])
+        .when(erase(after, false))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued()])
+        .when(erase(day, true))
+        .then_expect_events(vec![erased.clone()]);
+    given(vec![issued(), erased.clone()])
+        .when(erase(after, false))
+        .then_expect_events(vec![]);
+    let license = license(&[issued(), erased]);
+    let issued = license.issued().unwrap();
+    assert!(issued.holder.name.is_erased() && issued.vehicle.is_none());
 }

@@ -2,6 +2,7 @@ mod accepting;
 mod ages;
 mod claiming;
 mod collecting;
+mod erasing;
 mod life;
 mod matrix;
 mod midnight;

@@ -57,6 +57,7 @@ const ASKED: &[(&Resource, &str, &str, &str)] = &[
     (&LICENSES, "category", "category=test", "created_at"),
     (&LICENSES, "discipline", "discipline=rally", "created_at"),
     (&LICENSES, "role", "role=codriver", "created_at"),
+    (&LICENSES, "checked_in", "checked_in=true", "created_at"),
     (
         &LICENSES,
         "activity_from",
