@@ -169,7 +169,7 @@ async fn only_a_webhook_with_our_authorization_is_listened_to() {
     }
     assert_eq!(deliver(&order_id, ours, json!({"id": 7})).await, 400);
     assert_eq!(deliver(&order_id, ours, json!("x".repeat(64 << 10))).await, 413);
-    // What it says is not believed: nobody has paid.
+    // Its content decides nothing: the payment is not paid.
     let path = format!("/orders/{order_id}?min_position={}", placed.position());
     let order = shop.get(&path, &shop.tokens.customer).await.expect(200);
     assert_eq!(order.body["status"], "payment_pending");
