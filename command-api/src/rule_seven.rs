@@ -4,7 +4,6 @@
 //! `domain` decides what an order holds. This module translates them to the log's claims, checks that the key of the
 //! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};

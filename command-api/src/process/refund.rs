@@ -155,7 +155,11 @@ mod tests {
     #[test]
     fn the_keys_of_every_round_fit_and_differ() {
         let id = Uuid::from_u128(7);
-        let order = Loaded::<Order>::default();
+        let order = Loaded {
+            aggregate: Order::default(),
+            version: 0,
+            correlation_id: None,
+        };
         assert_eq!(of_round("refund", "r", &order), "refund");
         for what in ["refund", "release", "r99999", "l99999"] {
             assert!(change_key(what, id, 999_999_999).len() <= payments::MAX_IDEMPOTENCY_KEY);

@@ -6,15 +6,15 @@ use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 use envelope::Personal;
 use events::{
-    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseIssued,
-    LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended, LicenseTypeFacts, Role,
-    Scan, UnknownLicenseScanned, Vehicle,
+    Category, CorrectedHolder, Holder, LicenseCheckedIn, LicenseCorrected, LicenseEvent, LicenseHolderErased,
+    LicenseIssued, LicenseReinstated, LicenseRevokedByStaff, LicenseScannedAgain, LicenseSuspended,
+    LicenseTypeFacts, Role, Scan, UnknownLicenseScanned, Vehicle,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::{LicenseStatus, ScanOutcome, Standing, Verdict};
 
-use super::{CheckIn, CorrectLicense, License, LicenseCommand, ScanReport};
+use super::{CheckIn, CorrectLicense, EraseHolder, License, LicenseCommand, ScanReport};
 use crate::{ClaimChange, Field, HolderKey, LineClaims, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 const LICENSE: Uuid = Uuid::from_u128(9);
@@ -604,8 +604,7 @@ fn a_corrected_holder_takes_the_days_along() {
     };
     assert_eq!(caps, []);
     let ola = key().holder_id(&holder("Ola Nordmann"));
-    let keys: Vec<_> = claims
-        .days
+    let keys: Vec<_> = days
         .iter()
         .map(|day| (day.license_id, day.key.as_str()))
         .collect();
