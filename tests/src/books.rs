@@ -58,6 +58,18 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
         (row.get::<_, i64>(0) >= row.get::<_, i64>(1)).then_some(())
     })
     .await;
+    at_the_head(shop).await;
+}
+
+/// Waits until rows and stream are at the log's head, and asserts that `projector verify` finds nothing.
+pub async fn verify(shop: &Shop) {
+    at_the_head(shop).await;
+    let complaints = proof::verify(shop).await.complaints;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+async fn at_the_head(shop: &Shop) {
+    let log = connect(&shop.system.databases().events_reader).await;
     let read = connect(&shop.system.databases().read_reader).await;
     let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     eventually_within(REST, "rows and stream are at the head of the log", async || {

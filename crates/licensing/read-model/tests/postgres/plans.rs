@@ -20,6 +20,7 @@ const ORDERS_MADE: i32 = 14_000;
 /// `{customer}`, `{club}` and `{order}` are ids that the rows have.
 const ASKED: &[(&Resource, &str, &str, &str)] = &[
     (&ORDERS, "status", "status=refund_pending", "created_at"),
+    (&ORDERS, "refund_state", "refund_state=failed", "created_at"),
     (
         &ORDERS,
         "club_id",
