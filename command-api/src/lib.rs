@@ -29,6 +29,7 @@ mod reconciliation;
 mod relay;
 mod router;
 mod rule_seven;
+mod rule_six;
 mod sealing;
 mod serve;
 mod standings;

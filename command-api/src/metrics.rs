@@ -3,7 +3,7 @@
 use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
+use vocabulary::{LicenseStatus, PaymentProvider, ReceiptKind, ScanOutcome, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -42,6 +42,12 @@ pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
 pub const RECONCILED_TOTAL: &str = "bilsport_payments_reconciled_total";
 /// Seconds that the next slice of the scheduled comparison has been due.
 pub const RECONCILE_OVERDUE_SECONDS: &str = "bilsport_payments_reconcile_overdue_seconds";
+/// Scans at gates by `outcome` and the license's status: `none` for an unknown license.
+pub const GATE_SCANS_TOTAL: &str = "bilsport_gate_scans_total";
+/// Scans whose device's time can't be right.
+pub const GATE_SUSPECT_TIMES_TOTAL: &str = "bilsport_gate_suspect_times_total";
+/// Paid orders that were paid back because a holder or a vehicle was suspended before the licenses were issued.
+pub const SUSPENDED_ORDERS_TOTAL: &str = "bilsport_process_suspended_orders_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -97,6 +103,18 @@ pub fn describe() {
     describe_counter!(
         REFUND_FAILURES_TOTAL,
         "Refunds that the shop has stopped trying, by reason."
+    );
+    describe_counter!(
+        GATE_SCANS_TOTAL,
+        "Scans at gates by outcome and the license's status."
+    );
+    describe_counter!(
+        GATE_SUSPECT_TIMES_TOTAL,
+        "Scans whose device's time can't be right."
+    );
+    describe_counter!(
+        SUSPENDED_ORDERS_TOTAL,
+        "Paid orders paid back because a holder or a vehicle was suspended before the licenses were issued."
     );
     describe_gauge!(
         PROCESS_CONTRADICTED,
@@ -161,6 +179,17 @@ pub fn describe() {
     for reason in RefundFailure::VARIANTS {
         counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
+    for (outcome, status) in [
+        (ScanOutcome::First, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::Duplicate, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::AfterRevocation, LicenseStatus::Revoked.as_str()),
+        (ScanOutcome::First, LicenseStatus::Suspended.as_str()),
+        (ScanOutcome::UnknownLicense, "none"),
+    ] {
+        counter!(GATE_SCANS_TOTAL, "outcome" => outcome.as_str(), "license_status" => status).increment(0);
+    }
+    counter!(GATE_SUSPECT_TIMES_TOTAL).increment(0);
+    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
         metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);

@@ -36,7 +36,7 @@ use crate::router::{endpoints, router};
 use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
-use crate::{club_names, metrics, receipts, relay, rule_seven};
+use crate::{club_names, metrics, receipts, relay, rule_seven, rule_six};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -114,6 +114,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
         ledger: options.personal_data.ledger(),
+        holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
         planner_problem: Arc::new(relay::Problem::new(None)),
@@ -202,7 +203,7 @@ pub(crate) async fn start_writing(
     };
     let command_handler = CommandHandler::new(log, loader, appender.clone()).with_snapshots(snapshots);
     let command_handler = rule_seven::claiming(command_handler, holder_key);
-    let command_handler = receipts::claiming(club_names::claiming(command_handler));
+    let command_handler = rule_six::claiming(receipts::claiming(club_names::claiming(command_handler)));
     club_names::begin(&command_handler, &appender).await?;
     rule_seven::begin(&command_handler, appender.clone(), holder_key).await?;
     erasure::note_older_holders(&command_handler, &appender, holder_key).await?;

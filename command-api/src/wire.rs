@@ -181,6 +181,7 @@ async fn an_order_that_breaks_rules() {
         now: now(),
         time_to_pay: TimeDelta::minutes(15),
         holder_key: Arc::new(HolderKey::new(&[7; 32]).unwrap()),
+        suspended: std::collections::BTreeSet::new(),
     };
     let refused = Order::default().decide(OrderCommand::Place(Box::new(place)));
     assert_json_snapshot!(body(answer::refused(&refused.unwrap_err())).await);
@@ -195,6 +196,7 @@ async fn refusals() {
         Refusal::OrderState,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
+        Refusal::LicenseState,
         Refusal::Retired,
         Refusal::PriceChanged { total_ore: 43_000 },
         Refusal::TermsMissing,

@@ -24,6 +24,7 @@ mod orders;
 mod receipt_pdf;
 mod receipts;
 mod return_status;
+mod suspensions;
 mod terms;
 mod timeline;
 mod users;

@@ -17,6 +17,7 @@ use crate::orders::{get_order, list_orders};
 use crate::receipt_pdf::receipt_pdf;
 use crate::receipts::{get_receipt, list_receipts};
 use crate::return_status::get_return_status;
+use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
@@ -42,6 +43,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/receipts"),
     ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/receipts/{receipt_id}/receipt.pdf"),
+    ("GET", "/api/v1/suspensions"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
@@ -63,6 +65,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/receipts/{receipt_id}/receipt.pdf", get(receipt_pdf))
         // For staff, and oneself.
         .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
+        .route("/api/v1/suspensions", get(list_suspensions))
         .route("/api/v1/users", get(list_users))
         .route("/api/v1/users/me", get(get_me))
         .route("/api/v1/users/{user_id}", get(get_user))

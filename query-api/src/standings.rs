@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use query::Reads;
+use read_model::USERS;
 use read_model::standing::{self, UserStanding};
 use service::auth::{Role, Standing, Standings};
 use service::problem::Problem;
@@ -44,7 +45,8 @@ impl StandingsInTheReadModel {
         if let Some((_, standing)) = kept.filter(|(at, _)| asked.duration_since(*at) < KEPT) {
             return Ok(standing);
         }
-        let found = self.reads.ask(standing::read(&self.reads.pool, user_id)).await?;
+        let question = async |client: &_| standing::read(client, user_id).await;
+        let found = self.reads.ask(USERS.name, question).await?;
         let standing = found.map(of).unwrap_or_default();
         let mut kept = self.kept();
         if kept.len() >= MOST {

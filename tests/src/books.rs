@@ -58,6 +58,18 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
         (row.get::<_, i64>(0) >= row.get::<_, i64>(1)).then_some(())
     })
     .await;
+    at_the_head(shop).await;
+}
+
+/// Waits until rows and stream are at the log's head, and asserts that `projector verify` finds nothing.
+pub async fn verify(shop: &Shop) {
+    at_the_head(shop).await;
+    let complaints = proof::verify(shop).await.complaints;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+async fn at_the_head(shop: &Shop) {
+    let log = connect(&shop.system.databases().events_reader).await;
     let read = connect(&shop.system.databases().read_reader).await;
     let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     eventually_within(REST, "rows and stream are at the head of the log", async || {
@@ -130,6 +142,20 @@ pub async fn proofs(shop: &Shop) -> Vec<String> {
             return complaints;
         }
     }
+}
+
+/// Waits until the rows are at the log's head, and asserts that they equal a replay.
+pub async fn rows_equal_a_replay(shop: &Shop) {
+    let log = connect(&shop.system.databases().events_reader).await;
+    let read = connect(&shop.system.databases().read_reader).await;
+    let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
+    eventually_within(REST, "rows are at the head of the log", async || {
+        let head = position(&log, "select position from log_head").await;
+        (position(&read, "select position from checkpoints").await == head).then_some(())
+    })
+    .await;
+    let complaints = proof::verify(shop).await.complaints;
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 /// A session of its own on a database.

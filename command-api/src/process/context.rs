@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::erasure::Ledger;
 use chrono::TimeDelta;
-use domain::CapturePolicy;
+use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Tasks};
 use tokio::sync::{Notify, watch};
 
@@ -18,6 +18,8 @@ pub(crate) struct ProcessContext {
     /// Where erasures are written down outside the database.
     pub(crate) ledger: Option<Ledger>,
     pub(crate) reconciliation: Reconciliation,
+    /// Makes the ids by which suspensions know people and vehicles.
+    pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
     /// Notified when tasks were planned.

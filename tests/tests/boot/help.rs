@@ -52,7 +52,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "license-keys list",
         ],
     ),
-    ("payment-emulator", &[]),
+    ("payment-emulator", &["serve", "faults", "books"]),
     ("stack", &["install", "up", "token", "clean-data", "test-servers"]),
     ("campaign", &[]),
 ];

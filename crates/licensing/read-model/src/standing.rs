@@ -1,7 +1,7 @@
 //! What a user may do, as an administrator has said.
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::Pool;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::Error;
@@ -20,10 +20,8 @@ pub struct UserStanding {
 }
 
 /// The user's standing; nothing if the log says nothing of the user.
-pub async fn read(pool: &Pool, user_id: Uuid) -> Result<Option<UserStanding>, Error> {
-    let client = pool.get().await?;
-    let statement = client.prepare_cached(READ_STANDING).await?;
-    let Some(row) = client.query_opt(&statement, &[&user_id]).await? else {
+pub async fn read(client: &Client, user_id: Uuid) -> Result<Option<UserStanding>, Error> {
+    let Some(row) = client.query_opt(READ_STANDING, &[&user_id]).await? else {
         return Ok(None);
     };
     Ok(Some(UserStanding {

@@ -51,7 +51,10 @@ impl License {
         }
         let moves = |event: &LicenseEvent| matches!(event, LicenseEvent::LicenseCorrected(corrected) if corrected.holder.is_some());
         let issued = self.issued.as_ref().filter(|_| events.iter().any(moves))?;
-        Some(ClaimChange::Move(license_claims(license_id, issued, key)))
+        Some(ClaimChange::Move(
+            license_id,
+            license_claims(license_id, issued, key),
+        ))
     }
 
     pub(super) fn correct(&self, asked: &CorrectLicense) -> Result<Option<LicenseEvent>, Refusal> {

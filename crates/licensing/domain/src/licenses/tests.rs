@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use vocabulary::{LicenseStatus, ScanOutcome, Standing, Verdict};
 
-use super::{CheckIn, CorrectLicense, License, LicenseCommand, ScanReport};
-use crate::{ClaimChange, EraseHolder, Field, HolderKey, Refusal, RequestedHolder, RequestedVehicle, Rule};
+use super::{CheckIn, CorrectLicense, EraseHolder, License, LicenseCommand, ScanReport};
+use crate::{ClaimChange, Field, HolderKey, LineClaims, Refusal, RequestedHolder, RequestedVehicle, Rule};
 
 const LICENSE: Uuid = Uuid::from_u128(9);
 const ORDER: Uuid = Uuid::from_u128(1);
@@ -597,12 +597,14 @@ fn a_corrected_holder_takes_the_days_along() {
         all.extend_from_slice(events);
         license(&all).claim_change(LICENSE, events, &key())
     };
-    let Some(ClaimChange::Move(claims)) = change(&[corrected(Some("Ola Nordmann"), None)]) else {
+    let Some(ClaimChange::Move(LICENSE, LineClaims { days, caps })) =
+        change(&[corrected(Some("Ola Nordmann"), None)])
+    else {
         panic!("no move")
     };
+    assert_eq!(caps, []);
     let ola = key().holder_id(&holder("Ola Nordmann"));
-    let keys: Vec<_> = claims
-        .days
+    let keys: Vec<_> = days
         .iter()
         .map(|day| (day.license_id, day.key.as_str()))
         .collect();

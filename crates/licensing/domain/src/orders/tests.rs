@@ -1,4 +1,5 @@
 mod accepting;
+mod adding_up;
 mod ages;
 mod claiming;
 mod collecting;

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
-use read_model::write::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, TermsRow, TimelineRow, UserRow};
+use read_model::write::{
+    ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, SuspensionRow, TermsRow, TimelineRow, UserRow,
+};
 use uuid::Uuid;
 
 use crate::support::Database;
@@ -44,6 +46,7 @@ async fn every_statement_that_is_made_prepares() -> Result<()> {
         LicenseRow::table(),
         LicenseTypeRow::table(),
         ClubRow::table(),
+        SuspensionRow::table(),
         UserRow::table(),
         TimelineRow::table(),
     ];

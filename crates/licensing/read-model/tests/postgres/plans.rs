@@ -20,6 +20,7 @@ const ORDERS_MADE: i32 = 14_000;
 /// `{customer}`, `{club}` and `{order}` are ids that the rows have.
 const ASKED: &[(&Resource, &str, &str, &str)] = &[
     (&ORDERS, "status", "status=refund_pending", "created_at"),
+    (&ORDERS, "refund_state", "refund_state=failed", "created_at"),
     (
         &ORDERS,
         "club_id",
@@ -57,6 +58,7 @@ const ASKED: &[(&Resource, &str, &str, &str)] = &[
     (&LICENSES, "category", "category=test", "created_at"),
     (&LICENSES, "discipline", "discipline=rally", "created_at"),
     (&LICENSES, "role", "role=codriver", "created_at"),
+    (&LICENSES, "checked_in", "checked_in=true", "created_at"),
     (
         &LICENSES,
         "activity_from",

@@ -1,10 +1,11 @@
 -- Rows by the thousand. Binds: $1 how many orders; each gets two licenses. Spread over 100 customers, 50 clubs, 20
 -- types, 300 days, four statuses; ten orders share each creation time, so that the key has to break ties.
 with orders_made as (
-    insert into orders (order_id, order_number, customer_id, status, total_ore, payment_provider, lines, club_ids,
+    insert into orders (order_id, order_number, customer_id, status, refund_state, total_ore, payment_provider, lines, club_ids,
                         license_types, activity_from, activity_to, search, created_at, updated_at, version, position)
     select md5('order' || n)::uuid, 'BL-' || n, md5('customer' || n % 100)::uuid,
            case when n % 200 = 0 then 'refund_pending' when n % 10 = 0 then 'expired' else 'fulfilled' end,
+           case when n % 400 = 0 then 'failed' when n % 200 = 0 then 'pending' end,
            (n % 70 + 1) * 1000, case when n % 500 = 0 then 'nexi' else 'vipps' end,
            jsonb_build_array(jsonb_build_object('line', 1, 'activity_date', date '2026-01-01' + n % 300)),
            array[md5('club' || n % 50)::uuid], array['type-' || n % 20],
