@@ -145,10 +145,6 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::PriceInForce
         | Refusal::NothingToCollect
         | Refusal::OwnAdminRole
-        | Refusal::LicenseState
-        | Refusal::ErasureOrderOpen
-        | Refusal::ErasureLicenseValid
-        | Refusal::ErasureTooLarge
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
         | Refusal::LicenseState

@@ -132,18 +132,6 @@ pub async fn close(shop: &Shop, sales: &Sales) {
     );
 }
 
-/// What the system's own proofs complain about, once everything had the time to follow.
-pub async fn proofs(shop: &Shop) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let (rows, seals) = (proof::verify(shop).await, proof::verify_seals(shop).await);
-        let complaints = [rows.complaints, seals.complaints].concat();
-        if complaints.is_empty() || Instant::now() > deadline {
-            return complaints;
-        }
-    }
-}
-
 /// Waits until the rows are at the log's head, and asserts that they equal a replay.
 pub async fn rows_equal_a_replay(shop: &Shop) {
     let log = connect(&shop.system.databases().events_reader).await;
@@ -156,6 +144,18 @@ pub async fn rows_equal_a_replay(shop: &Shop) {
     .await;
     let complaints = proof::verify(shop).await.complaints;
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What the system's own proofs complain about, once everything had the time to follow.
+pub async fn proofs(shop: &Shop) -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (rows, seals) = (proof::verify(shop).await, proof::verify_seals(shop).await);
+        let complaints = [rows.complaints, seals.complaints].concat();
+        if complaints.is_empty() || Instant::now() > deadline {
+            return complaints;
+        }
+    }
 }
 
 /// A session of its own on a database.

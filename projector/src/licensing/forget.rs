@@ -44,13 +44,13 @@ pub(super) fn holder(row: &mut LicenseRow) {
     row.search = searched(row.order_number.iter().map(|number| Term::Number(number)));
 }
 
-/// Forgets the suspended person, and the reasons in words. The suspension stays, by its keyed hash.
-pub(super) fn suspended(row: &mut SuspensionRow) {
-    row.person_name = row.person_name.take().map(|_| String::placeholder());
-    row.person_birth_date = row.person_birth_date.map(|_| NaiveDate::placeholder());
+/// Forgets the suspended person, and what staff wrote of them.
+pub(super) fn person(row: &mut SuspensionRow) {
+    row.person_name = Some(String::placeholder());
+    row.person_birth_date = Some(NaiveDate::placeholder());
     row.reason = String::placeholder();
     row.lift_reason = row.lift_reason.take().map(|_| String::placeholder());
-    row.search = String::new();
+    row.search = searched([Term::Words(&String::placeholder())]);
 }
 
 /// What a line is found by.

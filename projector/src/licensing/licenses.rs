@@ -20,14 +20,14 @@ pub(super) fn apply(
     let at = Some(recorded.recorded_at);
     match event {
         LicenseEvent::LicenseIssued(issued) => return create(slot, row(recorded, issued)?),
-        LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
-            existing(slot)?.revoked_at = at;
-        }
         LicenseEvent::LicenseHolderErased(erased) => {
             let row = existing(slot)?;
             row.holder_id = Some(erased.holder_id);
             row.holder_erased_at = at;
             forget::holder(row);
+        }
+        LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
+            existing(slot)?.revoked_at = at;
         }
         LicenseEvent::LicenseSuspended(_) => existing(slot)?.suspended_at = at,
         LicenseEvent::LicenseReinstated(_) => existing(slot)?.suspended_at = None,

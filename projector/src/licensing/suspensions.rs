@@ -16,18 +16,18 @@ pub(super) fn apply(
 ) -> Result<(), Misfit> {
     match event {
         SuspensionEvent::SuspensionImposed(imposed) => create(slot, row(recorded, imposed)?),
-        SuspensionEvent::SuspensionPersonErased(_) => {
-            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
-            forget::suspended(row);
-            row.updated_at = recorded.recorded_at;
-            (row.version, row.position) = stamp(recorded);
-            Ok(())
-        }
         SuspensionEvent::SuspensionLifted(lifted) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.status = SuspensionStatus::Lifted.into();
             row.lifted_at = Some(recorded.recorded_at);
             row.lift_reason = Some(lifted.reason.into_exposed());
+            row.updated_at = recorded.recorded_at;
+            (row.version, row.position) = stamp(recorded);
+            Ok(())
+        }
+        SuspensionEvent::SuspensionPersonErased(_) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            forget::person(row);
             row.updated_at = recorded.recorded_at;
             (row.version, row.position) = stamp(recorded);
             Ok(())

@@ -149,7 +149,7 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused(
         "query-api",
         "SELLER_ORGANIZATION_NUMBER",
-        Some("971276081"),
+        Some("123456786"),
         "--seller-organization-number",
     )
     .await;
