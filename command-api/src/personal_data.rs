@@ -12,8 +12,8 @@ use domain::HolderKey;
 use event_store::vault::{Vault, with_new_master_key};
 use event_store::{Appender, AppenderOptions, CommandHandler, Loader, LoaderOptions, Log};
 use serde_json::json;
-use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
+use service::{Found, Inconclusive};
 
 use crate::config::{HolderKeyArgs, PersonalDataArgs};
 use crate::erasure::{Ledger, carry_out_ledger};
@@ -165,10 +165,14 @@ async fn status(options: &KeysOptions) -> anyhow::Result<()> {
         }
     }
     if !missing.is_empty() {
-        bail!("the file lacks a master key that keys are wrapped by: {missing:?}");
+        bail!(Found::new(format!(
+            "the file lacks a master key that keys are wrapped by: {missing:?}"
+        )));
     }
     if older > 0 {
-        bail!("{older} keys are wrapped by an older master key: run `command-api keys rotate`");
+        bail!(Found::new(format!(
+            "{older} keys are wrapped by an older master key: run `command-api keys rotate`"
+        )));
     }
     Ok(())
 }

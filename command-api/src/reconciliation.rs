@@ -12,11 +12,11 @@ use envelope::{Position, RecordedEvent};
 use event_store::Log;
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
+use service::{Found, Inconclusive};
 use uuid::Uuid;
 
-use crate::config::ShopArgs;
+use crate::config::{PersonalDataArgs, ShopArgs};
 use crate::payment_settings::PaymentArgs;
 use crate::process::compare::Verdict;
 use crate::process::context::Cashier;
@@ -41,6 +41,8 @@ pub(crate) struct ReconcileOptions {
     payments: PaymentArgs,
     #[command(flatten)]
     shop: ShopArgs,
+    #[command(flatten)]
+    personal_data: PersonalDataArgs,
     /// Compare all orders placed since this day (UTC); without it, all of the last 40 days, and of the older ones those that
     /// are not settled
     #[arg(long, env = "RECONCILE_SINCE", value_name = "DATE")]
@@ -78,17 +80,19 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<()> {
     let limits = PoolOptions::default();
     let pool = postgres::pool(url.expose(), &limits, "command-api reconcile").context(Inconclusive)?;
     event_store::check_schema(&pool).await.context(Inconclusive)?;
-    let holder_key = Arc::new(options.shop.holder_key().context(Inconclusive)?);
+    let holder_key = Arc::new(options.shop.holder_key.key().context(Inconclusive)?);
+    let vault = options.personal_data.vault().context(Inconclusive)?;
     let policy = options.shop.capture_policy().context(Inconclusive)?;
     let providers = options.payments.payments().context(Inconclusive)?.providers;
-    let writing = start_writing(url.expose(), &pool, 0, &holder_key).await;
+    let writing = start_writing(url.expose(), &pool, &vault, 0, &holder_key, None).await;
     let (command_handler, writing) = writing.context(Inconclusive)?;
     let cashier = Cashier {
         command_handler: command_handler.without_empty_outcomes(),
         providers,
         policy: Arc::new(policy),
     };
-    let report = compare_all(&Log::new(pool), &cashier, options.since).await;
+    let log = Log::new(pool).with_vault(vault);
+    let report = compare_all(&log, &cashier, options.since).await;
     drop(cashier);
     let written = tokio::time::timeout(LAST_WRITES, writing).await;
     let report = report.context(Inconclusive)?;
@@ -107,7 +111,10 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<()> {
         .context(Inconclusive);
     }
     if report.differ > 0 {
-        bail!("{} orders differ from their payments", report.differ);
+        bail!(Found::new(format!(
+            "{} orders differ from their payments",
+            report.differ
+        )));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod receipts;
+mod refunds;
 mod suspensions;
 mod terms;
 mod timeline;

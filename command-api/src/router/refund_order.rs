@@ -150,13 +150,22 @@ async fn refund(
     }))
 }
 
-/// Requests the refund of these licenses' lines and revokes the licenses, as one command.
+/// Requests the refund of these licenses' lines and revokes the licenses, as one command. A check-in at the same moment is
+/// before or after it, since both change the license.
 pub(super) async fn request(
     unit: &Unit,
     order: &mut Member<Order>,
     licenses: Vec<Member<License>>,
     asked: RequestRefund,
 ) -> Result<(), CommandError<Refusal>> {
+    let used = licenses
+        .iter()
+        .filter(|license| license.aggregate.check_in().is_some());
+    let lines = used.filter_map(|license| license.aggregate.order_line());
+    let asked = RequestRefund {
+        checked_in: lines.map(|(_, line)| line).collect(),
+        ..asked
+    };
     let command = OrderCommand::RequestRefund(Box::new(asked));
     unit.handle(order, command).await?;
     for mut license in licenses {

@@ -140,6 +140,11 @@ impl Payment {
         self.captured_ore - self.refunded_ore
     }
 
+    /// How many refunds were accepted and failed later.
+    pub const fn failed_refunds(&self) -> usize {
+        self.charges.failed_refunds
+    }
+
     /// What is on its way back to the customer, and may still fail.
     pub const fn refunding_ore(&self) -> i64 {
         self.charges.refunding_ore

@@ -59,7 +59,7 @@ pub use resource::{Audience, Direction, PagePosition, Resource, Sort, SortValue}
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Term, searched};
 pub use served::{Served, index, small_table};
-pub use view::not_an_id;
+pub use view::{not_an_id, parse_key};
 pub use word::Word;
 
 /// For what [`resource!`] expands to.

@@ -87,7 +87,7 @@ pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &s
 
 /// Adds a list, for callers that may see every row or none.
 pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str) {
-    add_listed(document, resource, path, false, vec![Problem::not_found()]);
+    add_with(document, resource, path, false, &[Problem::not_found()]);
 }
 
 /// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
@@ -209,17 +209,6 @@ fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     refused(with_headers(operation), resource, problems)
 }
 
-/// The key in the path.
-fn key(resource: &Resource) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(resource.key)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .schema(Some(uuid()))
-        .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."))
-}
-
 fn operation(resource: &Resource) -> OperationBuilder {
     let operation = OperationBuilder::new()
         .tag(resource.name)
@@ -309,6 +298,11 @@ fn refused(
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
+    answered_with(operation, all)
+}
+
+/// Adds these problems as responses.
+fn answered_with(mut operation: OperationBuilder, all: Vec<Problem>) -> OperationBuilder {
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {

@@ -262,18 +262,4 @@ impl Reads {
             Err(_) => Err(failure::silence()),
         }
     }
-
-    /// Runs another read of the same rows, within the same time and with the same problems.
-    pub async fn ask<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-        self.schema.pass()?;
-        match tokio::time::timeout(self.patience, read).await {
-            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
-            Err(_) => Err(failure::silence()),
-        }
-    }
-
-    async fn read_patiently(&self, query: PageQuery) -> Result<Page, Error> {
-        let client = self.pool.get().await?;
-        page::read(&**client, query).await
-    }
 }

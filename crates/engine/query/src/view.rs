@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::column::Column;
 use crate::filter::Selection;
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{MinPosition, Parameters, uuid};
 use crate::resource::{Direction, Resource, Sort};
 
 /// Rows of a page without `limit`.
@@ -86,7 +86,7 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
 
 /// The key of a row as it stands in a path; 400 if it is none.
 pub fn parse_key(resource: &Resource, key: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(key).map_err(|_| not_an_id(resource.key))
+    uuid(key).ok_or_else(|| not_an_id(resource.key))
 }
 
 /// 400: the id in the path is none.

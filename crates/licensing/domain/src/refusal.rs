@@ -388,21 +388,6 @@ impl Rule {
                 "Klokka kan være høyst ti år feil.",
                 "The clock can be off by at most ten years.",
             ),
-            Self::OrganizerClubs => (
-                "organizer_clubs_required",
-                "En arrangør må ha minst én klubb.",
-                "An organizer needs at least one club.",
-            ),
-            Self::ClubsWithoutOrganizer => (
-                "clubs_without_organizer",
-                "Bare arrangører har klubber.",
-                "Only organizers have clubs.",
-            ),
-            Self::TooManyClubs => (
-                "clubs_too_many",
-                "En arrangør kan ha høyst 50 klubber.",
-                "An organizer can have at most 50 clubs.",
-            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",

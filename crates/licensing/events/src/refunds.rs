@@ -16,6 +16,8 @@ pub struct LineRefundsRequested {
     pub overridden: bool,
     /// Why, in the words of the person who decided.
     pub reason: Personal<String>,
+    /// Whether no line of the order is left: then the order ends. Status `refund_pending`.
+    pub ends_order: bool,
     /// Each line, and how much of its price goes back.
     pub lines: Vec<LineRefund>,
 }

@@ -7,9 +7,9 @@
 
 mod schema;
 
+pub mod account;
 pub mod checkpoint;
 pub mod revocations;
-pub mod standing;
 
 pub mod write;
 
@@ -44,8 +44,8 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, Standing, SuspensionKind,
-    SuspensionStatus,
+    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
+    SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.

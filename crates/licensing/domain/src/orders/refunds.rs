@@ -137,6 +137,23 @@ impl Order {
         })
     }
 
+    /// The payment's books as far as the order knows them: for a payment that can't be read.
+    pub fn known_books(&self) -> Option<PaymentBooks> {
+        let placed = self.placed()?;
+        let open = if self.captured {
+            0
+        } else {
+            placed.total_ore - self.captured_ore
+        };
+        Some(PaymentBooks {
+            reference: self.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
+            captured_ore: self.captured_ore,
+            refunded_ore: self.refunded_ore,
+            cancelled_ore: 0,
+            collectable_ore: open.max(0),
+        })
+    }
+
     /// What the shop keeps of the order's total in the end, in øre.
     pub(super) fn retained_ore(&self, placed: &OrderPlaced) -> i64 {
         if self.all_back {
@@ -273,6 +290,7 @@ impl Order {
             policy_version: asked.policy.version.clone(),
             overridden: asked.overridden,
             reason,
+            ends_order: self.refunds.len() + new.len() == placed.lines.len(),
             lines: new.into_iter().map(refund).collect(),
         };
         Ok(Some(requested.into()))

@@ -192,8 +192,7 @@ impl Order {
                     let refunded = false;
                     self.refunds.insert(line, RefundOfLine { amount_ore, refunded });
                 }
-                let lines = self.placed.as_ref().map_or(0, |placed| placed.lines.len());
-                if self.refunds.len() < lines {
+                if !requested.ends_order {
                     return;
                 }
                 OrderStatus::RefundPending

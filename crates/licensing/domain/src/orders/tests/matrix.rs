@@ -12,7 +12,7 @@ use uuid::Uuid;
 use vocabulary::{OrderStatus, Word as _};
 
 use super::{ORDER, and, confirm, fulfilled, line, now, paid, pending, place, placed, refund};
-use crate::orders::tests::refunding::{failed, request, requested_lines};
+use crate::orders::tests::refunding::{failed, last_lines, request};
 use crate::orders::{Order, OrderCommand, PaymentBooks, Resolution};
 
 /// A history for each status, and for the two ways in which money can be on its way back.
@@ -42,7 +42,7 @@ fn states() -> Vec<(&'static str, Vec<OrderEvent>)> {
         released_ore: 42_000,
         refunded_ore: 0,
     };
-    let by_staff = and(captured.clone(), requested_lines(&[(1, 42_000)]));
+    let by_staff = and(captured.clone(), last_lines(&[(1, 42_000)]));
     vec![
         ("none", Vec::new()),
         ("placed", vec![placed().into()]),
@@ -86,6 +86,7 @@ fn commands() -> Vec<(&'static str, OrderCommand)> {
         (
             "request_payment",
             OrderCommand::RequestPayment {
+                payment_id: reference.clone(),
                 redirect_url: "https://pay.example/1".into(),
             },
         ),

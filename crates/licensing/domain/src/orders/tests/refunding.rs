@@ -10,7 +10,6 @@ use events::{
     LineRefund, LineRefundsRequested, LinesRefunded, OrderEvent, OrderFulfilled, OrderPaid, OrderPlaced,
     OrderRefunded, PaymentCaptured, PaymentReconciled, RefundFailed, RefundFailure, RefundRetried,
 };
-use proptest::prelude::*;
 use vocabulary::{OrderStatus, RefundState};
 
 use super::{ORDER, and, date, expect, expect_refusal, line, now, paid, place, requested};
@@ -27,7 +26,7 @@ pub(super) fn policy(share_per_mille: u16) -> RefundPolicy {
     }
 }
 
-fn asked(lines: Option<Vec<u16>>) -> RequestRefund {
+pub(super) fn asked(lines: Option<Vec<u16>>) -> RequestRefund {
     RequestRefund {
         lines,
         reason: " race  cancelled ".into(),
@@ -42,7 +41,8 @@ pub(super) fn request(lines: Option<Vec<u16>>) -> OrderCommand {
     OrderCommand::RequestRefund(Box::new(asked(lines)))
 }
 
-pub(super) fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
+/// The request for these lines, the last ones of the order or not.
+fn requested_lines_of(lines: &[(u16, i64)], ends_order: bool) -> OrderEvent {
     let refund = |(line, amount_ore): &(u16, i64)| LineRefund {
         line: *line,
         amount_ore: *amount_ore,
@@ -52,9 +52,18 @@ pub(super) fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
         policy_version: "r1".into(),
         overridden: false,
         reason: Personal::new("race cancelled".into()),
+        ends_order,
         lines: lines.iter().map(refund).collect(),
     }
     .into()
+}
+
+fn requested_lines(lines: &[(u16, i64)]) -> OrderEvent {
+    requested_lines_of(lines, false)
+}
+
+pub(super) fn last_lines(lines: &[(u16, i64)]) -> OrderEvent {
+    requested_lines_of(lines, true)
 }
 
 pub(super) fn failed(reason: RefundFailure, left_ore: i64, captured_ore: i64) -> OrderEvent {
@@ -101,7 +110,7 @@ fn all_back(books: &PaymentBooks) -> OrderEvent {
 }
 
 /// An order of lines with these prices, placed.
-fn of_prices(prices: &[i64]) -> OrderPlaced {
+pub(super) fn of_prices(prices: &[i64]) -> OrderPlaced {
     let day = date(2026, 6, 5);
     let lines = prices.iter().enumerate().map(|(at, price)| {
         let mut line = line();
@@ -121,7 +130,7 @@ fn paid_for(placed: OrderPlaced) -> Vec<OrderEvent> {
     vec![placed.into(), requested().into(), paid.into()]
 }
 
-fn issued(placed: OrderPlaced) -> Vec<OrderEvent> {
+pub(super) fn issued(placed: OrderPlaced) -> Vec<OrderEvent> {
     let license_ids = placed.lines.iter().map(|line| line.license_id).collect();
     and(paid_for(placed), OrderFulfilled { license_ids })
 }
@@ -151,14 +160,14 @@ fn books(captured_ore: i64, refunded_ore: i64, cancelled_ore: i64) -> PaymentBoo
     }
 }
 
-fn reconcile(books: &PaymentBooks) -> OrderCommand {
+pub(super) fn reconcile(books: &PaymentBooks) -> OrderCommand {
     OrderCommand::ReconcilePayment {
         books: books.clone(),
         policy: Arc::default(),
     }
 }
 
-fn order(events: &[OrderEvent]) -> Order {
+pub(super) fn order(events: &[OrderEvent]) -> Order {
     let mut order = Order::default();
     events.iter().cloned().for_each(|event| order.apply(event));
     order
@@ -196,7 +205,7 @@ fn a_line_goes_back_once_and_the_others_stay() {
     expect(done.clone(), reconcile(&back), vec![]);
     expect(done.clone(), request(Some(vec![2])), vec![]);
     // The rest, and the order is refunded.
-    let rest = requested_lines(&[(1, 10_000), (3, 30_000)]);
+    let rest = last_lines(&[(1, 10_000), (3, 30_000)]);
     expect(done.clone(), request(None), vec![rest.clone()]);
     let ending = and(done, rest);
     assert_eq!(order(&ending).status(), Some(OrderStatus::RefundPending));
@@ -275,7 +284,7 @@ fn the_policy_says_until_when_and_how_much_and_can_be_overridden() {
         }))
     };
     expect_refusal(bought(), used(false), refused("/lines", Rule::RefundCheckedIn));
-    let all = requested_lines(&[(1, 10_000), (2, 20_000), (3, 30_000)]);
+    let all = last_lines(&[(1, 10_000), (2, 20_000), (3, 30_000)]);
     expect(bought(), used(true), vec![all]);
 }
 
@@ -323,7 +332,7 @@ fn a_refund_while_the_capture_is_under_way_pays_back_what_was_too_much() {
 fn a_paid_order_without_licenses_goes_back_whole_or_waits_for_them() {
     let paid = paid_for(of_prices(&[10_000, 20_000]));
     expect_refusal(paid.clone(), request(Some(vec![1])), Refusal::OrderState);
-    let all = requested_lines(&[(1, 10_000), (2, 20_000)]);
+    let all = last_lines(&[(1, 10_000), (2, 20_000)]);
     expect(paid.clone(), request(None), vec![all.clone()]);
     let ending = and(paid, all);
     assert!(
@@ -340,7 +349,7 @@ fn what_the_shop_keeps_of_an_order_that_was_not_collected_is_collected_before_th
         ..asked(None)
     }));
     let paid = paid_for(of_prices(&[60_000]));
-    let requested = requested_lines(&[(1, 54_000)]);
+    let requested = last_lines(&[(1, 54_000)]);
     expect(paid.clone(), share, vec![requested.clone()]);
     let ending = and(paid, requested);
     let step = |books: PaymentBooks| order(&ending).refund_step(&books);
@@ -406,142 +415,8 @@ fn money_of_a_written_off_order_goes_back_no_further_than_it_came() {
         reason: Some("so decided".into()),
         written_off_ore: 60_000,
     };
-    let given = and(
-        and(issued(of_prices(&[60_000])), off),
-        requested_lines(&[(1, 60_000)]),
-    );
+    let given = and(and(issued(of_prices(&[60_000])), off), last_lines(&[(1, 60_000)]));
     assert_eq!(order(&given).refund_step(&books(0, 0, 60_000)), RefundStep::Done);
-}
-
-/// What a provider's books and the shop do to one payment.
-#[derive(Clone, Debug)]
-enum Act {
-    Ask(Vec<u16>),
-    AskAll,
-    /// The capture of an order as it was loaded so many events ago.
-    Capture(usize),
-    /// One step of the refund, by an order that was loaded so many events ago.
-    Refund(usize),
-    Fail,
-    Reconcile,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        3 => prop::collection::vec(1_u16..=4, 1..3).prop_map(Act::Ask),
-        1 => Just(Act::AskAll),
-        2 => (0_usize..3).prop_map(Act::Capture),
-        4 => (0_usize..3).prop_map(Act::Refund),
-        1 => Just(Act::Fail),
-        2 => Just(Act::Reconcile),
-    ]
-}
-
-/// A payment in the provider's books, which never gives more than there is.
-struct Provider(PaymentBooks);
-
-impl Provider {
-    fn capture(&mut self, amount: i64) {
-        if amount > 0 && amount <= self.0.collectable_ore {
-            self.0.captured_ore += amount;
-            self.0.collectable_ore -= amount;
-        }
-    }
-
-    fn pay_back(&mut self, amount: i64) {
-        if amount > 0 && amount <= self.0.captured_ore - self.0.refunded_ore {
-            self.0.refunded_ore += amount;
-        }
-    }
-
-    fn release(&mut self) {
-        self.0.cancelled_ore += self.0.collectable_ore;
-        self.0.collectable_ore = 0;
-    }
-
-    fn step(&mut self, step: RefundStep) {
-        match step {
-            RefundStep::Collect(amount) => self.capture(amount),
-            RefundStep::PayBack(amount) => self.pay_back(amount),
-            RefundStep::Release => self.release(),
-            RefundStep::Wait | RefundStep::Done => {}
-        }
-    }
-}
-
-proptest! {
-    /// Whatever is asked for in whatever order, also by workers that loaded the order before others changed it: no more goes
-    /// back than came, each line once, and at the end the shop keeps exactly what was not given back.
-    #[test]
-    fn refunds_add_up_to_the_ore(
-        prices in prop::collection::vec(1_i64..=99_999, 1..=4),
-        share in prop_oneof![Just(1000_u16), 0_u16..=1000],
-        acts in prop::collection::vec(act(), 1..24),
-    ) {
-        let placed = of_prices(&prices);
-        let total = placed.total_ore;
-        let mut events = issued(placed);
-        let start = events.len();
-        let mut provider = Provider(PaymentBooks {
-            reference: ORDER.to_string(),
-            captured_ore: 0,
-            refunded_ore: 0,
-            cancelled_ore: 0,
-            collectable_ore: total,
-        });
-        let ask = |lines| OrderCommand::RequestRefund(Box::new(RequestRefund {
-            policy: Arc::new(policy(share)),
-            ..asked(lines)
-        }));
-        let settle = [Act::Capture(0), Act::Reconcile, Act::Refund(0), Act::Reconcile];
-        let settle = settle.iter().cycle().take(16).cloned();
-        for act in acts.into_iter().chain(settle) {
-            let old = |ago: usize| order(&events[..events.len().saturating_sub(ago).max(start)]);
-            let command = match act {
-                Act::Ask(lines) => Some(ask(Some(lines))),
-                Act::AskAll => Some(ask(None)),
-                Act::Capture(ago) => {
-                    if let Some(amount) = old(ago).to_collect(&provider.0) {
-                        provider.capture(amount);
-                    }
-                    None
-                }
-                Act::Refund(ago) => {
-                    // A release is asked for only by an order that knows of every refund: an older one waits for its capture.
-                    provider.step(old(ago).refund_step(&provider.0));
-                    None
-                }
-                Act::Fail => Some(OrderCommand::RecordRefundFailure {
-                    books: provider.0.clone(),
-                    reason: RefundFailure::Refused,
-                }),
-                Act::Reconcile => Some(reconcile(&provider.0)),
-            };
-            if let Some(Ok(decided)) = command.map(|command| order(&events).decide(command)) {
-                events.extend(decided);
-            }
-            prop_assert!(provider.0.refunded_ore <= provider.0.captured_ore);
-        }
-        let order = order(&events);
-        let back: i64 = order.refunds().map(|(_, amount, _)| amount).sum();
-        for (line, amount, state) in order.refunds() {
-            let price = prices[usize::from(line) - 1];
-            prop_assert_eq!(amount, price * i64::from(share) / 1000);
-            prop_assert_eq!(state, RefundState::Refunded);
-        }
-        prop_assert_eq!(provider.0.captured_ore - provider.0.refunded_ore, total - back, "{:?}", provider.0);
-        prop_assert_eq!(provider.0.collectable_ore, 0);
-        let all = order.refunds().count() == prices.len();
-        let status = if all { OrderStatus::Refunded } else { OrderStatus::Fulfilled };
-        prop_assert_eq!(order.status(), Some(status));
-        let of_lines = events.iter().filter_map(|event| match event {
-            OrderEvent::LineRefundsRequested(requested) => Some(requested.lines.iter().map(|line| line.line)),
-            _ => None,
-        });
-        let of_lines: Vec<u16> = of_lines.flatten().collect();
-        let distinct: BTreeSet<u16> = of_lines.iter().copied().collect();
-        prop_assert_eq!(distinct.len(), of_lines.len(), "each line once");
-    }
 }
 
 #[test]
