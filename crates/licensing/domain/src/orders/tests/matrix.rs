@@ -86,6 +86,7 @@ fn commands() -> Vec<(&'static str, OrderCommand)> {
         (
             "request_payment",
             OrderCommand::RequestPayment {
+                payment_id: reference.clone(),
                 redirect_url: "https://pay.example/1".into(),
             },
         ),
