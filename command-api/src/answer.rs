@@ -147,6 +147,10 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         | Refusal::OwnAdminRole
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
+        | Refusal::LicenseState
+        | Refusal::ErasureOrderOpen
+        | Refusal::ErasureLicenseValid
+        | Refusal::ErasureTooLarge
         | Refusal::TermsMissing => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());

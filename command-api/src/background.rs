@@ -19,12 +19,15 @@ use tokio_util::task::TaskTracker;
 use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
 use crate::process::lanes::lanes;
-use crate::process::{planner, worker};
+use crate::process::{lanes, planner, sweep, worker};
 use crate::router::webhooks;
 use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Pause after the schedule of the comparison could not be read.
+const SCHEDULE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is done without a request, by every instance.
 pub(crate) fn spawn_workers(
@@ -80,12 +83,26 @@ pub(crate) fn lead(
             let seal = seal
                 .clone()
                 .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
+            let reconcile = reconcile(context.clone(), term.clone());
             async move {
-                tokio::join!(relay, plan, receipts, OptionFuture::from(seal));
+                tokio::join!(relay, plan, receipts, reconcile, OptionFuture::from(seal));
             }
         }))
         .await;
     }
+}
+
+/// Compares orders with their payments on a schedule, until `term` ends.
+async fn reconcile(context: ProcessContext, term: CancellationToken) {
+    while let Err(error) = sweep::schedule(&context.reconciliation, &context.cashier).await {
+        tracing::warn!(error = %error, "the comparison with the providers could not be scheduled");
+        tokio::select! {
+            () = term.cancelled() => return,
+            () = tokio::time::sleep(SCHEDULE_AGAIN) => {}
+        }
+    }
+    let tasks = context.reconciliation.tasks.clone();
+    worker::work(ProcessContext { tasks, ..context }, lanes::reconciliation(), term).await;
 }
 
 /// Keeps the readiness check in step with the database, also with one that keeps its connections open and does not answer.

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use domain::{CapturePolicy, HOLDER_KEY_MIN_BYTES, HolderKey, RefundPolicy};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
+use event_store::vault::Vault;
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::nats::{BusOptions, SubjectOptions};
@@ -16,7 +18,10 @@ use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::erasure::Ledger;
 use crate::payment_settings::PaymentArgs;
+use crate::personal_data::{ErasuresCommand, KeysCommand};
+use crate::reconciliation::ReconcileOptions;
 use crate::sealing::{LogCommand, SealArgs};
 use crate::uncollected::PaymentsCommand;
 
@@ -44,6 +49,15 @@ pub(crate) enum Command {
     /// Look after the log's seals: verify the log, prove an event, make the key.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look after the master keys of personal data
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Look after the ledger of erasures
+    #[command(subcommand)]
+    Erasures(ErasuresCommand),
+    /// Compare orders with their payments at the provider, and heal what differs; exit status 1 if differences are left, 2 if
+    /// some order could not be compared
+    Reconcile(Box<ReconcileOptions>),
     /// Look after the money: which licenses lack it
     #[command(subcommand)]
     Payments(PaymentsCommand),
@@ -79,6 +93,8 @@ pub(crate) struct ServeOptions {
     pub(crate) shop: ShopArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
+    #[command(flatten)]
+    pub(crate) personal_data: PersonalDataArgs,
     /// Events after which an aggregate gets a new snapshot; 0 for none
     #[arg(long, env = "SNAPSHOT_EVERY", default_value_t = 100, value_name = "EVENTS")]
     pub(crate) snapshot_every: u64,
@@ -146,16 +162,16 @@ pub(crate) struct ShopArgs {
     #[arg(long, env = "ORDER_TTL_S", default_value_t = 900, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) order_ttl_s: u32,
-    /// Key that holder ids are made with, 32 bytes or more; never changed while the log exists
-    #[arg(long, env = "HOLDER_KEY", hide_env_values = true, value_name = "KEY")]
-    holder_key: Option<Secret>,
-    /// File that holds the key of the holder ids
-    #[arg(long, env = "HOLDER_KEY_FILE", value_name = "FILE")]
-    holder_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) holder_key: HolderKeyArgs,
     /// Seconds after a capture until the provider's books are looked at again for money that moved outside the shop
     #[arg(long, env = "RECONCILE_AFTER_S", default_value_t = 3600, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=604_800))]
     pub(crate) reconcile_after_s: u32,
+    /// Seconds between two rounds of the scheduled comparison of orders with their payments
+    #[arg(long, env = "RECONCILE_EVERY_S", default_value_t = 86_400, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
+    pub(crate) reconcile_every_s: u32,
     /// File that says what to do at once when money can't be collected, by reason; without one, the policy that this build
     /// was made with
     #[arg(long, env = "CAPTURE_POLICY_FILE", value_name = "FILE")]
@@ -166,14 +182,51 @@ pub(crate) struct ShopArgs {
     refund_policy_file: Option<PathBuf>,
 }
 
-impl ShopArgs {
-    pub(crate) fn holder_key(&self) -> anyhow::Result<HolderKey> {
+/// The key of the holder ids.
+#[derive(Args)]
+#[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
+pub(crate) struct HolderKeyArgs {
+    /// Key that holder ids are made with, 32 bytes or more; never changed while the log exists
+    #[arg(long, env = "HOLDER_KEY", hide_env_values = true, value_name = "KEY")]
+    holder_key: Option<Secret>,
+    /// File that holds the key of the holder ids
+    #[arg(long, env = "HOLDER_KEY_FILE", value_name = "FILE")]
+    holder_key_file: Option<PathBuf>,
+}
+
+impl HolderKeyArgs {
+    pub(crate) fn key(&self) -> anyhow::Result<HolderKey> {
         let file = self.holder_key_file.as_deref();
         let key = Secret::required("holder-key", self.holder_key.as_ref(), file)?;
         HolderKey::new(key.expose().as_bytes())
             .with_context(|| format!("--holder-key has less than {HOLDER_KEY_MIN_BYTES} bytes"))
     }
+}
 
+/// How personal data is kept.
+#[derive(Args)]
+pub(crate) struct PersonalDataArgs {
+    /// File with the master keys of personal data, the active one first (see `keys new`)
+    #[arg(long, env = "MASTER_KEY_FILE", value_name = "FILE")]
+    pub(crate) master_key_file: PathBuf,
+    /// File outside the database that erasures are written down in, and carried out from at every start
+    #[arg(long, env = "ERASURES_FILE", value_name = "FILE")]
+    pub(crate) erasures_file: Option<PathBuf>,
+}
+
+impl PersonalDataArgs {
+    pub(crate) fn ledger(&self) -> Option<Ledger> {
+        self.erasures_file.clone().map(Ledger::new)
+    }
+
+    pub(crate) fn vault(&self) -> anyhow::Result<Arc<Vault>> {
+        Ok(Arc::new(
+            Vault::new(&self.master_key_file).context("--master-key-file")?,
+        ))
+    }
+}
+
+impl ShopArgs {
     pub(crate) fn capture_policy(&self) -> anyhow::Result<CapturePolicy> {
         let built_in = include_str!("../../data/capture-policy.json");
         let text = text(self.capture_policy_file.as_deref(), built_in)?;

@@ -31,6 +31,14 @@ impl RequestKey {
         }
     }
 
+    /// A key in the body. A key in the header, too, must be the same.
+    pub(crate) fn in_body(key: String, in_header: Option<Self>) -> Result<Self, Problem> {
+        if in_header.is_some_and(|in_header| in_header.0 != key) {
+            return Err(mismatch());
+        }
+        Ok(Self(key))
+    }
+
     /// The log's key: `operation` by `user`, for exactly this `body`.
     pub(crate) fn scoped(&self, operation: &str, user: Uuid, body: &[u8]) -> IdempotencyKey {
         IdempotencyKey::new(format!("{operation}:{user}"), self.0.clone(), body)
@@ -91,7 +99,7 @@ pub(crate) fn problems() -> [Problem; 2] {
     [missing(), invalid()]
 }
 
-fn missing() -> Problem {
+pub(crate) fn missing() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "idempotency_key_missing",
@@ -100,7 +108,17 @@ fn missing() -> Problem {
     )
 }
 
-fn invalid() -> Problem {
+/// 400: the header has another key than the body.
+pub(crate) fn mismatch() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "idempotency_key_mismatch",
+        "Idempotency-Key må være scan_id, eller utelates.",
+        "Idempotency-Key must be scan_id, or absent.",
+    )
+}
+
+pub(crate) fn invalid() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "idempotency_key_invalid",

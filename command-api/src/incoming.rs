@@ -11,7 +11,7 @@ use service::extract::{Body, Json, Path};
 use service::problem::Problem;
 use service::request_id;
 
-use crate::idempotency::RequestKey;
+use crate::idempotency::{self, RequestKey};
 use crate::operation::Operation;
 use crate::state::AppState;
 
@@ -56,13 +56,22 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
             None => O::NAME.to_owned(),
             Some(target) => format!("{}:{target}", O::NAME),
         };
-        let request_key = RequestKey::from_headers(&headers)?;
-        let key = request_key.scoped(&operation, principal.user_id, &body.0);
-        let Json(request) = if O::BODY_MAY_BE_EMPTY && body.0.is_empty() {
+        let in_header = if O::KEY_IN_BODY && !headers.contains_key("idempotency-key") {
+            None
+        } else {
+            Some(RequestKey::from_headers(&headers)?)
+        };
+        let Json(request): Json<O> = if O::BODY_MAY_BE_EMPTY && body.0.is_empty() {
             Json::from_bytes(b"{}")?
         } else {
             Json::from_request_parts(&headers, &body.0)?
         };
+        let request_key = match (request.key_in_body(), in_header) {
+            (Some(key), in_header) => RequestKey::in_body(key, in_header)?,
+            (None, Some(key)) => key,
+            (None, None) => return Err(idempotency::missing()),
+        };
+        let key = request_key.scoped(&operation, principal.user_id, &body.0);
         let expected_version = if O::CREATES {
             None
         } else {

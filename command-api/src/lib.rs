@@ -7,6 +7,7 @@
 //! - `receipts`: numbers for what was collected and paid back.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
+mod accounts;
 mod answer;
 mod background;
 mod bulkheads;
@@ -14,6 +15,7 @@ mod catalogue;
 mod club_names;
 mod command;
 mod config;
+mod erasure;
 mod idempotency;
 mod incoming;
 mod leader;
@@ -21,14 +23,16 @@ pub mod metrics;
 mod openapi;
 mod operation;
 mod payment_settings;
+mod personal_data;
 mod process;
 mod receipts;
+mod reconciliation;
 mod relay;
 mod router;
 mod rule_seven;
+mod rule_six;
 mod sealing;
 mod serve;
-mod standings;
 mod state;
 mod terms_in_use;
 mod uncollected;

@@ -3,7 +3,7 @@
 use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{PaymentProvider, ReceiptKind, Word as _};
+use vocabulary::{LicenseStatus, PaymentProvider, ReceiptKind, ScanOutcome, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -36,6 +36,18 @@ pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
 /// Refunds that the shop has stopped trying, by `reason`.
 pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
+/// Orders that differ from their payments at the provider, and that the shop could not heal.
+pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
+/// Orders that were compared with their payments, by `outcome`: agrees, healed, differs, unanswered.
+pub const RECONCILED_TOTAL: &str = "bilsport_payments_reconciled_total";
+/// Seconds that the next slice of the scheduled comparison has been due.
+pub const RECONCILE_OVERDUE_SECONDS: &str = "bilsport_payments_reconcile_overdue_seconds";
+/// Scans at gates by `outcome` and the license's status: `none` for an unknown license.
+pub const GATE_SCANS_TOTAL: &str = "bilsport_gate_scans_total";
+/// Scans whose device's time can't be right.
+pub const GATE_SUSPECT_TIMES_TOTAL: &str = "bilsport_gate_suspect_times_total";
+/// Paid orders that were paid back because a holder or a vehicle was suspended before the licenses were issued.
+pub const SUSPENDED_ORDERS_TOTAL: &str = "bilsport_process_suspended_orders_total";
 /// 1 while the log does not hold the event that the process managers have read last, and nothing is planned.
 pub const PROCESS_CONTRADICTED: &str = "bilsport_process_contradicted";
 /// Tasks not done yet, by `kind`.
@@ -49,6 +61,11 @@ pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
 pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
 /// Position in the log up to which receipts are issued.
 pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
+
+/// Erasures that were carried out.
+pub const ERASURES_TOTAL: &str = "bilsport_personal_erasures_total";
+/// Keys of personal data that were destroyed.
+pub const KEYS_DESTROYED_TOTAL: &str = "bilsport_personal_keys_destroyed_total";
 
 /// Describes them to the recorder in use.
 pub fn describe() {
@@ -87,6 +104,18 @@ pub fn describe() {
         REFUND_FAILURES_TOTAL,
         "Refunds that the shop has stopped trying, by reason."
     );
+    describe_counter!(
+        GATE_SCANS_TOTAL,
+        "Scans at gates by outcome and the license's status."
+    );
+    describe_counter!(
+        GATE_SUSPECT_TIMES_TOTAL,
+        "Scans whose device's time can't be right."
+    );
+    describe_counter!(
+        SUSPENDED_ORDERS_TOTAL,
+        "Paid orders paid back because a holder or a vehicle was suspended before the licenses were issued."
+    );
     describe_gauge!(
         PROCESS_CONTRADICTED,
         "1 while the log does not hold the event that was planned for last."
@@ -105,8 +134,30 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
+    describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
+    describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
+    describe_gauge!(
+        UNMATCHED_PAYMENTS,
+        "Orders that differ from their payments at the provider."
+    );
+    describe_counter!(
+        RECONCILED_TOTAL,
+        "Orders that were compared with their payments, by outcome."
+    );
+    describe_gauge!(
+        RECONCILE_OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the next slice of the scheduled comparison has been due."
+    );
+    for outcome in ["agrees", "healed", "differs", "unanswered"] {
+        counter!(RECONCILED_TOTAL, "outcome" => outcome).increment(0);
+    }
+    metrics::gauge!(UNMATCHED_PAYMENTS).set(0.0);
+    metrics::gauge!(RECONCILE_OVERDUE_SECONDS).set(0.0);
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
+    counter!(ERASURES_TOTAL).increment(0);
+    counter!(KEYS_DESTROYED_TOTAL).increment(0);
     let before_publishing = ["log", "stream", "restored"];
     for reason in before_publishing
         .iter()
@@ -128,6 +179,17 @@ pub fn describe() {
     for reason in RefundFailure::VARIANTS {
         counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
+    for (outcome, status) in [
+        (ScanOutcome::First, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::Duplicate, LicenseStatus::CheckedIn.as_str()),
+        (ScanOutcome::AfterRevocation, LicenseStatus::Revoked.as_str()),
+        (ScanOutcome::First, LicenseStatus::Suspended.as_str()),
+        (ScanOutcome::UnknownLicense, "none"),
+    ] {
+        counter!(GATE_SCANS_TOTAL, "outcome" => outcome.as_str(), "license_status" => status).increment(0);
+    }
+    counter!(GATE_SUSPECT_TIMES_TOTAL).increment(0);
+    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
     for kind in KINDS {
         metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
         metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);

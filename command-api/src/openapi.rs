@@ -54,8 +54,10 @@ pub(crate) fn operation<O: Operation>(who: Who) -> Documented {
         .summary(Some(O::SUMMARY))
         .security(needs_login())
         .parameters(Some(path))
-        .parameter_ref(Parameter::IdempotencyKey.reference())
         .request_body(Some(body::<O>()));
+    if !O::KEY_IN_BODY {
+        operation = operation.parameter_ref(Parameter::IdempotencyKey.reference());
+    }
     if !O::CREATES {
         operation = operation.parameter_ref(Parameter::IfMatch.reference());
     }
@@ -134,7 +136,15 @@ fn problems<O: Operation>(who: Who) -> Vec<Problem> {
     problems.extend(of_login());
     problems.extend(of_request_bodies());
     problems.push(incoming::unknown_parameter());
-    problems.extend(idempotency::problems());
+    if O::KEY_IN_BODY {
+        problems.extend([
+            idempotency::invalid(),
+            idempotency::mismatch(),
+            idempotency::in_flight(),
+        ]);
+    } else {
+        problems.extend(idempotency::problems());
+    }
     if matches!(who, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
         problems.push(Problem::forbidden());
     }

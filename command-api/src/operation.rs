@@ -49,6 +49,8 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const CREATES: bool = false;
     /// An empty body means `{}`.
     const BODY_MAY_BE_EMPTY: bool = false;
+    /// The body holds the idempotency key. A header with a key is not needed, and another one is refused.
+    const KEY_IN_BODY: bool = false;
     /// The parameters of the path.
     type Path: DeserializeOwned + IntoParams + Send;
     /// The answer, without the position that the log adds. Stored as it is answered.
@@ -57,6 +59,11 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     /// What else it can answer, as examples.
     fn problems() -> Vec<Problem> {
         Vec::new()
+    }
+
+    /// The idempotency key in the body.
+    fn key_in_body(&self) -> Option<String> {
+        None
     }
 
     /// What the path names, as part of the scope of idempotency keys. A path that cannot name anything is refused.

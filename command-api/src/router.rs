@@ -2,26 +2,33 @@
 
 mod cancel_order;
 pub(crate) mod change_contact;
+mod check_in_license;
+mod correct_license;
 mod create_license_type;
+mod erase;
+mod impose_suspension;
+mod lift_suspension;
 mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
 mod refund_order;
 pub(crate) mod register_club;
+mod reinstate_license;
 mod resolve_capture;
-mod retire_license_type;
+pub(crate) mod retire_license_type;
 mod revoke_license;
 mod revoke_sessions;
 pub(crate) mod set_price;
 pub(crate) mod set_roles;
-mod update_club;
+mod suspend_license;
+pub(crate) mod update_club;
 mod vipps_webhook;
 pub(crate) mod webhooks;
 pub(crate) mod withdraw_price;
 
 use axum::routing::{MethodRouter, patch, post};
 use axum::{Extension, Router};
-use domain::{NewLicenseType, NewTerms, Resolution};
+use domain::{NewLicenseType, NewSuspension, NewTerms, Resolution, ScanReport};
 use policy::POLICY;
 use service::auth::{Who, guarded};
 use service::docs;
@@ -51,6 +58,12 @@ fn routes() -> Vec<Route> {
         Route::new("/api/v1/orders/{order_id}/refunds", post(refund_order::refund_order), openapi::operation::<refund_order::RefundOrder>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
         Route::new("/api/v1/licenses/{license_id}/revoke", post(revoke_license::revoke_license), openapi::operation::<revoke_license::RevokeLicense>),
+        Route::of::<suspend_license::SuspendLicense>("/api/v1/licenses/{license_id}/suspend"),
+        Route::of::<reinstate_license::ReinstateLicense>("/api/v1/licenses/{license_id}/reinstate"),
+        Route::new("/api/v1/licenses/{license_id}/correct", post(correct_license::correct_license), openapi::operation::<correct_license::Correction>),
+        Route::new("/api/v1/licenses/{license_id}/check-in", post(check_in_license::check_in_license), openapi::operation::<ScanReport>),
+        Route::new("/api/v1/suspensions", post(impose_suspension::impose_suspension), openapi::operation::<NewSuspension>),
+        Route::of::<lift_suspension::LiftSuspension>("/api/v1/suspensions/{suspension_id}/lift"),
         Route::of::<NewLicenseType>("/api/v1/license-types"),
         Route::of::<set_price::SetPrice>("/api/v1/license-types/{code}/prices"),
         Route::of::<withdraw_price::WithdrawPrice>("/api/v1/license-types/{code}/prices/{valid_from}/withdraw"),
@@ -61,6 +74,8 @@ fn routes() -> Vec<Route> {
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
+        Route::new("/api/v1/users/{user_id}/erase", post(erase::erase_user), openapi::operation::<erase::EraseUser>),
+        Route::new("/api/v1/holders/{holder_id}/erase", post(erase::erase_holder), openapi::operation::<erase::EraseHolder>),
         Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
         Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]

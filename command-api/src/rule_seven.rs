@@ -4,7 +4,6 @@
 //! `domain` decides what an order holds. This module translates them to the log's claims, checks that the key of the
 //! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -34,12 +33,11 @@ const PROGRESS: usize = 10_000;
 /// Every command on an order takes and gives back the days that follow from its events; a license that is revoked gives
 /// back its own.
 pub(crate) fn claiming(command_handler: CommandHandler, key: &Arc<HolderKey>) -> CommandHandler {
-    let key = Arc::clone(key);
+    let (key, of_licenses) = (Arc::clone(key), Arc::clone(key));
     command_handler
         .claiming::<Order>(move |order, _, events| changes(order.claim_change(events, &key)))
-        .claiming::<License>(|license, license_id, _| {
-            let revoked = license.revoked().then(|| ClaimChange::Release(vec![license_id]));
-            changes(revoked)
+        .claiming::<License>(move |license, license_id, events| {
+            changes(license.claim_change(license_id, events, &of_licenses))
         })
 }
 
@@ -51,13 +49,10 @@ fn changes(change: Option<ClaimChange>) -> Claims {
             release: licenses.into_iter().map(Release::All).collect(),
             ..Claims::default()
         },
-        Some(ClaimChange::Move(claims)) => {
-            let licenses: BTreeSet<Uuid> = claims.days.iter().map(|day| day.license_id).collect();
-            Claims {
-                release: licenses.into_iter().map(Release::All).collect(),
-                ..taking(claims)
-            }
-        }
+        Some(ClaimChange::Move(license_id, claims)) => Claims {
+            release: vec![Release::All(license_id)],
+            ..taking(claims)
+        },
     }
 }
 
@@ -139,6 +134,25 @@ pub(crate) fn examples() -> [Problem; 2] {
         key: String::new(),
     };
     [license_exists([(1, date)], nb, en), lifetime_cap_reached([&cap])]
+}
+
+/// 409: the corrected holder has a license of the type on a day already, or as many as a lifetime allows.
+pub(crate) fn correction_refused(taken: &[TakenClaim]) -> Problem {
+    let of_day = taken.iter().find(|claim| claim.scope == SCOPE);
+    let Some(date) = of_day.and_then(|claim| claim.key.split(' ').nth(1)?.parse().ok()) else {
+        return lifetime_cap_reached([]);
+    };
+    let (nb, en) = texts(date);
+    Problem::new(StatusCode::CONFLICT, "license_exists", nb, en)
+}
+
+/// The problems of a correction, as examples.
+pub(crate) fn examples_of_correction() -> [Problem; 2] {
+    let (nb, en) = texts(NaiveDate::from_ymd_opt(2026, 6, 5).unwrap_or_default());
+    [
+        Problem::new(StatusCode::CONFLICT, "license_exists", nb, en),
+        lifetime_cap_reached([]),
+    ]
 }
 
 /// An order of the caller's that waits for its payment.

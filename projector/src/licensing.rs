@@ -8,12 +8,14 @@ mod licenses;
 mod orders;
 mod receipts;
 mod refunds;
+mod suspensions;
 mod terms;
 mod timeline;
 mod users;
 
 mod bounds;
 mod facts;
+mod forget;
 
 mod misfit;
 mod slot;
@@ -75,6 +77,7 @@ const READ: &[&str] = &[
     aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
+    aggregate_type::SUSPENSION,
 ];
 
 #[cfg(test)]

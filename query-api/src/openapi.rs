@@ -1,10 +1,14 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
-use query::openapi::{add, add_excerpt, add_for_some, add_of_path};
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, TERMS, TIMELINE, USERS};
+mod documents;
+mod gate;
+
+use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS, TIMELINE, USERS};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
+use crate::codes::keys_missing;
 use crate::return_status;
 use crate::router::RETURN_STATUS;
 
@@ -17,7 +21,13 @@ pub fn document() -> OpenApi {
     let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
     add(&mut document, &ORDERS, "/api/v1/orders", true);
     add_excerpt(&mut document, &ORDERS, RETURN_STATUS, return_status::documented());
-    add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add_with(
+        &mut document,
+        &LICENSES,
+        "/api/v1/licenses",
+        true,
+        &[keys_missing()],
+    );
     add_of_path(
         &mut document,
         &TIMELINE,
@@ -26,8 +36,11 @@ pub fn document() -> OpenApi {
     );
     add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
     add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
+    add_list_for_some(&mut document, &SUSPENSIONS, "/api/v1/suspensions");
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);
+    documents::add(&mut document);
+    gate::add(&mut document);
     document
 }

@@ -5,6 +5,10 @@ use query::Reads;
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
 
+use crate::config::Seller;
+use crate::keys::Signer;
+use crate::rendering::Renderer;
+
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
@@ -14,6 +18,12 @@ pub struct AppState {
     pub authenticator: Authenticator,
     /// Checks the capabilities of return URLs.
     pub return_key: ReturnKey,
+    /// Signs licenses and lists, if there are keys.
+    pub signer: Option<Signer>,
+    /// Makes documents.
+    pub renderer: Renderer,
+    /// Who sells, if that is known.
+    pub seller: Option<Seller>,
 }
 
 impl FromRef<AppState> for Authenticator {

@@ -98,8 +98,9 @@ async fn an_order_accepts_terms_that_are_published_and_in_force() {
         .get(&format!("/terms?min_position={position}"), "")
         .await
         .expect(200);
-    let listed: Vec<_> = page.body["items"].as_array().unwrap().iter();
-    let listed: Vec<_> = listed
+    let items = page.body["items"].as_array().unwrap();
+    let listed: Vec<_> = items
+        .iter()
         .map(|row| (row["terms_version"].clone(), row["status"].clone()))
         .collect();
     let expected = [

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::erasure::Ledger;
 use chrono::TimeDelta;
-use domain::CapturePolicy;
+use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Tasks};
 use tokio::sync::{Notify, watch};
 
@@ -14,12 +15,26 @@ use super::providers::Providers;
 pub(crate) struct ProcessContext {
     pub(crate) cashier: Cashier,
     pub(crate) tasks: Tasks,
+    /// Where erasures are written down outside the database.
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) reconciliation: Reconciliation,
+    /// Makes the ids by which suspensions know people and vehicles.
+    pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
     /// Notified when tasks were planned.
     pub(crate) planned: Arc<Notify>,
     /// Why the planner does not plan although this instance leads, if an operator must act.
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
+}
+
+/// The scheduled comparison of orders with their payments.
+#[derive(Clone)]
+pub(crate) struct Reconciliation {
+    /// Its checkpoint and tasks.
+    pub(crate) tasks: Tasks,
+    /// How long after the end of a round the next one begins.
+    pub(crate) every: TimeDelta,
 }
 
 /// Reads payments from their provider and gives orders the commands that follow, by this policy.

@@ -25,8 +25,20 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
-/// Every kind, as metrics name them.
-pub(crate) const KINDS: [&str; 7] = [FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE];
+/// Forget an erased person.
+pub(crate) const ERASE: &str = "erase";
+/// The name that the checkpoint and tasks of the scheduled comparison are kept under.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
+
+/// Compare orders with their payments: a slice of a round.
+pub(crate) const SWEEP: &str = "sweep";
+/// Compare an order again that differed from its payment.
+pub(crate) const UNMATCHED: &str = "unmatched";
+
+/// Every kind of an order's tasks, as metrics name them.
+pub(crate) const KINDS: [&str; 8] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+];
 
 /// The kinds that ask a payment provider.
 pub(crate) const AT_PROVIDER: [&str; 4] = [RECONCILE, CAPTURE, REFUND, RECHECK];

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use vocabulary::PaymentProvider;
 
-use super::kinds::{self, CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 
 /// Kinds of tasks that a worker of their own does.
 #[derive(Clone, Debug)]
@@ -27,15 +29,29 @@ pub(crate) const RENEW: Duration = Duration::from_secs(4);
 /// How long an attempt may take that asks the payment provider, which may take its time.
 const PROVIDER: Duration = Duration::from_secs(45);
 
+/// The scheduled comparison of orders with their payments. A slice takes twenty seconds, and then waits for its last calls.
+pub(crate) fn reconciliation() -> Lane {
+    Lane {
+        kinds: [SWEEP, UNMATCHED].map(Cow::from).into(),
+        at_once: 4,
+        attempt: Duration::from_mins(2),
+    }
+}
+
 /// The lanes of one payment provider. A capture makes two or three calls: at 300 ms each, 96 at once make 100 and more a
 /// second. Tests and the bench hold that.
 const AT_PROVIDER: [(&str, usize); 4] = [(CAPTURE, 96), (REFUND, 8), (RECONCILE, 32), (RECHECK, 4)];
 
-/// What runs side by side: one lane that needs only the log, and for each provider a lane for each kind of task there.
+/// What runs side by side: two lanes that need only the log, and for each provider a lane for each kind of task there.
 pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec<Lane> {
     let of_the_log = Lane {
         kinds: [FULFILL, REVOKE, RESOLVE].map(Cow::from).into(),
         at_once: 16,
+        attempt: Duration::from_secs(10),
+    };
+    let of_people = Lane {
+        kinds: vec![ERASE.into()],
+        at_once: 2,
         attempt: Duration::from_secs(10),
     };
     let at_providers = providers.into_iter().flat_map(|provider| {
@@ -45,7 +61,7 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
             attempt: PROVIDER,
         })
     });
-    std::iter::once(of_the_log).chain(at_providers).collect()
+    [of_the_log, of_people].into_iter().chain(at_providers).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
 use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
@@ -173,6 +173,9 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 
 /// What an event asks for, if anything, as kinds without a provider.
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
+    if recorded.aggregate_type == aggregate_type::PERSON {
+        return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
+    }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
@@ -196,15 +199,19 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut P
                 .collect()
         }
     };
-    let task = |(kind, due_at): (&'static str, _)| NewTask {
+    due.into_iter().map(|due| task_of(recorded, due)).collect()
+}
+
+/// A task because of this event.
+fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
+    NewTask {
         aggregate_id: recorded.aggregate_id,
         kind: kind.into(),
         due_at,
         position: recorded.position,
         request_id: recorded.metadata.request_id.clone(),
         correlation_id: recorded.metadata.correlation_id.clone(),
-    };
-    due.into_iter().map(task).collect()
+    }
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
@@ -236,9 +243,10 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
         // Its payment is ended at once. The task looks again later, as after every end.
         OrderEvent::OrderCancelledByCustomer(_) => vec![(RECONCILE, at)],
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) | OrderEvent::LinesRefunded(_) => {
-            Vec::new()
-        }
+        OrderEvent::PaymentRequested(_)
+        | OrderEvent::PaymentReconciled(_)
+        | OrderEvent::LinesRefunded(_)
+        | OrderEvent::OrderHolderErased(_) => Vec::new(),
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) enum StepError {
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
+    /// A person could not be forgotten.
+    #[error("erasure: {0}")]
+    Erase(#[from] crate::erasure::EraseError),
     /// The order was placed with a provider that this process has no credentials for.
     #[error("the payment provider {0} is not configured")]
     NotConfigured(String),

@@ -14,11 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::context::ProcessContext;
-use super::kinds::{self, CAPTURE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke};
-use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
+use super::{capture, erase, fulfill, recheck, reconcile, refund, resolve, revoke, sweep};
+use crate::metrics::{
+    PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS, RECONCILE_OVERDUE_SECONDS,
+    UNMATCHED_PAYMENTS,
+};
 
 /// How often a worker looks for tasks without a notification.
 const POLL: Duration = Duration::from_millis(250);
@@ -86,6 +91,13 @@ pub(crate) async fn observe(context: ProcessContext, check: Check, shutdown: Can
                 gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(overdue);
             }
         }
+        if let Ok(backlog) = context.reconciliation.tasks.backlog().await {
+            let of_kind = |kind| backlog.iter().find(|backlog| backlog.kind == kind);
+            let waiting = of_kind(UNMATCHED).map_or(0, |backlog| backlog.waiting);
+            gauge!(UNMATCHED_PAYMENTS).set(f64::from(u32::try_from(waiting).unwrap_or(u32::MAX)));
+            let overdue = of_kind(SWEEP).map_or(0.0, |backlog| backlog.overdue_seconds);
+            gauge!(RECONCILE_OVERDUE_SECONDS).set(overdue);
+        }
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(OBSERVE) => {}
@@ -128,6 +140,7 @@ async fn attempt(context: &ProcessContext, task: Task, limit: Duration) {
     }
     let kind = KINDS
         .into_iter()
+        .chain([SWEEP, UNMATCHED])
         .find(|kind| *kind == kinds::general(&task.kind))
         .unwrap_or("other");
     histogram!(PROCESS_TASK_SECONDS, "kind" => kind, "outcome" => label).record(started.elapsed());
@@ -146,12 +159,15 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match kinds::general(&task.kind) {
+        ERASE => Box::pin(erase::erase(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,
         REFUND => refund::refund(context, task).await,
         REVOKE => revoke::revoke(context, task).await,
         RECHECK => recheck::recheck(context, task).await,
+        SWEEP => sweep::sweep(context, task).await,
+        UNMATCHED => sweep::look_again(context, task).await,
         RESOLVE => resolve::await_resolution(context, task).await,
         // Only the lane's kinds are claimed. A kind unknown to this build waits for a newer build.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),

@@ -31,7 +31,7 @@ use crate::idempotency::in_flight;
 use crate::incoming::Incoming;
 use crate::operation::{NoPath, Operation};
 use crate::state::AppState;
-use crate::{catalogue, rule_seven};
+use crate::{catalogue, rule_seven, rule_six};
 
 /// How long the capability in the return URL shows the order's status.
 const RETURN_WITHIN: TimeDelta = TimeDelta::hours(24);
@@ -207,7 +207,7 @@ fn is_of(order: &Order, created: &CreatedPayment) -> bool {
     order.payment_id() == Some(&created.payment_id)
 }
 
-/// Another attempt may have recorded its payment first. Then this one's page is shown to nobody, and the payment is ended. If
+/// Another attempt may have recorded its payment first. Then this one's page is never shown, and the payment is ended. If
 /// that fails, it stays unpaid until the provider gives it up.
 async fn end_unless_recorded(state: &AppState, order_id: Uuid, created: &CreatedPayment) {
     let (cashier, payment_id) = (&state.cashier, &created.payment_id);
@@ -256,11 +256,18 @@ async fn place(
         return Err(refused(&Refusal::field("/lines", Rule::LineCount)));
     }
     let (order_id, now) = (Uuid::now_v7(), now());
-    let (lines, terms) = tokio::try_join!(
+    let key_of_holders = &state.shop.holder_key;
+    let subjects = request
+        .lines
+        .iter()
+        .flat_map(|line| line.subjects(key_of_holders))
+        .collect();
+    let (lines, terms, seen) = tokio::try_join!(
         catalogue::resolve(&state.command_handler, request.lines, now),
         state
             .terms
             .read(&state.command_handler, &request.accept_terms_version, now),
+        rule_six::look(&state.command_handler, &subjects, now),
     )
     .map_err(|error| unreadable(&error))?;
     let asked = PlaceOrder {
@@ -273,7 +280,8 @@ async fn place(
         expected_total_ore: request.expected_total_ore,
         now,
         time_to_pay: state.shop.time_to_pay,
-        holder_key: Arc::clone(&state.shop.holder_key),
+        holder_key: Arc::clone(key_of_holders),
+        suspended: seen.suspended,
     };
     let request = CommandRequest {
         aggregate_id: order_id,

@@ -37,7 +37,7 @@ pub(crate) struct RevokeLicense {
 #[into_params(parameter_in = Path)]
 pub(crate) struct LicensePath {
     /// The license's id.
-    license_id: Uuid,
+    pub(super) license_id: Uuid,
 }
 
 /// The license after the decision.

@@ -44,6 +44,7 @@ mod merchant;
 mod message;
 mod misbehave;
 mod nexi_api;
+mod nexi_create;
 mod nexi_error;
 mod page;
 mod payment;

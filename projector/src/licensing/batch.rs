@@ -8,14 +8,15 @@ use events::{Event, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{
-    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, TermsRow, TimelineRow, UserRow,
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, SuspensionRow, TermsRow,
+    TimelineRow, UserRow,
 };
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, clubs, license_types, licenses, orders, receipts, terms, timeline, users};
+use super::{bounds, clubs, license_types, licenses, orders, receipts, suspensions, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -31,6 +32,7 @@ pub struct LicensingBatch {
     receipts: Table<ReceiptRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
+    suspensions: Table<SuspensionRow>,
     users: Table<UserRow>,
     /// A row for each event, so none is ever loaded.
     timeline: Table<TimelineRow>,
@@ -48,12 +50,13 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs, users) = try_join!(
+        let (orders, licenses, license_types, clubs, users, suspensions) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
             Table::load(client, ids(aggregate_type::USER)),
+            Table::load(client, ids(aggregate_type::SUSPENSION)),
         )?;
         Ok(Self {
             orders,
@@ -62,6 +65,7 @@ impl ProjectionBatch for LicensingBatch {
             clubs,
             receipts: Table::default(),
             terms: Table::default(),
+            suspensions,
             users,
             timeline: Table::default(),
         })
@@ -82,6 +86,7 @@ impl ProjectionBatch for LicensingBatch {
             mut terms,
             mut users,
             mut timeline,
+            mut suspensions,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
@@ -92,6 +97,7 @@ impl ProjectionBatch for LicensingBatch {
         terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
+        suspensions.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
@@ -101,6 +107,7 @@ impl ProjectionBatch for LicensingBatch {
             terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
+            suspensions.store(transaction),
         )?;
         Ok(())
     }
@@ -138,7 +145,11 @@ impl LicensingBatch {
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
-                Event::License(event) => licenses::apply(row, recorded, event),
+                Event::License(event) => {
+                    licenses::apply(row, recorded, event)?;
+                    licenses::note_revocation(row);
+                    Ok(())
+                }
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::LICENSE_TYPE => {
@@ -160,18 +171,22 @@ impl LicensingBatch {
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
-                    self.terms.apply_to(
-                        id,
-                        recorded,
-                        vec![Event::Terms(event)],
-                        |row, event| match event {
+                    let events = vec![Event::Terms(event)];
+                    self.terms
+                        .apply_to(id, recorded, events, |row, event| match event {
                             Event::Terms(event) => terms::apply(row, recorded, event),
                             _ => Err(Misfit::NoRow),
-                        },
-                    )
+                        })
                 }
                 _ => Err(Misfit::NoRow),
             }),
+            aggregate_type::SUSPENSION => {
+                self.suspensions
+                    .apply(recorded, events, |row, event| match event {
+                        Event::Suspension(event) => suspensions::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
+            }
             _ => Err(Misfit::NoRow),
         }
     }

@@ -61,14 +61,19 @@ pub(super) fn search_terms<'a>(
     holder: &'a Holder,
     vehicle: Option<&'a Vehicle>,
 ) -> impl Iterator<Item = Term<'a>> {
-    let of_vehicle =
-        vehicle.map(|vehicle| [&vehicle.registration, &vehicle.vehicle_license, &vehicle.chassis]);
-    let numbers = of_vehicle
-        .into_iter()
-        .flatten()
-        .filter_map(|number| clear(number.as_ref()));
     std::iter::once(Term::Words(holder.name.expose()))
         .chain(clear(holder.email.as_ref()).map(Term::Words))
         .chain(clear(holder.phone.as_ref()).map(Term::Phone))
-        .chain(numbers.map(Term::Number))
+        .chain(numbers(vehicle))
+}
+
+/// The searched numbers of a vehicle.
+pub(super) fn numbers(vehicle: Option<&Vehicle>) -> impl Iterator<Item = Term<'_>> {
+    let of_vehicle =
+        vehicle.map(|vehicle| [&vehicle.registration, &vehicle.vehicle_license, &vehicle.chassis]);
+    of_vehicle
+        .into_iter()
+        .flatten()
+        .filter_map(|number| clear(number.as_ref()))
+        .map(Term::Number)
 }

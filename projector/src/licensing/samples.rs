@@ -19,6 +19,7 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("club", "ClubRegistered", "1"),
     ("user", "UserContactChanged", "1"),
     ("terms", "TermsPublished", "1"),
+    ("suspension", "SuspensionImposed", "1"),
 ];
 
 fn read(name: &str) -> Value {

@@ -7,7 +7,11 @@ mod caching;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod filters;
+#[cfg(test)]
+mod gate;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

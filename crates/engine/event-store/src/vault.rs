@@ -18,14 +18,15 @@ mod rotation;
 mod seal;
 
 pub use keeper::Vault;
-pub use keys::{Held, HeldKeys};
+pub use keys::{ClearData, Held, HeldKeys};
 pub use master::with_new_master_key;
 pub use opened::Opened;
 pub use rotation::MasterKeyUse;
+pub use seal::is_clear;
 
 pub(crate) use keys::{DataKey, KeyRing, KeyRow};
 pub(crate) use opened::open_one;
-pub(crate) use seal::{is_clear, is_sealed};
+pub(crate) use seal::is_sealed;
 
 /// Why personal data could not be sealed or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -143,7 +143,7 @@ impl Parameters {
     }
 
     /// The `If-None-Match` header.
-    pub(crate) fn if_none_match(&self) -> Option<String> {
+    pub fn if_none_match(&self) -> Option<String> {
         self.if_none_match.clone()
     }
 
@@ -182,7 +182,7 @@ impl Parameters {
     }
 
     /// One of a fixed list.
-    pub(crate) fn choice(&mut self, name: &'static str, choices: &[&str]) -> Option<String> {
+    pub fn choice(&mut self, name: &'static str, choices: &[&str]) -> Option<String> {
         let value = self.take(name)?;
         let list = choices.join(", ");
         let found = choices.contains(&value.as_str()).then_some(value);
@@ -196,7 +196,7 @@ impl Parameters {
     }
 
     /// An id.
-    pub(crate) fn uuid(&mut self, name: &'static str) -> Option<Uuid> {
+    pub fn uuid(&mut self, name: &'static str) -> Option<Uuid> {
         let value = self.take(name)?;
         self.parsed(name, uuid(&value), "invalid_uuid", "en UUID", "a UUID")
     }
@@ -255,7 +255,7 @@ impl Parameters {
     }
 
     /// A whole number within a range.
-    pub(crate) fn integer(&mut self, name: &'static str, range: &RangeInclusive<i64>) -> Option<i64> {
+    pub fn integer(&mut self, name: &'static str, range: &RangeInclusive<i64>) -> Option<i64> {
         let value = self.take(name)?;
         let parsed = whole(&value, range);
         self.number(name, parsed, *range.start(), *range.end())
@@ -302,7 +302,7 @@ impl Parameters {
     }
 
     /// Refuses the request if anything in it was wrong, or was not asked for.
-    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
         for name in std::mem::take(&mut self.given).into_keys() {
             self.refuse(
                 &name,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::column::Column;
 use crate::filter::Selection;
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{MinPosition, Parameters, uuid};
 use crate::resource::{Direction, Resource, Sort};
 
 /// Rows of a page without `limit`.
@@ -86,11 +86,11 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
 
 /// The key of a row as it stands in a path; 400 if it is none.
 pub fn parse_key(resource: &Resource, key: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(key).map_err(|_| not_an_id(resource.key))
+    uuid(key).ok_or_else(|| not_an_id(resource.key))
 }
 
 /// 400: the id in the path is none.
-pub(crate) fn not_an_id(parameter: &str) -> Problem {
+pub fn not_an_id(parameter: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_path",
@@ -113,11 +113,11 @@ fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
     }
 }
 
-/// The columns in `fields`, each once, in the resource's order; all of them without it.
+/// The columns in `fields`, each once, in the resource's order; those that are there anyway without it.
 fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'static Column> {
     let all = || resource.shown();
     let Some(fields) = parameters.take("fields") else {
-        return all().collect();
+        return resource.selected().collect();
     };
     let names: Vec<&str> = fields.split(',').map(str::trim).collect();
     if names.iter().any(|name| resource.column(name).is_none()) {

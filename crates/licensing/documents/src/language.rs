@@ -62,7 +62,7 @@ impl Language {
     }
 
     /// The text in this language.
-    pub(crate) fn of(self, nb: &'static str, en: &'static str) -> &'static str {
+    pub fn of<'a>(self, nb: &'a str, en: &'a str) -> &'a str {
         match self {
             Self::Nb => nb,
             Self::En => en,
@@ -75,7 +75,7 @@ impl Language {
     }
 
     /// `fredag 5. juni 2026`, or `5.–7. juni 2026`.
-    pub(crate) fn days(self, first: NaiveDate, days: u8) -> String {
+    pub fn days(self, first: NaiveDate, days: u8) -> String {
         let more = Days::new(u64::from(days.saturating_sub(1)));
         let last = first.checked_add_days(more).unwrap_or(first);
         if first == last {

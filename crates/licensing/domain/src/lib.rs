@@ -13,6 +13,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod persons;
 mod receipts;
 mod refusal;
 mod suspensions;
@@ -27,11 +28,12 @@ pub use ids::{license_id, license_type_id, order_number, receipt_id, receipt_ser
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
 pub use orders::{
-    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, LineClaims, MAX_LINES, Order, OrderClub,
-    OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep, RequestRefund,
-    RequestedLine, Resolution,
+    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
+    OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,
+    RequestRefund, RequestedLine, Resolution, SeenPayment,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use persons::{EraseHolder, Person, PersonCommand};
 pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};
 pub use refusal::{Field, Refusal, Rule};
 pub use suspensions::{NewSuspension, RequestedPerson, Suspension, SuspensionCommand};

@@ -155,6 +155,12 @@ impl LicenseType {
         })
     }
 
+    /// Youngest and oldest age on the activity day, also of a type that is not sold any more.
+    pub fn ages(&self) -> (Option<u8>, Option<u8>) {
+        let created = self.created.as_ref();
+        created.map_or((None, None), |created| (created.min_age, created.max_age))
+    }
+
     /// Whether a type could have this code.
     pub fn is_code(text: &str) -> bool {
         code(text).is_ok()

@@ -450,6 +450,12 @@ pub enum Refusal {
     },
     /// The license is not in a state that allows it.
     LicenseState,
+    /// Personal data of an order that is under way is needed.
+    ErasureOrderOpen,
+    /// Personal data of a license that is valid is needed.
+    ErasureLicenseValid,
+    /// More aggregates hold data of the person than one erasure takes.
+    ErasureTooLarge,
 }
 
 impl Refusal {
@@ -507,6 +513,21 @@ impl Refusal {
                 "price_in_force",
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
+            ),
+            Self::ErasureOrderOpen => (
+                "erasure_order_open",
+                "Personen har en bestilling som ikke er avsluttet. Avbestill eller refunder den først.",
+                "The person has an order that is not finished. Cancel or refund it first.",
+            ),
+            Self::ErasureLicenseValid => (
+                "erasure_license_valid",
+                "Personen har en lisens som fortsatt gjelder. Trekk den tilbake først, eller vent til dagen er over.",
+                "The person has a license that is still valid. Revoke it first, or wait until its day is over.",
+            ),
+            Self::ErasureTooLarge => (
+                "erasure_too_large",
+                "Personen har for mange bestillinger og lisenser for én sletting. Kontakt driften.",
+                "The person has too many orders and licenses for one erasure. Contact operations.",
             ),
             Self::LicenseState => (
                 "license_state",

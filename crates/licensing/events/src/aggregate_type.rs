@@ -16,3 +16,5 @@ pub const USER: &str = "user";
 pub const RECEIPT_SERIES: &str = "receipt_series";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
+/// Somebody whose personal data was erased.
+pub const PERSON: &str = "person";

@@ -10,6 +10,7 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod persons;
 mod receipts;
 mod refunds;
 mod scans;
@@ -25,6 +26,7 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use persons::*;
 pub use receipts::*;
 pub use refunds::*;
 pub use scans::*;
@@ -33,7 +35,7 @@ pub use shape::written;
 pub use suspensions::*;
 pub use terms::*;
 pub use users::*;
-pub use vocabulary::{Category, Role, Standing, Verdict};
+pub use vocabulary::{Category, ErasureGround, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -63,6 +65,8 @@ pub enum Event {
     Terms(TermsEvent),
     /// Of a suspension.
     Suspension(SuspensionEvent),
+    /// Of an erased person.
+    Person(PersonEvent),
 }
 
 impl Event {
@@ -88,6 +92,7 @@ impl Event {
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
             aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
+            aggregate_type::PERSON => of(recorded, Self::Person),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

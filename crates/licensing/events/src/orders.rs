@@ -51,6 +51,8 @@ events! {
         RefundRetried: "1",
         /// The money went back, by the shop or in the provider's portal. Status `refunded`.
         OrderRefunded: "1",
+        /// A holder is forgotten. The status stays.
+        OrderHolderErased: "1",
     }
 }
 
@@ -294,4 +296,13 @@ pub struct OrderRefunded {
     pub released_ore: i64,
     /// How much was paid back after it was collected, in øre.
     pub refunded_ore: i64,
+}
+
+/// A holder of the order is forgotten, with the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct OrderHolderErased {
+    /// The holder.
+    pub holder_id: Uuid,
+    /// The lines that were for the holder.
+    pub lines: Vec<u16>,
 }

@@ -7,6 +7,7 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::persons::PersonEvent;
 use crate::receipts::ReceiptSeriesEvent;
 use crate::suspensions::SuspensionEvent;
 use crate::terms::TermsEvent;
@@ -37,6 +38,7 @@ impl EventSchema {
             (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
+            (aggregate_type::PERSON, PersonEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

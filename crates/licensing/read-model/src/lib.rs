@@ -7,8 +7,9 @@
 
 mod schema;
 
+pub mod account;
 pub mod checkpoint;
-pub mod standing;
+pub mod revocations;
 
 pub mod write;
 
@@ -18,6 +19,7 @@ mod licenses;
 mod orders;
 mod receipts;
 mod shapes;
+mod suspensions;
 mod terms;
 mod timeline;
 mod users;
@@ -37,10 +39,14 @@ pub use query::{Error, PageQuery, Resource, Term, page, searched};
 pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
+pub use suspensions::SUSPENSIONS;
 pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
-pub use vocabulary::{ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState};
+pub use vocabulary::{
+    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
+    SuspensionKind, SuspensionStatus,
+};
 
 /// Every resource.
 pub static RESOURCES: &[&Resource] = &[
@@ -52,4 +58,5 @@ pub static RESOURCES: &[&Resource] = &[
     &TERMS,
     &USERS,
     &TIMELINE,
+    &SUSPENSIONS,
 ];

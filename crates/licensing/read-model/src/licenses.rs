@@ -5,7 +5,7 @@ use query::{Filter, Sort, Word, index};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
-use vocabulary::{Category, LicenseStatus, Role, Word as _};
+use vocabulary::{Category, LicenseStatus, Role, Standing, Word as _};
 
 use crate::checkpoint::PROJECTION;
 use crate::shapes::{Guardian, Holder, Vehicle};
@@ -53,6 +53,16 @@ query::resource! {
         search: String, Internal, "What `q` searches; personal data.";
         issued_at: DateTime<Utc>, Shown, "When it was issued.";
         revoked_at: Option<DateTime<Utc>>, Shown, "When it was revoked, if it was.";
+        holder_erased_at: Option<DateTime<Utc>>, Shown, "When the holder was forgotten; the license then names nobody.";
+        revocation_position: Option<i64>, Internal, "Log position of the last event since it was revoked or suspended first.";
+        suspended_at: Option<DateTime<Utc>>, Shown, "When it was suspended, while it is.";
+        corrected_at: Option<DateTime<Utc>>, Shown, "When holder or vehicle were corrected last.";
+        checked_in_at: Option<DateTime<Utc>>, Shown, "When the holder was let in, by the first scan in the log.";
+        checked_in_gate: Option<String>, Shown, "At which gate.";
+        earliest_scan_at: Option<DateTime<Utc>>, Shown, "When the holder was let in, by the scan with the earliest time.";
+        earliest_scan_gate: Option<String>, Shown, "At which gate.";
+        scan_count: i32, Shown, "Number of recorded scans. More than one is for people to look at.";
+        scan_alert: Option<Word<Standing>>, Shown, "`after_revocation` or `while_suspended`, if the holder was let in nevertheless.";
         created_at: DateTime<Utc>, Shown, "When the first event of the license was recorded.";
         updated_at: DateTime<Utc>, Shown, "When the last event of the license was recorded.";
         version: i64, Shown, "Sequence of the last applied event of the license.";
@@ -64,6 +74,13 @@ query::resource! {
             'phone', holder_phone, 'email', holder_email, 'guardian', guardian)", "Who may use it; personal data.";
     }
 
+    on_request {
+        qr after vehicle: Option<String> = "case when status <> 'revoked' and holder_erased_at is null then jsonb_build_object('license_id', license_id, \
+            'license_type', license_type, 'club_id', club_id, 'activity_date', activity_date, \
+            'activity_days', activity_days, 'name', holder_name, 'birth_date', holder_birth_date, 'vehicle', vehicle) end",
+            "The text of its QR code: signed, personal data. Null for a license that is revoked or whose holder is forgotten.";
+    }
+
     sorts {
         Sort::by("created_at", "created_at", index("licenses_by_created"));
         Sort::by("activity_date", "activity_date", index("licenses_by_activity"));
@@ -72,6 +89,13 @@ query::resource! {
     filters {
         Filter::uuid("order_id", "order_id = ?", index("licenses_by_order"), "Of this order.");
         Filter::word("status", LicenseStatus::texts, "status = ?", index("licenses_by_status"), "In this status.");
+        Filter::word(
+            "checked_in",
+            || vec!["true", "false"],
+            "case when checked_in_at is null then 'false' else 'true' end = ?",
+            index("licenses_by_checked_in"),
+            "Whether the holder was let in.",
+        );
         Filter::uuid("holder_id", "holder_id = ?", index("licenses_by_holder"), "Of this holder.");
         Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
         Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")

@@ -39,6 +39,18 @@ macro_rules! words {
 }
 
 words! {
+    /// Why personal data is erased (GDPR article 17).
+    ErasureGround {
+        /// The person asks for it.
+        Requested,
+        /// It is not needed any more.
+        NoLongerNeeded,
+        /// The person objects to its use.
+        Objection,
+        /// It should not have been kept.
+        Unlawful,
+    }
+
     /// What kind of activity a license is for.
     Category {
         /// Competition (konkurranse).

@@ -1,5 +1,6 @@
 //! The command line of `payment-emulator`, kept here so that its `main` stays a list of steps.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -98,7 +99,8 @@ impl Ask {
         if let Some(faults) = faults {
             self.send(client()?.post(&url).body(faults)).await?;
         }
-        println!("{}", self.send(client()?.get(&url)).await?);
+        let shown = self.send(client()?.get(&url)).await?;
+        writeln!(std::io::stdout().lock(), "{shown}")?;
         Ok(())
     }
 
@@ -109,7 +111,7 @@ impl Ask {
             let url = format!("{}/emulator/books?after={from}", self.url.trim_end_matches('/'));
             let page: serde_json::Value = serde_json::from_str(&self.send(http.get(url)).await?)?;
             for payment in page["payments"].as_array().into_iter().flatten() {
-                println!("{payment}");
+                writeln!(std::io::stdout().lock(), "{payment}")?;
             }
             after = page["next"].as_u64();
         }

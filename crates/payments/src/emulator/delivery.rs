@@ -184,6 +184,9 @@ impl Sender {
         };
         let (id, name) = (&webhook.id, webhook.change.name);
         let subject = subject(&webhook.creation, None);
+        if self.messages(&webhook, 0).is_empty() {
+            return self.settled(&webhook).await;
+        }
         if self.faults.applies(subject, Fault::WebhookDrop) {
             tracing::info!(%id, ?name, "webhook dropped as told");
         } else if Utc::now() - webhook.change.at > GIVE_UP_AFTER {
@@ -206,6 +209,15 @@ impl Sender {
             }
         }
         self.settled(&webhook).await
+    }
+
+    fn messages(&self, webhook: &PendingWebhook, more_ore: i64) -> Vec<Message> {
+        messages(
+            self.webhook.as_ref(),
+            &webhook.creation,
+            &webhook.change,
+            more_ore,
+        )
     }
 
     async fn settled(&self, webhook: &PendingWebhook) -> Result<Outcome, Rejected> {
@@ -233,12 +245,8 @@ impl Sender {
     async fn send(&self, webhook: &PendingWebhook) -> bool {
         let (creation, change) = (&webhook.creation, &webhook.change);
         let (subject, faults) = (subject(creation, None), &self.faults);
-        let messages_of = |more_ore| messages(self.webhook.as_ref(), creation, change, more_ore);
-        if messages_of(0).is_empty() {
-            return true;
-        }
         if faults.applies(subject, Fault::WebhookForged) {
-            for message in messages_of(change.amount_ore.saturating_mul(FORGED_MORE)) {
+            for message in self.messages(webhook, change.amount_ore.saturating_mul(FORGED_MORE)) {
                 // Nobody waits for what the receiver says to it.
                 let _ = self.post(&message, true).await;
             }
@@ -249,7 +257,7 @@ impl Sender {
         });
         let spoilt = faults.applies(subject, Fault::WebhookSpoilt);
         let twice = faults.applies(subject, Fault::WebhookDuplicate);
-        for message in messages_of(more_ore.unwrap_or(0)) {
+        for message in self.messages(webhook, more_ore.unwrap_or(0)) {
             for _ in 0..if twice { 2 } else { 1 } {
                 if let Err(reason) = self.post(&message, spoilt).await {
                     tracing::warn!(id = %webhook.id, name = ?change.name, reason, "webhook not accepted");

@@ -66,12 +66,12 @@ impl From<Rejected> for Problem {
                 | OperationRefused::ExceedsAuthorized
                 | OperationRefused::ExceedsCaptured => StatusCode::BAD_REQUEST,
                 OperationRefused::NoSuchCharge => StatusCode::NOT_FOUND,
-                OperationRefused::NotTheRest => StatusCode::CONFLICT,
                 OperationRefused::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
                 OperationRefused::NotWaiting
                 | OperationRefused::NotAuthorized
                 | OperationRefused::Authorized
                 | OperationRefused::NothingToCancel
+                | OperationRefused::NotTheRest
                 | OperationRefused::KeyReused => StatusCode::CONFLICT,
             },
         };

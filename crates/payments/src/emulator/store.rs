@@ -10,12 +10,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::journal::{Failed, Journal, Places, Record};
+use super::journal::{Journal, Places, Record};
 use super::memory::Memory;
 use super::payment::{
     AtNexi, Change, Creation, Decision, Key, Later, Name, OperationRefused, Payment, Request, Standing,
 };
 use super::{Error, Options};
+
+mod rejected;
+
+pub(super) use rejected::Rejected;
 
 /// Payments that the clock is looked at for in one step, so that the lock is never held long.
 const DUE_AT_ONCE: usize = 100;
@@ -40,27 +44,6 @@ pub(super) struct NewPayment {
     pub(super) description: String,
     pub(super) return_url: String,
     pub(super) nexi: Option<AtNexi>,
-}
-
-/// Why the store refuses a request.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Rejected {
-    #[error("there is no such payment")]
-    NotFound,
-    #[error("a payment with this reference exists")]
-    ReferenceTaken,
-    #[error("the emulator holds as many payments as it may")]
-    Full,
-    #[error(transparent)]
-    Refused(#[from] OperationRefused),
-    #[error("the emulator can't write its journal")]
-    Journal,
-}
-
-impl From<Failed> for Rejected {
-    fn from(_: Failed) -> Self {
-        Self::Journal
-    }
 }
 
 /// A webhook to send: the `number`th (from 0) of its payment.

@@ -105,7 +105,7 @@ fn covers(rule: &Rule, subject: Subject<'_>) -> bool {
         && rule.reference.as_ref().is_none_or(named)
 }
 
-/// The next number in `0.0..1.0`, by SplitMix64.
+/// The next number in `0.0..1.0`, by `SplitMix64`.
 fn roll(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
@@ -124,7 +124,7 @@ mod tests {
         FaultSwitch::new(serde_json::from_str(json).unwrap())
     }
 
-    fn subject<'a>(provider: Provider, operation: Operation, reference: &'a str) -> Subject<'a> {
+    fn subject(provider: Provider, operation: Operation, reference: &str) -> Subject<'_> {
         Subject {
             provider,
             operation: Some(operation),

@@ -122,11 +122,7 @@ pub(super) fn payment(answer: &[u8], payment_id: &str) -> Result<Payment, Error>
     {
         return Err(Error::Protocol("an amount is out of range".to_owned()));
     }
-    if payment
-        .charges
-        .iter()
-        .any(|charge| check_id(&charge.charge_id).is_err())
-    {
+    if payment.charges.iter().any(|charge| check_id(&charge.id).is_err()) {
         return Err(Error::Protocol("a charge id can't be sent in a path".to_owned()));
     }
     Ok(payment.into())
@@ -190,9 +186,9 @@ struct OrderDetails {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Charge {
-    charge_id: String,
+    #[serde(rename = "chargeId")]
+    id: String,
     amount: i64,
     #[serde(default)]
     created: String,
@@ -241,7 +237,7 @@ impl From<PaymentAnswer> for Payment {
         };
         let mut made = answer.charges;
         // One order, whatever the provider's: a repeated refund must choose the same charges.
-        made.sort_by(|a, b| (&a.created, &a.charge_id).cmp(&(&b.created, &b.charge_id)));
+        made.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
         let in_state = |wanted: &[RefundState]| {
             let refunds = answer.refunds.iter();
             refunds
@@ -253,7 +249,7 @@ impl From<PaymentAnswer> for Payment {
         let charges = Charges {
             made: made
                 .into_iter()
-                .map(|charge| (charge.charge_id, charge.amount))
+                .map(|charge| (charge.id, charge.amount))
                 .collect(),
             refunding_ore: in_state(&[RefundState::UnderWay]).iter().sum(),
             failed_refunds: in_state(&over).len(),

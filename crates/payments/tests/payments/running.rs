@@ -5,11 +5,14 @@ use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use payments::emulator::{self, Faults, Options, Webhook};
+use payments::nexi::{self, Nexi, NexiOptions};
 use payments::vipps::{Credentials, Vipps, VippsOptions};
-use payments::{Limits, NewPayment};
+use payments::{CreatedPayment, Limits, NewPayment, PaymentProvider};
+
 use secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -18,6 +21,7 @@ use uuid::Uuid;
 
 pub(crate) const SECRET: &str = "A0+looks/like/base64==";
 pub(crate) const NEXI_KEY: &str = "the-secret-key";
+pub(crate) const NEXI_AUTHORIZATION: &str = "abcdefgh12345678";
 pub(crate) const RETURN_URL: &str = "https://shop.example.org/takk?ordre=1";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,6 +52,44 @@ pub(crate) fn vipps(base_url: &str, limits: Limits) -> Vipps {
         limits,
     })
     .unwrap()
+}
+
+pub(crate) fn nexi(base_url: &str, limits: Limits) -> Nexi {
+    Nexi::new(NexiOptions {
+        base_url: base_url.to_owned(),
+        credentials: nexi::Credentials {
+            secret_key: Secret::new(NEXI_KEY),
+            webhook_authorization: Secret::new(NEXI_AUTHORIZATION),
+        },
+        terms_url: "https://shop.example.org/vilkar".to_owned(),
+        limits,
+    })
+    .unwrap()
+}
+
+/// Which adapter a test is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Vipps,
+    Nexi,
+}
+
+pub(crate) const BOTH: [Kind; 2] = [Kind::Vipps, Kind::Nexi];
+
+impl Kind {
+    pub(crate) fn adapter(self, base_url: &str, limits: Limits) -> Arc<dyn PaymentProvider> {
+        match self {
+            Self::Vipps => Arc::new(vipps(base_url, limits)),
+            Self::Nexi => Arc::new(nexi(base_url, limits)),
+        }
+    }
+}
+
+/// A payment that the customer has approved.
+pub(crate) async fn approved(adapter: &dyn PaymentProvider, new: &NewPayment) -> CreatedPayment {
+    let created = adapter.create(new).await.unwrap();
+    assert_eq!(press(&created.redirect_url, "approve").await.0, 200);
+    created
 }
 
 pub(crate) fn new_payment(amount_ore: i64) -> NewPayment {
@@ -122,6 +164,15 @@ impl Emulator {
 
     pub(crate) fn vipps(&self) -> Vipps {
         vipps(&self.url, Limits::default())
+    }
+
+    pub(crate) fn nexi(&self) -> Nexi {
+        nexi(&self.url, Limits::default())
+    }
+
+    /// Sets one rule.
+    pub(crate) async fn rule(&self, rule: Value) {
+        self.fault(json!({ "rules": [rule] })).await;
     }
 
     pub(crate) async fn fault(&self, faults: Value) {
@@ -209,6 +260,7 @@ impl Program {
                 "--vipps-client-secret",
                 "client-secret",
             ])
+            .args(["--nexi-secret-key", NEXI_KEY])
             .args([
                 "--vipps-subscription-key",
                 "subscription",

@@ -34,4 +34,4 @@ pub mod postgres;
 pub use ::secret;
 
 pub use boot::{Booted, boot};
-pub use exit::{Inconclusive, exit};
+pub use exit::{Found, Inconclusive, exit};

@@ -28,5 +28,5 @@ cross join lateral (
 cross join lateral (
     select string_agg(k.key_id || ' ' || k.person_id || ' ' || k.master_key || ' ' || encode(k.wrapped, 'hex'), E'\x1f') as keys
     from person_keys k
-    where k.aggregate_id = l.aggregate_id
+    where k.aggregate_id = l.aggregate_id and k.wrapped <> ''
 ) k

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use envelope::Position;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::VaultError;
@@ -83,6 +85,17 @@ pub struct Held {
     pub aggregate_id: Uuid,
 }
 
+/// An event from before the vault, with data of a person in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClearData {
+    /// Its aggregate.
+    pub held: Held,
+    /// Whose data.
+    pub person: Uuid,
+    /// Its position.
+    pub position: Position,
+}
+
 /// The aggregates whose data keys go when a person is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldKeys {
@@ -91,7 +104,7 @@ pub struct HeldKeys {
     /// In which aggregates. Their data of no named person goes with it.
     pub aggregates: Vec<Uuid>,
     /// Only keys of commands up to here.
-    pub through: envelope::Position,
+    pub through: Position,
 }
 
 impl Log {
@@ -110,6 +123,18 @@ impl Log {
             })
         });
         held.collect()
+    }
+
+    /// Notes that events from before the vault hold data of a person in clear, so that [`Log::held_of`] names them. Done again,
+    /// it changes nothing.
+    pub async fn note_clear(&self, clear: &[ClearData]) -> Result<(), Error> {
+        let types: Vec<&str> = clear.iter().map(|one| one.held.aggregate_type.as_str()).collect();
+        let ids: Vec<Uuid> = clear.iter().map(|one| one.held.aggregate_id).collect();
+        let people: Vec<Uuid> = clear.iter().map(|one| one.person).collect();
+        let positions: Vec<i64> = clear.iter().map(|one| one.position.to_sql()).collect();
+        let binds: [&(dyn ToSql + Sync); 4] = [&types, &ids, &people, &positions];
+        self.query(include_str!("../sql/note_clear.sql"), &binds).await?;
+        Ok(())
     }
 
     /// Deletes data keys for ever, and returns how many there were. Done again, it finds none.

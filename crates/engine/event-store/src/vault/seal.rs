@@ -140,7 +140,7 @@ pub(crate) fn is_sealed(payload: &str) -> bool {
 }
 
 /// Whether JSON may hold personal data in clear.
-pub(crate) fn is_clear(json: &str) -> bool {
+pub fn is_clear(json: &str) -> bool {
     json.contains(r#""$clear""#)
 }
 

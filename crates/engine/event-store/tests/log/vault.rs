@@ -147,7 +147,7 @@ async fn a_batch_keeps_the_keys_of_its_accepted_commands_alone() {
     let facts = named(id(), NAME);
     let seat = |owner| Claims {
         take: vec![Claim::unique("seat", "1A", owner)],
-        release: vec![],
+        ..Claims::default()
     };
     let (sits, stands) = (id(), id());
     let mut taking = signed_up(key("sits"), sits, 1, &facts);

@@ -5,7 +5,7 @@ use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{HttpMethod, OpenApi, Ref, Required};
 
-use super::{a_row, common, described, found, key, not_modified, of_every_read, with_headers};
+use super::{a_row, answered_with, common, described, found, key, not_modified, of_every_read, with_headers};
 use crate::resource::Resource;
 use crate::view;
 
@@ -63,12 +63,13 @@ pub fn add_excerpt(document: &mut OpenApi, resource: &'static Resource, path: &s
         .into_iter()
         .filter(|parameter| parameter.name != "fields")
         .fold(operation, OperationBuilder::parameter);
-    let problems = vec![
+    let mut problems = vec![
         view::not_an_id(resource.key),
         excerpt.refusal,
         Problem::not_found(),
     ];
-    let operation = of_every_read(with_headers(operation), problems);
+    problems.extend(of_every_read());
+    let operation = answered_with(with_headers(operation), problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], operation);

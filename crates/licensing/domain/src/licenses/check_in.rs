@@ -147,6 +147,11 @@ impl License {
 }
 
 impl CheckIn {
+    /// Whether the device's time can't be right.
+    pub fn at_suspect(&self) -> bool {
+        self.admitted_at(self.report.clock_offset_ms.unwrap_or(0)).1
+    }
+
     /// The scan as it is recorded, or what of the report can't be read.
     fn scan(&self) -> Result<Scan, Refusal> {
         let report = &self.report;
@@ -184,10 +189,8 @@ impl CheckIn {
 
     /// When the holder was let in, and whether the device's time can't be right. Then the receipt's time governs.
     fn admitted_at(&self, offset_ms: i64) -> (DateTime<Utc>, bool) {
-        let corrected = self
-            .report
-            .at
-            .checked_add_signed(TimeDelta::milliseconds(offset_ms));
+        let offset = TimeDelta::try_milliseconds(offset_ms);
+        let corrected = offset.and_then(|offset| self.report.at.checked_add_signed(offset));
         let right = corrected.filter(|at| (self.received_at - OLD..=self.received_at + AHEAD).contains(at));
         right.map_or((self.received_at, true), |at| (at.min(self.received_at), false))
     }

@@ -51,7 +51,10 @@ impl License {
         }
         let moves = |event: &LicenseEvent| matches!(event, LicenseEvent::LicenseCorrected(corrected) if corrected.holder.is_some());
         let issued = self.issued.as_ref().filter(|_| events.iter().any(moves))?;
-        Some(ClaimChange::Move(license_claims(license_id, issued, key)))
+        Some(ClaimChange::Move(
+            license_id,
+            license_claims(license_id, issued, key),
+        ))
     }
 
     pub(super) fn correct(&self, asked: &CorrectLicense) -> Result<Option<LicenseEvent>, Refusal> {
@@ -71,6 +74,7 @@ impl License {
             vehicle: asked.vehicle(issued, &mut findings),
         };
         findings.refuse()?;
+        let corrected = corrected.belonging_to(issued.holder_id, issued.vehicle.as_ref());
         let same_holder = corrected
             .holder
             .as_ref()
@@ -113,6 +117,7 @@ impl CorrectLicense {
         if self.suspended.contains(&holder_id) {
             findings.add("/holder".into(), Rule::HolderSuspended);
         }
+        let holder = holder.belonging_to(holder_id);
         Some(CorrectedHolder { holder_id, holder })
     }
 

@@ -54,8 +54,8 @@ pub enum ClaimChange {
     Take(LineClaims),
     /// These licenses hold nothing any more.
     Release(Vec<Uuid>),
-    /// The licenses of these give back what they hold, and hold these instead, or nothing of the command happens.
-    Move(LineClaims),
+    /// This license gives back what it holds, and holds these instead, or nothing of the command happens.
+    Move(Uuid, LineClaims),
 }
 
 impl Order {

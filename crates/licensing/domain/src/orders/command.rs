@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::collect::{CapturePolicy, PaymentBooks, Resolution};
 use super::place::PlaceOrder;
 use super::refunds::RequestRefund;
+use crate::persons::EraseHolder;
 
 /// What an order can be asked to do.
 #[derive(Clone)]
@@ -69,6 +70,8 @@ pub enum OrderCommand {
     ResolveCapture(Resolution),
     /// Give the money of lines back.
     RequestRefund(Box<RequestRefund>),
+    /// Forget a holder.
+    EraseHolder(Box<EraseHolder>),
     /// Record that the provider does not give the money back.
     RecordRefundFailure {
         /// The provider's books.

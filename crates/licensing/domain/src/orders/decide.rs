@@ -30,6 +30,7 @@ impl Order {
             OrderCommand::ReconcilePayment { books, policy } => {
                 return self.reconcile(placed, &books, &policy);
             }
+            OrderCommand::EraseHolder(asked) => return self.erase_holder(placed, &asked),
             OrderCommand::ResolveCapture(resolution) => self.resolve(&resolution).map(Some),
             OrderCommand::RequestPayment {
                 payment_id,
@@ -103,7 +104,8 @@ impl Order {
         };
         // By the day in Norway on which the payment is confirmed: a license for yesterday is never issued. Issuing that is
         // late afterwards changes nothing for a customer who paid in time.
-        let in_time = placed.lines.iter().all(|line| line.activity_date >= today(now));
+        let in_time =
+            !Self::has_erased(placed) && placed.lines.iter().all(|line| line.activity_date >= today(now));
         match self.status {
             Some(OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired)
                 if authorized_ore != placed.total_ore =>

@@ -175,6 +175,10 @@ impl Order {
                     CaptureAction::Revoke => self.all_has_to_go_back(),
                 }
             }
+            OrderEvent::OrderHolderErased(erased) => {
+                self.holder_erased(&erased);
+                return;
+            }
             OrderEvent::PaymentReconciled(found) => {
                 (self.captured_ore, self.refunded_ore) = (found.captured_ore, found.refunded_ore);
                 return;

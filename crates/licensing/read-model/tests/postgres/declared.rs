@@ -3,7 +3,9 @@
 use anyhow::Result;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
-use read_model::write::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, TermsRow, TimelineRow, UserRow};
+use read_model::write::{
+    ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, SuspensionRow, TermsRow, TimelineRow, UserRow,
+};
 use uuid::Uuid;
 
 use crate::support::Database;
@@ -39,11 +41,14 @@ async fn every_column_is_declared_with_its_type() -> Result<()> {
 #[tokio::test]
 async fn every_statement_that_is_made_prepares() -> Result<()> {
     let database = Database::migrated().await?;
-    let tables: [&Table; 7] = [
+    let tables: [&Table; 9] = [
         OrderRow::table(),
         LicenseRow::table(),
         LicenseTypeRow::table(),
         ClubRow::table(),
+        SuspensionRow::table(),
+        ReceiptRow::table(),
+        TermsRow::table(),
         UserRow::table(),
         TimelineRow::table(),
     ];
