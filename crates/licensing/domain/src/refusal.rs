@@ -480,6 +480,7 @@ impl Refusal {
         self.texts().2
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     const fn texts(&self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Invalid(_) => (
