@@ -27,7 +27,7 @@ fn with(mut order: Value, member: &str, value: Value) -> Value {
     order
 }
 
-/// Terms of that name, in force from now or from so many days on.
+/// Terms of that name, in force from now or from that many days on.
 fn version(name: &str, days: Option<i64>) -> Value {
     let terms = with(terms(), "terms_version", json!(name));
     match days {

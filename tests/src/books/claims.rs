@@ -32,7 +32,7 @@ struct Due {
     complaints: Vec<String>,
 }
 
-/// Whatever is held twice, too often, by nobody, or by what is over.
+/// What is held twice, too often or by what is over, and what should be held and is not.
 pub async fn complaints(log: &Client) -> Vec<String> {
     let mut due = Due::default();
     let revoked = log.query(REVOKED, &[]).await.unwrap();
