@@ -7,6 +7,7 @@
 //! - `receipts`: numbers for what was collected and paid back.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
+mod accounts;
 mod answer;
 mod background;
 mod bulkheads;
@@ -32,7 +33,6 @@ mod rule_seven;
 mod rule_six;
 mod sealing;
 mod serve;
-mod standings;
 mod state;
 mod terms_in_use;
 mod uncollected;

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::AccountsInTheLog;
 use crate::background::{end, lead, spawn_workers, watch_database};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
@@ -33,7 +34,6 @@ use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext, Reconciliation};
 use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
-use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
 use crate::{club_names, metrics, receipts, relay, rule_seven, rule_six};
@@ -120,7 +120,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
+        authenticator: authenticator.consulting(AccountsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),

@@ -31,13 +31,13 @@ mod users;
 mod verification;
 
 mod access;
-mod standings;
+mod accounts;
 
 pub mod openapi;
 
 pub mod metrics;
 
+pub use accounts::AccountsInTheReadModel;
 pub use rendering::Renderer;
 pub use serve::{FOLLOWED, look_at_schema, serve};
-pub use standings::StandingsInTheReadModel;
 pub use state::AppState;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
 use crate::rendering::Renderer;
-use crate::{AppState, StandingsInTheReadModel, metrics, router};
+use crate::{AccountsInTheReadModel, AppState, metrics, router};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -78,7 +78,7 @@ async fn state(
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
-    let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
+    let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
     Ok(AppState {
         reads,
         authenticator,

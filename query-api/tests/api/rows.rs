@@ -27,10 +27,21 @@ pub(crate) async fn license(client: &Client, changes: Value) -> Result<Uuid> {
         "category": "competition", "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross",
         "name_en": "Bilcross", "club_id": Uuid::nil(), "club_name": "NMK Testby", "activity_date": "2026-06-05",
         "activity_days": 1, "holder_name": "Kari Nordmann", "holder_birth_date": "1990-05-17",
-        "holder_phone": "22 22 22 22", "price_ore": 42_000, "search": "", "issued_at": "2026-05-01T10:00:00Z",
+        "holder_phone": "22 22 22 22", "price_ore": 42_000, "search": "", "scan_count": 0, "issued_at": "2026-05-01T10:00:00Z",
         "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "licenses", "license_id", row, changes).await
+}
+
+/// Inserts a receipt and returns its id.
+pub(crate) async fn receipt(client: &Client, changes: Value) -> Result<Uuid> {
+    let example = include_str!("../../../schemas/openapi/examples/receipts.json");
+    let mut row: Value = serde_json::from_str(example)?;
+    row["receipt_id"] = json!(Uuid::new_v4());
+    row["updated_at"] = row["created_at"].clone();
+    row["version"] = json!(1);
+    row["position"] = json!(1);
+    insert(client, "receipts", "receipt_id", row, changes).await
 }
 
 /// Inserts a license type and returns its id.

@@ -7,9 +7,9 @@
 
 mod schema;
 
+pub mod account;
 pub mod checkpoint;
 pub mod revocations;
-pub mod standing;
 
 pub mod write;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use query::Reads;
 use read_model::USERS;
-use read_model::standing::{self, UserStanding};
-use service::auth::{Role, Standing, Standings};
+use read_model::account::{self, UserAccount};
+use service::auth::{Account, Accounts, Role};
 use service::problem::Problem;
 use uuid::Uuid;
 
@@ -18,14 +18,14 @@ const KEPT: Duration = Duration::from_millis(250);
 /// The most answers kept. A full cache is cleared.
 const MOST: usize = 4096;
 
-/// Reads standings from the read model.
+/// Reads accounts from the read model.
 #[derive(Clone, Debug)]
-pub struct StandingsInTheReadModel {
+pub struct AccountsInTheReadModel {
     reads: Reads,
-    kept: Arc<Mutex<HashMap<Uuid, (Instant, Standing)>>>,
+    kept: Arc<Mutex<HashMap<Uuid, (Instant, Account)>>>,
 }
 
-impl StandingsInTheReadModel {
+impl AccountsInTheReadModel {
     /// Reads as all operations do.
     pub fn new(reads: Reads) -> Self {
         Self {
@@ -34,41 +34,41 @@ impl StandingsInTheReadModel {
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Instant, Standing)>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Instant, Account)>> {
         // Each change is whole, also after a panic while the lock was held.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(&self, user_id: Uuid) -> Result<Standing, Problem> {
+    async fn read(&self, user_id: Uuid) -> Result<Account, Problem> {
         let asked = Instant::now();
         let kept = self.kept().get(&user_id).cloned();
-        if let Some((_, standing)) = kept.filter(|(at, _)| asked.duration_since(*at) < KEPT) {
-            return Ok(standing);
+        if let Some((_, account)) = kept.filter(|(at, _)| asked.duration_since(*at) < KEPT) {
+            return Ok(account);
         }
-        let question = async |client: &_| standing::read(client, user_id).await;
+        let question = async |client: &_| account::read(client, user_id).await;
         let found = self.reads.ask(USERS.name, question).await?;
-        let standing = found.map(of).unwrap_or_default();
+        let account = found.map(of).unwrap_or_default();
         let mut kept = self.kept();
         if kept.len() >= MOST {
             kept.clear();
         }
-        kept.insert(user_id, (asked, standing.clone()));
-        Ok(standing)
+        kept.insert(user_id, (asked, account.clone()));
+        Ok(account)
     }
 }
 
-impl Standings for StandingsInTheReadModel {
-    fn of(&self, user_id: Uuid) -> Pin<Box<dyn Future<Output = Result<Standing, Problem>> + Send + '_>> {
+impl Accounts for AccountsInTheReadModel {
+    fn of(&self, user_id: Uuid) -> Pin<Box<dyn Future<Output = Result<Account, Problem>> + Send + '_>> {
         Box::pin(self.read(user_id))
     }
 }
 
-fn of(user: UserStanding) -> Standing {
+fn of(user: UserAccount) -> Account {
     let access = user.roles.map(|roles| {
         let roles = roles.iter().filter_map(|role| Role::parse(role)).collect();
         (roles, user.club_ids)
     });
-    Standing {
+    Account {
         access,
         revoked_at: user.sessions_revoked_at.map(|at| at.timestamp()),
     }

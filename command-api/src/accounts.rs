@@ -7,28 +7,28 @@ use std::pin::Pin;
 use domain::User;
 use event_store::CommandHandler;
 use events::UserRolesSet;
-use service::auth::{Role, Standing, Standings};
+use service::auth::{Account, Accounts, Role};
 use service::problem::Problem;
 use uuid::Uuid;
 
 use crate::answer::unreadable;
 
-/// Reads standings from the log.
+/// Reads accounts from the log.
 #[derive(Clone)]
-pub(crate) struct StandingsInTheLog(pub(crate) CommandHandler);
+pub(crate) struct AccountsInTheLog(pub(crate) CommandHandler);
 
-impl std::fmt::Debug for StandingsInTheLog {
+impl std::fmt::Debug for AccountsInTheLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StandingsInTheLog")
+        f.write_str("AccountsInTheLog")
     }
 }
 
-impl Standings for StandingsInTheLog {
-    fn of(&self, user_id: Uuid) -> Pin<Box<dyn Future<Output = Result<Standing, Problem>> + Send + '_>> {
+impl Accounts for AccountsInTheLog {
+    fn of(&self, user_id: Uuid) -> Pin<Box<dyn Future<Output = Result<Account, Problem>> + Send + '_>> {
         Box::pin(async move {
             let loaded = self.0.load::<User>(user_id).await;
             let user = loaded.map_err(|error| unreadable(&error))?.aggregate;
-            Ok(Standing {
+            Ok(Account {
                 access: user.access().map(access),
                 revoked_at: user.sessions_revoked_at().map(|at| at.timestamp()),
             })

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::Error;
 
-const READ_STANDING: &str = include_str!("sql/read_standing.sql");
+const READ_ACCOUNT: &str = include_str!("sql/read_account.sql");
 
 /// What a user may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserStanding {
+pub struct UserAccount {
     /// Roles; nothing while those of tokens count.
     pub roles: Option<Vec<String>>,
     /// The clubs that an organizer acts for.
@@ -19,12 +19,12 @@ pub struct UserStanding {
     pub sessions_revoked_at: Option<DateTime<Utc>>,
 }
 
-/// The user's standing; nothing if the log says nothing of the user.
-pub async fn read(client: &Client, user_id: Uuid) -> Result<Option<UserStanding>, Error> {
-    let Some(row) = client.query_opt(READ_STANDING, &[&user_id]).await? else {
+/// The user's account; nothing if the log says nothing of the user.
+pub async fn read(client: &Client, user_id: Uuid) -> Result<Option<UserAccount>, Error> {
+    let Some(row) = client.query_opt(READ_ACCOUNT, &[&user_id]).await? else {
         return Ok(None);
     };
-    Ok(Some(UserStanding {
+    Ok(Some(UserAccount {
         roles: row.try_get("roles")?,
         club_ids: row.try_get("club_ids")?,
         sessions_revoked_at: row.try_get("sessions_revoked_at")?,
