@@ -69,14 +69,6 @@ pub fn describe() {
         "Orders whose licenses were issued and whose money can't be collected, by reason."
     );
     describe_counter!(
-        GATE_SCANS_TOTAL,
-        "Scans at gates by outcome and the license's status."
-    );
-    describe_counter!(
-        GATE_SUSPECT_TIMES_TOTAL,
-        "Scans whose device's time can't be right."
-    );
-    describe_counter!(
         SUSPENDED_ORDERS_TOTAL,
         "Paid orders paid back because a holder or a vehicle was suspended before the licenses were issued."
     );
@@ -114,6 +106,23 @@ pub fn describe() {
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
+    describe_gate();
+    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
+    for kind in KINDS {
+        metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
+        metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
+    }
+}
+
+fn describe_gate() {
+    describe_counter!(
+        GATE_SCANS_TOTAL,
+        "Scans at gates by outcome and the license's status."
+    );
+    describe_counter!(
+        GATE_SUSPECT_TIMES_TOTAL,
+        "Scans whose device's time can't be right."
+    );
     for (outcome, status) in [
         (ScanOutcome::First, LicenseStatus::CheckedIn.as_str()),
         (ScanOutcome::Duplicate, LicenseStatus::CheckedIn.as_str()),
@@ -124,9 +133,4 @@ pub fn describe() {
         counter!(GATE_SCANS_TOTAL, "outcome" => outcome.as_str(), "license_status" => status).increment(0);
     }
     counter!(GATE_SUSPECT_TIMES_TOTAL).increment(0);
-    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
-    for kind in KINDS {
-        metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
-        metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
-    }
 }
