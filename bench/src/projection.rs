@@ -200,6 +200,7 @@ async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value
     let options = RebuildOptions {
         events_url: events_url.to_owned(),
         read_url: read_url.to_owned(),
+        vault: None,
         window: projection::WINDOW,
         task: RebuildTask::Build {
             accept_differences: false,

@@ -139,15 +139,19 @@ pub(crate) fn refused(refusal: &Refusal) -> Problem {
         Refusal::Unknown => return Problem::not_found(),
         Refusal::Exists
         | Refusal::OrderState
+        | Refusal::OrderPaid
         | Refusal::PaymentMismatch
         | Refusal::NotExpired
         | Refusal::PriceInForce
         | Refusal::NothingToCollect
+        | Refusal::OwnAdminRole
         | Refusal::Retired
         | Refusal::PriceChanged { .. }
-        | Refusal::TermsMissing
         | Refusal::LicenseState
-        | Refusal::OwnAdminRole => StatusCode::CONFLICT,
+        | Refusal::ErasureOrderOpen
+        | Refusal::ErasureLicenseValid
+        | Refusal::ErasureTooLarge
+        | Refusal::TermsMissing => StatusCode::CONFLICT,
     };
     let problem = Problem::new(status, refusal.code(), refusal.message_nb(), refusal.message_en());
     let fields = match refusal {

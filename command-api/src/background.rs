@@ -18,13 +18,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
-use crate::process::lanes::LANES;
-use crate::process::{planner, worker};
-use crate::router::vipps_webhook;
-use crate::{leader, relay};
+use crate::process::lanes::lanes;
+use crate::process::{lanes, planner, sweep, worker};
+use crate::router::webhooks;
+use crate::{leader, receipts, relay};
 
 /// How long a read of the log's head may take before this instance gets no more traffic.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Pause after the schedule of the comparison could not be read.
+const SCHEDULE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is done without a request, by every instance.
 pub(crate) fn spawn_workers(
@@ -34,11 +37,11 @@ pub(crate) fn spawn_workers(
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    for lane in LANES {
+    for lane in lanes(context.cashier.providers.configured()) {
         background.spawn(worker::work(context.clone(), lane, shutdown.clone()));
     }
     background.spawn(worker::observe(context.clone(), check, shutdown.clone()));
-    background.spawn(vipps_webhook::forget_old(inbox, shutdown.clone()));
+    background.spawn(webhooks::forget_old(inbox, shutdown.clone()));
 }
 
 /// Relay, planner and sealer, whenever this instance leads.
@@ -72,15 +75,34 @@ pub(crate) fn lead(
                 head_watch.clone(),
                 term.clone(),
             );
+            let receipts = receipts::issue(
+                context.cashier.command_handler.clone(),
+                head_watch.clone(),
+                term.clone(),
+            );
             let seal = seal
                 .clone()
                 .map(|options| Sealer::new(leading.clone(), options).run(term.clone()));
+            let reconcile = reconcile(context.clone(), term.clone());
             async move {
-                tokio::join!(relay, plan, OptionFuture::from(seal));
+                tokio::join!(relay, plan, receipts, reconcile, OptionFuture::from(seal));
             }
         }))
         .await;
     }
+}
+
+/// Compares orders with their payments on a schedule, until `term` ends.
+async fn reconcile(context: ProcessContext, term: CancellationToken) {
+    while let Err(error) = sweep::schedule(&context.reconciliation, &context.cashier).await {
+        tracing::warn!(error = %error, "the comparison with the providers could not be scheduled");
+        tokio::select! {
+            () = term.cancelled() => return,
+            () = tokio::time::sleep(SCHEDULE_AGAIN) => {}
+        }
+    }
+    let tasks = context.reconciliation.tasks.clone();
+    worker::work(ProcessContext { tasks, ..context }, lanes::reconciliation(), term).await;
 }
 
 /// Keeps the readiness check in step with the database, also with one that keeps its connections open and does not answer.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use envelope::Metadata;
 use event_store::IdempotencyKey;
 use service::auth::{Caller, Principal};
@@ -48,6 +48,7 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         let principal = caller.principal.clone();
+        no_parameters(&parts.uri)?;
         let Path(path) = Path::<O::Path>::from_request_parts(&mut parts, state).await?;
         let headers = parts.headers.clone();
         let body = Body::from_request(Request::from_parts(parts, body), state).await?;
@@ -89,6 +90,24 @@ impl<O: Operation> FromRequest<AppState> for Incoming<O> {
             operation: PhantomData,
         })
     }
+}
+
+/// A command has its body and its path; a parameter would be ignored, so it is refused.
+fn no_parameters(uri: &Uri) -> Result<(), Problem> {
+    match uri.query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(unknown_parameter()),
+    }
+}
+
+/// 400: the address has parameters.
+pub(crate) fn unknown_parameter() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unknown_parameter",
+        "Adressen til en kommando har ingen parametre.",
+        "The address of a command has no parameters.",
+    )
 }
 
 /// Who and what led to the events of a request.

@@ -4,8 +4,10 @@
 //! - [`router`]: the route table, with one file per operation below it. Nothing here reads the read side.
 //! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
+//! - `receipts`: numbers for what was collected and paid back.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
+mod accounts;
 mod answer;
 mod background;
 mod bulkheads;
@@ -13,20 +15,24 @@ mod catalogue;
 mod club_names;
 mod command;
 mod config;
+mod erasure;
 mod idempotency;
 mod incoming;
 mod leader;
 pub mod metrics;
 mod openapi;
 mod operation;
+mod payment_settings;
+mod personal_data;
 mod process;
+mod receipts;
+mod reconciliation;
 mod relay;
 mod router;
 mod rule_seven;
 mod rule_six;
 mod sealing;
 mod serve;
-mod standings;
 mod state;
 mod terms_in_use;
 mod uncollected;

@@ -1,9 +1,9 @@
 //! The metrics of the write side, besides those of the log, the bus, the payments and the service.
 
-use events::CaptureFailure;
+use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{LicenseStatus, PaymentProvider, ScanOutcome, Word as _};
+use vocabulary::{LicenseStatus, PaymentProvider, ReceiptKind, ScanOutcome, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -18,13 +18,30 @@ pub const RELAY_RESUMES_TOTAL: &str = "bilsport_relay_resumes_total";
 /// Times the relay was interrupted, by `reason`: `log`, `stream` (it could not be had), or why publishing stopped, as
 /// in [`event_bus::PublishError::kind`].
 pub const RELAY_INTERRUPTIONS_TOTAL: &str = "bilsport_relay_interruptions_total";
-/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `malformed`, `refused` or `failed`.
+/// Webhooks by `provider` and `outcome`, `applied`, `replayed`, `foreign`, `stray` (not its order's payment,
+/// which was ended), `early` (its payment is not recorded yet), `malformed`, `refused` or `failed`.
 pub const WEBHOOKS_TOTAL: &str = "bilsport_payments_webhooks_total";
 /// What becomes of a webhook.
-pub(crate) const WEBHOOK_OUTCOMES: [&str; 6] =
-    ["applied", "replayed", "foreign", "malformed", "refused", "failed"];
+pub(crate) const WEBHOOK_OUTCOMES: [&str; 8] = [
+    "applied",
+    "replayed",
+    "foreign",
+    "stray",
+    "early",
+    "malformed",
+    "refused",
+    "failed",
+];
 /// Orders whose licenses were issued and whose money can't be collected, by `reason`.
 pub const CAPTURE_FAILURES_TOTAL: &str = "bilsport_payments_capture_failures_total";
+/// Refunds that the shop has stopped trying, by `reason`.
+pub const REFUND_FAILURES_TOTAL: &str = "bilsport_payments_refund_failures_total";
+/// Orders that differ from their payments at the provider, and that the shop could not heal.
+pub const UNMATCHED_PAYMENTS: &str = "bilsport_payments_unmatched";
+/// Orders that were compared with their payments, by `outcome`: agrees, healed, differs, unanswered.
+pub const RECONCILED_TOTAL: &str = "bilsport_payments_reconciled_total";
+/// Seconds that the next slice of the scheduled comparison has been due.
+pub const RECONCILE_OVERDUE_SECONDS: &str = "bilsport_payments_reconcile_overdue_seconds";
 /// Scans at gates by `outcome` and the license's status: `none` for an unknown license.
 pub const GATE_SCANS_TOTAL: &str = "bilsport_gate_scans_total";
 /// Scans whose device's time can't be right.
@@ -39,6 +56,16 @@ pub const PROCESS_TASKS: &str = "bilsport_process_tasks";
 pub const PROCESS_OVERDUE_SECONDS: &str = "bilsport_process_overdue_seconds";
 /// Seconds that one attempt at a task took, by `kind` and `outcome`: done, later, failed.
 pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
+
+/// Receipts and credit notes issued, by `kind`.
+pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
+/// Position in the log up to which receipts are issued.
+pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
+
+/// Erasures that were carried out.
+pub const ERASURES_TOTAL: &str = "bilsport_personal_erasures_total";
+/// Keys of personal data that were destroyed.
+pub const KEYS_DESTROYED_TOTAL: &str = "bilsport_personal_keys_destroyed_total";
 
 /// Describes them to the recorder in use.
 pub fn describe() {
@@ -64,9 +91,26 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
+    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
+    describe_gauge!(
+        RECEIPTS_POSITION,
+        "Position in the log up to which receipts are issued."
+    );
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
+    );
+    describe_counter!(
+        REFUND_FAILURES_TOTAL,
+        "Refunds that the shop has stopped trying, by reason."
+    );
+    describe_counter!(
+        GATE_SCANS_TOTAL,
+        "Scans at gates by outcome and the license's status."
+    );
+    describe_counter!(
+        GATE_SUSPECT_TIMES_TOTAL,
+        "Scans whose device's time can't be right."
     );
     describe_counter!(
         SUSPENDED_ORDERS_TOTAL,
@@ -90,8 +134,30 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
+    describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
+    describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
+    describe_gauge!(
+        UNMATCHED_PAYMENTS,
+        "Orders that differ from their payments at the provider."
+    );
+    describe_counter!(
+        RECONCILED_TOTAL,
+        "Orders that were compared with their payments, by outcome."
+    );
+    describe_gauge!(
+        RECONCILE_OVERDUE_SECONDS,
+        Unit::Seconds,
+        "How long the next slice of the scheduled comparison has been due."
+    );
+    for outcome in ["agrees", "healed", "differs", "unanswered"] {
+        counter!(RECONCILED_TOTAL, "outcome" => outcome).increment(0);
+    }
+    metrics::gauge!(UNMATCHED_PAYMENTS).set(0.0);
+    metrics::gauge!(RECONCILE_OVERDUE_SECONDS).set(0.0);
     // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
+    counter!(ERASURES_TOTAL).increment(0);
+    counter!(KEYS_DESTROYED_TOTAL).increment(0);
     let before_publishing = ["log", "stream", "restored"];
     for reason in before_publishing
         .iter()
@@ -99,30 +165,20 @@ pub fn describe() {
     {
         counter!(RELAY_INTERRUPTIONS_TOTAL, "reason" => *reason).increment(0);
     }
-    for outcome in WEBHOOK_OUTCOMES {
-        counter!(WEBHOOKS_TOTAL, "provider" => PaymentProvider::Vipps.as_str(), "outcome" => outcome)
-            .increment(0);
+    for kind in ReceiptKind::texts() {
+        counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
+    }
+    for provider in PaymentProvider::VARIANTS {
+        for outcome in WEBHOOK_OUTCOMES {
+            counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);
+        }
     }
     for reason in CaptureFailure::VARIANTS {
         counter!(CAPTURE_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
-    describe_gate();
-    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
-    for kind in KINDS {
-        metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
-        metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
+    for reason in RefundFailure::VARIANTS {
+        counter!(REFUND_FAILURES_TOTAL, "reason" => reason.as_str()).increment(0);
     }
-}
-
-fn describe_gate() {
-    describe_counter!(
-        GATE_SCANS_TOTAL,
-        "Scans at gates by outcome and the license's status."
-    );
-    describe_counter!(
-        GATE_SUSPECT_TIMES_TOTAL,
-        "Scans whose device's time can't be right."
-    );
     for (outcome, status) in [
         (ScanOutcome::First, LicenseStatus::CheckedIn.as_str()),
         (ScanOutcome::Duplicate, LicenseStatus::CheckedIn.as_str()),

@@ -1,6 +1,7 @@
 //! The OpenAPI document, made from the route table and from what each operation declares.
 
 use domain::{Field, Refusal, Rule};
+use service::auth::Who;
 use service::docs::{
     Header, Parameter, document, needs_login, of_every_request, of_login, of_request_bodies, refusals,
 };
@@ -13,7 +14,7 @@ use utoipa::openapi::schema::{AllOfBuilder, KnownFormat, ObjectBuilder, SchemaFo
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{IntoParams as _, ToSchema};
 
-use crate::operation::{Method, Operation, Who};
+use crate::operation::{Method, Operation};
 use crate::{answer, idempotency, incoming};
 
 /// An operation and the schemas that it refers to.
@@ -38,17 +39,17 @@ pub(crate) fn of(operations: impl IntoIterator<Item = (Method, &'static str, Doc
 }
 
 /// What the document says of a command.
-pub(crate) fn operation<O: Operation>() -> Documented {
+pub(crate) fn operation<O: Operation>(who: Who) -> Documented {
     let mut schemas = vec![of_type::<O>(), of_type::<O::Answer>()];
     O::schemas(&mut schemas);
     O::Answer::schemas(&mut schemas);
     let path = O::Path::into_params(|| Some(ParameterIn::Path));
-    let mut problems = problems::<O>();
+    let mut problems = problems::<O>(who);
     if !path.is_empty() {
         problems.extend([malformed_path(&path[0].name), Problem::not_found()]);
     }
     let mut operation = OperationBuilder::new()
-        .tag(tag(O::WHO))
+        .tag(tag(who))
         .operation_id(Some(O::NAME))
         .summary(Some(O::SUMMARY))
         .security(needs_login())
@@ -130,10 +131,11 @@ fn accepted<O: Operation>() -> utoipa::openapi::Response {
         .build()
 }
 
-fn problems<O: Operation>() -> Vec<Problem> {
+fn problems<O: Operation>(who: Who) -> Vec<Problem> {
     let mut problems = of_every_request();
     problems.extend(of_login());
     problems.extend(of_request_bodies());
+    problems.push(incoming::unknown_parameter());
     if O::KEY_IN_BODY {
         problems.extend([
             idempotency::invalid(),
@@ -143,7 +145,7 @@ fn problems<O: Operation>() -> Vec<Problem> {
     } else {
         problems.extend(idempotency::problems());
     }
-    if matches!(O::WHO, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
+    if matches!(who, Who::Staff | Who::Admin | Who::OrganizerOfClub) {
         problems.push(Problem::forbidden());
     }
     if !O::CREATES {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-pub(crate) use service::auth::Who;
+
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 
@@ -39,8 +39,6 @@ pub(crate) trait Operation: DeserializeOwned + ToSchema + Send + 'static {
     const METHOD: Method = Method::Post;
     /// What it does, in one sentence.
     const SUMMARY: &'static str;
-    /// Who may send it, as the document says it. What holds is the route's row in [`policy::POLICY`].
-    const WHO: Who;
     /// The status of an answer to an accepted command.
     const SUCCESS: StatusCode;
     /// Other statuses with the same body, for example of an order that can no longer be paid.

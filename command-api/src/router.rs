@@ -1,28 +1,36 @@
 //! The whole route table: the router, the OpenAPI document and the request counters are made from it.
 
+mod cancel_order;
+pub(crate) mod change_contact;
 mod check_in_license;
 mod correct_license;
 mod create_license_type;
+mod erase;
 mod impose_suspension;
 mod lift_suspension;
+mod nexi_webhook;
 pub(crate) mod place_order;
 mod publish_terms;
+mod refund_order;
 pub(crate) mod register_club;
 mod reinstate_license;
 mod resolve_capture;
-mod retire_license_type;
+pub(crate) mod retire_license_type;
 mod revoke_license;
+mod revoke_sessions;
 pub(crate) mod set_price;
+pub(crate) mod set_roles;
 mod suspend_license;
-mod update_club;
-pub(crate) mod vipps_webhook;
+pub(crate) mod update_club;
+mod vipps_webhook;
+pub(crate) mod webhooks;
 pub(crate) mod withdraw_price;
 
 use axum::routing::{MethodRouter, patch, post};
 use axum::{Extension, Router};
 use domain::{NewLicenseType, NewSuspension, NewTerms, Resolution, ScanReport};
 use policy::POLICY;
-use service::auth::guarded;
+use service::auth::{Who, guarded};
 use service::docs;
 use service::extract::BodyLimit;
 use utoipa::openapi::OpenApi;
@@ -37,17 +45,19 @@ pub(crate) struct Route {
     method: Method,
     path: &'static str,
     handler: MethodRouter<AppState>,
-    documented: fn() -> Documented,
+    documented: fn(Who) -> Documented,
 }
 
 /// Every operation of this API.
 #[rustfmt::skip]
 fn routes() -> Vec<Route> {
-    let webhook = post(vipps_webhook::vipps_webhook).layer(Extension(BodyLimit(vipps_webhook::WEBHOOK_LIMIT)));
+    let limit = || Extension(BodyLimit(webhooks::WEBHOOK_LIMIT));
     vec![
         Route::new("/api/v1/orders", post(place_order::place_order), openapi::operation::<place_order::OrderRequest>),
+        Route::new("/api/v1/orders/{order_id}/cancel", post(cancel_order::cancel_order), openapi::operation::<cancel_order::CancelOrder>),
+        Route::new("/api/v1/orders/{order_id}/refunds", post(refund_order::refund_order), openapi::operation::<refund_order::RefundOrder>),
         Route::of::<Resolution>("/api/v1/orders/{order_id}/capture-resolution"),
-        Route::of::<revoke_license::RevokeLicense>("/api/v1/licenses/{license_id}/revoke"),
+        Route::new("/api/v1/licenses/{license_id}/revoke", post(revoke_license::revoke_license), openapi::operation::<revoke_license::RevokeLicense>),
         Route::of::<suspend_license::SuspendLicense>("/api/v1/licenses/{license_id}/suspend"),
         Route::of::<reinstate_license::ReinstateLicense>("/api/v1/licenses/{license_id}/reinstate"),
         Route::new("/api/v1/licenses/{license_id}/correct", post(correct_license::correct_license), openapi::operation::<correct_license::Correction>),
@@ -61,7 +71,13 @@ fn routes() -> Vec<Route> {
         Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
         Route::of::<update_club::UpdateClub>("/api/v1/clubs/{club_id}"),
         Route::of::<NewTerms>("/api/v1/terms"),
-        Route::new("/api/v1/webhooks/vipps", webhook, vipps_webhook::documented),
+        Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
+        Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
+        Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),
+        Route::new("/api/v1/users/{user_id}/erase", post(erase::erase_user), openapi::operation::<erase::EraseUser>),
+        Route::new("/api/v1/holders/{holder_id}/erase", post(erase::erase_holder), openapi::operation::<erase::EraseHolder>),
+        Route::new("/api/v1/webhooks/vipps", post(vipps_webhook::vipps_webhook).layer(limit()), vipps_webhook::documented),
+        Route::new("/api/v1/webhooks/nexi", post(nexi_webhook::nexi_webhook).layer(limit()), nexi_webhook::documented),
     ]
 }
 
@@ -78,14 +94,32 @@ impl Route {
         }
     }
 
+    /// An operation with a handler of its own, reached by `PATCH`.
+    fn patch(path: &'static str, handler: MethodRouter<AppState>, documented: fn(Who) -> Documented) -> Self {
+        Self {
+            method: Method::Patch,
+            ..Self::new(path, handler, documented)
+        }
+    }
+
     /// An operation with a handler of its own, reached by `POST`.
-    fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn() -> Documented) -> Self {
+    fn new(path: &'static str, handler: MethodRouter<AppState>, documented: fn(Who) -> Documented) -> Self {
         Self {
             method: Method::Post,
             path,
             handler,
             documented,
         }
+    }
+}
+
+impl Route {
+    /// Who may use it. A route without a row answers nobody, and a test refuses it.
+    fn who(&self) -> Who {
+        let row = POLICY
+            .iter()
+            .find(|rule| rule.method == self.method.as_str() && rule.path == self.path);
+        row.map_or(Who::Admin, |rule| rule.who)
     }
 }
 
@@ -102,7 +136,7 @@ pub fn openapi() -> OpenApi {
     openapi::of(
         routes()
             .into_iter()
-            .map(|route| (route.method, route.path, (route.documented)())),
+            .map(|route| (route.method, route.path, (route.documented)(route.who()))),
     )
 }
 

@@ -211,10 +211,10 @@ fn texts_of_own(own: &Waiting, date: NaiveDate) -> (String, String) {
     let until = domain::time_of_day(own.expires_at).format("%H.%M");
     (
         format!(
-            "Du har allerede bestillingen {number} for {nb}, og den venter på betaling til kl. {until}. Betal den, eller vent til den er utløpt."
+            "Du har allerede bestillingen {number} for {nb}, og den venter på betaling til kl. {until}. Betal den, eller avbestill den."
         ),
         format!(
-            "You have the order {number} for {en} already; it waits for its payment until {until} in Norway. Pay it, or wait until it has expired."
+            "You have the order {number} for {en} already; it waits for its payment until {until} in Norway. Pay it, or cancel it."
         ),
     )
 }

@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use event_store::Log;
 use event_store::seal::{Proof, PublicKey, SealKey, SealerOptions, prove, verify};
-use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
+use service::{Found, Inconclusive};
 
 #[derive(Args)]
 #[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
@@ -146,7 +146,9 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<()> {
         }
         LogCommand::CheckProof(CheckOptions { file, keys }) => {
             let proof = read_proof(&file).context(Inconclusive)?;
-            proof.check(&keys.seal_public_key)?;
+            proof
+                .check(&keys.seal_public_key)
+                .map_err(|wrong| Found::new(wrong.to_string()))?;
             print(&format!(
                 "position {} is in the log as it was sealed at {}",
                 proof.leaf.position, proof.seal.sealed_at
@@ -195,7 +197,7 @@ async fn run_verify(options: VerifyOptions) -> anyhow::Result<()> {
         print(&report.to_string())?;
     }
     if !report.is_clean() {
-        bail!("the log is not what was sealed");
+        bail!(Found::new("the log is not what was sealed"));
     }
     Ok(())
 }

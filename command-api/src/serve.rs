@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
 use domain::HolderKey;
+use event_store::vault::Vault;
 use event_store::{
     Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
     Tasks,
 };
-use payments::vipps::{Vipps, webhook};
+use payments::vipps::webhook;
 use service::auth::Authenticator;
 use service::health::Check;
 use service::postgres::PoolOptions;
@@ -23,17 +24,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::AccountsInTheLog;
 use crate::background::{end, lead, spawn_workers, watch_database};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
+use crate::erasure::{self, Ledger};
 use crate::idempotency::InFlight;
-use crate::process::context::{Cashier, ProcessContext};
-use crate::process::kinds::PROCESS;
+use crate::payment_settings::Payments;
+use crate::process::context::{Cashier, ProcessContext, Reconciliation};
+use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
-use crate::standings::StandingsInTheLog;
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
-use crate::{club_names, metrics, relay, rule_seven, rule_six};
+use crate::{club_names, metrics, receipts, relay, rule_seven, rule_six};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -48,7 +51,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Log(command) => crate::sealing::run(command).await,
+        Command::Reconcile(options) => crate::reconciliation::run(*options).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
+        Command::Keys(command) => crate::personal_data::keys(command).await,
+        Command::Erasures(command) => crate::personal_data::erasures(command).await,
         Command::Serve(options) => {
             let booted = service::boot("command-api", &cli.log)?;
             event_store::metrics::describe();
@@ -70,8 +76,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let url = options.database.url()?;
     let pools = Pools::new(url.expose(), &options.pool, &shutdown)?;
     // Every setting is read before the first wait, so that a wrong one is reported at once.
-    let provider = Arc::new(Vipps::new(options.vipps.options()?).context("vipps")?);
-    let settings = settings(&options)?;
+    let payments = options.payments.payments()?;
+    let providers = payments.providers.clone();
+    let settings = settings(&options, payments)?;
+    let vault = options.personal_data.vault()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
@@ -79,8 +87,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         start_writing(
             url.expose(),
             &pools.requests,
+            &vault,
             options.snapshot_every,
             &settings.holder_key,
+            options.personal_data.ledger().as_ref(),
         )
         .await
     };
@@ -95,17 +105,22 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let context = ProcessContext {
         cashier: Cashier {
             command_handler: command_handler.clone().without_empty_outcomes(),
-            provider,
+            providers,
             policy,
         },
+        reconciliation: Reconciliation {
+            tasks: Tasks::new(pools.tasks.clone(), RECONCILIATION),
+            every: TimeDelta::seconds(options.shop.reconcile_every_s.into()),
+        },
         tasks: Tasks::new(pools.tasks, PROCESS),
+        ledger: options.personal_data.ledger(),
         holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
         planned: Arc::new(Notify::new()),
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
-        authenticator: authenticator.consulting(StandingsInTheLog(command_handler.clone())),
+        authenticator: authenticator.consulting(AccountsInTheLog(command_handler.clone())),
         shop: Arc::new(settings),
         command_handler,
         cashier: context.cashier.clone(),
@@ -169,37 +184,47 @@ impl Pools {
 }
 
 /// Runs commands from here on. The task that is returned ends after the last batch is written.
-async fn start_writing(
+pub(crate) async fn start_writing(
     url: &str,
     pool: &Pool,
+    vault: &Arc<Vault>,
     snapshot_every: u64,
     holder_key: &Arc<HolderKey>,
+    ledger: Option<&Ledger>,
 ) -> anyhow::Result<(CommandHandler, JoinHandle<()>)> {
+    vault.begin(pool).await?;
     let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
+    let appender = appender.with_vault(Arc::clone(vault));
+    let log = Log::new(pool.clone()).with_vault(Arc::clone(vault));
     let loader = Loader::start(url, LoaderOptions::default())?;
     let snapshots = SnapshotOptions {
         every: snapshot_every,
         schema_fingerprint: domain::SCHEMA_FINGERPRINT.into(),
     };
-    let command_handler =
-        CommandHandler::new(Log::new(pool.clone()), loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = rule_six::claiming(club_names::claiming(rule_seven::claiming(
-        command_handler,
-        holder_key,
-    )));
+    let command_handler = CommandHandler::new(log, loader, appender.clone()).with_snapshots(snapshots);
+    let command_handler = rule_seven::claiming(command_handler, holder_key);
+    let command_handler = rule_six::claiming(receipts::claiming(club_names::claiming(command_handler)));
     club_names::begin(&command_handler, &appender).await?;
-    rule_seven::begin(&command_handler, appender, holder_key).await?;
+    rule_seven::begin(&command_handler, appender.clone(), holder_key).await?;
+    erasure::note_older_holders(&command_handler, &appender, holder_key).await?;
+    if let Some(ledger) = ledger {
+        erasure::carry_out_ledger(&command_handler, holder_key, ledger).await?;
+    }
     Ok((command_handler, writing))
 }
 
-fn settings(options: &ServeOptions) -> anyhow::Result<ShopSettings> {
+fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSettings> {
     let public_url = &options.shop.public_url;
     Ok(ShopSettings {
         webhook_host: webhook::host_of(public_url).with_context(|| format!("--public-url {public_url:?}"))?,
-        webhook_secret: options.vipps.webhook_secret()?,
+        public_url: public_url.clone(),
+        vipps_webhook_secret: payments.vipps_webhook_secret,
+        nexi_webhook_authorization: payments.nexi_webhook_authorization,
         return_url: options.shop.return_url.clone(),
+        return_key: options.return_key.key()?,
         time_to_pay: TimeDelta::seconds(i64::from(options.shop.order_ttl_s)),
-        holder_key: Arc::new(options.shop.holder_key()?),
+        holder_key: Arc::new(options.shop.holder_key.key()?),
+        refund_policy: Arc::new(options.shop.refund_policy()?),
     })
 }
 

@@ -14,8 +14,8 @@ use event_store::Log;
 use events::{CaptureFailure, OrderEvent, aggregate_type};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use service::Inconclusive;
 use service::postgres::{self, EventsDatabase, PoolOptions};
+use service::{Found, Inconclusive};
 use uuid::Uuid;
 use vocabulary::Word as _;
 
@@ -63,7 +63,10 @@ pub(crate) async fn run(command: PaymentsCommand) -> anyhow::Result<()> {
     };
     writeln!(stdout(), "{}", text.trim_end()).context("cannot write to standard output")?;
     if !found.is_empty() {
-        bail!("licenses of {} orders are without collected money", found.len());
+        bail!(Found::new(format!(
+            "licenses of {} orders are without collected money",
+            found.len()
+        )));
     }
     Ok(())
 }

@@ -49,10 +49,15 @@ fn well(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Standard output and standard error, if it ended with status 1.
+/// Standard output and standard error, if it did its work and found something.
 fn badly(arguments: &[&str]) -> (String, String) {
+    with_status(1, arguments)
+}
+
+/// Standard output and standard error, if it ended with that status.
+fn with_status(status: i32, arguments: &[&str]) -> (String, String) {
     let output = log(arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {output:?}");
     (
         String::from_utf8(output.stdout).unwrap(),
         String::from_utf8(output.stderr).unwrap(),
@@ -71,7 +76,7 @@ fn a_key_is_made_once() {
     let public = well(&["keygen", "--seal-key-file", &key]);
     assert_eq!(public.len(), 64, "{public}");
     assert_eq!(well(&["public-key", "--seal-key-file", &key]), public);
-    let (_, why) = badly(&["keygen", "--seal-key-file", &key]);
+    let (_, why) = with_status(2, &["keygen", "--seal-key-file", &key]);
     assert!(why.contains(&key), "{why}");
     assert_eq!(well(&["public-key", "--seal-key-file", &key]), public);
     assert_eq!(
@@ -124,7 +129,7 @@ async fn a_log_is_verified_and_an_event_proven() {
     std::fs::write(&proof, text.replace("Counted", "Recounted")).unwrap();
     let (_, why) = badly(&check);
     assert!(why.contains("does not lead to the sealed root"), "{why}");
-    let (_, why) = badly(&[["prove", "--position", "10"].as_slice(), &database].concat());
+    let (_, why) = with_status(2, &[["prove", "--position", "10"].as_slice(), &database].concat());
     assert!(
         why.contains("there is no event at position 10: the log ends at 9"),
         "{why}"

@@ -1,7 +1,12 @@
 //! Flags and environment.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use event_bus::{Access, Login, TlsFiles};
+use event_store::vault::Vault;
 use projection::RebuildTask;
 use service::nats::{BusOptions, SubjectOptions};
 use service::ops::OpsOptions;
@@ -65,6 +70,9 @@ pub struct Sources {
     /// NATS, its user, and the stream.
     #[command(flatten)]
     pub bus: BusOptions,
+    /// Personal data.
+    #[command(flatten)]
+    pub personal_data: PersonalDataArgs,
 }
 
 impl Sources {
@@ -94,9 +102,26 @@ impl Sources {
         Ok(projection::Sources {
             events_url: self.events.url()?.expose().to_owned(),
             read_url: self.read.url()?.expose().to_owned(),
+            vault: self.personal_data.vault()?,
             bus: self.bus()?,
             stream: self.bus.stream.clone(),
         })
+    }
+}
+
+/// How personal data is read.
+#[derive(Debug, Args)]
+pub struct PersonalDataArgs {
+    /// File with the master keys of personal data; without it, a log with sealed data can't be read
+    #[arg(long, env = "MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+impl PersonalDataArgs {
+    /// What opens personal data, if there is a file.
+    pub(crate) fn vault(&self) -> anyhow::Result<Option<Arc<Vault>>> {
+        let open = |file| Vault::new(file).context("--master-key-file");
+        Ok(self.master_key_file.as_ref().map(open).transpose()?.map(Arc::new))
     }
 }
 
@@ -232,6 +257,9 @@ pub struct RebuildOptions {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
+    /// Personal data.
+    #[command(flatten)]
+    pub personal_data: PersonalDataArgs,
     /// Swap also if the rebuilt rows differ from the live ones, as those of a changed read model do
     #[arg(long, env = "ACCEPT_DIFFERENCES")]
     pub accept_differences: bool,
@@ -252,6 +280,7 @@ impl RebuildOptions {
         Ok(projection::RebuildOptions {
             events_url: self.events.url()?.expose().to_owned(),
             read_url: self.read.url()?.expose().to_owned(),
+            vault: self.personal_data.vault()?,
             window: self.window,
             task: match &self.instead {
                 Instead { discard: true, .. } => RebuildTask::Discard,
@@ -293,6 +322,12 @@ pub struct RetryParkedOptions {
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
+    /// The event database, as a role that can only select: it has the keys of personal data.
+    #[command(flatten)]
+    pub events: EventsDatabase,
+    /// Personal data.
+    #[command(flatten)]
+    pub personal_data: PersonalDataArgs,
     /// Kind of the aggregate to retry, for example order
     #[arg(long, env = "AGGREGATE_TYPE", value_name = "TYPE", requires = "aggregate_id")]
     pub aggregate_type: Option<String>,

@@ -6,6 +6,8 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
+mod refunds;
 mod suspensions;
 mod terms;
 mod timeline;
@@ -13,6 +15,7 @@ mod users;
 
 mod bounds;
 mod facts;
+mod forget;
 
 mod misfit;
 mod slot;
@@ -66,14 +69,15 @@ impl Projection for Licensing {
     }
 }
 
-const READ: [&str; 7] = [
+const READ: &[&str] = &[
     aggregate_type::ORDER,
     aggregate_type::LICENSE,
     aggregate_type::LICENSE_TYPE,
     aggregate_type::CLUB,
+    aggregate_type::USER,
+    aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
     aggregate_type::SUSPENSION,
-    aggregate_type::USER,
 ];
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use deadpool_postgres::Pool;
+use event_store::Log;
 use projection::Projection as _;
 use projection::parked::{ParkedSummary, Retried, list, retry};
 use serde_json::json;
@@ -49,6 +50,11 @@ async fn list_parked(options: ListParkedOptions) -> anyhow::Result<ExitCode> {
 async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
     service::telemetry::init(&options.log)?;
     let pool = open(&options.read).await?;
+    let log = Log::connect(options.events.url()?.expose(), 1)?;
+    let log = match options.personal_data.vault()? {
+        Some(vault) => log.with_vault(vault),
+        None => log,
+    };
     let chosen: Vec<ParkedSummary> = list(&Licensing, &pool)
         .await
         .map_err(said)?
@@ -64,7 +70,7 @@ async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
     }
     let mut stuck = false;
     for one in chosen {
-        let retried = retry(&Licensing, &pool, &one.aggregate_type, one.aggregate_id)
+        let retried = retry(&Licensing, &pool, &log, &one.aggregate_type, one.aggregate_id)
             .await
             .map_err(said)?;
         stuck |= matches!(retried, Retried::Stuck { .. });

@@ -44,7 +44,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     }
     // Connects in the background. A setting that can't be used is refused here, before anything is waited for.
     let bus = event_bus::connect_as(&options.sources.bus()?, "projector").await?;
+    let vault = options.sources.personal_data.vault()?;
     let log = event_store::Log::new(events.clone());
+    let log = match vault {
+        Some(vault) => log.with_vault(vault),
+        None => log,
+    };
     let watched = Watched {
         projection: Licensing,
         read: read.clone(),
@@ -69,7 +74,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         &options.subjects.subject_prefix,
     )?;
     let head_watch = event_store::listen(events_url, shutdown.clone())?;
-    tokio::spawn(retry_untried(Licensing, read.clone(), shutdown.clone()));
+    tokio::spawn(retry_untried(
+        Licensing,
+        read.clone(),
+        log.clone(),
+        shutdown.clone(),
+    ));
     let follower = Follower::new(Parts {
         projection: Licensing,
         read,

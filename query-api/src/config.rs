@@ -9,8 +9,11 @@ use service::auth::AuthOptions;
 use service::http::HttpOptions;
 use service::ops::OpsOptions;
 use service::postgres::{PoolOptions, ReadDatabase};
+use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
+
+use crate::keys::commands::KeysCommand;
 
 /// Answers every GET of the license shop from the read model.
 #[derive(Debug, Parser)]
@@ -26,6 +29,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API until SIGTERM or SIGINT
     Serve(Box<ServeOptions>),
+    /// Make, rotate and show the keys that sign the QR codes of licenses
+    #[command(subcommand)]
+    LicenseKeys(KeysCommand),
 }
 
 /// Options of `serve`. Each is a flag and an environment variable.
@@ -54,6 +60,12 @@ pub struct ServeOptions {
     /// A file that holds the cursor secret, instead of giving it directly
     #[arg(long, env = "CURSOR_SECRET_FILE", value_name = "PATH")]
     pub cursor_secret_file: Option<PathBuf>,
+    /// Checks the capabilities of return URLs.
+    #[command(flatten)]
+    pub return_key: ReturnKeyOptions,
+    /// Who signs licenses, and who sells them.
+    #[command(flatten)]
+    pub documents: DocumentOptions,
     /// Which tokens are accepted.
     #[command(flatten)]
     pub auth: AuthOptions,
@@ -66,6 +78,92 @@ pub struct ServeOptions {
     /// How and what to log.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What documents are made with.
+#[derive(Clone, Debug, Args)]
+pub struct DocumentOptions {
+    /// File of the keys that sign the QR codes of licenses; without it there are no codes, documents of licenses and lists
+    #[arg(
+        long,
+        env = "LICENSE_KEYS_FILE",
+        value_name = "FILE",
+        requires = "root_key_file"
+    )]
+    pub license_keys_file: Option<PathBuf>,
+    /// File of the root key, which signs the lists that gates read
+    #[arg(
+        long,
+        env = "ROOT_KEY_FILE",
+        value_name = "FILE",
+        requires = "license_keys_file"
+    )]
+    pub root_key_file: Option<PathBuf>,
+    /// Name of the seller on receipts; without it there are no documents of receipts
+    #[arg(
+        long,
+        env = "SELLER_NAME",
+        value_name = "TEXT",
+        requires = "seller_organization_number"
+    )]
+    pub seller_name: Option<String>,
+    /// The seller's number in the register of enterprises, nine digits
+    #[arg(long, env = "SELLER_ORGANIZATION_NUMBER", value_name = "NUMBER", value_parser = organization_number)]
+    pub seller_organization_number: Option<String>,
+    /// The seller's postal address on receipts
+    #[arg(long, env = "SELLER_ADDRESS", default_value = "", value_name = "TEXT")]
+    pub seller_address: String,
+    /// Whether the seller is registered for value added tax
+    #[arg(long, env = "SELLER_TAX_REGISTERED")]
+    pub seller_tax_registered: bool,
+}
+
+/// Who sells.
+#[derive(Clone, Debug)]
+pub struct Seller {
+    /// Name.
+    pub name: String,
+    /// Number in the register of enterprises, as it is written.
+    pub organization_number: String,
+    /// Whether registered for value added tax.
+    pub registered_for_tax: bool,
+    /// Postal address, or nothing.
+    pub address: String,
+}
+
+impl DocumentOptions {
+    /// The seller, if it is known.
+    pub fn seller(&self) -> Option<Seller> {
+        Some(Seller {
+            name: self.seller_name.clone()?,
+            organization_number: self.seller_organization_number.clone()?,
+            registered_for_tax: self.seller_tax_registered,
+            address: self.seller_address.clone(),
+        })
+    }
+}
+
+/// Nine digits whose last is the check digit (modulus 11), shown in groups of three.
+fn organization_number(text: &str) -> Result<String, String> {
+    let digits: Vec<u32> = text
+        .chars()
+        .filter(|c| *c != ' ')
+        .map_while(|c| c.to_digit(10))
+        .collect();
+    let typed = text.chars().filter(|c| *c != ' ').count();
+    let sum: u32 = digits
+        .iter()
+        .zip([3, 2, 7, 6, 5, 4, 3, 2, 1])
+        .map(|(digit, weight)| digit * weight)
+        .sum();
+    if typed != 9 || digits.len() != 9 || !sum.is_multiple_of(11) {
+        return Err("not a number of nine digits with its check digit".to_owned());
+    }
+    let text: String = digits
+        .iter()
+        .filter_map(|digit| char::from_digit(*digit, 10))
+        .collect();
+    Ok(format!("{} {} {}", &text[..3], &text[3..6], &text[6..]))
 }
 
 impl ServeOptions {

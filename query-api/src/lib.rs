@@ -10,22 +10,34 @@ mod serve;
 pub mod router;
 mod state;
 
+pub mod keys;
+
+mod codes;
+mod rendering;
+
 mod clubs;
+mod gate_lists;
+mod license_pdf;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipt_pdf;
+mod receipts;
+mod return_status;
 mod suspensions;
 mod terms;
 mod timeline;
 mod users;
+mod verification;
 
 mod access;
-mod standings;
+mod accounts;
 
 pub mod openapi;
 
 pub mod metrics;
 
+pub use accounts::AccountsInTheReadModel;
+pub use rendering::Renderer;
 pub use serve::{FOLLOWED, look_at_schema, serve};
-pub use standings::StandingsInTheReadModel;
 pub use state::AppState;

@@ -7,6 +7,9 @@ use query_api::config::{Cli, Command};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(options) = Cli::parse().command;
-    service::exit("query-api", query_api::serve(*options).await)
+    let done = match Cli::parse().command {
+        Command::Serve(options) => query_api::serve(*options).await,
+        Command::LicenseKeys(command) => query_api::keys::commands::run(command),
+    };
+    service::exit("query-api", done)
 }

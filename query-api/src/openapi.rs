@@ -1,9 +1,16 @@
 //! The OpenAPI document of this service, from the declarations of its resources.
 
-use query::openapi::{add, add_for_some, add_list_for_some, add_of_path};
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, SUSPENSIONS, TERMS, TIMELINE, USERS};
+mod documents;
+mod gate;
+
+use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
+use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS, TIMELINE, USERS};
 use service::docs;
 use utoipa::openapi::OpenApi;
+
+use crate::codes::keys_missing;
+use crate::return_status;
+use crate::router::RETURN_STATUS;
 
 const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalogue, and clubs. Everything that changes state \
     is a command of the other API. A command's answer has a position; with it as `min_position` a query here shows the \
@@ -13,7 +20,14 @@ const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalog
 pub fn document() -> OpenApi {
     let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
     add(&mut document, &ORDERS, "/api/v1/orders", true);
-    add(&mut document, &LICENSES, "/api/v1/licenses", true);
+    add_excerpt(&mut document, &ORDERS, RETURN_STATUS, return_status::documented());
+    add_with(
+        &mut document,
+        &LICENSES,
+        "/api/v1/licenses",
+        true,
+        &[keys_missing()],
+    );
     add_of_path(
         &mut document,
         &TIMELINE,
@@ -21,9 +35,12 @@ pub fn document() -> OpenApi {
         "order_id",
     );
     add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
+    add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add_list_for_some(&mut document, &SUSPENSIONS, "/api/v1/suspensions");
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);
+    documents::add(&mut document);
+    gate::add(&mut document);
     document
 }

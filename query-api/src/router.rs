@@ -8,30 +8,47 @@ use service::docs;
 
 use crate::AppState;
 use crate::clubs::list_clubs;
+use crate::gate_lists::{license_keys, list_revocations};
+use crate::license_pdf::license_pdf;
 use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::receipt_pdf::receipt_pdf;
+use crate::receipts::{get_receipt, list_receipts};
+use crate::return_status::get_return_status;
 use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
+use crate::verification::verify_license;
+
+/// The status of an order for a browser that comes back from the payment provider.
+pub(crate) const RETURN_STATUS: &str = "/api/v1/orders/{order_id}/return-status";
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders"),
     ("GET", "/api/v1/orders/{order_id}"),
+    ("GET", RETURN_STATUS),
     ("GET", "/api/v1/licenses"),
     ("GET", "/api/v1/licenses/{license_id}"),
     ("GET", "/api/v1/orders/{order_id}/timeline"),
     ("GET", "/api/v1/users"),
     ("GET", "/api/v1/users/me"),
     ("GET", "/api/v1/users/{user_id}"),
+    ("GET", "/api/v1/licenses/{license_id}/license.pdf"),
+    ("GET", "/api/v1/licenses/{license_id}/verification"),
+    ("GET", "/api/v1/receipts"),
+    ("GET", "/api/v1/receipts/{receipt_id}"),
+    ("GET", "/api/v1/receipts/{receipt_id}/receipt.pdf"),
     ("GET", "/api/v1/suspensions"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
+    ("GET", "/.well-known/license-keys.json"),
+    ("GET", "/revocations"),
 ];
 
 /// The routes, without the layers that [`service::http::serve`] puts around them.
@@ -42,16 +59,26 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/orders/{order_id}", get(get_order))
         .route("/api/v1/licenses", get(list_licenses))
         .route("/api/v1/licenses/{license_id}", get(get_license))
+        .route("/api/v1/licenses/{license_id}/license.pdf", get(license_pdf))
+        .route("/api/v1/receipts", get(list_receipts))
+        .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
+        .route("/api/v1/receipts/{receipt_id}/receipt.pdf", get(receipt_pdf))
         // For staff, and oneself.
         .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
         .route("/api/v1/suspensions", get(list_suspensions))
         .route("/api/v1/users", get(list_users))
         .route("/api/v1/users/me", get(get_me))
         .route("/api/v1/users/{user_id}", get(get_user))
+        // By capability.
+        .route(RETURN_STATUS, get(get_return_status))
         // Public.
+        .route("/api/v1/licenses/{license_id}/verification", get(verify_license))
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
         .route("/api/v1/terms", get(list_terms))
+        // Public and without a version: gates keep these addresses for years.
+        .route("/.well-known/license-keys.json", get(license_keys))
+        .route("/revocations", get(list_revocations))
         .merge(docs::routes(&document()));
     guarded(router, POLICY, &state).with_state(state)
 }

@@ -7,13 +7,16 @@ use anyhow::Context;
 use deadpool_postgres::Pool;
 use query::{Channel, Projection, Reads, SchemaGate, SchemaRefused};
 use read_model::checkpoint::{CHANNEL, PROJECTION};
+use service::Booted;
 use service::auth::Authenticator;
 use service::health::Check;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServeOptions;
-use crate::{AppState, StandingsInTheReadModel, metrics, router};
+use crate::keys::{self, Signer};
+use crate::rendering::Renderer;
+use crate::{AccountsInTheReadModel, AppState, metrics, router};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -41,7 +44,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let checks = [booted.health.check("postgres"), booted.health.check("schema")];
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
-    let state = state(&options, authenticator, checks, &booted.shutdown).await?;
+    let signer = signer(&options, &booted)?;
+    let state = state(&options, authenticator, signer, checks, &booted.shutdown).await?;
     service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
 }
 
@@ -54,10 +58,12 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 async fn state(
     options: &ServeOptions,
     authenticator: Authenticator,
+    signer: Option<Signer>,
     [postgres, schema]: [Check; 2],
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let cursors = options.cursors()?;
+    let return_key = options.return_key.key()?;
     let url = options.read.url()?;
     let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
@@ -72,8 +78,29 @@ async fn state(
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     };
-    let authenticator = authenticator.consulting(StandingsInTheReadModel::new(reads.clone()));
-    Ok(AppState { reads, authenticator })
+    let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
+    Ok(AppState {
+        reads,
+        authenticator,
+        return_key,
+        signer,
+        renderer: Renderer::default(),
+        seller: options.documents.seller(),
+    })
+}
+
+/// Follows the keys, if the program was given any.
+fn signer(options: &ServeOptions, booted: &Booted) -> anyhow::Result<Option<Signer>> {
+    let documents = &options.documents;
+    let files = documents
+        .license_keys_file
+        .clone()
+        .zip(documents.root_key_file.clone());
+    let follow = |(keys, root)| {
+        let check = booted.health.check("license_keys");
+        keys::follow(keys, root, check, booted.shutdown.clone())
+    };
+    files.map(follow).transpose()
 }
 
 /// Whether the database has the schema of this build.

@@ -3,6 +3,11 @@
 use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
+use service::return_key::ReturnKey;
+
+use crate::config::Seller;
+use crate::keys::Signer;
+use crate::rendering::Renderer;
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -11,6 +16,14 @@ pub struct AppState {
     pub reads: Reads,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// Checks the capabilities of return URLs.
+    pub return_key: ReturnKey,
+    /// Signs licenses and lists, if there are keys.
+    pub signer: Option<Signer>,
+    /// Makes documents.
+    pub renderer: Renderer,
+    /// Who sells, if that is known.
+    pub seller: Option<Seller>,
 }
 
 impl FromRef<AppState> for Authenticator {
@@ -22,5 +35,11 @@ impl FromRef<AppState> for Authenticator {
 impl FromRef<AppState> for Reads {
     fn from_ref(state: &AppState) -> Self {
         state.reads.clone()
+    }
+}
+
+impl FromRef<AppState> for ReturnKey {
+    fn from_ref(state: &AppState) -> Self {
+        state.return_key.clone()
     }
 }

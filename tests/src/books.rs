@@ -4,21 +4,22 @@
 //! A check returns complaints and does not panic, so that another test can show that each check finds its fault.
 
 mod answers;
-mod claims;
+pub mod claims;
 pub(crate) mod log;
 mod payments;
 mod proof;
+mod receipts;
 mod rows;
 pub(crate) mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connect::Database;
 use serde_json::Value;
 use tokio_postgres::Client;
 
 use crate::purchase::Sales;
-use crate::{Shop, eventually_within};
+use crate::{PATIENCE, Shop, eventually_within};
 
 /// How long all background work may take to finish.
 const REST: Duration = Duration::from_mins(2);
@@ -52,6 +53,23 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
         (count >= expected).then_some(())
     })
     .await;
+    eventually_within(REST, "what was collected has receipts", async || {
+        let row = log.query_one(receipts::ISSUED_OF_DUE, &[]).await.unwrap();
+        (row.get::<_, i64>(0) >= row.get::<_, i64>(1)).then_some(())
+    })
+    .await;
+    at_the_head(shop).await;
+}
+
+/// Waits until rows and stream are at the log's head, and asserts that `projector verify` finds nothing.
+pub async fn verify(shop: &Shop) {
+    at_the_head(shop).await;
+    let complaints = proof::verify(shop).await.complaints;
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+async fn at_the_head(shop: &Shop) {
+    let log = connect(&shop.system.databases().events_reader).await;
     let read = connect(&shop.system.databases().read_reader).await;
     let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     eventually_within(REST, "rows and stream are at the head of the log", async || {
@@ -70,6 +88,7 @@ pub async fn audit(shop: &Shop, sales: &Sales) -> Audit {
     let found = log::look(&log, sales).await;
     let mut complaints = found.complaints;
     complaints.extend(claims::complaints(&log).await);
+    complaints.extend(receipts::complaints(&log).await);
     complaints.extend(stream::complaints(shop).await);
     complaints.extend(rows::complaints(shop, purchases, &found.abandoned).await);
     complaints.extend(payments::complaints(shop, purchases, &found.abandoned).await);
@@ -125,6 +144,18 @@ pub async fn rows_equal_a_replay(shop: &Shop) {
     .await;
     let complaints = proof::verify(shop).await.complaints;
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What the system's own proofs complain about, once everything had the time to follow.
+pub async fn proofs(shop: &Shop) -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (rows, seals) = (proof::verify(shop).await, proof::verify_seals(shop).await);
+        let complaints = [rows.complaints, seals.complaints].concat();
+        if complaints.is_empty() || Instant::now() > deadline {
+            return complaints;
+        }
+    }
 }
 
 /// A session of its own on a database.

@@ -24,6 +24,7 @@ pub mod books;
 pub mod privacy;
 
 pub mod campaign;
+pub mod payment_campaign;
 
 pub mod sources;
 
@@ -94,18 +95,27 @@ impl Shop {
         Self::in_system(System::on_private_servers(options).await.expect("a system")).await
     }
 
-    async fn in_system(system: System) -> Self {
+    /// On the servers that all tests share, with an empty catalogue and without terms.
+    pub async fn open_empty(options: Options) -> Self {
+        Self::empty(System::on_shared_servers(options).await.expect("a system"))
+    }
+
+    fn empty(system: System) -> Self {
         let http = Client::builder()
             .timeout(Duration::from_secs(40))
             .build()
             .expect("a client");
         let tokens = system.tokens(&[]).expect("tokens");
-        let mut shop = Self {
+        Self {
             system,
             tokens,
             clubs: [Uuid::nil(); 2],
             http,
-        };
+        }
+    }
+
+    async fn in_system(system: System) -> Self {
+        let mut shop = Self::empty(system);
         let staff = shop.tokens.staff.clone();
         for (code, category, role, price_ore) in [
             ("konkurranse-bilcross", "competition", "driver", 42_000),
@@ -206,6 +216,14 @@ impl Shop {
             .header("Idempotency-Key", key)
             .json(body);
         answer(request).await
+    }
+
+    /// Changes what exists, with an idempotency key.
+    pub async fn patch(&self, path: &str, token: &str, key: &str, body: &Value) -> Answer {
+        let url = format!("{}/api/v1{path}", self.system.command_api_url());
+        let request = self.http.patch(url).bearer_auth(token);
+        let request = request.header("Idempotency-Key", key).json(body);
+        answer(request).await.expect("an answer")
     }
 
     /// Asks a query.

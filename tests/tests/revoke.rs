@@ -49,7 +49,7 @@ async fn staff_revokes_a_license_once_with_a_reason() {
             .expect(422);
         assert_eq!(codes(&refused), ("validation_failed", code), "{key}");
     }
-    let unknown_field = json!({"reason": "x", "refund": true});
+    let unknown_field = json!({"reason": "x", "until": "2026-01-01"});
     let refused = shop.post(&path, staff, "field", &unknown_field).await.expect(400);
     assert_eq!(codes(&refused).0, "unknown_field", "{}", refused.text);
 

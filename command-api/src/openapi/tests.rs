@@ -47,6 +47,20 @@ fn the_document_has_every_route_and_no_other() {
 }
 
 #[test]
+fn every_route_is_in_the_policy_table() {
+    for (method, path) in endpoints() {
+        let mut rows = policy::POLICY
+            .iter()
+            .filter(|rule| (rule.method, rule.path) == (method, path));
+        assert!(
+            rows.next().is_some(),
+            "{method} {path} has no row in the policy table"
+        );
+        assert!(rows.next().is_none(), "{method} {path} has two rows");
+    }
+}
+
+#[test]
 fn every_code_is_in_the_document() {
     let text = document().to_string();
     for rule in Rule::VARIANTS {
@@ -58,6 +72,7 @@ fn every_code_is_in_the_document() {
         Refusal::Unknown,
         Refusal::Exists,
         Refusal::OrderState,
+        Refusal::OrderPaid,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
         Refusal::Retired,

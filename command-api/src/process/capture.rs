@@ -2,7 +2,7 @@
 
 use domain::{Order, PaymentBooks};
 use event_store::Task;
-use payments::{Error, Payment};
+use payments::{Error, Payment, PaymentProvider};
 use uuid::Uuid;
 
 use super::context::ProcessContext;
@@ -14,24 +14,23 @@ use super::step::{self, Outcome, StepError};
 pub(super) async fn capture(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     let (cashier, order_id) = (&context.cashier, task.aggregate_id);
     let order = cashier.command_handler.load::<Order>(order_id).await?;
-    let Some(placed) = order.aggregate.placed() else {
+    let Some((provider, payment_id)) = cashier.providers.payment_of(&order.aggregate)? else {
         return Ok(Outcome::Done);
     };
-    let reference = &placed.payment_reference;
     if order.aggregate.written_off() {
-        return release_rest(context, order_id, reference).await;
+        return release_rest(provider, order_id, payment_id).await;
     }
     if order.aggregate.captured() || order.aggregate.paid(order_id).is_none() {
         return Ok(Outcome::Done);
     }
-    let mut payment = cashier.provider.get(reference).await?;
+    let mut payment = provider.get(payment_id).await?;
     if let Some(amount_ore) = order.aggregate.to_collect(&books(&payment)) {
         let once = key("capture", order_id, payment.captured_ore + payment.cancelled_ore);
-        payment = match cashier.provider.capture(reference, amount_ore, &once).await {
+        payment = match provider.capture(payment_id, amount_ore, &once).await {
             Ok(payment) => payment,
             Err(refused @ (Error::Refused { .. } | Error::NotFound)) => {
                 tracing::warn!(%order_id, error = %refused, "a capture was refused");
-                cashier.provider.get(reference).await?
+                provider.get(payment_id).await?
             }
             Err(error) => return Err(error.into()),
         };
@@ -56,16 +55,15 @@ fn still_to_collect(order: &Order, books: &PaymentBooks) -> Result<Outcome, Step
 
 /// The money was given up: what is left of the reservation goes back to the customer.
 async fn release_rest(
-    context: &ProcessContext,
+    provider: &dyn PaymentProvider,
     order_id: Uuid,
-    reference: &str,
+    payment_id: &str,
 ) -> Result<Outcome, StepError> {
-    let provider = &context.cashier.provider;
     let left = |payment: &Payment| payment.collectable_ore() > 0;
-    let mut payment = provider.get(reference).await?;
+    let mut payment = provider.get(payment_id).await?;
     if left(&payment) {
         let once = key("release", order_id, payment.captured_ore);
-        payment = provider.release(reference, &once).await?;
+        payment = provider.release(payment_id, &once).await?;
     }
     if left(&payment) {
         return Err(StepError::Amount {
@@ -97,7 +95,7 @@ mod tests {
         let id = Uuid::from_u128(7);
         assert_ne!(key("capture", id, 0), key("capture", id, 1));
         for what in ["capture", "refund", "release"] {
-            assert!(key(what, id, 999_999_999).len() <= payments::vipps::MAX_IDEMPOTENCY_KEY);
+            assert!(key(what, id, 999_999_999).len() <= payments::MAX_IDEMPOTENCY_KEY);
         }
     }
 }

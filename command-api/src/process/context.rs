@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use crate::erasure::Ledger;
 use chrono::TimeDelta;
 use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Tasks};
-use payments::PaymentProvider;
 use tokio::sync::{Notify, watch};
+
+use super::providers::Providers;
 
 /// What the workers have at hand.
 #[derive(Clone)]
 pub(crate) struct ProcessContext {
     pub(crate) cashier: Cashier,
     pub(crate) tasks: Tasks,
+    /// Where erasures are written down outside the database.
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) reconciliation: Reconciliation,
     /// Makes the ids by which suspensions know people and vehicles.
     pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
@@ -23,10 +28,19 @@ pub(crate) struct ProcessContext {
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }
 
-/// Reads payments from the provider and gives orders the commands that follow, by this policy.
+/// The scheduled comparison of orders with their payments.
+#[derive(Clone)]
+pub(crate) struct Reconciliation {
+    /// Its checkpoint and tasks.
+    pub(crate) tasks: Tasks,
+    /// How long after the end of a round the next one begins.
+    pub(crate) every: TimeDelta,
+}
+
+/// Reads payments from their provider and gives orders the commands that follow, by this policy.
 #[derive(Clone)]
 pub(crate) struct Cashier {
     pub(crate) command_handler: CommandHandler,
-    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) providers: Providers,
     pub(crate) policy: Arc<CapturePolicy>,
 }

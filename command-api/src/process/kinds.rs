@@ -1,4 +1,11 @@
 //! The kinds of tasks, as the `tasks` table and metrics name them.
+//!
+//! Tasks that ask a payment provider have a kind for each provider, so that each is claimed within bounds of its own and
+//! none waits behind a provider that hangs. Those of Vipps have the bare kind: there was no other provider at first.
+
+use std::borrow::Cow;
+
+use vocabulary::{PaymentProvider, Word as _};
 
 /// The name that checkpoint and tasks are kept under.
 pub(crate) const PROCESS: &str = "orders";
@@ -18,5 +25,56 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
-/// Every kind, as metrics name them.
-pub(crate) const KINDS: [&str; 7] = [FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE];
+/// Forget an erased person.
+pub(crate) const ERASE: &str = "erase";
+/// The name that the checkpoint and tasks of the scheduled comparison are kept under.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
+
+/// Compare orders with their payments: a slice of a round.
+pub(crate) const SWEEP: &str = "sweep";
+/// Compare an order again that differed from its payment.
+pub(crate) const UNMATCHED: &str = "unmatched";
+
+/// Every kind of an order's tasks, as metrics name them.
+pub(crate) const KINDS: [&str; 8] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+];
+
+/// The kinds that ask a payment provider.
+pub(crate) const AT_PROVIDER: [&str; 4] = [RECONCILE, CAPTURE, REFUND, RECHECK];
+
+/// The kind, as it is stored for an order that is paid through `provider`.
+pub(crate) fn at(kind: &'static str, provider: PaymentProvider) -> Cow<'static, str> {
+    match provider {
+        PaymentProvider::Vipps => kind.into(),
+        other if AT_PROVIDER.contains(&kind) => format!("{kind}@{}", other.as_str()).into(),
+        _ => kind.into(),
+    }
+}
+
+/// The kind without its provider.
+pub(crate) fn general(stored: &str) -> &str {
+    stored.split_once('@').map_or(stored, |(kind, _)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray as _;
+    use vocabulary::PaymentProvider;
+
+    use super::{AT_PROVIDER, FULFILL, KINDS, at, general};
+
+    #[test]
+    fn a_stored_kind_names_one_kind_and_one_provider() {
+        let stored = PaymentProvider::VARIANTS
+            .iter()
+            .flat_map(|provider| AT_PROVIDER.map(|kind| (kind, at(kind, *provider))));
+        let stored: Vec<_> = stored.collect();
+        for (place, (kind, name)) in stored.iter().enumerate() {
+            assert_eq!(general(name), *kind);
+            assert!(stored[..place].iter().all(|(_, other)| other != name), "{name}");
+        }
+        assert_eq!(at(FULFILL, PaymentProvider::Nexi), FULFILL);
+        assert!(KINDS.iter().all(|kind| at(kind, PaymentProvider::Vipps) == *kind));
+    }
+}

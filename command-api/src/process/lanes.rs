@@ -1,13 +1,18 @@
 //! Which tasks run side by side, and within which bounds.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use vocabulary::PaymentProvider;
+
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 
 /// Kinds of tasks that a worker of their own does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lane {
-    pub(crate) kinds: &'static [&'static str],
+    pub(crate) kinds: Vec<Cow<'static, str>>,
     /// How many at once.
     pub(crate) at_once: usize,
     /// How long one attempt may take.
@@ -24,47 +29,60 @@ pub(crate) const RENEW: Duration = Duration::from_secs(4);
 /// How long an attempt may take that asks the payment provider, which may take its time.
 const PROVIDER: Duration = Duration::from_secs(45);
 
-/// What runs side by side. The first needs only the log.
-pub(crate) const LANES: [Lane; 5] = [
+/// The scheduled comparison of orders with their payments. A slice takes twenty seconds, and then waits for its last calls.
+pub(crate) fn reconciliation() -> Lane {
     Lane {
-        kinds: &[FULFILL, REVOKE, RESOLVE],
+        kinds: [SWEEP, UNMATCHED].map(Cow::from).into(),
+        at_once: 4,
+        attempt: Duration::from_mins(2),
+    }
+}
+
+/// The lanes of one payment provider. A capture makes two or three calls: at 300 ms each, 96 at once make 100 and more a
+/// second. Tests and the bench hold that.
+const AT_PROVIDER: [(&str, usize); 4] = [(CAPTURE, 96), (REFUND, 8), (RECONCILE, 32), (RECHECK, 4)];
+
+/// What runs side by side: two lanes that need only the log, and for each provider a lane for each kind of task there.
+pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec<Lane> {
+    let of_the_log = Lane {
+        kinds: [FULFILL, REVOKE, RESOLVE].map(Cow::from).into(),
         at_once: 16,
         attempt: Duration::from_secs(10),
-    },
-    Lane {
-        kinds: &[CAPTURE],
-        at_once: 16,
-        attempt: PROVIDER,
-    },
-    Lane {
-        kinds: &[REFUND],
-        at_once: 8,
-        attempt: PROVIDER,
-    },
-    Lane {
-        kinds: &[RECONCILE],
-        at_once: 16,
-        attempt: PROVIDER,
-    },
-    Lane {
-        kinds: &[RECHECK],
-        at_once: 4,
-        attempt: PROVIDER,
-    },
-];
+    };
+    let of_people = Lane {
+        kinds: vec![ERASE.into()],
+        at_once: 2,
+        attempt: Duration::from_secs(10),
+    };
+    let at_providers = providers.into_iter().flat_map(|provider| {
+        AT_PROVIDER.map(|(kind, at_once)| Lane {
+            kinds: vec![kinds::at(kind, provider)],
+            at_once,
+            attempt: PROVIDER,
+        })
+    });
+    [of_the_log, of_people].into_iter().chain(at_providers).collect()
+}
 
 #[cfg(test)]
 mod tests {
-    use super::LANES;
-    use crate::process::kinds::{CAPTURE, KINDS, REFUND};
+    use strum::VariantArray as _;
+    use vocabulary::PaymentProvider;
+
+    use super::lanes;
+    use crate::process::kinds::{AT_PROVIDER, KINDS, at};
 
     #[test]
-    fn every_kind_has_one_lane_and_money_has_lanes_of_its_own() {
-        for kind in KINDS {
-            let lanes: Vec<_> = LANES.iter().filter(|lane| lane.kinds.contains(&kind)).collect();
-            assert_eq!(lanes.len(), 1, "{kind}");
-            if [CAPTURE, REFUND].contains(&kind) {
-                assert_eq!(lanes[0].kinds, [kind]);
+    fn every_kind_has_one_lane_and_each_at_a_provider_a_lane_of_its_own() {
+        let lanes = lanes(PaymentProvider::VARIANTS.iter().copied());
+        for provider in PaymentProvider::VARIANTS {
+            for kind in KINDS {
+                let stored = at(kind, *provider);
+                let of_kind: Vec<_> = lanes.iter().filter(|lane| lane.kinds.contains(&stored)).collect();
+                assert_eq!(of_kind.len(), 1, "{stored}");
+                if AT_PROVIDER.contains(&kind) {
+                    assert_eq!(of_kind[0].kinds, [stored]);
+                }
             }
         }
     }

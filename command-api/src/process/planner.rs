@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::placed_with::PlacedWith;
+use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
@@ -25,8 +27,6 @@ const PACE: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(300);
 /// Pause after the log contradicts the checkpoint. An operator has to begin a new epoch.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
-/// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
-const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// Why planning stopped.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,7 @@ async fn plan_from_checkpoint(
     gauge!(PROCESS_CONTRADICTED).set(0.0);
     context.planner_problem.send_replace(None);
     let mut done = begin.position;
+    let mut placed_with = PlacedWith::default();
     let options = CatchUpOptions {
         name: "planner".into(),
         ..CatchUpOptions::default()
@@ -112,8 +113,11 @@ async fn plan_from_checkpoint(
         let events = subscription.next_batch(BATCH, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (subscription.mark(), Some(epoch));
-        let of_one = |event| tasks(event, context.recheck_after);
-        let tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
+        let of_one = |event| tasks(event, context.recheck_after, &mut placed_with);
+        let mut tasks: Vec<NewTask> = events.iter().flat_map(of_one).collect();
+        placed_with
+            .assign(&context.cashier.command_handler, &mut tasks)
+            .await?;
         // Workers find tasks that are due later by polling. Compared by the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
         let due = tasks.iter().any(|task| Some(task.due_at) <= now);
@@ -167,14 +171,22 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
     }
 }
 
-/// What an event asks for, if anything.
-fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
+/// What an event asks for, if anything, as kinds without a provider.
+fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
+    if recorded.aggregate_type == aggregate_type::PERSON {
+        return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
+    }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
     let due: Vec<_> = match Event::read(recorded) {
         Ok(events) => events
             .iter()
+            .inspect(|event| {
+                if let Event::Order(OrderEvent::OrderPlaced(placed)) = event {
+                    placed_with.note(recorded.aggregate_id, &placed.payment_provider);
+                }
+            })
             .flat_map(|event| due(recorded.recorded_at, event, recheck_after))
             .collect(),
         // By its name, at once: the task then fails visibly until a build that can read the event does it, and blocks no
@@ -187,15 +199,19 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta) -> Vec<NewTask> {
                 .collect()
         }
     };
-    let task = |(kind, due_at): (&'static str, _)| NewTask {
+    due.into_iter().map(|due| task_of(recorded, due)).collect()
+}
+
+/// A task because of this event.
+fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
+    NewTask {
         aggregate_id: recorded.aggregate_id,
         kind: kind.into(),
         due_at,
         position: recorded.position,
         request_id: recorded.metadata.request_id.clone(),
         correlation_id: recorded.metadata.correlation_id.clone(),
-    };
-    due.into_iter().map(task).collect()
+    }
 }
 
 /// What to do because of an event that was recorded at `at`, and when.
@@ -218,23 +234,33 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
             CaptureAction::WriteOff => vec![(CAPTURE, at), (RESOLVE, at), (RECHECK, at + recheck_after)],
             CaptureAction::Revoke => vec![(REVOKE, at), (REFUND, at), (RESOLVE, at)],
         },
-        OrderEvent::RefundRequested(_) => vec![(REFUND, at)],
+        OrderEvent::RefundRequested(_)
+        | OrderEvent::LineRefundsRequested(_)
+        | OrderEvent::RefundRetried(_) => vec![(REFUND, at)],
+        // Staff may pay back in the portal what the provider refused to the shop, with or without a webhook.
+        OrderEvent::RefundFailed(_) => vec![(RECHECK, at + recheck_after)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
-        OrderEvent::PaymentRequested(_) | OrderEvent::PaymentReconciled(_) => Vec::new(),
+        // Its payment is ended at once. The task looks again later, as after every end.
+        OrderEvent::OrderCancelledByCustomer(_) => vec![(RECONCILE, at)],
+        OrderEvent::PaymentRequested(_)
+        | OrderEvent::PaymentReconciled(_)
+        | OrderEvent::LinesRefunded(_)
+        | OrderEvent::OrderHolderErased(_) => Vec::new(),
     }
 }
 
 /// What an event with this name has always asked for.
 fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
-        "OrderPlaced" | "OrderExpired" | "OrderCancelled" => &[RECONCILE],
+        "OrderPlaced" | "OrderExpired" | "OrderCancelled" | "OrderCancelledByCustomer" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
         "PaymentCaptured" => &[RECHECK],
         "CaptureFailed" => &[RESOLVE, RECHECK],
         "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
-        "RefundRequested" => &[REFUND],
+        "RefundRequested" | "LineRefundsRequested" | "RefundRetried" => &[REFUND],
+        "RefundFailed" => &[RECHECK],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
     }

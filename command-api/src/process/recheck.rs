@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Order;
 use event_store::Task;
-use vocabulary::OrderStatus;
+use vocabulary::{OrderStatus, RefundState};
 
 use super::context::ProcessContext;
 use super::reconcile::recorded_at;
@@ -20,10 +20,12 @@ pub(super) async fn recheck(context: &ProcessContext, task: &Task) -> Result<Out
         .load::<Order>(task.aggregate_id)
         .await?
         .aggregate;
-    if !matches!(
+    let kept = matches!(
         order.status(),
         Some(OrderStatus::Fulfilled | OrderStatus::CaptureFailed)
-    ) {
+    );
+    // A refund that the shop gave up may be done in the portal.
+    if !kept && order.refund_state() != Some(RefundState::Failed) {
         return Ok(Outcome::Done);
     }
     cashier

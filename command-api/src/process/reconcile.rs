@@ -12,11 +12,14 @@ use payments::{Error, Payment, PaymentState};
 use serde_json::json;
 use service::request_id;
 use uuid::Uuid;
-use vocabulary::{OrderStatus, Word as _};
+use vocabulary::{OrderStatus, PaymentProvider, Word as _};
 
 use super::context::{Cashier, ProcessContext};
 use super::step::{self, Outcome, StepError};
-use crate::metrics::CAPTURE_FAILURES_TOTAL;
+use crate::metrics::{CAPTURE_FAILURES_TOTAL, REFUND_FAILURES_TOTAL};
+
+/// How long after an order ended its payment is looked at once more, for one that was started at the last moment.
+pub(super) const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// How an order stands after the provider was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +28,12 @@ pub(crate) enum Reconciled {
     Unknown,
     /// The customer can still pay.
     Open,
-    /// The provider has no such payment.
+    /// The provider has no such payment, or no payment is recorded yet.
     NoPayment,
     /// The customer can no longer pay, or has paid, and the order records it.
     Over,
+    /// The payment is not the order's payment, and was ended.
+    Stray,
 }
 
 /// The metadata of `actor`'s commands in the current request.
@@ -43,6 +48,32 @@ pub(crate) fn metadata(actor: &str) -> Metadata {
 }
 
 impl Cashier {
+    /// As [`ask_and_apply`](Self::ask_and_apply), for a payment that the provider names. One that is not the order's payment is
+    /// ended, unless the order may still record it.
+    pub(crate) async fn ask_about(
+        &self,
+        provider: PaymentProvider,
+        (order_id, payment_id): (Uuid, &str),
+        metadata: Metadata,
+    ) -> Result<Reconciled, StepError> {
+        let order = self.command_handler.load::<Order>(order_id).await?.aggregate;
+        let name = provider.as_str();
+        if order
+            .placed()
+            .is_none_or(|placed| placed.payment_provider != name)
+        {
+            return Ok(Reconciled::Unknown);
+        }
+        match order.payment_id() {
+            Some(own) if own == payment_id => self.ask_and_apply(order_id, metadata).await,
+            None if order.awaits_payment() => Ok(Reconciled::NoPayment),
+            _ => {
+                self.end_stray(name, order_id, payment_id).await?;
+                Ok(Reconciled::Stray)
+            }
+        }
+    }
+
     /// Reads the order's payment from the provider and gives the order the command that follows. Its events carry the
     /// correlation id of the order, not that of the webhook or task that asked.
     pub(crate) async fn ask_and_apply(
@@ -51,10 +82,13 @@ impl Cashier {
         metadata: Metadata,
     ) -> Result<Reconciled, StepError> {
         let order = self.command_handler.load::<Order>(order_id).await?;
-        let Some(placed) = order.aggregate.placed() else {
+        if order.aggregate.placed().is_none() {
             return Ok(Reconciled::Unknown);
+        }
+        let Some((provider, payment_id)) = self.providers.payment_of(&order.aggregate)? else {
+            return Ok(Reconciled::NoPayment);
         };
-        match self.provider.get(&placed.payment_reference).await {
+        match provider.get(payment_id).await {
             Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
             Err(Error::NotFound) => Ok(Reconciled::NoPayment),
             Err(error) => Err(error.into()),
@@ -70,11 +104,14 @@ impl Cashier {
         metadata: Metadata,
     ) -> Result<Reconciled, StepError> {
         let order = self.command_handler.load::<Order>(order_id).await?;
-        let Some(placed) = order.aggregate.placed() else {
+        if order.aggregate.placed().is_none() {
             return Ok(Reconciled::Unknown);
+        }
+        let Some((provider, payment_id)) = self.providers.payment_of(&order.aggregate)? else {
+            return Ok(Reconciled::NoPayment);
         };
         let once = format!("abort-{}", order_id.simple());
-        match self.provider.abort(&placed.payment_reference, &once).await {
+        match provider.abort(payment_id, &once).await {
             Ok(payment) => self.apply(order_id, &order, payment, metadata).await,
             Err(error @ (Error::NotFound | Error::Refused { .. })) => {
                 match self.ask_and_apply(order_id, metadata).await? {
@@ -168,25 +205,33 @@ impl Cashier {
 /// The sums in a command.
 fn seen(command: &OrderCommand) -> String {
     match command {
-        OrderCommand::ReconcilePayment { books, .. } => format!(
-            ":{}:{}:{}:{}",
-            books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
-        ),
+        OrderCommand::ReconcilePayment { books, .. } | OrderCommand::RecordRefundFailure { books, .. } => {
+            format!(
+                ":{}:{}:{}:{}",
+                books.captured_ore, books.refunded_ore, books.cancelled_ore, books.collectable_ore
+            )
+        }
         OrderCommand::ConfirmPayment { authorized_ore, .. } => format!(":{authorized_ore}"),
         _ => String::new(),
     }
 }
 
 fn count_failure(event: &OrderEvent) {
-    if let OrderEvent::CaptureFailed(failed) = event {
-        counter!(CAPTURE_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+    match event {
+        OrderEvent::CaptureFailed(failed) => {
+            counter!(CAPTURE_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+        }
+        OrderEvent::RefundFailed(failed) => {
+            counter!(REFUND_FAILURES_TOTAL, "reason" => failed.reason.as_str()).increment(1);
+        }
+        _ => {}
     }
 }
 
 /// The payment's sums, as the order's commands carry them.
 pub(super) fn books(payment: &Payment) -> PaymentBooks {
     PaymentBooks {
-        reference: payment.reference.clone(),
+        reference: payment.payment_id.clone(),
         captured_ore: payment.captured_ore,
         refunded_ore: payment.refunded_ore,
         cancelled_ore: payment.cancelled_ore,
@@ -202,7 +247,8 @@ fn command(
     now: DateTime<Utc>,
 ) -> Option<(&'static str, OrderCommand)> {
     let (waits, over) = (order.awaits_payment(), order.over());
-    if !waits && !over {
+    let refunding = order.status() == Some(OrderStatus::RefundPending);
+    if refunding || (!waits && !over) {
         let command = OrderCommand::ReconcilePayment {
             books: books(&payment),
             policy: Arc::clone(policy),
@@ -211,7 +257,7 @@ fn command(
     }
     let held = payment.collectable_ore() + payment.kept_ore();
     let expired = order.placed().is_some_and(|placed| now >= placed.expires_at);
-    let reference = payment.reference;
+    let reference = payment.payment_id;
     match payment.state {
         PaymentState::Created => None,
         PaymentState::Authorized if held > 0 => {
@@ -255,28 +301,53 @@ pub(super) async fn reconcile(context: &ProcessContext, task: &Task) -> Result<O
         // The order has recorded how its payment ended.
         return Ok(Outcome::Done);
     };
+    let outcome = reconcile_open(cashier, task, &order, placed.expires_at).await?;
+    if matches!(outcome, Outcome::Later(_)) || order.aggregate.status() != Some(OrderStatus::Cancelled) {
+        return Ok(outcome);
+    }
+    // The payment of a cancelled order was looked at at once. One that was being started then is ended by a last look.
+    let (now, cancelled_at) = (
+        Utc::now(),
+        recorded_at(&cashier.command_handler, task, Utc::now()).await?,
+    );
+    let last_look = cancelled_at + LAST_LOOK;
+    Ok(if now < last_look {
+        Outcome::Later(last_look)
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Reads the payment, and ends it if the order can't be paid any more.
+async fn reconcile_open(
+    cashier: &Cashier,
+    task: &Task,
+    order: &Loaded<Order>,
+    expires_at: DateTime<Utc>,
+) -> Result<Outcome, StepError> {
+    let order_id = task.aggregate_id;
     let metadata = step::metadata(task);
     let reconciled = cashier.ask_and_apply(order_id, metadata.clone()).await?;
     let now = Utc::now();
     let waits = order.aggregate.awaits_payment();
     match reconciled {
-        Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
-        Reconciled::Open | Reconciled::NoPayment if waits && now < placed.expires_at => {
+        Reconciled::Unknown | Reconciled::Over | Reconciled::Stray => Ok(Outcome::Done),
+        Reconciled::Open | Reconciled::NoPayment if waits && now < expires_at => {
             let placed_at = recorded_at(&cashier.command_handler, task, now).await?;
-            Ok(Outcome::Later(next_look(placed_at, now, placed.expires_at)))
+            Ok(Outcome::Later(next_look(placed_at, now, expires_at)))
         }
         // Nothing to end at the provider: a payment that is started after this finds the order expired.
         Reconciled::NoPayment => {
             if waits {
                 let expire = OrderCommand::Expire { now };
-                cashier.give(order_id, &order, "expire", expire, metadata).await?;
+                cashier.give(order_id, order, "expire", expire, metadata).await?;
             }
             Ok(Outcome::Done)
         }
         // The payment ends first, so that an order that is over can't be paid.
         Reconciled::Open => match cashier.abort_and_apply(order_id, metadata).await? {
             Reconciled::Open | Reconciled::NoPayment => Ok(Outcome::Later(now + TimeDelta::seconds(2))),
-            Reconciled::Unknown | Reconciled::Over => Ok(Outcome::Done),
+            Reconciled::Unknown | Reconciled::Over | Reconciled::Stray => Ok(Outcome::Done),
         },
     }
 }

@@ -5,7 +5,7 @@ use envelope::Metadata;
 use event_store::{CommandError, CommandRequest, IdempotencyKey, Task};
 use uuid::Uuid;
 
-use super::kinds::PROCESS;
+use super::kinds::{self, PROCESS};
 
 /// The outcome of one attempt at a task.
 pub(super) enum Outcome {
@@ -24,6 +24,12 @@ pub(crate) enum StepError {
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
+    /// A person could not be forgotten.
+    #[error("erasure: {0}")]
+    Erase(#[from] crate::erasure::EraseError),
+    /// The order was placed with a provider that this process has no credentials for.
+    #[error("the payment provider {0} is not configured")]
+    NotConfigured(String),
     /// The payment provider failed or refused.
     #[error("provider: {0}")]
     Provider(#[from] payments::Error),
@@ -55,8 +61,8 @@ pub(super) fn metadata(task: &Task) -> Metadata {
         request_id: task.request_id.clone(),
         correlation_id: task.correlation_id.clone(),
         causation_position: Some(task.position),
-        actor: Some(format!("process:{}", task.kind)),
         actor_role: None,
+        actor: Some(format!("process:{}", kinds::general(&task.kind))),
         traceparent: None,
     }
 }

@@ -14,11 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{
+    self, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+};
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{capture, fulfill, recheck, reconcile, refund, resolve, revoke};
-use crate::metrics::{PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS};
+use super::{capture, erase, fulfill, recheck, reconcile, refund, resolve, revoke, sweep};
+use crate::metrics::{
+    PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS, RECONCILE_OVERDUE_SECONDS,
+    UNMATCHED_PAYMENTS,
+};
 
 /// How often a worker looks for tasks without a notification.
 const POLL: Duration = Duration::from_millis(250);
@@ -30,6 +35,7 @@ const PATIENCE: u32 = 6;
 /// Works on a lane until `shutdown`; what is under way is finished.
 pub(crate) async fn work(context: ProcessContext, lane: Lane, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
+    let kinds: Vec<&str> = lane.kinds.iter().map(|kind| &**kind).collect();
     loop {
         let planned = context.planned.notified();
         while running.try_join_next().is_some() {}
@@ -39,7 +45,7 @@ pub(crate) async fn work(context: ProcessContext, lane: Lane, shutdown: Cancella
         let room = lane.at_once - running.len();
         let claimed = match room {
             0 => Ok(Vec::new()),
-            _ => context.tasks.claim(lane.kinds, room, LEASE).await,
+            _ => context.tasks.claim(&kinds, room, LEASE).await,
         };
         match claimed {
             Ok(tasks) => {
@@ -71,12 +77,26 @@ pub(crate) async fn observe(context: ProcessContext, check: Check, shutdown: Can
         }
         if let Ok(backlog) = context.tasks.backlog().await {
             for kind in KINDS {
-                let of_kind = backlog.iter().find(|backlog| backlog.kind == kind);
-                let waiting = of_kind.map_or(0, |backlog| u32::try_from(backlog.waiting).unwrap_or(u32::MAX));
+                let of_kind = || {
+                    backlog
+                        .iter()
+                        .filter(|backlog| kinds::general(&backlog.kind) == kind)
+                };
+                let waiting: u64 = of_kind().map(|backlog| backlog.waiting).sum();
+                let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
                 gauge!(PROCESS_TASKS, "kind" => kind).set(f64::from(waiting));
-                let overdue = of_kind.map_or(0.0, |backlog| backlog.overdue_seconds);
+                let overdue = of_kind()
+                    .map(|backlog| backlog.overdue_seconds)
+                    .fold(0.0, f64::max);
                 gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(overdue);
             }
+        }
+        if let Ok(backlog) = context.reconciliation.tasks.backlog().await {
+            let of_kind = |kind| backlog.iter().find(|backlog| backlog.kind == kind);
+            let waiting = of_kind(UNMATCHED).map_or(0, |backlog| backlog.waiting);
+            gauge!(UNMATCHED_PAYMENTS).set(f64::from(u32::try_from(waiting).unwrap_or(u32::MAX)));
+            let overdue = of_kind(SWEEP).map_or(0.0, |backlog| backlog.overdue_seconds);
+            gauge!(RECONCILE_OVERDUE_SECONDS).set(overdue);
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -120,7 +140,8 @@ async fn attempt(context: &ProcessContext, task: Task, limit: Duration) {
     }
     let kind = KINDS
         .into_iter()
-        .find(|kind| *kind == task.kind)
+        .chain([SWEEP, UNMATCHED])
+        .find(|kind| *kind == kinds::general(&task.kind))
         .unwrap_or("other");
     histogram!(PROCESS_TASK_SECONDS, "kind" => kind, "outcome" => label).record(started.elapsed());
 }
@@ -137,20 +158,24 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 }
 
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
-    match task.kind.as_str() {
+    match kinds::general(&task.kind) {
+        ERASE => Box::pin(erase::erase(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,
         REFUND => refund::refund(context, task).await,
         REVOKE => revoke::revoke(context, task).await,
         RECHECK => recheck::recheck(context, task).await,
+        SWEEP => sweep::sweep(context, task).await,
+        UNMATCHED => sweep::look_again(context, task).await,
         RESOLVE => resolve::await_resolution(context, task).await,
         // Only the lane's kinds are claimed. A kind unknown to this build waits for a newer build.
         _ => Ok(Outcome::Later(Utc::now() + TimeDelta::minutes(1))),
     }
 }
 
-/// Half a second, doubled with every failure, a minute at most. It is never given up: there is money in it.
+/// Half a second, doubled with every failure, a minute at most, and of that a half to the whole at random: what failed at
+/// once does not come back at once. It is never given up: there is money in it.
 fn put_off(task: &Task, error: String) -> (DateTime<Utc>, Option<String>) {
     let order_id = task.aggregate_id;
     if task.attempts >= PATIENCE {
@@ -158,8 +183,13 @@ fn put_off(task: &Task, error: String) -> (DateTime<Utc>, Option<String>) {
     } else {
         tracing::warn!(%order_id, kind = task.kind, attempts = task.attempts, error, "a task failed and goes again");
     }
-    let pause = TimeDelta::milliseconds(250 * (1_i64 << task.attempts.min(8))).min(TimeDelta::minutes(1));
-    (Utc::now() + pause, Some(error))
+    (Utc::now() + pause(task.attempts, fastrand::f64()), Some(error))
+}
+
+/// `dice` is in 0 to 1.
+fn pause(attempts: u32, dice: f64) -> TimeDelta {
+    let whole = Duration::from_millis(250 << attempts.min(8)).min(Duration::from_mins(1));
+    TimeDelta::from_std(whole.mul_f64(0.5 + dice / 2.0)).unwrap_or(TimeDelta::minutes(1))
 }
 
 /// About five seconds, less than what is left of the lease.
@@ -168,4 +198,22 @@ fn patience() -> ExponentialBuilder {
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_secs(1))
         .with_max_times(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::pause;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_are_spread_over_their_second_half() {
+        let milliseconds = |attempts, dice| pause(attempts, dice).num_milliseconds();
+        assert_eq!([milliseconds(1, 0.0), milliseconds(1, 1.0)], [250, 500]);
+        assert_eq!([milliseconds(4, 0.0), milliseconds(4, 1.0)], [2000, 4000]);
+        for attempts in [8, 9, 64, u32::MAX] {
+            assert_eq!(pause(attempts, 1.0), TimeDelta::minutes(1));
+            assert_eq!(pause(attempts, 0.0), TimeDelta::seconds(30));
+        }
+    }
 }

@@ -25,7 +25,7 @@ use crate::answer::{answered, problem, read, unreadable};
 use crate::command::{now, stored};
 use crate::incoming::Incoming;
 use crate::metrics::{GATE_SCANS_TOTAL, GATE_SUSPECT_TIMES_TOTAL};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 
 /// What became of a scan.
@@ -71,7 +71,6 @@ impl From<&FirstScan> for Admission {
 impl Operation for ScanReport {
     const NAME: &'static str = "check_in_license";
     const SUMMARY: &'static str = "Records a scan at the gate. The first one of a license is its check-in; a later one is recorded as a duplicate.";
-    const WHO: Who = Who::OrganizerOfClub;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];
     /// A scan has no version to expect.

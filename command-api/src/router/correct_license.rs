@@ -25,7 +25,7 @@ use super::suspend_license::ChangedLicense;
 use crate::answer::{answered, problem};
 use crate::command::{now, stored};
 use crate::incoming::Incoming;
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 use crate::state::AppState;
 use crate::{rule_seven, rule_six};
 
@@ -48,7 +48,6 @@ pub(crate) struct Correction {
 impl Operation for Correction {
     const NAME: &'static str = "correct_license";
     const SUMMARY: &'static str = "Corrects the holder or the vehicle of a license before check-in.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::command::{Command, Plan};
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 
 /// The created license type.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -25,7 +25,6 @@ pub(crate) struct CreatedLicenseType {
 impl Operation for NewLicenseType {
     const NAME: &'static str = "create_license_type";
     const SUMMARY: &'static str = "Creates a license type with its first price.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const CREATES: bool = true;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];

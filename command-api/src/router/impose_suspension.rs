@@ -16,7 +16,7 @@ use vocabulary::SuspensionStatus;
 use crate::answer::{answered, problem};
 use crate::command::{now, stored};
 use crate::incoming::Incoming;
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 use crate::state::AppState;
 
 /// The suspension after the command.
@@ -44,7 +44,6 @@ impl Operation for NewSuspension {
     const NAME: &'static str = "impose_suspension";
     const SUMMARY: &'static str =
         "Suspends a person or a vehicle: they get no more licenses. Issued licenses stay as they are.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const CREATES: bool = true;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new())];

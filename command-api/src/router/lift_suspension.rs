@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::impose_suspension::ChangedSuspension;
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// Why a suspension ends.
 #[derive(Deserialize, ToSchema)]
@@ -36,7 +36,6 @@ pub(crate) struct SuspensionPath {
 impl Operation for LiftSuspension {
     const NAME: &'static str = "lift_suspension";
     const SUMMARY: &'static str = "Ends a suspension. One that is lifted already keeps its first reason.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
     type Path = SuspensionPath;

@@ -12,25 +12,29 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AskedLine, Order, OrderCommand, PlaceOrder, Refusal, Rule};
 use envelope::Metadata;
 use event_store::{CommandError, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
-use payments::NewPayment;
+use payments::{CreatedPayment, NewPayment};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::auth::Principal;
 use service::problem::Problem;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{OrderStatus, PaymentProvider, Word as _};
+use vocabulary::{OrderStatus, PaymentProvider};
 
 use crate::answer::{answered, problem, read, refused, unreadable};
 use crate::command::{now, stored};
 use crate::idempotency::in_flight;
 use crate::incoming::Incoming;
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 use crate::state::AppState;
 use crate::{catalogue, rule_seven, rule_six};
+
+/// How long the capability in the return URL shows the order's status.
+const RETURN_WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// An order to place. A price is not part of it, and refused like any unknown field.
 #[derive(Deserialize, ToSchema)]
@@ -92,7 +96,6 @@ struct Placed {
 impl Operation for OrderRequest {
     const NAME: &'static str = "place_order";
     const SUMMARY: &'static str = "Places an order and starts its payment.";
-    const WHO: Who = Who::Anyone;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     /// An order that can no longer be paid.
     const ALSO: &'static [StatusCode] = &[StatusCode::OK];
@@ -176,25 +179,41 @@ pub(crate) async fn place_order(
     if !order.aggregate.awaits_payment() {
         return current(&state, order_id, &order).await;
     }
-    let redirect_url = start_payment(&state, order_id, &order.aggregate).await?;
-    let noted = note_payment(
-        &state,
-        order_id,
-        order,
-        redirect_url,
-        answer_key,
-        metadata.clone(),
-    );
+    let created = start_payment(&state, order_id, &order.aggregate).await?;
+    let noted = note_payment(&state, order_id, order, &created, answer_key, metadata.clone());
     match noted.await {
-        Ok(response) => return Ok(answered(OrderRequest::SUCCESS, response)),
+        Ok((response, order)) => {
+            if !order.is_some_and(|order| is_of(&order.aggregate, &created)) {
+                end_unless_recorded(&state, order_id, &created).await;
+            }
+            return Ok(answered(OrderRequest::SUCCESS, response));
+        }
         Err(CommandError::Refused(Refusal::OrderState)) => {}
         Err(error) => return Err(problem(error)),
     }
     // The order ended during the call to the provider: its payment must not be approved now. If aborting fails, the last
     // look at the order ends the payment.
-    let aborted = state.cashier.abort_and_apply(order_id, metadata).await;
-    tracing::warn!(%order_id, aborted = aborted.is_ok(), "an order ended while its payment was started");
+    let order = load(&state, order_id).await?;
+    if is_of(&order.aggregate, &created) {
+        let aborted = state.cashier.abort_and_apply(order_id, metadata).await;
+        tracing::warn!(%order_id, aborted = aborted.is_ok(), "an order ended while its payment was started");
+    } else {
+        end_unless_recorded(&state, order_id, &created).await;
+    }
     current(&state, order_id, &load(&state, order_id).await?).await
+}
+
+fn is_of(order: &Order, created: &CreatedPayment) -> bool {
+    order.payment_id() == Some(&created.payment_id)
+}
+
+/// Another attempt may have recorded its payment first. Then this one's page is never shown, and the payment is ended. If
+/// that fails, it stays unpaid until the provider gives it up.
+async fn end_unless_recorded(state: &AppState, order_id: Uuid, created: &CreatedPayment) {
+    let (cashier, payment_id) = (&state.cashier, &created.payment_id);
+    if let Err(error) = cashier.end_unless_recorded(order_id, payment_id).await {
+        tracing::warn!(%order_id, error = %error, "a payment that was started for nothing could not be ended");
+    }
 }
 
 async fn load(state: &AppState, order_id: Uuid) -> Result<Loaded<Order>, Problem> {
@@ -226,13 +245,7 @@ async fn place(
     key: IdempotencyKey,
     metadata: Metadata,
 ) -> Result<(CommandResponse, Option<Loaded<Order>>), Problem> {
-    let provider = state.cashier.provider.name();
-    let Some(payment_provider) = request
-        .payment_provider
-        .parse::<PaymentProvider>()
-        .ok()
-        .filter(|asked| asked.as_str() == provider)
-    else {
+    let Some(payment_provider) = state.cashier.providers.offered(&request.payment_provider) else {
         return Err(refused(&Refusal::field(
             "/payment_provider",
             Rule::PaymentProvider,
@@ -292,19 +305,33 @@ async fn place(
     }
 }
 
-/// Where to pay. Asked again for the same order, the provider answers with the same payment.
-async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Result<String, Problem> {
+/// A payment at the order's provider. Asked again for the same order, Vipps answers with the same payment, and Nexi starts
+/// another one.
+async fn start_payment(state: &AppState, order_id: Uuid, order: &Order) -> Result<CreatedPayment, Problem> {
     let placed = order.placed().ok_or_else(Problem::not_found)?;
+    let provider = state.cashier.providers.get(&placed.payment_provider);
+    let provider = provider.map_err(|error| {
+        tracing::error!(%order_id, error = %error, "an order can't be paid at this instance");
+        provider_unavailable()
+    })?;
     let payment = NewPayment {
         reference: placed.payment_reference.clone(),
         amount_ore: placed.total_ore,
         description: format!("Engangslisens {}", placed.order_number),
-        return_url: return_url(&state.shop.return_url, order_id),
+        return_url: return_url(state, order_id, placed.expires_at),
+        webhook_url: Some(with_query(
+            &format!(
+                "{}/api/v1/webhooks/{}",
+                state.shop.public_url.trim_end_matches('/'),
+                placed.payment_provider
+            ),
+            &format!("order_id={order_id}"),
+        )),
     };
-    match state.cashier.provider.create(&payment).await {
-        Ok(created) => Ok(created.redirect_url),
+    match provider.create(&payment).await {
+        Ok(created) => Ok(created),
         Err(error) => {
-            let provider = state.cashier.provider.name();
+            let provider = provider.name();
             if error.is_retryable() {
                 tracing::warn!(%order_id, provider, error = %error, "no payment for an order yet");
                 Err(provider_unavailable())
@@ -320,32 +347,41 @@ async fn note_payment(
     state: &AppState,
     order_id: Uuid,
     known: Loaded<Order>,
-    redirect_url: String,
+    created: &CreatedPayment,
     key: IdempotencyKey,
     metadata: Metadata,
-) -> Result<CommandResponse, CommandError<Refusal>> {
+) -> Result<(CommandResponse, Option<Loaded<Order>>), CommandError<Refusal>> {
     let request = CommandRequest {
         aggregate_id: order_id,
         command: OrderCommand::RequestPayment {
-            redirect_url: redirect_url.clone(),
+            payment_id: created.payment_id.clone(),
+            redirect_url: created.redirect_url.clone(),
         },
         key,
         metadata,
         expected_version: None,
         creates: false,
     };
+    // The page of the payment that is recorded, which may be another attempt's.
     let answer =
-        |order: &Order, version| stored(&PlacedOrder::of(order_id, order, version, Some(&redirect_url)));
-    let (response, _) = state
+        |order: &Order, version| stored(&PlacedOrder::of(order_id, order, version, order.redirect_url()));
+    state
         .command_handler
         .execute_on::<Order>(Some(known), request, answer)
-        .await?;
-    Ok(response)
+        .await
 }
 
-fn return_url(base: &str, order_id: Uuid) -> String {
+/// The page that shows the order afterwards, with the capability to read its status. The same for each attempt.
+fn return_url(state: &AppState, order_id: Uuid, expires_at: DateTime<Utc>) -> String {
+    let shop = &state.shop;
+    let placed_at = expires_at - shop.time_to_pay;
+    let token = shop.return_key.grant(order_id, placed_at + RETURN_WITHIN);
+    with_query(&shop.return_url, &format!("order_id={order_id}&t={token}"))
+}
+
+fn with_query(base: &str, query: &str) -> String {
     let separator = if base.contains('?') { '&' } else { '?' };
-    format!("{base}{separator}order_id={order_id}")
+    format!("{base}{separator}{query}")
 }
 
 fn provider_unavailable() -> Problem {
@@ -368,20 +404,11 @@ fn provider_refused() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
-    use super::return_url;
+    use super::with_query;
 
     #[test]
     fn the_return_url_keeps_its_query() {
-        let id = Uuid::nil();
-        assert_eq!(
-            return_url("https://a/b", id),
-            format!("https://a/b?order_id={id}")
-        );
-        assert_eq!(
-            return_url("https://a/b?c=d", id),
-            format!("https://a/b?c=d&order_id={id}")
-        );
+        assert_eq!(with_query("https://a/b", "c=d"), "https://a/b?c=d");
+        assert_eq!(with_query("https://a/b?c=d", "e=f"), "https://a/b?c=d&e=f");
     }
 }

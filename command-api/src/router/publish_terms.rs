@@ -8,7 +8,7 @@ use service::problem::Problem;
 use utoipa::ToSchema;
 
 use crate::command::{Command, Plan};
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 
 /// The published terms.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -25,7 +25,6 @@ pub(crate) struct PublishedTerms {
 impl Operation for NewTerms {
     const NAME: &'static str = "publish_terms";
     const SUMMARY: &'static str = "Publishes a version of the terms. It never changes.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];
     type Path = NoPath;

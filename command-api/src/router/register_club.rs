@@ -12,7 +12,7 @@ use vocabulary::ClubStatus;
 
 use crate::club_names;
 use crate::command::{Command, Plan};
-use crate::operation::{NoPath, Operation, Who};
+use crate::operation::{NoPath, Operation};
 
 /// A club to register.
 #[derive(Deserialize, ToSchema)]
@@ -51,7 +51,6 @@ impl RegisteredClub {
 impl Operation for RegisterClub {
     const NAME: &'static str = "register_club";
     const SUMMARY: &'static str = "Registers a club.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const CREATES: bool = true;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Exists];

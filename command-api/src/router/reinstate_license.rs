@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::revoke_license::LicensePath;
 use super::suspend_license::ChangedLicense;
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// Why a license is reinstated.
 #[derive(Deserialize, ToSchema)]
@@ -24,7 +24,6 @@ pub(crate) struct ReinstateLicense {
 impl Operation for ReinstateLicense {
     const NAME: &'static str = "reinstate_license";
     const SUMMARY: &'static str = "Reinstates a suspended license.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

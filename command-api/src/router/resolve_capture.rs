@@ -11,14 +11,14 @@ use uuid::Uuid;
 use vocabulary::OrderStatus;
 
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// An order.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct OrderPath {
     /// The order's id.
-    order_id: Uuid,
+    pub(super) order_id: Uuid,
 }
 
 /// The order after the decision.
@@ -38,7 +38,6 @@ pub(crate) struct ResolvedCapture {
 impl Operation for Resolution {
     const NAME: &'static str = "resolve_capture";
     const SUMMARY: &'static str = "Decides about an order whose money can't be collected.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

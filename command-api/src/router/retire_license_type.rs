@@ -11,7 +11,7 @@ use vocabulary::LicenseTypeStatus;
 
 use super::set_price::{TypePath, existing_code};
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// An empty object.
 #[derive(Deserialize, ToSchema)]
@@ -35,7 +35,6 @@ impl Operation for RetireLicenseType {
     const NAME: &'static str = "retire_license_type";
     const SUMMARY: &'static str =
         "Ends the sale of a license type, for good. A type that is retired already stays so.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const BODY_MAY_BE_EMPTY: bool = true;
     const REFUSALS: &'static [Refusal] = &[Refusal::Unknown];

@@ -1,16 +1,24 @@
-//! `POST /licenses/{license_id}/revoke`: a license ends by a decision of staff.
+//! `POST /licenses/{license_id}/revoke`: a license ends by a decision of staff, with or without its money.
 
+use std::collections::BTreeSet;
+
+use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
-use domain::{License, LicenseCommand, Refusal};
+use axum::response::Response;
+use domain::{License, LicenseCommand, Order, Refusal, RequestRefund};
+use event_store::{CommandError, Unit};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use vocabulary::LicenseStatus;
 
-use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use super::refund_order::{RefundedLine, at_version, refunded_lines, request};
+use crate::answer::{answered, problem};
+use crate::command::{now, stored};
+use crate::incoming::Incoming;
+use crate::operation::Operation;
+use crate::state::AppState;
 
 /// Why a license is revoked.
 #[derive(Deserialize, ToSchema)]
@@ -19,6 +27,9 @@ pub(crate) struct RevokeLicense {
     /// The decision in words.
     #[schema(min_length = 1, max_length = 500, example = "Expelled from the event")]
     reason: String,
+    /// Whether its money goes back too, by the refund policy. Then both happen, or neither.
+    #[serde(default)]
+    refund: bool,
 }
 
 /// A license.
@@ -36,17 +47,23 @@ pub(crate) struct RevokedLicense {
     license_id: Uuid,
     /// The license's status.
     status: LicenseStatus,
+    /// The refund of its line, if its money goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refund: Option<RefundedLine>,
     /// The license's version.
     version: u64,
 }
 
 impl Operation for RevokeLicense {
     const NAME: &'static str = "revoke_license";
-    const SUMMARY: &'static str =
-        "Revokes a license. A license that is revoked already keeps its first reason.";
-    const WHO: Who = Who::Staff;
+    const SUMMARY: &'static str = "Revokes a license, and gives its money back if asked to. A license that is revoked already keeps its first reason.";
     const SUCCESS: StatusCode = StatusCode::OK;
-    const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
+    const REFUSALS: &'static [Refusal] = &[
+        Refusal::Invalid(Vec::new()),
+        Refusal::Unknown,
+        Refusal::OrderState,
+    ];
     type Path = LicensePath;
     type Answer = RevokedLicense;
 
@@ -55,15 +72,70 @@ impl Operation for RevokeLicense {
     }
 }
 
-impl Command for RevokeLicense {
-    type Aggregate = License;
+/// 200: the license is revoked.
+pub(crate) async fn revoke_license(
+    State(state): State<AppState>,
+    incoming: Incoming<RevokeLicense>,
+) -> Result<Response, Problem> {
+    let Incoming {
+        path: LicensePath { license_id },
+        request: RevokeLicense { reason, refund },
+        key,
+        metadata,
+        expected_version,
+        ..
+    } = incoming;
+    let asked = refund.then(|| RequestRefund {
+        lines: None,
+        reason: reason.clone(),
+        overridden: false,
+        checked_in: BTreeSet::new(),
+        policy: state.shop.refund_policy.clone(),
+        now: now(),
+    });
+    let response = state
+        .command_handler
+        .together(key, metadata, |unit| {
+            let command = LicenseCommand::RevokeByStaff {
+                reason: reason.clone(),
+            };
+            revoke(unit, license_id, command, asked.clone(), expected_version)
+        })
+        .await;
+    response
+        .map(|response| answered(RevokeLicense::SUCCESS, response))
+        .map_err(problem)
+}
 
-    fn plan(self, LicensePath { license_id }: LicensePath, _: DateTime<Utc>) -> Result<Plan<Self>, Problem> {
-        let command = LicenseCommand::RevokeByStaff { reason: self.reason };
-        Ok(Plan::new(license_id, command, move |_, version| RevokedLicense {
-            license_id,
-            status: LicenseStatus::Revoked,
-            version,
-        }))
-    }
+async fn revoke(
+    unit: Unit,
+    license_id: Uuid,
+    command: LicenseCommand,
+    refund: Option<RequestRefund>,
+    expected_version: Option<u64>,
+) -> Result<serde_json::Value, CommandError<Refusal>> {
+    let mut license = unit.load::<License>(license_id).await?;
+    at_version(&license, expected_version)?;
+    unit.handle(&mut license, command).await?;
+    let version = license.version;
+    let refund = match (refund, license.aggregate.order_line()) {
+        (Some(asked), Some((order_id, line))) => {
+            let mut order = unit.load::<Order>(order_id).await?;
+            let asked = RequestRefund {
+                lines: Some(vec![line]),
+                ..asked
+            };
+            request(&unit, &mut order, vec![license], asked).await?;
+            refunded_lines(&order.aggregate)
+                .into_iter()
+                .find(|refunded| refunded.line == line)
+        }
+        _ => None,
+    };
+    Ok(stored(&RevokedLicense {
+        license_id,
+        status: LicenseStatus::Revoked,
+        refund,
+        version,
+    }))
 }

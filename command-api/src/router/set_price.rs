@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// A price to set.
 #[derive(Deserialize, ToSchema)]
@@ -49,7 +49,6 @@ pub(crate) struct PriceSet {
 impl Operation for SetPrice {
     const NAME: &'static str = "set_price";
     const SUMMARY: &'static str = "Sets the price of a license type from a moment on.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::CREATED;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown, Refusal::Retired];
     type Path = TypePath;

@@ -11,7 +11,7 @@ use vocabulary::LicenseStatus;
 
 use super::revoke_license::LicensePath;
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// Why a license is suspended.
 #[derive(Deserialize, ToSchema)]
@@ -51,7 +51,6 @@ impl ChangedLicense {
 impl Operation for SuspendLicense {
     const NAME: &'static str = "suspend_license";
     const SUMMARY: &'static str = "Suspends a license until it is reinstated. A license that is suspended already keeps its first reason.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[
         Refusal::Invalid(Vec::new()),

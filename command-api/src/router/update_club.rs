@@ -13,7 +13,7 @@ use vocabulary::ClubStatus;
 use super::register_club::RegisteredClub;
 use crate::club_names;
 use crate::command::{Command, Plan};
-use crate::operation::{Method, Operation, Who};
+use crate::operation::{Method, Operation};
 
 /// What changes; what is not given stays.
 #[derive(Deserialize, ToSchema)]
@@ -38,7 +38,6 @@ impl Operation for UpdateClub {
     const NAME: &'static str = "update_club";
     const METHOD: Method = Method::Patch;
     const SUMMARY: &'static str = "Renames a club, or changes whether it organizes activities.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const REFUSALS: &'static [Refusal] = &[Refusal::Invalid(Vec::new()), Refusal::Unknown];
     type Path = ClubPath;

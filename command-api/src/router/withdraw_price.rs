@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::set_price::existing_code;
 use crate::command::{Command, Plan};
-use crate::operation::{Operation, Who};
+use crate::operation::Operation;
 
 /// An empty object.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +45,6 @@ pub(crate) struct PriceWithdrawn {
 impl Operation for WithdrawPrice {
     const NAME: &'static str = "withdraw_price";
     const SUMMARY: &'static str = "Withdraws a price that is not in force yet.";
-    const WHO: Who = Who::Staff;
     const SUCCESS: StatusCode = StatusCode::OK;
     const BODY_MAY_BE_EMPTY: bool = true;
     const REFUSALS: &'static [Refusal] = &[Refusal::Unknown, Refusal::PriceInForce];

@@ -134,6 +134,36 @@ comment on column log_seals.sealed_at is 'When, by the sealer''s clock.';
 comment on column log_seals.signature is 'Ed25519 over everything above.';
 comment on column log_seals.leaf_marks is 'The first eight bytes of each leaf''s hash. Proves nothing; says which event it was that no longer fits the root.';
 
+create table log_secrets (
+    name text collate "C" not null,
+    master_key text collate "C" not null,
+    wrapped bytea not null,
+    constraint log_secrets_pkey PRIMARY KEY (name)
+);
+comment on table log_secrets is 'Secrets of this log, for example the key of the request hashes; wrapped by a master key.';
+comment on column log_secrets.name is 'What it is for.';
+comment on column log_secrets.master_key is 'Which master key wraps it.';
+comment on column log_secrets.wrapped is 'The secret, encrypted by the master key.';
+
+create table person_keys (
+    aggregate_id uuid not null,
+    key_id uuid not null,
+    person_id uuid not null,
+    aggregate_type text collate "C" not null,
+    "position" bigint not null,
+    master_key text collate "C" not null,
+    wrapped bytea not null,
+    constraint person_keys_pkey PRIMARY KEY (aggregate_id, key_id)
+);
+comment on table person_keys is 'The data keys that personal data in events is sealed with; deleted to erase a person.';
+comment on column person_keys.aggregate_id is 'The aggregate whose events hold the data.';
+comment on column person_keys.key_id is 'Names the key in the payloads.';
+comment on column person_keys.person_id is 'Whose data it is; the aggregate where no person is named.';
+comment on column person_keys.aggregate_type is 'Kind of the aggregate.';
+comment on column person_keys."position" is 'Position of the command that brought the key.';
+comment on column person_keys.master_key is 'Which master key wraps it.';
+comment on column person_keys.wrapped is 'The key, encrypted by the master key.';
+
 create table process_checkpoints (
     process text not null,
     "position" bigint not null,
@@ -207,6 +237,8 @@ CREATE INDEX claims_holder ON public.claims USING btree (holder);
 
 CREATE INDEX inbox_messages_by_age ON public.inbox_messages USING btree (source, dealt_with_at);
 
+CREATE INDEX person_keys_by_person ON public.person_keys USING btree (person_id);
+
 CREATE INDEX process_tasks_due ON public.process_tasks USING btree (process, kind, due_at);
 
 CREATE TRIGGER events_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -215,7 +247,7 @@ CREATE TRIGGER epochs_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.lo
 
 CREATE TRIGGER seals_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.log_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE OR REPLACE FUNCTION public.append_batch(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_command integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_command integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], in_turn integer[])
+CREATE OR REPLACE FUNCTION public.append_batch(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_command integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_command integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], in_turn integer[], k_command integer[], k_aggregate_type text[], k_aggregate_id uuid[], k_id uuid[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
  RETURNS TABLE(ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
  LANGUAGE plpgsql
 AS $function$
@@ -255,11 +287,11 @@ begin
             ) then
                 -- A key with an empty hash is of a release that kept none for process managers.
                 select array_agg(c.n),
-                       array_agg(case when u.request_hash in (c.hash, '') then 'duplicate' else 'reused' end),
-                       array_agg(case when u.request_hash in (c.hash, '') then u.position end),
-                       array_agg(case when u.request_hash in (c.hash, '') then u.response end)
+                       array_agg(case when u.request_hash in (c.hash, c.former, '') then 'duplicate' else 'reused' end),
+                       array_agg(case when u.request_hash in (c.hash, c.former, '') then u.position end),
+                       array_agg(case when u.request_hash in (c.hash, c.former, '') then u.response end)
                 into r_n, r_outcome, r_position, r_response
-                from unnest(c_scope, c_key, c_hash) with ordinality as c (scope, key, hash, n)
+                from unnest(c_scope, c_key, c_hash, c_former) with ordinality as c (scope, key, hash, former, n)
                 cross join lateral (
                     select k.request_hash, k.position, k.response from commands k
                     where k.scope = c.scope and k.idempotency_key = c.key limit 1
@@ -345,6 +377,14 @@ begin
             end if;
         end if;
 
+        if k_command is not null then
+            insert into person_keys (aggregate_id, key_id, person_id, aggregate_type, position, master_key, wrapped)
+            select k.aggregate_id, k.id, k.person, k.aggregate_type, base + c_last[k.command] - coalesce(dropped[k.command], 0), k.master, k.wrapped
+            from unnest(k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped)
+                 as k (command, aggregate_type, aggregate_id, id, person, master, wrapped)
+            where r_n is null or k.command <> all (r_n);
+        end if;
+
         -- The unique index refuses a sequence that exists; this refuses one whose predecessor does not, or comes behind it.
         if 1 < any (e_sequence) and exists (
             select from unnest(e_command, e_aggregate_type, e_aggregate_id, e_sequence)
@@ -384,11 +424,12 @@ begin
 
     return query select * from append_batch_checked(c_scope, c_key, c_hash, c_response, c_last,
         e_aggregate_type, e_aggregate_id, e_sequence, e_event_type, e_event_version, e_payload, e_metadata,
-        s_last, s_scope, s_key, s_holder, s_at_most);
+        s_last, s_scope, s_key, s_holder, s_at_most,
+        k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped, c_former);
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION public.append_batch_checked(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[])
+CREATE OR REPLACE FUNCTION public.append_batch_checked(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], k_command integer[], k_aggregate_type text[], k_aggregate_id uuid[], k_id uuid[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
  RETURNS TABLE(ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
  LANGUAGE plpgsql
 AS $function$
@@ -418,7 +459,7 @@ begin
         select c.request_hash, c.response, c.position into used
         from commands c where c.scope = c_scope[i] and c.idempotency_key = c_key[i];
         if found then
-            if used.request_hash in (c_hash[i], '') then
+            if used.request_hash in (c_hash[i], c_former[i], '') then
                 outcome := 'duplicate'; position := used.position; response := used.response;
             else
                 outcome := 'reused';
@@ -453,6 +494,12 @@ begin
 
         insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
         values (c_scope[i], c_key[i], c_hash[i], c_response[i], head, at);
+
+        insert into person_keys (aggregate_id, key_id, person_id, aggregate_type, position, master_key, wrapped)
+        select k.aggregate_id, k.id, k.person, k.aggregate_type, head, k.master, k.wrapped
+        from unnest(k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped)
+             as k (command, aggregate_type, aggregate_id, id, person, master, wrapped)
+        where k.command = i;
     end loop;
 
     if head > started then

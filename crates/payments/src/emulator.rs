@@ -1,43 +1,59 @@
-//! A payment provider for development and tests: the Vipps ePayment protocol over HTTP. Its payments survive a crash, and
-//! switches inject faults.
+//! Two payment providers for development and tests: the protocols of Vipps ePayment and of Nexi Checkout over HTTP, and
+//! one book of payments. Its payments survive a crash, and switches inject faults.
 //!
-//! The emulator follows the protocol's states, amounts, idempotency, problem+json and signed webhooks in order with
-//! retries. It shares no JSON types with the adapter, so a test fails if the two disagree. Both use one implementation of
-//! the webhook signature, which a published test vector checks.
+//! The emulator follows the protocols' states, amounts, idempotency, errors and webhooks in order with retries. It shares
+//! no JSON types with the adapters, so a test fails if the two disagree. Both use one implementation of the signature of
+//! Vipps' webhooks, which a published test vector checks.
 //!
 //! | Route | |
 //! |---|---|
-//! | `POST /accesstoken/get` | an access token |
-//! | `POST /epayment/v1/payments` | create |
-//! | `GET /epayment/v1/payments/{reference}` | read |
-//! | `POST /epayment/v1/payments/{reference}/capture`, `/refund`, `/cancel` | change |
-//! | `GET /pay/{reference}` | the customer's page |
-//! | `POST /pay/{reference}/approve`, `/decline` | its buttons; JSON for a client that does not accept HTML |
-//! | `GET /portal/{reference}` | the merchant's portal |
-//! | `POST /portal/{reference}/capture`, `/refund`, `/void` | its buttons; no idempotency key is needed |
-//! | `POST /emulator/faults` | switch faults on and off: see [`Faults`] |
+//! | `POST /accesstoken/get` | Vipps: an access token |
+//! | `POST /epayment/v1/payments` | Vipps: create |
+//! | `GET /epayment/v1/payments/{reference}` | Vipps: read |
+//! | `POST /epayment/v1/payments/{reference}/capture`, `/refund`, `/cancel` | Vipps: change |
+//! | `POST /v1/payments` | Nexi: create |
+//! | `GET /v1/payments/{id}` | Nexi: read |
+//! | `POST /v1/payments/{id}/charges`, `/cancels`, `PUT …/terminate` | Nexi: change |
+//! | `POST /v1/charges/{id}/refunds` | Nexi: refund |
+//! | `GET /pay/{id}` | the customer's page |
+//! | `POST /pay/{id}/approve`, `/decline` | its buttons; JSON for a client that does not accept HTML |
+//! | `GET /portal/{id}` | the merchant's portal |
+//! | `POST /portal/{id}/capture`, `/refund`, `/void`, `/expire` | its buttons; no idempotency key is needed |
+//! | `POST /emulator/faults`, `GET` | switch faults on and off: see [`Faults`] |
 //! | `GET /emulator/calls` | how many requests merchants made, and which are held |
-//! | `GET /emulator/payments/{reference}` | everything about a payment, for tests |
+//! | `GET /emulator/books?after=&limit=` | every payment with its sums and movements |
+//! | `GET /emulator/payments/{id}` | one payment of the books |
+//! | `GET /emulator/orders/{reference}` | all payments of one order |
 //! | `GET /health/ready` | 200 when it answers, 503 when it stops or its journal fails |
+//!
+//! `{id}` is the payment's id at its provider: at Vipps, the merchant's reference.
 //!
 //! A change is in the journal and flushed to disk before the emulator answers, shows or sends it. So an approval survives
 //! a crash.
 
-mod api;
+mod acts;
 mod calls;
 mod cli;
+mod connection;
 mod delivery;
 mod faults;
 mod inspect;
 mod journal;
 mod memory;
 mod merchant;
+mod message;
+mod misbehave;
+mod nexi_api;
+mod nexi_create;
+mod nexi_error;
 mod page;
 mod payment;
 mod portal;
 mod problem;
 mod store;
+mod switch;
 mod tokens;
+mod vipps_api;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -47,18 +63,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware;
+use secret::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
 use self::calls::Calls;
-use self::faults::FaultSwitch;
+use self::connection::{Cut, Listener};
 use self::store::Store;
+use self::switch::FaultSwitch;
 use self::tokens::Tokens;
 use crate::vipps::Credentials;
 
-pub use cli::Cli;
-pub use faults::{ApiFault, Faults, Hold, Operation, Point, WebhookFault};
+pub use cli::{Ask, Cli, Command, ServeOptions};
+pub use faults::{ApiFault, Fault, Faults, Hold, Operation, Point, Provider, Rule, WebhookFault};
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -70,18 +89,27 @@ const EXPIRY_CHECK: Duration = Duration::from_millis(100);
 pub struct Options {
     /// Where customers reach it: `redirectUrl` begins with this.
     pub public_url: String,
-    /// What a merchant must present.
+    /// What a merchant must present at Vipps.
     pub credentials: Credentials,
+    /// What a merchant must present at Nexi; without one, nobody is let in there.
+    pub nexi_secret_key: Option<Secret>,
     /// Where the state is kept; `None` keeps it in memory only.
     pub data_file: Option<PathBuf>,
-    /// Where webhooks go, and the secret they are signed with; `None` sends none.
+    /// Where the webhooks of Vipps go, and the secret they are signed with; `None` sends none. Those of Nexi go where the
+    /// payment says.
     pub webhook: Option<Webhook>,
+    /// The longest wait between two tries of a webhook.
+    pub max_retry_delay: Duration,
     /// How long a payment waits for the customer.
     pub payment_ttl: Duration,
+    /// How long a reservation stands.
+    pub reservation_ttl: Duration,
     /// How long an access token lives.
     pub access_token_ttl: Duration,
     /// How many payments are kept; creating more is refused with 507.
     pub max_payments: usize,
+    /// What goes wrong from the start.
+    pub faults: Faults,
 }
 
 /// A registered webhook.
@@ -93,8 +121,6 @@ pub struct Webhook {
     pub secret: String,
     /// The sales unit named in every webhook.
     pub merchant_serial_number: String,
-    /// The longest wait between two tries.
-    pub max_retry_delay: Duration,
 }
 
 impl fmt::Debug for Options {
@@ -147,14 +173,20 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let store = Arc::new(Store::open(&options)?);
-    let faults = Arc::new(FaultSwitch::default());
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, ?options, version = env!("CARGO_PKG_VERSION"), "payment emulator started");
+    }
+    let faults = Arc::new(FaultSwitch::new(options.faults.clone()));
     // Stops with us, however we end.
     let background = shutdown.child_token();
     let _stop_background = background.clone().drop_guard();
-    if let Some(webhook) = options.webhook.clone() {
-        let delivery = delivery::Delivery::new(webhook, Arc::clone(&store), Arc::clone(&faults))?;
-        tokio::spawn(background.clone().run_until_cancelled_owned(delivery.run()));
-    }
+    let delivery = delivery::Delivery::new(
+        options.webhook.clone(),
+        options.max_retry_delay,
+        Arc::clone(&store),
+        Arc::clone(&faults),
+    )?;
+    tokio::spawn(background.clone().run_until_cancelled_owned(delivery.run()));
     tokio::spawn(
         background
             .clone()
@@ -170,7 +202,8 @@ pub async fn serve(
         shutdown: shutdown.clone(),
     };
     let stopping = shutdown.clone();
-    let server = axum::serve(listener, router(state))
+    let service = router(state).into_make_service_with_connect_info::<Cut>();
+    let server = axum::serve(Listener(listener), service)
         .with_graceful_shutdown(async move { stopping.cancelled().await })
         .into_future();
     let drained = async {
@@ -186,7 +219,12 @@ pub async fn serve(
 
 fn router(state: AppState) -> Router {
     Router::new()
-        .merge(api::routes(&state))
+        .merge(vipps_api::routes())
+        .merge(nexi_api::routes())
+        .route_layer(middleware::from_fn_with_state(
+            state.clone(),
+            misbehave::misbehave,
+        ))
         .merge(page::routes())
         .merge(portal::routes())
         .merge(inspect::routes())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::port::Error;
-use crate::vipps::wire;
+use crate::{nexi, vipps};
 
 /// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
 pub const REQUESTS: &str = "bilsport_payments_requests_total";
@@ -21,15 +21,20 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "Time until a call to the payment provider ended, retries included"
     );
-    begin(wire::PROVIDER, wire::OPERATIONS);
+    for provider in [vipps::wire::DIALECT.provider, nexi::wire::DIALECT.provider] {
+        begin(provider);
+    }
 }
 
 /// The outcomes of a call: the values of the label `outcome`.
 const OUTCOMES: &[&str] = &["ok", "not_found", "refused", "unavailable", "protocol"];
 
+/// The operations of the port: the values of the label `operation`.
+const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "abort", "release"];
+
 /// Starts the counters of one provider's operations at 0, so that a rate includes the first failure.
-pub(crate) fn begin(provider: &'static str, operations: &[&'static str]) {
-    for operation in operations {
+fn begin(provider: &'static str) {
+    for operation in OPERATIONS {
         for outcome in OUTCOMES {
             let labels = [
                 ("provider", provider),

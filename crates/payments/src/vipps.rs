@@ -13,16 +13,13 @@ pub(crate) mod wire;
 
 pub mod webhook;
 
-use async_trait::async_trait;
-use reqwest::Url;
-
 use self::client::{Call, Client};
+use crate::checks::{check_amount, check_key, check_reference, check_url, refused};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
+use async_trait::async_trait;
 
-pub use options::{CredentialArgs, Credentials, Limits, VippsOptions};
+pub use options::{CredentialArgs, Credentials, VippsOptions};
 
-/// The longest `Idempotency-Key` the protocol takes.
-pub const MAX_IDEMPOTENCY_KEY: usize = 50;
 /// The longest `paymentDescription` the protocol takes, in characters.
 const MAX_DESCRIPTION: usize = 100;
 const PAYMENTS: &str = "epayment/v1/payments";
@@ -102,20 +99,20 @@ impl Vipps {
         let redirect_url = found.redirect_url.as_deref();
         let redirect_url =
             redirect_url.ok_or_else(|| refused(409, "the payment can no longer be approved"))?;
-        wire::redirect_to(redirect_url)
+        wire::redirect_to(redirect_url, &payment.reference)
     }
 }
 
 #[async_trait]
 impl PaymentProvider for Vipps {
     fn name(&self) -> &'static str {
-        wire::PROVIDER
+        wire::DIALECT.provider
     }
 
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error> {
         check_reference(&payment.reference)?;
         check_amount(payment.amount_ore)?;
-        check_return_url(&payment.return_url)?;
+        check_url("return URL", &payment.return_url)?;
         let description: String = payment.description.chars().take(MAX_DESCRIPTION).collect();
         let body = wire::creation(payment, &description);
         let call = Call::change("create", PAYMENTS.to_owned(), &payment.reference, body);
@@ -126,114 +123,42 @@ impl PaymentProvider for Vipps {
         }
     }
 
-    async fn get(&self, reference: &str) -> Result<Payment, Error> {
-        Ok(self.read(reference).await?.into())
+    async fn get(&self, payment_id: &str) -> Result<Payment, Error> {
+        Ok(self.read(payment_id).await?.into())
     }
 
     async fn capture(
         &self,
-        reference: &str,
+        payment_id: &str,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change(Change::Capture(amount_ore), reference, idempotency_key)
+        self.change(Change::Capture(amount_ore), payment_id, idempotency_key)
             .await
     }
 
     async fn refund(
         &self,
-        reference: &str,
+        payment: &Payment,
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        self.change(Change::Refund(amount_ore), reference, idempotency_key)
+        self.change(Change::Refund(amount_ore), &payment.payment_id, idempotency_key)
             .await
     }
 
-    async fn abort(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        self.change(Change::Abort, reference, idempotency_key).await
+    async fn abort(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Abort, payment_id, idempotency_key).await
     }
 
-    async fn release(&self, reference: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        self.change(Change::Release, reference, idempotency_key).await
-    }
-}
-
-/// Whether `reference` is one the protocol takes: `^[a-zA-Z0-9-]{8,50}$`. Such a text is safe in a URL path.
-pub fn is_reference(reference: &str) -> bool {
-    (8..=50).contains(&reference.len()) && reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-}
-
-/// Whether `key` can be sent as an `Idempotency-Key`: 1 to 50 visible ASCII characters.
-pub fn is_idempotency_key(key: &str) -> bool {
-    (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
-}
-
-// What the provider would refuse is refused here, with the status it would have answered.
-
-fn check_reference(reference: &str) -> Result<(), Error> {
-    if is_reference(reference) {
-        Ok(())
-    } else {
-        Err(refused(400, "the reference is not 8 to 50 of a-z, A-Z, 0-9, -"))
-    }
-}
-
-fn check_key(key: &str) -> Result<(), Error> {
-    if is_idempotency_key(key) {
-        Ok(())
-    } else {
-        Err(refused(
-            400,
-            "the idempotency key is not 1 to 50 visible characters",
-        ))
-    }
-}
-
-fn check_amount(amount_ore: i64) -> Result<i64, Error> {
-    if amount_ore > 0 {
-        Ok(amount_ore)
-    } else {
-        Err(refused(400, "the amount is not above zero"))
-    }
-}
-
-fn check_return_url(return_url: &str) -> Result<(), Error> {
-    if Url::parse(return_url).is_ok() {
-        Ok(())
-    } else {
-        Err(refused(400, "the return URL is not an absolute URL"))
-    }
-}
-
-fn refused(status: u16, detail: &str) -> Error {
-    Error::Refused {
-        status,
-        detail: detail.to_owned(),
+    async fn release(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
+        self.change(Change::Release, payment_id, idempotency_key).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn references_follow_the_protocol() {
-        for good in ["12345678", "order-0198c0ffee", &"a".repeat(50)] {
-            assert!(is_reference(good), "{good}");
-        }
-        for bad in [
-            "1234567",
-            "",
-            "with space",
-            "sl/ash-12",
-            "dot.dot.dot",
-            "blåbær-123",
-            &"a".repeat(51),
-        ] {
-            assert!(!is_reference(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn debug_shows_no_secret() {
@@ -245,7 +170,7 @@ mod tests {
                 subscription_key: "the-key".to_owned(),
                 merchant_serial_number: "123456".to_owned(),
             },
-            limits: Limits::default(),
+            limits: crate::Limits::default(),
         };
         for shown in [
             format!("{options:?}"),
@@ -270,7 +195,7 @@ mod tests {
             let options = VippsOptions {
                 base_url: base_url.to_owned(),
                 credentials: credentials.clone(),
-                limits: Limits::default(),
+                limits: crate::Limits::default(),
             };
             assert!(
                 matches!(Vipps::new(options), Err(Error::Protocol(_))),

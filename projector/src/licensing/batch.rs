@@ -4,18 +4,19 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
-use events::{Event, aggregate_type};
+use events::{Event, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{
-    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, Row, SuspensionRow, TermsRow, TimelineRow, UserRow,
+    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, SuspensionRow, TermsRow,
+    TimelineRow, UserRow,
 };
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
-use super::slot::stamp;
-use super::{bounds, clubs, license_types, licenses, orders, suspensions, terms, timeline, users};
+use super::slot::{create, stamp};
+use super::{bounds, clubs, license_types, licenses, orders, receipts, suspensions, terms, timeline, users};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -27,10 +28,13 @@ pub struct LicensingBatch {
     licenses: Table<LicenseRow>,
     license_types: Table<LicenseTypeRow>,
     clubs: Table<ClubRow>,
+    /// Created once and never changed, so none is loaded.
+    receipts: Table<ReceiptRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
     suspensions: Table<SuspensionRow>,
     users: Table<UserRow>,
+    /// A row for each event, so none is ever loaded.
     timeline: Table<TimelineRow>,
 }
 
@@ -59,6 +63,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses,
             license_types,
             clubs,
+            receipts: Table::default(),
             terms: Table::default(),
             suspensions,
             users,
@@ -77,6 +82,7 @@ impl ProjectionBatch for LicensingBatch {
             mut licenses,
             mut license_types,
             mut clubs,
+            mut receipts,
             mut terms,
             mut users,
             mut timeline,
@@ -87,6 +93,7 @@ impl ProjectionBatch for LicensingBatch {
         licenses.copy(transaction).await?;
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
+        receipts.copy(transaction).await?;
         terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
@@ -96,6 +103,7 @@ impl ProjectionBatch for LicensingBatch {
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
+            receipts.store(transaction),
             terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
@@ -109,51 +117,57 @@ impl LicensingBatch {
     /// Applies to its row what one recorded event was decoded as. After a misfit the row is unchanged.
     fn apply_decoded(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         bounds::without_nul(recorded)?;
+        self.change_row(recorded, events)?;
+        self.add_to_timeline(recorded)
+    }
+
+    /// An event of an order or of a license is an entry of the order's timeline.
+    fn add_to_timeline(&mut self, recorded: &RecordedEvent) -> Result<(), Misfit> {
         let id = recorded.aggregate_id;
+        let of_license = || self.licenses.row(id).map(|license| (license.order_id, Some(id)));
+        let of_order = || self.orders.row(id).map(|order| (order.order_id, None));
+        let whose = match recorded.aggregate_type.as_str() {
+            aggregate_type::ORDER => of_order(),
+            aggregate_type::LICENSE => of_license(),
+            _ => None,
+        };
+        if let Some((order_id, license_id)) = whose {
+            self.timeline
+                .add(timeline::entry(recorded, order_id, license_id)?);
+        }
+        Ok(())
+    }
+
+    fn change_row(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         match recorded.aggregate_type.as_str() {
-            aggregate_type::ORDER => {
-                let applied = self.orders.apply(recorded, events, |row, event| match event {
-                    Event::Order(event) => orders::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                if applied {
-                    self.timeline.add(timeline::entry(recorded, id, None)?);
+            aggregate_type::ORDER => self.orders.apply(recorded, events, |row, event| match event {
+                Event::Order(event) => orders::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::LICENSE => self.licenses.apply(recorded, events, |row, event| match event {
+                Event::License(event) => {
+                    licenses::apply(row, recorded, event)?;
+                    licenses::note_revocation(row);
+                    Ok(())
                 }
-                Ok(())
-            }
-            aggregate_type::LICENSE => {
-                let applied = self.licenses.apply(recorded, events, |row, event| match event {
-                    Event::License(event) => licenses::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                if let Some(license) = self.licenses.row(id).filter(|_| applied) {
-                    self.timeline
-                        .add(timeline::entry(recorded, license.order_id, Some(id))?);
-                }
-                Ok(())
-            }
+                _ => Err(Misfit::NoRow),
+            }),
             aggregate_type::LICENSE_TYPE => {
-                let table = &mut self.license_types;
-                table.apply(recorded, events, |row, event| match event {
-                    Event::LicenseType(event) => license_types::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
+                self.license_types
+                    .apply(recorded, events, |row, event| match event {
+                        Event::LicenseType(event) => license_types::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
             }
-            aggregate_type::CLUB => {
-                self.clubs.apply(recorded, events, |row, event| match event {
-                    Event::Club(event) => clubs::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
-            aggregate_type::USER => {
-                self.users.apply(recorded, events, |row, event| match event {
-                    Event::User(event) => users::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
+            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
+                Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::USER => self.users.apply(recorded, events, |row, event| match event {
+                Event::User(event) => users::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
@@ -163,20 +177,32 @@ impl LicensingBatch {
                             Event::Terms(event) => terms::apply(row, recorded, event),
                             _ => Err(Misfit::NoRow),
                         })
-                        .map(|_| ())
                 }
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::SUSPENSION => {
-                let table = &mut self.suspensions;
-                table.apply(recorded, events, |row, event| match event {
-                    Event::Suspension(event) => suspensions::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
+                self.suspensions
+                    .apply(recorded, events, |row, event| match event {
+                        Event::Suspension(event) => suspensions::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
             }
             _ => Err(Misfit::NoRow),
         }
+    }
+
+    /// A series has a row for each of its receipts.
+    fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) = event else {
+                return Err(Misfit::NoRow);
+            };
+            let row = receipts::row(recorded, &issued)?;
+            let one = vec![Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued))];
+            self.receipts
+                .apply_to(row.receipt_id, recorded, one, |slot, _| create(slot, row.clone()))?;
+        }
+        Ok(())
     }
 }
 
@@ -214,20 +240,20 @@ impl<R: Row> Table<R> {
         self.rows.get(&id)?.as_ref()
     }
 
-    /// A row that no later event changes.
+    /// A row that no other event changes.
     fn add(&mut self, row: R) {
         let id = row.id();
         self.rows.insert(id, Some(row));
         self.created.insert(id);
     }
 
-    /// Changes the row of the event's aggregate. Whether the row did not have the event yet.
+    /// Changes the row of the event's aggregate.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
         change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<bool, Misfit> {
+    ) -> Result<(), Misfit> {
         self.apply_to(recorded.aggregate_id, recorded, events, change)
     }
 
@@ -237,13 +263,13 @@ impl<R: Row> Table<R> {
         recorded: &RecordedEvent,
         events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<bool, Misfit> {
+    ) -> Result<(), Misfit> {
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()
             .is_some_and(|row| row.position() >= recorded.position.to_sql())
         {
-            return Ok(false);
+            return Ok(());
         }
         let begins = row.is_none();
         // All of an event that was split, or nothing of it.
@@ -266,7 +292,7 @@ impl<R: Row> Table<R> {
                 self.changed.insert(id);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back

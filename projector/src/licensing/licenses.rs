@@ -10,7 +10,7 @@ use read_model::{LicenseStatus, Term, searched};
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,
@@ -20,6 +20,12 @@ pub(super) fn apply(
     let at = Some(recorded.recorded_at);
     match event {
         LicenseEvent::LicenseIssued(issued) => return create(slot, row(recorded, issued)?),
+        LicenseEvent::LicenseHolderErased(erased) => {
+            let row = existing(slot)?;
+            row.holder_id = Some(erased.holder_id);
+            row.holder_erased_at = at;
+            forget::holder(row);
+        }
         LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
             existing(slot)?.revoked_at = at;
         }
@@ -123,6 +129,16 @@ fn search(row: &LicenseRow) -> String {
     )
 }
 
+/// Moves a license that is or was revoked or suspended in the list of revocations, after each of its events.
+pub(super) fn note_revocation(slot: &mut Option<LicenseRow>) {
+    if let Some(row) = slot {
+        let is_void = matches!(row.status.0, LicenseStatus::Revoked | LicenseStatus::Suspended);
+        if is_void || row.revocation_position.is_some() {
+            row.revocation_position = Some(row.position);
+        }
+    }
+}
+
 fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Misfit> {
     let (version, position) = stamp(recorded);
     let (kind, holder) = (issued.license_type, issued.holder);
@@ -162,6 +178,8 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         search: String::new(),
         issued_at: recorded.recorded_at,
         revoked_at: None,
+        holder_erased_at: None,
+        revocation_position: None,
         suspended_at: None,
         corrected_at: None,
         checked_in_at: None,

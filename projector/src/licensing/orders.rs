@@ -8,13 +8,13 @@ use events::{
     CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced,
 };
 use read_model::write::OrderRow;
-use read_model::{OrderStatus, Term, searched};
+use read_model::{OrderStatus, RefundState, Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget, refunds};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,
@@ -52,18 +52,40 @@ pub(super) fn apply(
                 row.status = OrderStatus::Fulfilled.into();
             }
         }
+        OrderEvent::OrderHolderErased(erased) => forget::lines(row, &erased.lines),
         OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
-        OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved),
+        OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved)?,
         OrderEvent::PaymentReconciled(found) => {
             (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
         }
-        OrderEvent::OrderCancelled(_) => end(row, OrderStatus::Cancelled),
+        OrderEvent::OrderCancelled(_) | OrderEvent::OrderCancelledByCustomer(_) => {
+            end(row, OrderStatus::Cancelled);
+        }
         OrderEvent::OrderExpired(_) => end(row, OrderStatus::Expired),
-        OrderEvent::RefundRequested(_) => end(row, OrderStatus::RefundPending),
+        OrderEvent::RefundRequested(_) => {
+            end(row, OrderStatus::RefundPending);
+            row.refund_state = Some(RefundState::Pending.into());
+        }
+        OrderEvent::LineRefundsRequested(requested) => {
+            refunds::requested(row, &requested.lines)?;
+            if requested.ends_order {
+                end(row, OrderStatus::RefundPending);
+            }
+        }
+        OrderEvent::LinesRefunded(back) => {
+            (row.captured_ore, row.refunded_ore) = (back.captured_ore, back.refunded_ore);
+            refunds::all(row, RefundState::Refunded)?;
+        }
+        OrderEvent::RefundFailed(failed) => {
+            (row.captured_ore, row.refunded_ore) = (failed.captured_ore, failed.refunded_ore);
+            refunds::all(row, RefundState::Failed)?;
+        }
+        OrderEvent::RefundRetried(_) => refunds::all(row, RefundState::Pending)?,
         OrderEvent::OrderRefunded(refunded) => {
             end(row, OrderStatus::Refunded);
             row.refunded_ore = refunded.refunded_ore;
             row.capture_failure = None;
+            refunds::all(row, RefundState::Refunded)?;
         }
     }
     row.updated_at = recorded.recorded_at;
@@ -88,7 +110,7 @@ fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
     row.capture_failure = Some(reason.into());
 }
 
-fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) {
+fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) -> Result<(), Misfit> {
     let status = match resolved.action {
         CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
         CaptureAction::Revoke => OrderStatus::RefundPending,
@@ -96,6 +118,10 @@ fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) {
     row.status = status.into();
     row.capture_failure = None;
     row.written_off_ore = resolved.written_off_ore;
+    if resolved.action == CaptureAction::Revoke {
+        refunds::all(row, RefundState::Pending)?;
+    }
+    Ok(())
 }
 
 fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit> {
@@ -136,6 +162,8 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         refunded_ore: 0,
         written_off_ore: 0,
         capture_failure: None,
+        refund_state: None,
+        refunds: facts::column(&[(); 0]),
         paid_at: None,
         fulfilled_at: None,
         expires_at: Some(bounds::moment(placed.expires_at, "expires_at")?),

@@ -17,9 +17,9 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("license", "LicenseIssued", "1"),
     ("license_type", "LicenseTypeCreated", "1"),
     ("club", "ClubRegistered", "1"),
+    ("user", "UserContactChanged", "1"),
     ("terms", "TermsPublished", "1"),
     ("suspension", "SuspensionImposed", "1"),
-    ("user", "UserContactChanged", "1"),
 ];
 
 fn read(name: &str) -> Value {

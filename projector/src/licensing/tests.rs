@@ -1,3 +1,5 @@
+mod refunds;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use envelope::{Metadata, Personal, Position, RecordedEvent};
 use events::{

@@ -18,6 +18,7 @@ pub(super) fn apply(
     let mut row = slot.clone().unwrap_or_else(|| unknown(recorded));
     match event {
         UserEvent::UserContactChanged(contact) => change_contact(&mut row, contact),
+        UserEvent::UserErased(_) => change_contact(&mut row, UserContactChanged::default()),
         UserEvent::UserRolesSet(access) => {
             row.roles = Some(
                 access

@@ -196,7 +196,7 @@ async fn no_event_of_the_aggregate_slips_in_while_it_is_tried_again() {
         let prices = (sequence + 1..sequence + 41).map(|n| vec![shop::price(sick, n, 1_000)]);
         let (reached, retried) = tokio::join!(
             world.append(prices),
-            projection::parked::retry(&Licensing, &world.read, "license_type", sick)
+            projection::parked::retry(&Licensing, &world.read, &world.log, "license_type", sick)
         );
         sequence += 40;
         last = reached;

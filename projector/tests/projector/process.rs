@@ -48,7 +48,7 @@ async fn it_refuses_a_schema_that_it_does_not_know() {
         &databases.read_owner,
         servers.nats().url(),
     );
-    assert_eq!(output(empty).await.0, Some(1));
+    assert_eq!(output(empty).await.0, Some(2));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What the rows hold, and that a replay gives the same.
 
 use envelope::Position;
+use event_store::vault::Opened;
 use projection::{ApplyError, Checkpoint, ReplayError, apply, checkpoint, replay_into};
 use projector::Licensing;
 use uuid::Uuid;
@@ -97,6 +98,7 @@ async fn the_same_events_again_change_nothing() {
     world.append((0..20).flat_map(shop::purchase)).await;
     let head = world.log.head().await.unwrap();
     let events = world.log.read_after(Position::START, 1_000).await.unwrap();
+    let events = Opened::as_recorded(events);
     let start = Checkpoint {
         position: Position::START,
         epoch: head.epoch,

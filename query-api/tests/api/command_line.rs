@@ -17,7 +17,9 @@ const REQUIRED: [&str; 8] = [
 #[test]
 fn the_options_are_well_formed_and_secrets_do_not_print() {
     Cli::command().debug_assert();
-    let Command::Serve(options) = Cli::try_parse_from(REQUIRED).unwrap().command;
+    let Command::Serve(options) = Cli::try_parse_from(REQUIRED).unwrap().command else {
+        panic!("another command");
+    };
     assert_eq!(options.pool.db_statement_timeout_s, 5);
     let shown = format!("{options:?}");
     assert!(!shown.contains("hush"), "{shown}");
@@ -42,10 +44,35 @@ fn help_names_every_flag_with_its_variable() {
 #[test]
 fn a_server_without_a_good_cursor_secret_does_not_start() {
     for secret in [None, Some("--cursor-secret=short")] {
-        let Command::Serve(options) = Cli::try_parse_from(REQUIRED.into_iter().chain(secret))
+        let command = Cli::try_parse_from(REQUIRED.into_iter().chain(secret))
             .unwrap()
             .command;
+        let Command::Serve(options) = command else {
+            panic!("another command");
+        };
         let error = options.cursors().unwrap_err().to_string();
         assert!(error.contains("cursor"), "{error}");
     }
+}
+
+#[test]
+fn keys_come_with_their_root_and_a_seller_with_a_number_that_checks() {
+    let parsed =
+        |arguments: &[&str]| Cli::try_parse_from(REQUIRED.iter().chain(arguments)).map(|cli| cli.command);
+    for wrong in [
+        ["--license-keys-file=keys.json"].as_slice(),
+        &["--root-key-file=root.json"],
+        &["--seller-name=NBF"],
+        &["--seller-name=NBF", "--seller-organization-number=123456786"],
+        &["--seller-name=NBF", "--seller-organization-number=12345678"],
+        &["--seller-name=NBF", "--seller-organization-number=123456785x"],
+    ] {
+        assert!(parsed(wrong).is_err(), "{wrong:?}");
+    }
+    let fine = parsed(&["--seller-name=NBF", "--seller-organization-number=123456785"]).unwrap();
+    let Command::Serve(options) = fine else {
+        panic!("another command");
+    };
+    let seller = options.documents.seller().unwrap();
+    assert_eq!(seller.organization_number, "123 456 785");
 }

@@ -7,7 +7,11 @@ mod caching;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod filters;
+#[cfg(test)]
+mod gate;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -22,6 +26,8 @@ mod parameters;
 mod position;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod return_status;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The service with a database and an issuer of its own, and a client for it.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -7,13 +8,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::TimeDelta;
+use clap::Parser as _;
 use http_body_util::BodyExt;
 use query::{Cursors, Projection, Reads, SchemaGate};
-use query_api::{AppState, FOLLOWED, look_at_schema, router};
+use query_api::config::{Cli, Command, Seller};
+use query_api::keys::{self, Signer};
+use query_api::{AppState, FOLLOWED, Renderer, look_at_schema, router};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
 use service::postgres::PoolOptions;
+use service::return_key::ReturnKey;
 use stack::{AUDIENCE, Databases, ISSUER, Issuer, Role};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,6 +27,9 @@ use uuid::Uuid;
 
 /// How long a test waits for something before it gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The key of return URLs.
+pub(crate) const RETURN_KEY: &[u8] = b"a key of return URLs of this test, 32 bytes or more";
 
 const USERS: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
 
@@ -34,7 +42,61 @@ pub(crate) struct App {
     pub(crate) issuer: Issuer,
     router: Router,
     pub(crate) state: AppState,
+    pub(crate) keys: Keys,
     _stop: DropGuard,
+}
+
+/// The files of the keys, which go with it.
+pub(crate) struct Keys {
+    directory: PathBuf,
+}
+
+impl Keys {
+    /// With one key, which the command line made.
+    fn new() -> Result<Self> {
+        let directory = std::env::temp_dir().join(format!("query-api-test-keys-{}", Uuid::new_v4()));
+        std::fs::create_dir(&directory)?;
+        let keys = Self { directory };
+        keys.run(&["new"])?;
+        Ok(keys)
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.join("license-keys.json")
+    }
+
+    /// Runs `query-api license-keys` on them.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<()> {
+        let (keys, root) = (self.file(), self.directory.join("root-key.json"));
+        let files = [("--license-keys-file", keys), ("--root-key-file", root)];
+        let mut line = vec!["query-api".to_owned(), "license-keys".to_owned()];
+        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        line.extend(files.map(|(flag, file)| format!("{flag}={}", file.display())));
+        let Command::LicenseKeys(command) = Cli::try_parse_from(line)?.command else {
+            anyhow::bail!("another command");
+        };
+        keys::commands::run(command)
+    }
+
+    fn follow(&self, health: &Health, stop: &CancellationToken) -> Result<Signer> {
+        let root = self.directory.join("root-key.json");
+        keys::follow(self.file(), root, health.check("license_keys"), stop.clone())
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+pub(crate) fn seller() -> Seller {
+    Seller {
+        name: "Norges Bilsportforbund".into(),
+        organization_number: "123 456 785".into(),
+        registered_for_tax: false,
+        address: String::new(),
+    }
 }
 
 /// An answer.
@@ -42,7 +104,9 @@ pub(crate) struct App {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Null of an empty body or one that is no JSON.
     pub(crate) body: Value,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl App {
@@ -82,9 +146,14 @@ impl App {
             cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
             pool,
         };
+        let keys = Keys::new()?;
         let state = AppState {
             reads,
             authenticator: Authenticator::new(&auth)?.report_to(&health),
+            return_key: ReturnKey::new(RETURN_KEY)?,
+            signer: Some(keys.follow(&health, &stop)?),
+            renderer: Renderer::default(),
+            seller: Some(seller()),
         };
         let router = service::http::apply_layers(router::router(state.clone()));
         Ok(Self {
@@ -94,6 +163,7 @@ impl App {
             issuer,
             router,
             state,
+            keys,
             _stop: stop.drop_guard(),
         })
     }
@@ -135,7 +205,11 @@ impl App {
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
-        let body = if bytes.is_empty() {
+        let is_pdf = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind == "application/pdf");
+        let body = if bytes.is_empty() || is_pdf {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).expect("JSON")
@@ -144,6 +218,7 @@ impl App {
             status: parts.status,
             headers: parts.headers,
             body,
+            bytes: bytes.to_vec(),
         }
     }
 

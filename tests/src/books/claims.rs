@@ -1,4 +1,5 @@
-//! The claims: every day of every order that is not over is held once, by its license, and nothing else is held.
+//! The claims: every day of every order that is not over is held once, by its license, each license of a capped type counts
+//! for its holder, and nothing else is held.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,51 +15,90 @@ const ORDERS: &str = "select p.payload,
                     and later.aggregate_id = e.aggregate_id and later.event_type = 'OrderPaid'
                     and later.sequence > e.sequence)) as over
     from events p where p.event_type = 'OrderPlaced'";
-const CLAIMS: &str = "select key, holder::text from claims where scope = 'license-day'";
+const REVOKED: &str = "select aggregate_id::text from events
+    where event_type in ('LicenseRevoked', 'LicenseRevokedByStaff')";
+const CLAIMS: &str =
+    "select scope, key, holder::text from claims where scope in ('license-day', 'license-cap')";
 
-pub(super) async fn complaints(log: &Client) -> Vec<String> {
-    let (mut complaints, mut due) = (Vec::new(), BTreeMap::new());
+/// What is claimed, without the holder, and the license that claims it.
+type Held = BTreeSet<(String, String)>;
+
+/// What the log says is held, and what is wrong with that.
+#[derive(Default)]
+struct Due {
+    held: Held,
+    days: BTreeMap<(String, String), String>,
+    caps: BTreeMap<(String, String), u64>,
+    complaints: Vec<String>,
+}
+
+/// Whatever is held twice, too often, by nobody, or by what is over.
+pub async fn complaints(log: &Client) -> Vec<String> {
+    let mut due = Due::default();
+    let revoked = log.query(REVOKED, &[]).await.unwrap();
+    let revoked: BTreeSet<String> = revoked.iter().map(|row| row.get(0)).collect();
     for row in log.query(ORDERS, &[]).await.unwrap() {
         let placed: Value = serde_json::from_str(row.get(0)).unwrap();
         if row.get("over") {
             continue;
         }
         for line in placed["lines"].as_array().unwrap() {
-            for day in days(line) {
-                let wanted = format!("{} {day}", line["license_type"]["code"].as_str().unwrap());
-                let license = line["license_id"].as_str().unwrap().to_owned();
-                let person = format!("{}{}", line["holder"]["name"], line["holder"]["birth_date"]);
-                if let Some(first) = due.insert((wanted.clone(), person), license.clone()) {
-                    complaints.push(format!(
-                        "claims: {first} and {license} are one holder's for {wanted}"
-                    ));
-                }
+            let license = line["license_id"].as_str().unwrap();
+            if !revoked.contains(license) {
+                due.add(line, license);
             }
         }
     }
-    let due: BTreeSet<(String, String)> = due
-        .into_iter()
-        .map(|((wanted, _), license)| (wanted, license))
-        .collect();
-    let held: BTreeSet<(String, String)> = log
-        .query(CLAIMS, &[])
-        .await
-        .unwrap()
+    let rows = log.query(CLAIMS, &[]).await.unwrap();
+    let held: Held = rows
         .iter()
         .map(|row| {
-            let key: String = row.get(0);
+            let (scope, key): (&str, &str) = (row.get(0), row.get(1));
             let (wanted, _holder) = key.rsplit_once(' ').unwrap();
-            (wanted.to_owned(), row.get(1))
+            (format!("{scope} {wanted}"), row.get(2))
         })
         .collect();
-    let missing = due
-        .difference(&held)
-        .map(|one| format!("claims: {one:?} is not held"));
-    let left = held
-        .difference(&due)
-        .map(|one| format!("claims: {one:?} is held by what is over"));
-    complaints.extend(missing.chain(left).take(20));
-    complaints
+    let missing = due.held.difference(&held);
+    let missing = missing.map(|one| format!("claims: {one:?} is not held"));
+    let left = held.difference(&due.held);
+    let left = left.map(|one| format!("claims: {one:?} is held by what is over"));
+    due.complaints.extend(missing.chain(left).take(20));
+    due.complaints
+}
+
+impl Due {
+    fn add(&mut self, line: &Value, license: &str) {
+        let code = line["license_type"]["code"].as_str().unwrap();
+        // Orders that are older than holder ids have the name in clear.
+        let person = match &line["holder_id"] {
+            Value::Null => format!("{}{}", line["holder"]["name"], line["holder"]["birth_date"]),
+            id => id.to_string(),
+        };
+        for day in days(line) {
+            let wanted = format!("{code} {day}");
+            self.held
+                .insert((format!("license-day {wanted}"), license.to_owned()));
+            if let Some(first) = self
+                .days
+                .insert((wanted.clone(), person.clone()), license.to_owned())
+            {
+                self.complaints.push(format!(
+                    "claims: {first} and {license} are one holder's for {wanted}"
+                ));
+            }
+        }
+        if let Some(cap) = line["lifetime_cap"].as_u64() {
+            self.held
+                .insert((format!("license-cap {code}"), license.to_owned()));
+            let count = self.caps.entry((code.to_owned(), person)).or_default();
+            *count += 1;
+            if *count > cap {
+                self.complaints.push(format!(
+                    "claims: {license} is one more of {code} than its holder may have"
+                ));
+            }
+        }
+    }
 }
 
 fn days(line: &Value) -> impl Iterator<Item = NaiveDate> {

@@ -34,8 +34,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "service",
         ],
     ),
-    ("query-api", &["policy", "query", "read-model", "service"]),
+    (
+        "query-api",
+        &["documents", "policy", "query", "read-model", "service"],
+    ),
     ("connect", &[]),
+    ("documents", &[]),
     ("envelope", &[]),
     ("events", &["envelope", "vocabulary"]),
     ("vocabulary", &[]),

@@ -10,6 +10,7 @@
 mod help;
 mod pooler;
 mod program;
+mod rule;
 mod settings;
 mod starting;
 mod stopping;

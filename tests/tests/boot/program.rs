@@ -79,8 +79,42 @@ impl Program {
     }
 }
 
+/// What a program said, apart.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// As [`run`], with both outputs apart.
+pub(crate) async fn run_apart(
+    program: &str,
+    arguments: &[&str],
+    variables: &BTreeMap<&str, String>,
+) -> Output {
+    let output = ended(program, arguments, variables).await;
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
 /// Runs a program of this workspace, with only these variables, until it ends by itself.
 pub(crate) async fn run(program: &str, arguments: &[&str], variables: &BTreeMap<&str, String>) -> Ended {
+    let output = ended(program, arguments, variables).await;
+    Ended {
+        status: output.status,
+        output: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    }
+}
+
+async fn ended(
+    program: &str,
+    arguments: &[&str],
+    variables: &BTreeMap<&str, String>,
+) -> std::process::Output {
     let running = Command::new(path(program))
         .args(arguments)
         .env_clear()
@@ -88,14 +122,10 @@ pub(crate) async fn run(program: &str, arguments: &[&str], variables: &BTreeMap<
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(REFUSAL, running)
+    tokio::time::timeout(REFUSAL, running)
         .await
         .unwrap_or_else(|_| panic!("{program} {arguments:?} neither refused nor ended"))
-        .expect("a process");
-    Ended {
-        status: output.status,
-        output: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-    }
+        .expect("a process")
 }
 
 impl Ended {

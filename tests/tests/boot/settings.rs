@@ -32,9 +32,15 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
         ("VIPPS_SUBSCRIPTION_KEY", format!("subscription-{SECRET}")),
         ("VIPPS_MSN", "123456".to_owned()),
         ("VIPPS_WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        (
+            "MASTER_KEY_FILE",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/master.keys").to_owned(),
+        ),
         ("HOLDER_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
+        ("RETURN_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
         ("WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        ("NEXI_SECRET_KEY", format!("nexi-{SECRET}")),
         ("CURSOR_SECRET", format!("{SECRET}-and-at-least-thirty-two-bytes")),
     ])
 }
@@ -66,6 +72,7 @@ async fn missing_setting_is_named() {
                 "JWT_ISSUER",
                 "JWKS_URL",
                 "VIPPS_CLIENT_ID",
+                "MASTER_KEY_FILE",
             ]
             .as_slice(),
         ),
@@ -93,10 +100,12 @@ async fn missing_setting_is_named() {
         "VIPPS_CLIENT_SECRET",
         "VIPPS_SUBSCRIPTION_KEY",
         "VIPPS_WEBHOOK_SECRET",
+        "RETURN_KEY",
     ] {
         refused("command-api", name, None, &flag(name)).await;
     }
     refused("query-api", "CURSOR_SECRET", None, "CURSOR_SECRET_FILE").await;
+    refused("query-api", "RETURN_KEY", None, "RETURN_KEY_FILE").await;
     refused("payment-emulator", "WEBHOOK_SECRET", None, "--webhook-secret").await;
 }
 
@@ -108,6 +117,13 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
         refused(program, "LOG_FORMAT", Some("xml"), "--log-format").await;
     }
     refused("payment-emulator", "LISTEN", Some("nowhere"), "--listen").await;
+    refused(
+        "payment-emulator",
+        "FAULTS",
+        Some(r#"{"rules":[{"fault":{"fail":200}}]}"#),
+        "status is not 500 to 599",
+    )
+    .await;
 
     let url = format!("postgres://user:{SECRET}@127.0.0.1:port/db");
     refused("command-api", "EVENTS_DATABASE_URL", Some(&url), "database URL").await;
@@ -129,6 +145,14 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
     refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
     refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
+    refused("query-api", "LICENSE_KEYS_FILE", Some("/keys"), "--root-key-file").await;
+    refused(
+        "query-api",
+        "SELLER_ORGANIZATION_NUMBER",
+        Some("123456786"),
+        "--seller-organization-number",
+    )
+    .await;
     refused(
         "command-api",
         "VIPPS_WEBHOOK_SECRET_FILE",
@@ -193,6 +217,7 @@ async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
             "VIPPS_SUBSCRIPTION_KEY_FILE",
         ),
         ("payment-emulator", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"),
+        ("payment-emulator", "NEXI_SECRET_KEY", "NEXI_SECRET_KEY_FILE"),
     ] {
         let with = async |value: Option<&str>, path: &str, said: &str| {
             let mut settings = fine();

@@ -4,13 +4,15 @@
 
 mod elsewhere;
 mod lanes;
+mod nexi;
 mod races;
+mod reconcile;
 mod retries;
 mod uncollected;
 mod webhooks;
 
-use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
-use payments::{NewPayment, PaymentProvider as _};
+use payments::vipps::{Credentials, Vipps, VippsOptions};
+use payments::{Limits, NewPayment, PaymentProvider as _};
 use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::{Answer, Shop, eventually};
@@ -334,6 +336,7 @@ async fn paid_after_it_expired(shop: &Shop, amount_ore: i64) -> String {
         amount_ore,
         description: "Engangslisens".into(),
         return_url: "http://127.0.0.1/".into(),
+        webhook_url: None,
     };
     let created = provider_of(shop).create(&late).await.unwrap();
     let approve = shop

@@ -48,6 +48,19 @@ pub(crate) fn check(append: &Append, max_payload_bytes: usize) -> Checked {
     check_claims(claims)
 }
 
+/// Sealed payloads are larger than in clear.
+pub(crate) fn check_sizes(events: &[NewEvent], max_payload_bytes: usize) -> Checked {
+    if events
+        .iter()
+        .any(|event| event.payload.get().len() > max_payload_bytes)
+    {
+        return Err(format!(
+            "a sealed payload is larger than {max_payload_bytes} bytes"
+        ));
+    }
+    Ok(())
+}
+
 fn check_key(key: &IdempotencyKey) -> Checked {
     text("the idempotency key's scope", &key.scope)?;
     text("the idempotency key", &key.key)?;

@@ -165,7 +165,7 @@ impl CommandHandler {
             .snapshots
             .as_ref()
             .map(|snapshots| &snapshots.schema_fingerprint);
-        replay(&self.loader, shape, aggregate_id).await
+        replay(&self.loader, self.log.vault.as_deref(), shape, aggregate_id).await
     }
 
     /// The kept answer of the command with `key`, if one was accepted before.
@@ -175,7 +175,9 @@ impl CommandHandler {
     ) -> Result<Option<CommandResponse>, CommandError<E>> {
         match self.log.outcome(&key.scope, &key.key).await? {
             None => Ok(None),
-            Some(outcome) if !outcome.is_of(key) => Err(CommandError::Append(AppendError::KeyReused)),
+            Some(outcome) if !outcome.is_of(key, self.log.vault.as_deref()) => {
+                Err(CommandError::Append(AppendError::KeyReused))
+            }
             Some(outcome) => Ok(Some(CommandResponse::render(
                 &outcome.response,
                 outcome.position,

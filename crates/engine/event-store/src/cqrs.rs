@@ -40,9 +40,10 @@ where
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         let id = parse(aggregate_id)?;
         let recorded = self.log().load(A::TYPE, id, 0).await.map_err(unexpected)?;
+        let opened = self.log().open(recorded).await.map_err(unexpected)?;
         let (mut run, mut events) = (Run::<A::Event>::default(), Vec::new());
         let mut sequence = 0;
-        for event in &recorded {
+        for event in opened.events() {
             let facts = Facts::recorded(&event.event_type, &event.event_version, event.payload.get());
             sequence = event.sequence;
             run.push(facts, |payload| events.push((sequence, payload)))

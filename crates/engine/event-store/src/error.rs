@@ -5,6 +5,7 @@ use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::claims::TakenClaim;
+use crate::vault::VaultError;
 
 /// Why the log could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum Error {
     /// A stored event can't be read by this build.
     #[error("the log holds an event that can't be read: {0}")]
     Decode(#[from] DecodeError),
+    /// Personal data can't be read or written, for a reason that is not in the events.
+    #[error("{0}")]
+    Vault(VaultError),
     /// The log contradicts its own rules; says how.
     #[error("the log is broken: {0}")]
     Broken(String),

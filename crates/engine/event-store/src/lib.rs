@@ -12,6 +12,7 @@
 //! - [`Tasks`] stores the checkpoint and the open tasks of a process manager, [`Inbox`] the handled messages from outside.
 //! - [`Lease`] lets one of several instances lead.
 //! - [`seal`] makes a change of recorded events visible.
+//! - [`vault`] seals the personal data in events, and forgets it. Optional.
 //!
 //! The crate knows nothing of what the events mean.
 
@@ -43,6 +44,7 @@ mod stream;
 mod subscription;
 mod tasks;
 mod unit;
+pub mod vault;
 mod writer;
 
 pub use append::{Append, Appended, EventData, IdempotencyKey, NewEvent};

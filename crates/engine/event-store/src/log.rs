@@ -1,6 +1,7 @@
 //! Reading the log.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect::Database;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::append::IdempotencyKey;
 use crate::error::Error;
+use crate::vault::Vault;
 
 /// How long a read waits for a connection of [`Log::connect`]'s pool, and for a new one.
 const POOL_WAIT: Duration = Duration::from_secs(5);
@@ -21,12 +23,13 @@ const POOL_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Log {
     pub(crate) pool: Pool,
+    pub(crate) vault: Option<Arc<Vault>>,
 }
 
 /// A command's stored outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// SHA-256 of the request; empty for a process manager's key of a release that kept none.
+    /// Hash of the request, salted by the vault if there is one; empty for a process manager's key of a release that kept none.
     pub request_hash: Vec<u8>,
     /// The answer, a JSON object without its position.
     pub response: String,
@@ -36,15 +39,24 @@ pub struct Outcome {
 
 impl Outcome {
     /// Whether it is the outcome of this very request.
-    pub(crate) fn is_of(&self, key: &IdempotencyKey) -> bool {
-        self.request_hash.is_empty() || self.request_hash == key.request_hash
+    pub(crate) fn is_of(&self, key: &IdempotencyKey, vault: Option<&Vault>) -> bool {
+        // Of a build without a vault: the hash as it is.
+        let plain = self.request_hash.is_empty() || self.request_hash == key.request_hash;
+        plain || vault.is_some_and(|vault| self.request_hash == vault.salted(&key.request_hash))
     }
 }
 
 impl Log {
     /// The log in the database of `pool`.
     pub const fn new(pool: Pool) -> Self {
-        Self { pool }
+        Self { pool, vault: None }
+    }
+
+    /// Opens personal data with this vault.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Arc<Vault>) -> Self {
+        self.vault = Some(vault);
+        self
     }
 
     /// The log at `url`, read by at most `connections` connections, which are opened when they are needed. Only a URL that
@@ -59,7 +71,7 @@ impl Log {
             .create_timeout(Some(POOL_WAIT))
             .build()
             .map_err(|error| Error::Url(error.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self::new(pool))
     }
 
     /// The end of the log.

@@ -87,7 +87,7 @@ pub fn describe() {
     for reason in ["unreachable", "single"] {
         counter!(LOAD_RETRIES_TOTAL, "reason" => reason).increment(0);
     }
-    for outcome in ["used", "unreadable", "written", "dropped", "failed"] {
+    for outcome in ["used", "unreadable", "written", "dropped", "personal", "failed"] {
         counter!(SNAPSHOTS_TOTAL, "outcome" => outcome).increment(0);
     }
     for reason in ["unavailable", "log", "file", "contradiction", "other"] {

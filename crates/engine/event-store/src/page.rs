@@ -1,5 +1,6 @@
 //! Requests to the loading tasks and their answers: rows, which the caller decodes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use envelope::{Facts, Position};
@@ -7,6 +8,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::seal::hex;
+use crate::vault::{KeyRing, KeyRow, Vault, VaultError, is_sealed, open_one};
 
 /// A request for events of one aggregate.
 #[derive(Clone)]
@@ -70,8 +73,23 @@ impl Page {
         }))
     }
 
+    /// The data keys of the aggregate.
+    fn keys(&self, vault: Option<&Vault>) -> Result<KeyRing, Error> {
+        let (Some(vault), Some(list)) = (vault, self.row.try_get::<_, Option<&str>>(11)?) else {
+            return Ok(KeyRing::default());
+        };
+        let rows = list
+            .split(SEPARATOR)
+            .map(|key| key_row(self.ask.aggregate_id, key));
+        let rows = rows
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::Unreadable("a data key".into()))?;
+        Ok(KeyRing::unwrap(vault, rows)?)
+    }
+
     /// The events, in order and without a gap, and whether there may be more after them.
-    pub(crate) fn events(&self) -> Result<(Vec<Stored<'_>>, bool), Error> {
+    /// Their personal data is in clear.
+    pub(crate) fn events(&self, vault: Option<&Vault>) -> Result<(Vec<Stored<'_>>, bool), Error> {
         let elements = |column| {
             let list = self.row.try_get::<_, Option<&str>>(column)?;
             Ok::<_, Error>(list.into_iter().flat_map(|list| list.split(SEPARATOR)))
@@ -84,6 +102,7 @@ impl Page {
             .snapshot()?
             .map_or(self.ask.after, |snapshot| snapshot.sequence);
         let mut events = Vec::new();
+        let keys = self.keys(vault)?;
         for sequence in sequences {
             last += 1;
             if sequence.parse() != Ok(last) {
@@ -96,9 +115,16 @@ impl Page {
             else {
                 return Err(unlike(kind, id));
             };
+            let mut facts = Facts::recorded(event_type, version, payload);
+            if vault.is_none() && is_sealed(payload) {
+                return Err(Error::Vault(VaultError::NoMasterKeys));
+            }
+            if let Some(opened) = open_one(&keys, (kind, id, last), payload)? {
+                facts.payload = Cow::Owned(opened);
+            }
             events.push(Stored {
                 sequence: last,
-                facts: Facts::recorded(event_type, version, payload),
+                facts,
                 correlation_id: correlation_id.filter(|_| last == 1),
             });
         }
@@ -108,6 +134,18 @@ impl Page {
         let full = events.len() >= usize::try_from(self.max_events).unwrap_or(usize::MAX);
         Ok((events, full))
     }
+}
+
+fn key_row(aggregate_id: Uuid, key: &str) -> Option<KeyRow> {
+    let mut parts = key.split(' ');
+    let row = KeyRow {
+        aggregate_id,
+        id: parts.next()?.parse().ok()?,
+        person: parts.next()?.parse().ok()?,
+        master_key: parts.next()?.to_owned(),
+        wrapped: hex::decode(parts.next()?)?,
+    };
+    parts.next().is_none().then_some(row)
 }
 
 /// Only if something other than the writer wrote to the log.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::loader::Loader;
 use crate::metrics::SNAPSHOTS_TOTAL;
 use crate::page::Ask;
+use crate::vault::Vault;
 
 /// The state of an aggregate after its events.
 #[derive(Clone, Debug)]
@@ -52,6 +53,7 @@ impl<A: Default> Default for Replayed<A> {
 /// Loads the aggregate, beginning with a snapshot of this shape if a shape is given and a snapshot usable.
 pub(crate) async fn replay<A>(
     loader: &Loader,
+    vault: Option<&Vault>,
     shape: Option<&Arc<str>>,
     aggregate_id: Uuid,
 ) -> Result<Replayed<A>, Error>
@@ -59,16 +61,17 @@ where
     A: Aggregate,
     A::Event: EventPayload,
 {
-    if let Some(replayed) = pages(loader, shape.map(Arc::clone), aggregate_id).await? {
+    if let Some(replayed) = pages(loader, vault, shape.map(Arc::clone), aggregate_id).await? {
         return Ok(replayed);
     }
-    let replayed = pages(loader, None, aggregate_id).await?;
+    let replayed = pages(loader, vault, None, aggregate_id).await?;
     replayed.ok_or_else(|| Error::Broken("the database sent a snapshot without being asked".into()))
 }
 
 /// Page by page. `None` if there was a snapshot that can't be read.
 async fn pages<A>(
     loader: &Loader,
+    vault: Option<&Vault>,
     mut shape: Option<Arc<str>>,
     aggregate_id: Uuid,
 ) -> Result<Option<Replayed<A>>, Error>
@@ -107,7 +110,7 @@ where
             };
             *snapshot_at = snapshot.sequence;
         }
-        let (events, more) = page.events()?;
+        let (events, more) = page.events(vault)?;
         for event in events {
             run.push(event.facts, |event| loaded.aggregate.apply(event))?;
             loaded.version = event.sequence;

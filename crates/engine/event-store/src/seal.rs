@@ -8,7 +8,7 @@
 //! person by deleting their key leaves every seal valid.
 
 mod file;
-mod hex;
+pub(crate) mod hex;
 mod key;
 mod leaf;
 mod merkle;

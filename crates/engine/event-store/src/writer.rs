@@ -7,6 +7,7 @@
 //! succeed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect::Database;
@@ -22,12 +23,14 @@ use self::pending::{Pending, Reply, refuse};
 use self::recent::Recent;
 use self::statement::{AppendBatch, answer};
 use crate::append::Append;
-use crate::check::check;
+use crate::check::{check, check_sizes};
 use crate::error::{AppendError, Error, Failure, describe};
 use crate::frame::{Pauses, Session, ask, silence_after};
 use crate::metrics::{APPEND_BATCH_SIZE, APPEND_QUEUE, APPEND_RETRIES_TOTAL, APPEND_SECONDS};
+use crate::vault::Vault;
 
 mod batch;
+mod data_keys;
 mod pending;
 mod recent;
 mod statement;
@@ -75,6 +78,7 @@ impl Default for AppenderOptions {
 pub struct Appender {
     queue: mpsc::Sender<Pending>,
     max_payload_bytes: usize,
+    vault: Option<Arc<Vault>>,
 }
 
 impl Appender {
@@ -102,6 +106,7 @@ impl Appender {
         let appender = Self {
             queue,
             max_payload_bytes: options.max_payload_bytes,
+            vault: None,
         };
         let writer = Writer {
             session: Session::new(database),
@@ -111,15 +116,34 @@ impl Appender {
         Ok((appender, tokio::spawn(async move { writer.run(waiting).await })))
     }
 
+    /// Seals personal data with this vault, and salts the hashes of requests.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Arc<Vault>) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
     /// Appends one command. On [`AppendError::Unavailable`] the same key may be sent again, and decides.
-    pub async fn append(&self, append: Append) -> Reply {
-        if let Err(why) = check(&append, self.max_payload_bytes) {
-            return Err(AppendError::Unstorable(why));
+    pub async fn append(&self, mut append: Append) -> Reply {
+        check(&append, self.max_payload_bytes).map_err(AppendError::Unstorable)?;
+        let (mut keys, mut former) = (Vec::new(), None);
+        if let Some(vault) = &self.vault {
+            let sealed = vault.seal(&mut append.events);
+            keys = sealed.map_err(|error| AppendError::Unstorable(error.to_string()))?;
+            check_sizes(&append.events, self.max_payload_bytes).map_err(AppendError::Unstorable)?;
+            let salted = vault.salted(&append.key.request_hash);
+            former = Some(std::mem::replace(&mut append.key.request_hash, salted));
         }
         let since = Instant::now();
-        ask(&self.queue, "commands", |reply| Pending { append, since, reply })
-            .await
-            .unwrap_or_else(|why| Err(AppendError::Unavailable(why)))
+        ask(&self.queue, "commands", |reply| Pending {
+            append,
+            keys,
+            former,
+            since,
+            reply,
+        })
+        .await
+        .unwrap_or_else(|why| Err(AppendError::Unavailable(why)))
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use deadpool_postgres::{Client, Pool, PoolError, Transaction};
 use envelope::{Mark, Position, RecordedEvent};
+use event_store::vault::Opened;
 use futures_util::try_join;
 use tokio_postgres::Error;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::metrics;
 use crate::parked::{ParkedQueue, Reason, refusal};
-use crate::projection::{Projection, ProjectionBatch};
+use crate::projection::{Inapplicable, Projection, ProjectionBatch};
 
 /// From this size on, bisect a failing run of [`load`]; apply a smaller one event by event.
 const FEW: usize = 500;
@@ -26,6 +27,9 @@ pub enum ApplyError {
     /// The pool gave no connection.
     #[error("no connection to the read database")]
     Pool(#[from] PoolError),
+    /// The personal data of the events could not be read.
+    #[error("the event database: {0}")]
+    Log(#[from] event_store::Error),
     /// The database failed, for a reason that is not in the events.
     #[error("the read database failed")]
     Database(#[from] Error),
@@ -39,7 +43,7 @@ pub async fn apply<P: Projection>(
     projection: &P,
     pool: &Pool,
     checkpoint: Checkpoint,
-    events: &[RecordedEvent],
+    events: &Opened,
 ) -> Result<Checkpoint, ApplyError> {
     apply_and_notify(projection, pool, checkpoint, events, Notify::Readers).await
 }
@@ -49,7 +53,7 @@ pub(crate) async fn apply_quietly<P: Projection>(
     projection: &P,
     pool: &Pool,
     checkpoint: Checkpoint,
-    events: &[RecordedEvent],
+    events: &Opened,
 ) -> Result<Checkpoint, ApplyError> {
     apply_and_notify(projection, pool, checkpoint, events, Notify::None).await
 }
@@ -59,18 +63,19 @@ pub(crate) async fn apply_quietly<P: Projection>(
 pub(crate) async fn load<P: Projection>(
     projection: &P,
     client: &mut Client,
-    events: &[RecordedEvent],
+    events: Opened,
 ) -> Result<(), ApplyError> {
     let mut runs = vec![events];
     while let Some(run) = runs.pop() {
-        match load_run(projection, client, run, How::Together).await {
+        match load_run(projection, client, &run, How::Together).await {
             // One refused row fails the run: find out which.
             Err(ApplyError::Database(error)) if refusal(&error).is_some() => {
-                if run.len() > FEW {
-                    let (first, rest) = run.split_at(run.len() / 2);
+                let count = run.events().len();
+                if count > FEW {
+                    let (first, rest) = run.split(count / 2);
                     runs.extend([rest, first]);
                 } else {
-                    load_run(projection, client, run, How::OneByOne).await?;
+                    load_run(projection, client, &run, How::OneByOne).await?;
                 }
             }
             other => other?,
@@ -82,7 +87,7 @@ pub(crate) async fn load<P: Projection>(
 async fn load_run<P: Projection>(
     projection: &P,
     client: &mut Client,
-    events: &[RecordedEvent],
+    events: &Opened,
     how: How,
 ) -> Result<(), ApplyError> {
     let mut transaction = client.transaction().await?;
@@ -96,15 +101,15 @@ async fn apply_and_notify<P: Projection>(
     projection: &P,
     pool: &Pool,
     checkpoint: Checkpoint,
-    events: &[RecordedEvent],
+    events: &Opened,
     notify: Notify,
 ) -> Result<Checkpoint, ApplyError> {
-    let Some(last) = events.last() else {
+    let Some(last) = events.last_recorded() else {
         return Ok(checkpoint);
     };
     let started = Instant::now();
     let mut client = pool.get().await?;
-    let to = Mark::of(last);
+    let to = Mark::of(&last);
     let moved = (checkpoint, to);
     let parked = match transact(projection, &mut client, moved, events, How::Together, notify).await {
         // One refused row fails the batch: find out which.
@@ -113,8 +118,8 @@ async fn apply_and_notify<P: Projection>(
         }
         other => other?,
     };
-    measure(projection, events, &parked, started);
-    log_applied(events, &parked, started);
+    measure(projection, events.events(), &parked, started);
+    log_applied(events.events(), &parked, started);
     Ok(Checkpoint {
         position: to.position,
         ..checkpoint
@@ -138,7 +143,7 @@ async fn transact<P: Projection>(
     projection: &P,
     client: &mut Client,
     (from, to): (Checkpoint, Mark),
-    events: &[RecordedEvent],
+    events: &Opened,
     how: How,
     notify: Notify,
 ) -> Result<BTreeSet<Position>, ApplyError> {
@@ -171,9 +176,10 @@ type Rows<B> = (ParkedQueue, Option<B>);
 async fn read_rows<P: Projection>(
     projection: &P,
     transaction: &Transaction<'_>,
-    events: &[RecordedEvent],
+    events: &Opened,
     how: How,
 ) -> Result<Rows<P::Batch>, Error> {
+    let events = events.events();
     let queue = ParkedQueue::load(transaction, projection, events);
     Ok(match how {
         How::Together => {
@@ -188,20 +194,22 @@ async fn read_rows<P: Projection>(
 async fn apply_each<P: Projection>(
     projection: &P,
     transaction: &mut Transaction<'_>,
-    events: &[RecordedEvent],
+    opened: &Opened,
     (mut queue, mut batch): Rows<P::Batch>,
 ) -> Result<BTreeSet<Position>, Error> {
-    for event in events
-        .iter()
-        .filter(|event| projection.reads(&event.aggregate_type))
-    {
-        let outcome = match (queue.blocks(event), &mut batch) {
-            (Some(reason), _) => Err(reason),
-            (None, Some(batch)) => batch.apply(event).map_err(Reason::from),
-            (None, None) => apply_alone(projection, transaction, event).await?,
+    let mine = |(_, event): &(usize, &RecordedEvent)| projection.reads(&event.aggregate_type);
+    for (index, event) in opened.events().iter().enumerate().filter(mine) {
+        let outcome = match (queue.blocks(event), opened.failure(index), &mut batch) {
+            (Some(reason), ..) => Err(reason),
+            (None, Some(failure), _) => Err(Inapplicable::new(failure).into()),
+            (None, None, Some(batch)) => batch.apply(event).map_err(Reason::from),
+            (None, None, None) => apply_alone(projection, transaction, event).await?,
         };
-        if let Err(reason) = outcome {
-            queue.park(event, &reason);
+        if let Err(reason) = outcome
+            && let Some(recorded) = opened.recorded(index)
+        {
+            // As the log holds it: what is parked outlives the keys of its personal data.
+            queue.park(&recorded, &reason);
         }
     }
     if let Some(batch) = batch {

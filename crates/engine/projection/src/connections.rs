@@ -1,11 +1,14 @@
 //! Connections of the commands that examine log, stream and rows, and the state of the stream.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Info, Stream};
 use deadpool_postgres::Pool;
 use event_bus::{Access, Connection, LOG_EPOCH};
 use event_store::Log;
+use event_store::vault::Vault;
 use service::postgres::PoolOptions;
 use uuid::Uuid;
 
@@ -18,6 +21,8 @@ pub struct Sources {
     pub events_url: String,
     /// The read database, as its owner.
     pub read_url: String,
+    /// Opens the personal data in events.
+    pub vault: Option<Arc<Vault>>,
     /// NATS.
     pub bus: Access,
     /// The JetStream stream that carries the log.
@@ -31,6 +36,14 @@ pub(crate) struct Connections {
     pub(crate) log: Log,
     bus: Connection,
     stream: String,
+}
+
+/// The log, read with this vault if there is one.
+pub(crate) fn opening(log: Log, vault: Option<&Arc<Vault>>) -> Log {
+    match vault {
+        Some(vault) => log.with_vault(Arc::clone(vault)),
+        None => log,
+    }
 }
 
 /// What a stream holds.
@@ -56,7 +69,7 @@ impl Connections {
         let events = service::postgres::pool(&sources.events_url, &options, name)?;
         Ok(Self {
             read: schema::pool(projection, &sources.read_url, &options, name)?,
-            log: Log::new(events.clone()),
+            log: opening(Log::new(events.clone()), sources.vault.as_ref()),
             events,
             bus: event_bus::connect_as(&sources.bus, name).await?,
             stream: sources.stream.clone(),

@@ -169,9 +169,11 @@ impl<P: Projection> Follower<P> {
             let events = events.map_err(|error| Interrupted::subscription(error, projection.commands()))?;
             most = most_after(&events);
             next = Instant::now() + PACE;
-            let (projection, read, from) = (projection.clone(), read.clone(), checkpoint);
+            let (projection, read, log) = (projection.clone(), read.clone(), self.0.log.clone());
+            let from = checkpoint;
             applying = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-                apply::apply(&projection, &read, from, &events).await
+                let opened = log.open(events).await?;
+                apply::apply(&projection, &read, from, &opened).await
             })));
         }
     }

@@ -7,8 +7,11 @@ mod error;
 mod state;
 mod swap;
 
+use std::sync::Arc;
+
 use deadpool_postgres::{Client, Pool};
 use event_store::Log;
+use event_store::vault::Vault;
 use serde_json::json;
 use service::postgres::{PoolOptions, describe};
 use tokio::runtime::Handle;
@@ -17,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::build::Order;
 use self::error::Failed;
+use crate::connections::opening;
 use crate::projection::Projection;
 use crate::replay::{ReplayError, WINDOW};
 use crate::report::Report;
@@ -26,12 +30,14 @@ use crate::{shadow_schema, workers};
 pub(crate) use self::state::State;
 
 /// What to do, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RebuildOptions {
     /// The event database, as a role that can only select.
     pub events_url: String,
     /// The read database, as its owner.
     pub read_url: String,
+    /// Opens the personal data in events.
+    pub vault: Option<Arc<Vault>>,
     /// How many positions of the log each worker reads at once; memory grows with it. See [`WINDOW`].
     pub window: u64,
     /// What to do.
@@ -150,7 +156,7 @@ async fn run<P: Projection>(
     let name = projection.commands().connection("rebuild");
     let events = limits(workers::count() + 1);
     let events = service::postgres::pool(&options.events_url, &events, &name);
-    let log = Log::new(events.map_err(unusable)?);
+    let log = opening(Log::new(events.map_err(unusable)?), options.vault.as_ref());
     let lock = state::lock(projection);
     // The session that holds the lock also swaps: without the lock there is no swap.
     let mut keeper = read.get().await?;

@@ -138,8 +138,8 @@ impl<P: Projection> Replay<P> {
                 return Err(ReplayError::Log("the log ended before its head".into()));
             };
             self.fingerprint = Some(Fingerprint::of(last));
-            self.reached =
-                apply::apply_quietly(&self.projection, &self.pool, self.reached, &page.events).await?;
+            let opened = self.log.open(page.events).await.map_err(ReplayError::log)?;
+            self.reached = apply::apply_quietly(&self.projection, &self.pool, self.reached, &opened).await?;
             done(self.reached().since(from));
         }
         // All that was read between the two looks is of one epoch of the log.

@@ -20,7 +20,8 @@ const TAG_BYTES: usize = 18;
 const STALE: &str = "event-stale";
 
 impl Audience {
-    pub(crate) fn cache_control(self) -> &'static str {
+    /// The header of an answer for it.
+    pub fn cache_control(self) -> &'static str {
         match self {
             Self::Public => "public, max-age=60, stale-while-revalidate=600",
             Self::Personal => "private, no-store",
@@ -38,18 +39,44 @@ struct ListBody<'a> {
 }
 
 /// Where in the log an answer is true, and of which log.
-#[derive(Clone, Copy)]
-struct AnswerPosition {
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerPosition {
     position: u64,
     stale: bool,
 }
 
 impl AnswerPosition {
-    fn of(page: &Page) -> Self {
+    pub(crate) fn of(page: &Page) -> Self {
         Self {
             position: page.checkpoint.position,
             stale: page.stale,
         }
+    }
+
+    /// Of a statement of one's own.
+    pub fn at(position: u64, stale: bool) -> Self {
+        Self { position, stale }
+    }
+}
+
+/// An answer of another form than a list or a row.
+#[derive(Debug)]
+pub struct Content {
+    /// Name in metrics.
+    pub name: &'static str,
+    /// Who may keep it, and how long.
+    pub cache_control: &'static str,
+    /// What it is.
+    pub content_type: &'static str,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl Content {
+    /// Answers with it, or with 304 if the caller has it already.
+    pub fn respond(self, position: Option<AnswerPosition>, if_none_match: Option<&str>) -> Response {
+        let tag = tag(&self.bytes);
+        respond(self, &tag, if_none_match, position)
     }
 }
 
@@ -70,13 +97,9 @@ pub(crate) fn list(
     // An object ends with a brace; the position goes in before it.
     bytes.pop();
     bytes.extend_from_slice(format!(r#","position":{}}}"#, page.checkpoint.position).as_bytes());
-    Ok(respond(
-        resource,
-        bytes,
-        &tag,
-        if_none_match,
-        AnswerPosition::of(page),
-    ))
+    let content = json_of(resource, bytes);
+    let position = AnswerPosition::of(page);
+    Ok(respond(content, &tag, if_none_match, Some(position)))
 }
 
 /// Answers with the only row of a page, or 404.
@@ -88,11 +111,10 @@ pub(crate) fn one(
     let place = AnswerPosition::of(page);
     let row = page.rows.first().ok_or_else(|| not_found(place))?;
     let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
-    let tag = tag(&bytes);
-    Ok(respond(resource, bytes, &tag, if_none_match, place))
+    Ok(json_of(resource, bytes).respond(Some(place), if_none_match))
 }
 
-fn not_found(place: AnswerPosition) -> Problem {
+pub(crate) fn not_found(place: AnswerPosition) -> Problem {
     let problem = Problem::not_found().header("event-position", place.position);
     if place.stale {
         return problem.header(STALE, "true");
@@ -100,28 +122,40 @@ fn not_found(place: AnswerPosition) -> Problem {
     problem
 }
 
+fn json_of(resource: &Resource, bytes: Vec<u8>) -> Content {
+    Content {
+        name: resource.name,
+        cache_control: resource.audience.cache_control(),
+        content_type: "application/json",
+        bytes,
+    }
+}
+
 fn respond(
-    resource: &Resource,
-    body: Vec<u8>,
+    content: Content,
     tag: &str,
     if_none_match: Option<&str>,
-    place: AnswerPosition,
+    position: Option<AnswerPosition>,
 ) -> Response {
     let unchanged = if_none_match.is_some_and(|known| matches(known, tag));
     let mut response = if unchanged {
-        ::metrics::counter!(metrics::NOT_MODIFIED, "resource" => resource.name).increment(1);
+        ::metrics::counter!(metrics::NOT_MODIFIED, "resource" => content.name).increment(1);
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        ([(header::CONTENT_TYPE, content.content_type)], content.bytes).into_response()
     };
     let headers = response.headers_mut();
-    let cache_control = HeaderValue::from_static(resource.audience.cache_control());
-    headers.insert(header::CACHE_CONTROL, cache_control);
-    headers.insert("event-position", HeaderValue::from(place.position));
-    if place.stale {
-        headers.insert(STALE, HeaderValue::from_static("true"));
-        // No cache keeps it longer than the rows are kept.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static(content.cache_control),
+    );
+    if let Some(place) = position {
+        headers.insert("event-position", HeaderValue::from(place.position));
+        if place.stale {
+            headers.insert(STALE, HeaderValue::from_static("true"));
+            // No cache keeps it longer than the rows are kept.
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));

@@ -33,6 +33,8 @@ pub struct Column {
 pub enum Visibility {
     /// Every reader who may see the row.
     Shown,
+    /// Every reader who may see the row and names the column in `fields`.
+    OnRequest,
     /// No reader: filters, sorts and the projector use it.
     Internal,
 }
@@ -70,6 +72,14 @@ impl Column {
             stored: None,
             after: Some(after),
             sql,
+        }
+    }
+
+    /// The same, only where `fields` names it.
+    pub const fn on_request(self) -> Self {
+        Self {
+            visibility: Visibility::OnRequest,
+            ..self
         }
     }
 }

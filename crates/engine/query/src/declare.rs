@@ -10,6 +10,7 @@
 /// - `columns`: name, Rust type, who may see it, and what it means. A JSON column says its shape with `as`. A table needs
 ///   the columns `version` and `position`.
 /// - `computed`: an expression that is shown after a column, with its shape.
+/// - `on_request`: the same, only where `fields` names it. May be left out.
 /// - `sorts` and `filters`: constant expressions of [`Sort`](crate::Sort) and [`Filter`](crate::Filter).
 ///
 /// The crate that uses it depends on `serde`. The README has an example.
@@ -37,6 +38,10 @@ macro_rules! resource {
         computed {
             $($computed:ident after $after:ident: $computed_shape:ty = $sql:expr, $computed_says:literal;)*
         }
+
+        $(on_request {
+            $($asked:ident after $asked_after:ident: $asked_shape:ty = $asked_sql:expr, $asked_says:literal;)*
+        })?
 
         sorts { $($sort:expr;)+ }
 
@@ -95,7 +100,15 @@ macro_rules! resource {
                     $sql,
                     $computed_says,
                 ),
-            )*],
+            )* $($(
+                $crate::Column::computed::<$asked_shape>(
+                    stringify!($asked),
+                    stringify!($asked_after),
+                    $asked_sql,
+                    $asked_says,
+                )
+                .on_request(),
+            )*)?],
             sorts: &[$($sort,)+],
             default_direction: $crate::Direction::$direction,
             example: $example,

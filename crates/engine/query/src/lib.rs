@@ -44,6 +44,7 @@ pub mod sample;
 pub mod metrics;
 pub mod openapi;
 
+pub use answer::{AnswerPosition, Content};
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
@@ -58,6 +59,7 @@ pub use resource::{Audience, Direction, PagePosition, Resource, Sort, SortValue}
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Term, searched};
 pub use served::{Served, index, small_table};
+pub use view::{not_an_id, parse_key};
 pub use word::Word;
 
 /// For what [`resource!`] expands to.

@@ -1,5 +1,7 @@
 //! The OpenAPI of the operations on a resource, from its declaration.
 
+mod excerpt;
+
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
@@ -15,25 +17,28 @@ use utoipa::openapi::{
     ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
 };
 
+use crate::column::Visibility;
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
 use crate::resource::{Audience, Resource};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::{cursor, failure, projection, schema_gate};
 
+pub use excerpt::{Excerpt, add_excerpt};
+
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
 /// has no such route.
 pub fn add(document: &mut OpenApi, resource: &'static Resource, path: &str, one: bool) {
-    add_listed(document, resource, path, one, Vec::new());
+    add_with(document, resource, path, one, &[]);
 }
 
-/// As [`add`]; the list can also answer with `more` problems.
-fn add_listed(
+/// Adds a resource whose rows the service completes, which can fail with these problems.
+pub fn add_with(
     document: &mut OpenApi,
     resource: &'static Resource,
     path: &str,
     one: bool,
-    more: Vec<Problem>,
+    problems: &[Problem],
 ) {
     let tag = TagBuilder::new()
         .name(resource.name)
@@ -48,13 +53,13 @@ fn add_listed(
     components
         .schemas
         .insert(resource.schema.to_owned(), row(resource).into());
-    let list = list(resource, more);
+    let list = list(resource, problems);
     document
         .paths
         .add_path_operation(path, vec![HttpMethod::Get], list);
     if one {
         let path = format!("{path}/{{{}}}", resource.key);
-        let one = self::one(resource);
+        let one = self::one(resource, problems);
         document
             .paths
             .add_path_operation(path, vec![HttpMethod::Get], one);
@@ -63,8 +68,8 @@ fn add_listed(
 
 /// Adds a list whose path names the value of its filter `named`, for callers that may see every row or none.
 pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &str, named: &str) {
-    let of_path = vec![view::not_an_id(named), Problem::not_found()];
-    add_listed(document, resource, path, false, of_path);
+    let of_path = [view::not_an_id(named), Problem::not_found()];
+    add_with(document, resource, path, false, &of_path);
     let Some(operation) = get(document, path) else {
         return;
     };
@@ -82,12 +87,12 @@ pub fn add_of_path(document: &mut OpenApi, resource: &'static Resource, path: &s
 
 /// Adds a list, for callers that may see every row or none.
 pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str) {
-    add_listed(document, resource, path, false, vec![Problem::not_found()]);
+    add_with(document, resource, path, false, &[Problem::not_found()]);
 }
 
 /// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
 pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
-    add_listed(document, resource, path, true, vec![Problem::not_found()]);
+    add_with(document, resource, path, true, &[Problem::not_found()]);
     let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
     let Some(mut one) = one else {
         return;
@@ -116,10 +121,11 @@ fn row(resource: &'static Resource) -> Object {
         )))
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
     for column in resource.shown() {
-        row = row.property(
-            column.name,
-            described((column.shape.schema)(), column.description),
-        );
+        let said = match column.visibility {
+            Visibility::OnRequest => format!("{} Only there when `fields` names it.", column.description),
+            Visibility::Shown | Visibility::Internal => column.description.to_owned(),
+        };
+        row = row.property(column.name, described((column.shape.schema)(), &said));
     }
     row.build()
 }
@@ -137,7 +143,7 @@ fn described(schema: RefOr<Schema>, description: &str) -> RefOr<Schema> {
     schema
 }
 
-fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder {
+fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let mut operation = operation(resource)
         .operation_id(Some(format!("list_{}", resource.name.replace('-', "_"))))
         .summary(Some(format!("A page of {}", resource.name.replace('-', " "))))
@@ -148,29 +154,58 @@ fn list(resource: &'static Resource, mut more: Vec<Problem>) -> OperationBuilder
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    more.push(cursor::invalid());
-    refused(with_headers(operation), resource, more)
+    let problems = problems.iter().cloned().chain([cursor::invalid()]);
+    refused(with_headers(operation), resource, problems)
 }
 
-fn one(resource: &'static Resource) -> OperationBuilder {
-    let key = ParameterBuilder::new()
+/// The id of a row in the path.
+pub fn key(resource: &Resource) -> Parameter {
+    ParameterBuilder::new()
         .name(resource.key)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(uuid()))
         .example(Some(json!(FilterKind::Uuid.example())))
-        .description(Some("Its id."));
+        .description(Some("Its id."))
+        .build()
+}
+
+/// `min_position` in the query, which every operation on rows has.
+pub fn min_position() -> Parameter {
+    query(
+        "min_position",
+        whole(0).maximum(Some(i64::MAX)),
+        json!(0),
+        "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
+    )
+    .build()
+}
+
+/// What every operation can answer that reads rows, besides that there is none.
+pub fn of_every_read() -> Vec<Problem> {
+    let mut all = parameters::problems();
+    all.push(projection::unknown("min_position", 4711, 4711));
+    all.push(projection::lagging(4710));
+    all.push(failure::query_timeout());
+    all.push(failure::unavailable());
+    all.push(schema_gate::schema_unknown());
+    all.extend(docs::of_every_request());
+    all
+}
+
+fn one(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     let row = Ref::from_schema_name(resource.schema);
     let mut operation = operation(resource)
         .operation_id(Some(format!("get_{}", snake(resource.schema))))
         .summary(Some(format!("One of the {}", resource.name.replace('-', " "))))
         .description(Some("404 also for what the caller may not see."))
         .response("200", found(resource, row.into(), a_row(resource)))
-        .parameter(key);
+        .parameter(key(resource));
     for parameter in common(resource) {
         operation = operation.parameter(parameter);
     }
-    let problems = [view::not_an_id(resource.key), Problem::not_found()];
+    let own = [view::not_an_id(resource.key), Problem::not_found()];
+    let problems = problems.iter().cloned().chain(own);
     refused(with_headers(operation), resource, problems)
 }
 
@@ -254,21 +289,20 @@ fn with_headers(operation: OperationBuilder) -> OperationBuilder {
 
 /// Adds the error responses: these problems, and those of every read.
 fn refused(
-    mut operation: OperationBuilder,
+    operation: OperationBuilder,
     resource: &Resource,
     problems: impl IntoIterator<Item = Problem>,
 ) -> OperationBuilder {
     let mut all: Vec<Problem> = problems.into_iter().collect();
-    all.extend(parameters::problems());
-    all.push(projection::unknown("min_position", 4711, 4711));
-    all.push(projection::lagging(4710));
-    all.push(failure::query_timeout());
-    all.push(failure::unavailable());
-    all.push(schema_gate::schema_unknown());
-    all.extend(docs::of_every_request());
+    all.extend(of_every_read());
     if resource.audience == Audience::Personal {
         all.extend(docs::of_login());
     }
+    answered_with(operation, all)
+}
+
+/// Adds these problems as responses.
+fn answered_with(mut operation: OperationBuilder, all: Vec<Problem>) -> OperationBuilder {
     for (status, mut response) in docs::refusals(all) {
         // Where the rows are known, the answer says where.
         if matches!(status.as_str(), "400" | "404" | "503") {
@@ -384,13 +418,7 @@ fn common(resource: &'static Resource) -> Vec<Parameter> {
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
         .build(),
-        query(
-            "min_position",
-            whole(0).maximum(Some(i64::MAX)),
-            json!(0),
-            "As the header `Min-Position`: wait until the rows have reached this log position.".into(),
-        )
-        .build(),
+        min_position(),
     ]
 }
 

@@ -26,7 +26,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// From the columns, which are null before the projector has run.
-    fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
+    pub fn from_columns(position: Option<i64>, epoch: Option<Uuid>) -> Self {
         // The table's check constraint holds positions at or above zero.
         Self {
             position: position.map_or(0, |position| u64::try_from(position).unwrap_or(0)),
@@ -75,11 +75,11 @@ pub struct Page {
 const OWN_COLUMNS: usize = 6;
 
 impl PageQuery {
-    /// The first page of a resource, of rows that satisfy these conditions, with all columns, by its default sort.
+    /// The first page of a resource, of rows that satisfy these conditions, with the columns that are there without `fields`, by its default sort.
     pub fn first(resource: &'static Resource, conditions: Conditions, limit: u16) -> Self {
         Self {
             resource,
-            columns: resource.shown().collect(),
+            columns: resource.selected().collect(),
             conditions,
             sort: &resource.sorts[0],
             direction: resource.default_direction,

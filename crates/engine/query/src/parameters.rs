@@ -143,7 +143,7 @@ impl Parameters {
     }
 
     /// The `If-None-Match` header.
-    pub(crate) fn if_none_match(&self) -> Option<String> {
+    pub fn if_none_match(&self) -> Option<String> {
         self.if_none_match.clone()
     }
 
@@ -182,7 +182,7 @@ impl Parameters {
     }
 
     /// One of a fixed list.
-    pub(crate) fn choice(&mut self, name: &'static str, choices: &[&str]) -> Option<String> {
+    pub fn choice(&mut self, name: &'static str, choices: &[&str]) -> Option<String> {
         let value = self.take(name)?;
         let list = choices.join(", ");
         let found = choices.contains(&value.as_str()).then_some(value);
@@ -196,15 +196,9 @@ impl Parameters {
     }
 
     /// An id.
-    pub(crate) fn uuid(&mut self, name: &'static str) -> Option<Uuid> {
+    pub fn uuid(&mut self, name: &'static str) -> Option<Uuid> {
         let value = self.take(name)?;
-        self.parsed(
-            name,
-            Uuid::try_parse(&value).ok(),
-            "invalid_uuid",
-            "en UUID",
-            "a UUID",
-        )
+        self.parsed(name, uuid(&value), "invalid_uuid", "en UUID", "a UUID")
     }
 
     /// The filters that are given, each with its value.
@@ -261,7 +255,7 @@ impl Parameters {
     }
 
     /// A whole number within a range.
-    pub(crate) fn integer(&mut self, name: &'static str, range: &RangeInclusive<i64>) -> Option<i64> {
+    pub fn integer(&mut self, name: &'static str, range: &RangeInclusive<i64>) -> Option<i64> {
         let value = self.take(name)?;
         let parsed = whole(&value, range);
         self.number(name, parsed, *range.start(), *range.end())
@@ -290,7 +284,7 @@ impl Parameters {
     }
 
     /// A parameter as it stands; nothing if it is blank.
-    pub(crate) fn take(&mut self, name: &'static str) -> Option<String> {
+    pub fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.given.remove(name).filter(|value| !value.trim().is_empty())
     }
@@ -308,7 +302,7 @@ impl Parameters {
     }
 
     /// Refuses the request if anything in it was wrong, or was not asked for.
-    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
         for name in std::mem::take(&mut self.given).into_keys() {
             self.refuse(
                 &name,
@@ -386,6 +380,12 @@ fn decoded(part: &str) -> Result<String, String> {
     let spaced = part.replace('+', " ");
     let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
     String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// An id with hyphens, in either case: the library reads three other spellings too.
+pub(crate) fn uuid(text: &str) -> Option<Uuid> {
+    const LENGTH: usize = 36;
+    Uuid::try_parse(text).ok().filter(|_| text.len() == LENGTH)
 }
 
 /// All values of a header as one list; nothing if that is blank.

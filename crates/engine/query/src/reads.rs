@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use deadpool_postgres::Pool;
 use service::problem::Problem;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::answer::{self, AnswerPosition};
 use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
 use crate::page::{self, Page, PageQuery};
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
+use crate::record::Record;
 use crate::resource::{Audience, PagePosition, Resource};
 use crate::schema_gate::SchemaGate;
 use crate::view::{self, ListView, View};
-use crate::{answer, failure, metrics};
+use crate::{failure, metrics};
 
 /// What every operation shares. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,6 +77,17 @@ impl Reads {
         parameters: Parameters,
         access: Access,
     ) -> Result<Response, Problem> {
+        self.list_with(resource, parameters, access, |_| Ok(())).await
+    }
+
+    /// Answers with a page of a resource. `finish` completes each row: what is declared cannot compute everything.
+    pub async fn list_with(
+        &self,
+        resource: &'static Resource,
+        parameters: Parameters,
+        access: Access,
+        finish: impl FnMut(&mut Record) -> Result<(), Problem>,
+    ) -> Result<Response, Problem> {
         let (reader, rows) = access.parts(resource)?;
         let ListView {
             view,
@@ -99,7 +113,8 @@ impl Reads {
             limit,
             count,
         };
-        let page = self.read_at(query, view.min_position).await?;
+        let mut page = self.read_at(query, view.min_position).await?;
+        page.rows.iter_mut().try_for_each(finish)?;
         if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
             return Err(cursor::refuse());
         }
@@ -123,20 +138,81 @@ impl Reads {
         parameters: Parameters,
         access: Access,
     ) -> Result<Response, Problem> {
-        let (_, mut conditions) = access.parts(resource)?;
-        let key = Uuid::try_parse(key).map_err(|_| view::not_an_id(resource.key))?;
-        let View {
-            columns,
-            min_position,
-            if_none_match,
-        } = view::of_one(parameters, resource)?;
+        self.one_with(resource, key, parameters, access, |_| Ok(())).await
+    }
+
+    /// Answers with one row, which `finish` completes, or 404.
+    pub async fn one_with(
+        &self,
+        resource: &'static Resource,
+        key: &str,
+        parameters: Parameters,
+        access: Access,
+        finish: impl FnMut(&mut Record) -> Result<(), Problem>,
+    ) -> Result<Response, Problem> {
+        let (_, conditions) = access.parts(resource)?;
+        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
+        let view = view::of_one(parameters, resource)?;
+        self.answer_row(resource, key, view, conditions, finish).await
+    }
+
+    /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client may see them.
+    pub async fn excerpt(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        columns: &[&str],
+        parameters: Parameters,
+    ) -> Result<Response, Problem> {
+        let view = view::of_excerpt(parameters, resource, columns)?;
+        self.answer_row(resource, key, view, Conditions::default(), |_| Ok(()))
+            .await
+    }
+
+    async fn answer_row(
+        &self,
+        resource: &'static Resource,
+        key: Uuid,
+        view: View,
+        mut conditions: Conditions,
+        finish: impl FnMut(&mut Record) -> Result<(), Problem>,
+    ) -> Result<Response, Problem> {
         conditions.and_key(resource.key, Bind::Uuid(key));
         let query = PageQuery {
-            columns,
+            columns: view.columns,
             ..PageQuery::first(resource, conditions, 1)
         };
-        let page = self.read_at(query, min_position).await?;
-        answer::one(resource, &page, if_none_match.as_deref())
+        let mut page = self.read_at(query, view.min_position).await?;
+        page.rows.iter_mut().try_for_each(finish)?;
+        answer::one(resource, &page, view.if_none_match.as_deref())
+    }
+
+    /// The row of a resource that has this key, with these columns, for an answer of another form; 404 without it. Takes
+    /// what is left of the parameters.
+    pub async fn row(
+        &self,
+        resource: &'static Resource,
+        key: &str,
+        columns: &[&str],
+        mut parameters: Parameters,
+        access: Access,
+    ) -> Result<(Record, AnswerPosition), Problem> {
+        let (_, mut conditions) = access.parts(resource)?;
+        let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
+        let min_position = parameters.min_position();
+        parameters.finish()?;
+        conditions.and_key(resource.key, Bind::Uuid(key));
+        let shown = resource.shown();
+        let query = PageQuery {
+            columns: shown.filter(|column| columns.contains(&column.name)).collect(),
+            ..PageQuery::first(resource, conditions, 1)
+        };
+        let mut page = self.read_at(query, min_position).await?;
+        let position = AnswerPosition::of(&page);
+        match page.rows.pop() {
+            Some(row) => Ok((row, position)),
+            None => Err(answer::not_found(position)),
+        }
     }
 
     /// Reads when the rows are new enough.
@@ -156,10 +232,24 @@ impl Reads {
 
     /// Reads one page.
     async fn read(&self, query: PageQuery) -> Result<Page, Problem> {
+        let name = query.resource.name;
+        self.ask(name, async |client| page::read(client, query).await)
+            .await
+    }
+
+    /// Asks the database within the limits of every read, under this name in metrics.
+    pub async fn ask<T>(
+        &self,
+        resource: &'static str,
+        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+    ) -> Result<T, Problem> {
         self.schema.pass()?;
-        let resource = query.resource.name;
         let begun = Instant::now();
-        let outcome = tokio::time::timeout(self.patience, self.read_patiently(query)).await;
+        let patiently = async {
+            let client = self.pool.get().await?;
+            question(&client).await
+        };
+        let outcome = tokio::time::timeout(self.patience, patiently).await;
         let label = if matches!(outcome, Ok(Ok(_))) {
             "ok"
         } else {
@@ -171,19 +261,5 @@ impl Reads {
             Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
             Err(_) => Err(failure::silence()),
         }
-    }
-
-    /// Runs another read of the same rows, within the same time and with the same problems.
-    pub async fn ask<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-        self.schema.pass()?;
-        match tokio::time::timeout(self.patience, read).await {
-            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
-            Err(_) => Err(failure::silence()),
-        }
-    }
-
-    async fn read_patiently(&self, query: PageQuery) -> Result<Page, Error> {
-        let client = self.pool.get().await?;
-        page::read(&**client, query).await
     }
 }

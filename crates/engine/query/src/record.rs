@@ -23,6 +23,13 @@ impl Record {
             .map(|(_, value)| value)
     }
 
+    /// Replaces the value of a column, if it was asked for.
+    pub fn replace(&mut self, name: &str, value: impl FnOnce(Value) -> Value) {
+        if let Some((_, old)) = self.0.iter_mut().find(|(column, _)| *column == name) {
+            *old = value(old.take());
+        }
+    }
+
     /// Reads `columns` from `row`, where the first of them stands at `offset`.
     pub(crate) fn read(row: &Row, columns: &[&'static Column], offset: usize) -> Result<Self, Error> {
         let values = columns

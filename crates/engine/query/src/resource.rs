@@ -62,7 +62,13 @@ impl Resource {
                 .filter(|computed| computed.after == Some(column.name));
             std::iter::once(column).chain(computed)
         });
-        stored.filter(|column| column.visibility == Visibility::Shown)
+        stored.filter(|column| column.visibility != Visibility::Internal)
+    }
+
+    /// Every column that is there without `fields`.
+    pub fn selected(&'static self) -> impl Iterator<Item = &'static Column> {
+        self.shown()
+            .filter(|column| column.visibility == Visibility::Shown)
     }
 
     /// The column of that name, if it can be asked for.

@@ -35,6 +35,10 @@ crate::resource! {
         length after title: i64 = "length(title)::int8", "Characters of the title.";
     }
 
+    on_request {
+        shout after title: String = "upper(title)", "The title in capitals.";
+    }
+
     sorts {
         Sort::by("created_at", "created_at", index("notes_by_created"));
         Sort::by("title", "title", index("notes_by_title"));

@@ -2,10 +2,11 @@
 
 use axum::http::StatusCode;
 use service::problem::Problem;
+use uuid::Uuid;
 
 use crate::column::Column;
 use crate::filter::Selection;
-use crate::parameters::{MinPosition, Parameters};
+use crate::parameters::{MinPosition, Parameters, uuid};
 use crate::resource::{Direction, Resource, Sort};
 
 /// Rows of a page without `limit`.
@@ -40,6 +41,29 @@ pub(crate) fn of_one(mut parameters: Parameters, resource: &'static Resource) ->
     Ok(view)
 }
 
+/// The view of fixed columns of one row, if nothing in the parameters was wrong. A column that does not exist is left out.
+pub(crate) fn of_excerpt(
+    mut parameters: Parameters,
+    resource: &'static Resource,
+    columns: &[&str],
+) -> Result<View, Problem> {
+    let view = View {
+        columns: excerpt(resource, columns).collect(),
+        min_position: parameters.min_position(),
+        if_none_match: parameters.if_none_match(),
+    };
+    parameters.finish()?;
+    Ok(view)
+}
+
+/// The columns of these names.
+pub(crate) fn excerpt(
+    resource: &'static Resource,
+    columns: &[&str],
+) -> impl Iterator<Item = &'static Column> {
+    columns.iter().filter_map(|name| resource.column(name))
+}
+
 /// The view of a list, if nothing in the parameters was wrong.
 pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -> Result<ListView, Problem> {
     let selection = parameters.selection(resource.filters);
@@ -60,8 +84,13 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
     Ok(list)
 }
 
+/// The key of a row as it stands in a path; 400 if it is none.
+pub fn parse_key(resource: &Resource, key: &str) -> Result<Uuid, Problem> {
+    uuid(key).ok_or_else(|| not_an_id(resource.key))
+}
+
 /// 400: the id in the path is none.
-pub(crate) fn not_an_id(parameter: &str) -> Problem {
+pub fn not_an_id(parameter: &str) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_path",
@@ -84,11 +113,11 @@ fn view(parameters: &mut Parameters, resource: &'static Resource) -> View {
     }
 }
 
-/// The columns in `fields`, each once, in the resource's order; all of them without it.
+/// The columns in `fields`, each once, in the resource's order; those that are there anyway without it.
 fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'static Column> {
     let all = || resource.shown();
     let Some(fields) = parameters.take("fields") else {
-        return all().collect();
+        return resource.selected().collect();
     };
     let names: Vec<&str> = fields.split(',').map(str::trim).collect();
     if names.iter().any(|name| resource.column(name).is_none()) {

@@ -20,6 +20,16 @@ pub fn license_id(order_id: Uuid, line: u16) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("license\n{order_id}\n{line}").as_bytes())
 }
 
+/// The id of one year's series of receipts.
+pub fn receipt_series_id(year: i32) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("receipt_series\n{year}").as_bytes())
+}
+
+/// The id of the receipt with this number.
+pub fn receipt_id(year: i32, number: u32) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("receipt\n{year}\n{number}").as_bytes())
+}
+
 /// The number of an order, as people read it to each other: `BL-XXXXX-XXXXX`, fifty bits of the order's id in
 /// Crockford's base 32 (no I, L, O, U).
 pub fn order_number(order_id: Uuid) -> String {

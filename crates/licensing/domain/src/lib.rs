@@ -13,6 +13,8 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod persons;
+mod receipts;
 mod refusal;
 mod suspensions;
 mod terms;
@@ -22,14 +24,17 @@ mod users;
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
-pub use ids::{license_id, license_type_id, order_number, terms_id};
+pub use ids::{license_id, license_type_id, order_number, receipt_id, receipt_series_id, terms_id};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
 pub use orders::{
-    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, LineClaims, MAX_LINES, Order, OrderClub,
-    OrderCommand, PaidOrder, PaymentBooks, PlaceOrder, RequestedLine, Resolution,
+    AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
+    OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,
+    RequestRefund, RequestedLine, Resolution, SeenPayment,
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
+pub use persons::{EraseHolder, Person, PersonCommand};
+pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};
 pub use refusal::{Field, Refusal, Rule};
 pub use suspensions::{NewSuspension, RequestedPerson, Suspension, SuspensionCommand};
 pub use terms::{NewTerms, TERMS_GRACE, Terms, TermsCommand, terms_version};

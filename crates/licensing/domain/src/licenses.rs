@@ -9,15 +9,17 @@ pub use correct::CorrectLicense;
 
 use envelope::Personal;
 use events::{
-    LicenseEvent, LicenseIssued, LicenseReinstated, LicenseRevoked, LicenseRevokedByStaff, LicenseSuspended,
-    RevokeReason, aggregate_type,
+    Holder, LicenseEvent, LicenseHolderErased, LicenseIssued, LicenseReinstated, LicenseRevoked,
+    LicenseRevokedByStaff, LicenseSuspended, RevokeReason, aggregate_type,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::LicenseStatus;
 
 use crate::aggregate::aggregate;
+use crate::day::last_day;
 use crate::orders::PaidOrder;
+use crate::persons::EraseHolder;
 use crate::refusal::Refusal;
 
 /// A license.
@@ -71,6 +73,8 @@ pub enum LicenseCommand {
     Correct(Box<CorrectLicense>),
     /// Record a scan at the gate.
     CheckIn(Box<CheckIn>),
+    /// Forget the holder.
+    EraseHolder(Box<EraseHolder>),
 }
 
 aggregate!(License: aggregate_type::LICENSE, LicenseCommand => LicenseEvent);
@@ -106,6 +110,11 @@ impl License {
         self.issued.as_ref().map(|issued| issued.club_id)
     }
 
+    /// The order and the line that it was issued for.
+    pub fn order_line(&self) -> Option<(Uuid, u16)> {
+        self.issued.as_ref().map(|issued| (issued.order_id, issued.line))
+    }
+
     fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
         match command {
             LicenseCommand::Issue { order, line } => self.issue(&order, line),
@@ -115,6 +124,7 @@ impl License {
             LicenseCommand::Reinstate { reason } => self.reinstate(&reason),
             LicenseCommand::Correct(correction) => self.correct(&correction),
             LicenseCommand::CheckIn(check_in) => self.scan(&check_in),
+            LicenseCommand::EraseHolder(asked) => self.erase_holder(&asked),
         }
     }
 
@@ -142,6 +152,21 @@ impl License {
         Ok((!self.revoked).then(|| LicenseRevokedByStaff { order_id, reason }.into()))
     }
 
+    /// A license that may still be used keeps its holder: the gate needs the name.
+    fn erase_holder(&self, asked: &EraseHolder) -> Result<Option<LicenseEvent>, Refusal> {
+        let issued = self.issued.as_ref().ok_or(Refusal::Unknown)?;
+        let holder_id = issued.holder_id;
+        let holder_id = holder_id.unwrap_or_else(|| asked.holder_key.holder_id(&issued.holder));
+        if holder_id != asked.holder_id || issued.holder.name.is_erased() {
+            return Ok(None);
+        }
+        let last = last_day(issued.activity_date, issued.activity_days);
+        if !self.revoked && last >= asked.today && !asked.decided_before {
+            return Err(Refusal::ErasureLicenseValid);
+        }
+        Ok(Some(LicenseHolderErased { holder_id }.into()))
+    }
+
     fn revoke(&self, reason: RevokeReason) -> Result<Option<LicenseEvent>, Refusal> {
         let issued = self.issued.as_ref().ok_or(Refusal::Unknown)?;
         let order_id = issued.order_id;
@@ -162,6 +187,13 @@ impl License {
         match event {
             LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),
             LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => self.revoked = true,
+            LicenseEvent::LicenseHolderErased(LicenseHolderErased { holder_id }) => {
+                if let Some(issued) = &mut self.issued {
+                    issued.holder_id = Some(holder_id);
+                    issued.holder = Holder::erased();
+                    issued.vehicle = None;
+                }
+            }
             LicenseEvent::LicenseSuspended(_) => self.suspended = true,
             LicenseEvent::LicenseReinstated(_) => self.suspended = false,
             LicenseEvent::LicenseCorrected(corrected) => self.corrected(corrected),

@@ -91,6 +91,18 @@ pub enum Rule {
     TaxRate,
     /// No such way to pay.
     PaymentProvider,
+    /// An organizer without clubs.
+    OrganizerClubs,
+    /// Clubs of someone who is no organizer.
+    ClubsWithoutOrganizer,
+    /// More clubs than one organizer acts for.
+    TooManyClubs,
+    /// No such line in the order.
+    RefundLine,
+    /// The license's day has begun, or is too near for the policy.
+    RefundTooLate,
+    /// The holder was let in already.
+    RefundCheckedIn,
     /// A suspended person.
     HolderSuspended,
     /// A suspended vehicle.
@@ -105,12 +117,6 @@ pub enum Rule {
     Verdict,
     /// A clock that is further off than any clock.
     ClockOffset,
-    /// An organizer without clubs.
-    OrganizerClubs,
-    /// Clubs of someone who is no organizer.
-    ClubsWithoutOrganizer,
-    /// More clubs than one organizer acts for.
-    TooManyClubs,
 }
 
 impl Rule {
@@ -311,6 +317,21 @@ impl Rule {
                 "Betalingsmåten finnes ikke.",
                 "No such payment provider.",
             ),
+            Self::OrganizerClubs => (
+                "organizer_clubs_required",
+                "En arrangør må ha minst én klubb.",
+                "An organizer needs at least one club.",
+            ),
+            Self::ClubsWithoutOrganizer => (
+                "clubs_without_organizer",
+                "Bare arrangører har klubber.",
+                "Only organizers have clubs.",
+            ),
+            Self::TooManyClubs => (
+                "clubs_too_many",
+                "En arrangør kan ha høyst 50 klubber.",
+                "An organizer can have at most 50 clubs.",
+            ),
             Self::LifetimeCap => (
                 "lifetime_cap_invalid",
                 "Grensen må være 1 til 1000 lisenser.",
@@ -320,6 +341,21 @@ impl Rule {
                 "tax_rate_invalid",
                 "Avgiften må være 0 til 1000 promille, og 0 for en fritatt type.",
                 "The tax must be 0 to 1000 per mille, and 0 for an exempt type.",
+            ),
+            Self::RefundLine => (
+                "line_unknown",
+                "Bestillingen har ingen slik linje.",
+                "The order has no such line.",
+            ),
+            Self::RefundTooLate => (
+                "refund_too_late",
+                "Fristen for refusjon av lisensen er ute.",
+                "It is too late to refund the license.",
+            ),
+            Self::RefundCheckedIn => (
+                "refund_checked_in",
+                "Lisensen er brukt ved innsjekking og refunderes ikke.",
+                "The license was used at check-in and is not refunded.",
             ),
             Self::HolderSuspended => (
                 "holder_suspended",
@@ -352,21 +388,6 @@ impl Rule {
                 "Klokka kan være høyst ti år feil.",
                 "The clock can be off by at most ten years.",
             ),
-            Self::OrganizerClubs => (
-                "organizer_clubs_required",
-                "En arrangør må ha minst én klubb.",
-                "An organizer needs at least one club.",
-            ),
-            Self::ClubsWithoutOrganizer => (
-                "clubs_without_organizer",
-                "Bare arrangører har klubber.",
-                "Only organizers have clubs.",
-            ),
-            Self::TooManyClubs => (
-                "clubs_too_many",
-                "En arrangør kan ha høyst 50 klubber.",
-                "An organizer can have at most 50 clubs.",
-            ),
             Self::AgeRange => (
                 "age_range_invalid",
                 "Laveste alder er over høyeste alder.",
@@ -396,6 +417,8 @@ pub enum Refusal {
     Exists,
     /// The order is not in a state that allows it.
     OrderState,
+    /// The order is paid, so it can't be cancelled.
+    OrderPaid,
     /// The payment is not this order's.
     PaymentMismatch,
     /// The order has not run out of time yet.
@@ -404,8 +427,8 @@ pub enum Refusal {
     PriceInForce,
     /// There is no money left that could be collected.
     NothingToCollect,
-    /// The license is not in a state that allows it.
-    LicenseState,
+    /// Administrators can't take the role from themselves.
+    OwnAdminRole,
     /// The license type is not sold any more.
     Retired,
     /// The order's total is not the one that the customer saw.
@@ -425,8 +448,14 @@ pub enum Refusal {
         /// The version in force.
         current: String,
     },
-    /// Administrators can't take the role from themselves.
-    OwnAdminRole,
+    /// The license is not in a state that allows it.
+    LicenseState,
+    /// Personal data of an order that is under way is needed.
+    ErasureOrderOpen,
+    /// Personal data of a license that is valid is needed.
+    ErasureLicenseValid,
+    /// More aggregates hold data of the person than one erasure takes.
+    ErasureTooLarge,
 }
 
 impl Refusal {
@@ -465,6 +494,11 @@ impl Refusal {
                 "Bestillingen er ikke i en tilstand som tillater dette.",
                 "The order is not in a state that allows this.",
             ),
+            Self::OrderPaid => (
+                "order_paid",
+                "Bestillingen er betalt og kan ikke avbestilles. Ta kontakt for refusjon.",
+                "The order is paid and can't be cancelled. Ask for a refund.",
+            ),
             Self::PaymentMismatch => (
                 "payment_mismatch",
                 "Betalingen hører ikke til bestillingen.",
@@ -480,6 +514,21 @@ impl Refusal {
                 "Prisen gjelder allerede. Sett en ny pris i stedet.",
                 "The price is in force already. Set another price instead.",
             ),
+            Self::ErasureOrderOpen => (
+                "erasure_order_open",
+                "Personen har en bestilling som ikke er avsluttet. Avbestill eller refunder den først.",
+                "The person has an order that is not finished. Cancel or refund it first.",
+            ),
+            Self::ErasureLicenseValid => (
+                "erasure_license_valid",
+                "Personen har en lisens som fortsatt gjelder. Trekk den tilbake først, eller vent til dagen er over.",
+                "The person has a license that is still valid. Revoke it first, or wait until its day is over.",
+            ),
+            Self::ErasureTooLarge => (
+                "erasure_too_large",
+                "Personen har for mange bestillinger og lisenser for én sletting. Kontakt driften.",
+                "The person has too many orders and licenses for one erasure. Contact operations.",
+            ),
             Self::LicenseState => (
                 "license_state",
                 "Lisensen er ikke i en tilstand som tillater dette.",
@@ -489,6 +538,11 @@ impl Refusal {
                 "nothing_to_collect",
                 "Det er ingenting igjen å trekke på betalingen.",
                 "There is nothing left of the payment to collect.",
+            ),
+            Self::OwnAdminRole => (
+                "own_admin_role",
+                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
+                "You can't take the role of administrator from yourself. Another administrator has to do that.",
             ),
             Self::Retired => (
                 "license_type_retired",
@@ -514,11 +568,6 @@ impl Refusal {
                 "terms_outdated",
                 "Vilkårene er endret. Les og godta den nye versjonen.",
                 "The terms have changed. Read and accept the new version.",
-            ),
-            Self::OwnAdminRole => (
-                "own_admin_role",
-                "Du kan ikke ta administratorrollen fra deg selv. En annen administrator må gjøre det.",
-                "You can't take the role of administrator from yourself. Another administrator has to do that.",
             ),
         }
     }

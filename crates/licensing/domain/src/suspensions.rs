@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use envelope::Personal;
-use events::{SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, aggregate_type};
+use events::{
+    SuspendedPerson, SuspensionEvent, SuspensionImposed, SuspensionLifted, SuspensionPersonErased,
+    aggregate_type,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,6 +33,9 @@ pub struct Suspension {
     subjects: BTreeSet<Uuid>,
     until: Option<NaiveDate>,
     lifted: bool,
+    /// The person, if it is one.
+    person_id: Option<Uuid>,
+    person_erased: bool,
 }
 
 /// What a suspension can be asked to do.
@@ -43,6 +49,11 @@ pub enum SuspensionCommand {
         holder_key: Arc<HolderKey>,
         /// The moment of the command.
         now: DateTime<Utc>,
+    },
+    /// Forget the person's name and birth date. The suspension goes on.
+    ErasePerson {
+        /// The person, by the holder's id.
+        person_id: Uuid,
     },
     /// End it. A lifted suspension stays lifted, with its first reason.
     Lift {
@@ -114,8 +125,16 @@ impl Suspension {
             SuspensionCommand::Impose { new, holder_key, now } => {
                 impose(&new, &holder_key, now).map(|imposed| Some(imposed.into()))
             }
+            SuspensionCommand::ErasePerson { person_id } => {
+                let theirs = self.subjects.contains(&person_id) && !self.person_erased;
+                Ok(theirs.then(|| SuspensionPersonErased { person_id }.into()))
+            }
             SuspensionCommand::Lift { reason } => {
-                let reason = Personal::new(typed::reason(&reason)?);
+                let reason = typed::reason(&reason)?;
+                let reason = match self.person_id {
+                    Some(person_id) => Personal::of(person_id, reason),
+                    None => Personal::new(reason),
+                };
                 if self.subjects.is_empty() {
                     return Err(Refusal::Unknown);
                 }
@@ -127,10 +146,13 @@ impl Suspension {
     fn evolve(&mut self, event: SuspensionEvent) {
         match event {
             SuspensionEvent::SuspensionImposed(imposed) => {
+                let person = imposed.person.is_some();
+                self.person_id = imposed.subjects.first().copied().filter(|_| person);
                 self.subjects = imposed.subjects.into_iter().collect();
                 self.until = imposed.until;
             }
             SuspensionEvent::SuspensionLifted(_) => self.lifted = true,
+            SuspensionEvent::SuspensionPersonErased(_) => self.person_erased = true,
         }
     }
 }
@@ -150,8 +172,8 @@ fn impose(new: &NewSuspension, key: &HolderKey, now: DateTime<Utc>) -> Result<Su
         }
         let name = findings.keep("/person/name".into(), typed::person_name(&asked.name))?;
         Some(SuspendedPerson {
-            name: Personal::new(name),
-            birth_date: Personal::new(asked.birth_date),
+            birth_date: Personal::of(key.person_id(&name, asked.birth_date), asked.birth_date),
+            name: Personal::of(key.person_id(&name, asked.birth_date), name),
         })
     });
     let before = findings.fields.len();
@@ -161,14 +183,17 @@ fn impose(new: &NewSuspension, key: &HolderKey, now: DateTime<Utc>) -> Result<Su
     }
     findings.refuse()?;
     let of_person = person
-        .iter()
+        .as_ref()
         .map(|person| key.person_id(person.name.expose(), *person.birth_date.expose()));
     let of_vehicle = vehicle.iter().flat_map(|vehicle| key.vehicle_ids(vehicle));
     Ok(SuspensionImposed {
-        subjects: of_person.chain(of_vehicle).collect(),
+        subjects: of_person.into_iter().chain(of_vehicle).collect(),
         person,
         vehicle,
-        reason: Personal::new(reason),
+        reason: of_person.map_or_else(
+            || Personal::new(reason.clone()),
+            |id| Personal::of(id, reason.clone()),
+        ),
         until: new.until,
     })
 }

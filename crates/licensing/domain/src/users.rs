@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use envelope::Personal;
-use events::{UserContactChanged, UserEvent, UserRolesSet, UserSessionsRevoked, aggregate_type};
+use events::{UserContactChanged, UserErased, UserEvent, UserRolesSet, UserSessionsRevoked, aggregate_type};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::{Language, UserRole};
@@ -53,6 +53,8 @@ pub enum UserCommand {
         /// Whom it is about.
         user_id: Uuid,
     },
+    /// Forget the contact data.
+    Erase,
     /// End all sessions.
     RevokeSessions {
         /// Tokens from before this moment end.
@@ -97,6 +99,10 @@ impl User {
                 }
                 Ok((self.access.as_ref() != Some(&access)).then(|| access.into()))
             }
+            UserCommand::Erase => {
+                let known = self.contact != UserContactChanged::default();
+                Ok(known.then(|| UserErased {}.into()))
+            }
             UserCommand::RevokeSessions { now } => {
                 let later = self.sessions_revoked_at.is_none_or(|before| before < now);
                 Ok(later.then(|| UserSessionsRevoked { revoked_at: now }.into()))
@@ -129,6 +135,7 @@ impl User {
     fn evolve(&mut self, event: UserEvent) {
         match event {
             UserEvent::UserContactChanged(contact) => self.contact = contact,
+            UserEvent::UserErased(UserErased {}) => self.contact = UserContactChanged::default(),
             UserEvent::UserRolesSet(access) => self.access = Some(access),
             UserEvent::UserSessionsRevoked(UserSessionsRevoked { revoked_at }) => {
                 self.sessions_revoked_at = Some(revoked_at);

@@ -17,7 +17,8 @@ use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
     CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
-    Order, OrderCommand, PaymentBooks, Resolution, Suspension, SuspensionCommand, Terms, TermsCommand,
+    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Suspension,
+    SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
@@ -242,9 +243,14 @@ async fn orders() {
         "CaptureResolved",
         "PaymentCaptured",
         "PaymentReconciled",
+        "LineRefundsRequested",
+        "RefundFailed",
+        "RefundRetried",
+        "LinesRefunded",
         "RefundRequested",
         "OrderRefunded",
         "OrderCancelled",
+        "OrderCancelledByCustomer",
         "OrderPlaced",
     ];
     let events = events(&["OrderPlaced"], &rest);
@@ -252,8 +258,16 @@ async fn orders() {
         panic!("no order")
     };
     let reference = placed.payment_reference.clone();
+    let books = PaymentBooks {
+        reference: reference.clone(),
+        captured_ore: 100,
+        refunded_ore: 0,
+        cancelled_ore: 0,
+        collectable_ore: 100,
+    };
     let commands = vec![
         OrderCommand::RequestPayment {
+            payment_id: reference.clone(),
             redirect_url: "https://pay.test".into(),
         },
         OrderCommand::ConfirmPayment {
@@ -273,23 +287,34 @@ async fn orders() {
         },
         OrderCommand::Fulfill,
         OrderCommand::ReconcilePayment {
-            books: PaymentBooks {
-                reference,
-                captured_ore: 100,
-                refunded_ore: 0,
-                cancelled_ore: 0,
-                collectable_ore: 100,
-            },
+            books: books.clone(),
             policy: Arc::new(CapturePolicy::default()),
         },
         OrderCommand::ResolveCapture(Resolution {
             action: events::CaptureAction::WriteOff,
             reason: "so decided".into(),
         }),
-        OrderCommand::RecordRefund {
-            released_ore: 100,
-            refunded_ore: 0,
+        OrderCommand::Cancel {
+            customer_id: placed.customer_id,
         },
+        OrderCommand::RecordRefundFailure {
+            books,
+            reason: events::RefundFailure::Refused,
+        },
+        OrderCommand::RequestRefund(Box::new(RequestRefund {
+            lines: None,
+            reason: "so decided".into(),
+            overridden: true,
+            checked_in: [].into(),
+            policy: Arc::new(RefundPolicy {
+                version: "p1".into(),
+                until_days_before: 0,
+                share_per_mille: 1000,
+                after_check_in: false,
+                override_by: [].into(),
+            }),
+            now: placed.expires_at,
+        })),
     ];
     check::<Order>(Script { events, commands }).await;
 }

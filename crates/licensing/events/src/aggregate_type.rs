@@ -10,7 +10,11 @@ pub const LICENSE_TYPE: &str = "license_type";
 pub const SUSPENSION: &str = "suspension";
 /// A club that organizes activities.
 pub const CLUB: &str = "club";
-/// The terms that customers accept.
-pub const TERMS: &str = "terms";
 /// Someone who can log in.
 pub const USER: &str = "user";
+/// The receipts of one year.
+pub const RECEIPT_SERIES: &str = "receipt_series";
+/// The terms that customers accept.
+pub const TERMS: &str = "terms";
+/// Somebody whose personal data was erased.
+pub const PERSON: &str = "person";

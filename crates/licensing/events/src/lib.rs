@@ -10,6 +10,9 @@ mod license_types;
 mod licenses;
 mod orders;
 mod people;
+mod persons;
+mod receipts;
+mod refunds;
 mod scans;
 mod schema;
 mod shape;
@@ -23,13 +26,16 @@ pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
 pub use people::*;
+pub use persons::*;
+pub use receipts::*;
+pub use refunds::*;
 pub use scans::*;
 pub use schema::EventSchema;
 pub use shape::written;
 pub use suspensions::*;
 pub use terms::*;
 pub use users::*;
-pub use vocabulary::{Category, Role, Standing, Verdict};
+pub use vocabulary::{Category, ErasureGround, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -51,12 +57,16 @@ pub enum Event {
     LicenseType(LicenseTypeEvent),
     /// Of a club.
     Club(ClubEvent),
-    /// Of a suspension.
-    Suspension(SuspensionEvent),
-    /// Of the terms.
-    Terms(TermsEvent),
     /// Of a user.
     User(UserEvent),
+    /// Of a series of receipts.
+    ReceiptSeries(ReceiptSeriesEvent),
+    /// Of the terms.
+    Terms(TermsEvent),
+    /// Of a suspension.
+    Suspension(SuspensionEvent),
+    /// Of an erased person.
+    Person(PersonEvent),
 }
 
 impl Event {
@@ -78,9 +88,11 @@ impl Event {
             aggregate_type::LICENSE => of(recorded, Self::License),
             aggregate_type::LICENSE_TYPE => of(recorded, Self::LicenseType),
             aggregate_type::CLUB => of(recorded, Self::Club),
-            aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
-            aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::USER => of(recorded, Self::User),
+            aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
+            aggregate_type::TERMS => of(recorded, Self::Terms),
+            aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
+            aggregate_type::PERSON => of(recorded, Self::Person),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

@@ -32,6 +32,8 @@ events! {
         LicenseScannedAgain: "1",
         /// A license that does not exist was scanned. There is still no license.
         UnknownLicenseScanned: "1",
+        /// The holder is forgotten. The status stays.
+        LicenseHolderErased: "1",
     }
 }
 
@@ -161,4 +163,31 @@ pub enum RevokeReason {
     NotCollected,
     /// Its order's money went back.
     Refunded,
+}
+
+/// The holder of the license is forgotten, with the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseHolderErased {
+    /// The holder.
+    pub holder_id: Uuid,
+}
+
+impl LicenseCorrected {
+    /// All of it as data of the corrected holder, or of this one if the holder was right. Another holder's license names the
+    /// vehicle again, so that it is not forgotten with the first holder.
+    #[must_use]
+    pub fn belonging_to(mut self, holder_id: Option<Uuid>, vehicle: Option<&Vehicle>) -> Self {
+        let corrected = self.holder.as_ref().map(|corrected| corrected.holder_id);
+        if corrected.is_some() && corrected != holder_id && self.vehicle.is_none() {
+            self.vehicle = vehicle.cloned();
+        }
+        if let Some(person) = corrected.or(holder_id) {
+            self.holder = self.holder.map(|corrected| CorrectedHolder {
+                holder: corrected.holder.belonging_to(person),
+                ..corrected
+            });
+            self.vehicle = self.vehicle.map(|vehicle| vehicle.belonging_to(person));
+        }
+        self
+    }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::declare::events;
 use crate::license_types::{LicenseTypeFacts, Tax};
 use crate::people::{Holder, Vehicle};
+use crate::refunds::{LineRefundsRequested, LinesRefunded, RefundFailed, RefundRetried};
 
 events! {
     /// What happens to an order: `placed → payment_pending → paid → fulfilled`, with `cancelled`, `expired` and
@@ -34,12 +35,24 @@ events! {
         PaymentReconciled: "1",
         /// The order will not be paid. Status `cancelled`.
         OrderCancelled: "1",
+        /// Its customer cancelled the unpaid order. Status `cancelled`.
+        OrderCancelledByCustomer: "1",
         /// The order was not paid in time. Status `expired`.
         OrderExpired: "1",
         /// The money has to go back. Status `refund_pending`.
         RefundRequested: "2",
+        /// Staff decided that the money of lines goes back. The status stays, or is `refund_pending` if no line is left.
+        LineRefundsRequested: "1",
+        /// The money of some lines went back. The status stays.
+        LinesRefunded: "1",
+        /// The provider does not give the money back, and the shop has stopped trying. The status stays.
+        RefundFailed: "1",
+        /// Staff decided to try a refund again. The status stays.
+        RefundRetried: "1",
         /// The money went back, by the shop or in the provider's portal. Status `refunded`.
         OrderRefunded: "1",
+        /// A holder is forgotten. The status stays.
+        OrderHolderErased: "1",
     }
 }
 
@@ -242,6 +255,11 @@ pub enum CancelReason {
     PaymentDeclined,
 }
 
+/// Its customer cancelled the order before it was paid. Its payment is ended at the provider afterwards; one that was
+/// approved meanwhile goes back.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct OrderCancelledByCustomer {}
+
 /// The order was not paid in time. Its payment, if there was one, was ended at the provider first.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct OrderExpired {}
@@ -278,4 +296,13 @@ pub struct OrderRefunded {
     pub released_ore: i64,
     /// How much was paid back after it was collected, in øre.
     pub refunded_ore: i64,
+}
+
+/// A holder of the order is forgotten, with the vehicle.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct OrderHolderErased {
+    /// The holder.
+    pub holder_id: Uuid,
+    /// The lines that were for the holder.
+    pub lines: Vec<u16>,
 }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use envelope::Personal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Who a license is for. Never a national identity number.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
@@ -46,4 +47,47 @@ pub struct Vehicle {
     /// Chassis number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chassis: Option<Personal<String>>,
+}
+
+impl Holder {
+    /// All of it as data of this person, the guardian's too: it is there because of the holder.
+    #[must_use]
+    pub fn belonging_to(self, person: Uuid) -> Self {
+        let own = |field: Option<Personal<String>>| field.map(|value| value.belonging_to(person));
+        Self {
+            name: self.name.belonging_to(person),
+            birth_date: self.birth_date.belonging_to(person),
+            phone: own(self.phone),
+            email: own(self.email),
+            guardian: self.guardian.map(|guardian| Guardian {
+                name: guardian.name.belonging_to(person),
+                phone: guardian.phone.belonging_to(person),
+                consent: guardian.consent,
+            }),
+        }
+    }
+
+    /// A holder of whom nothing is known any more.
+    pub fn erased() -> Self {
+        Self {
+            name: Personal::erased(),
+            birth_date: Personal::erased(),
+            phone: None,
+            email: None,
+            guardian: None,
+        }
+    }
+}
+
+impl Vehicle {
+    /// All of it as data of this person.
+    #[must_use]
+    pub fn belonging_to(self, person: Uuid) -> Self {
+        let own = |field: Option<Personal<String>>| field.map(|value| value.belonging_to(person));
+        Self {
+            registration: own(self.registration),
+            vehicle_license: own(self.vehicle_license),
+            chassis: own(self.chassis),
+        }
+    }
 }

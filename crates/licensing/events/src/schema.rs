@@ -7,6 +7,8 @@ use crate::clubs::ClubEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
+use crate::persons::PersonEvent;
+use crate::receipts::ReceiptSeriesEvent;
 use crate::suspensions::SuspensionEvent;
 use crate::terms::TermsEvent;
 use crate::users::UserEvent;
@@ -32,9 +34,11 @@ impl EventSchema {
             (aggregate_type::LICENSE, LicenseEvent::schemas()),
             (aggregate_type::LICENSE_TYPE, LicenseTypeEvent::schemas()),
             (aggregate_type::CLUB, ClubEvent::schemas()),
-            (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
-            (aggregate_type::TERMS, TermsEvent::schemas()),
             (aggregate_type::USER, UserEvent::schemas()),
+            (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
+            (aggregate_type::TERMS, TermsEvent::schemas()),
+            (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
+            (aggregate_type::PERSON, PersonEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

@@ -16,6 +16,8 @@ events! {
         SuspensionImposed: "1",
         /// Staff ended the suspension. Status `lifted`.
         SuspensionLifted: "1",
+        /// The suspended person is forgotten. The suspension goes on: it knows the person by a keyed hash.
+        SuspensionPersonErased: "1",
     }
 }
 
@@ -51,4 +53,11 @@ pub struct SuspendedPerson {
 pub struct SuspensionLifted {
     /// Why, in the words of the person who decided.
     pub reason: Personal<String>,
+}
+
+/// The suspended person is forgotten, by name and birth date.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct SuspensionPersonErased {
+    /// The person, by the holder's id.
+    pub person_id: Uuid,
 }

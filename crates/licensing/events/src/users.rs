@@ -18,6 +18,8 @@ events! {
         UserRolesSet: "1",
         /// Tokens from before this are not accepted any more.
         UserSessionsRevoked: "1",
+        /// The user's contact data is forgotten.
+        UserErased: "1",
     }
 }
 
@@ -53,3 +55,7 @@ pub struct UserSessionsRevoked {
     /// The moment.
     pub revoked_at: DateTime<Utc>,
 }
+
+/// The user's contact data is forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct UserErased {}

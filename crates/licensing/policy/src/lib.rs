@@ -22,6 +22,9 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/orders/{order_id}/return-status", Capability),
     Rule::new("GET",  "/api/v1/orders/{order_id}/receipt.pdf", Theirs),
 
+    Rule::new("GET",  "/api/v1/receipts", Theirs),
+    Rule::new("GET",  "/api/v1/receipts/{receipt_id}", Theirs),
+
     // Licenses.
     Rule::new("POST", "/api/v1/licenses/{license_id}/check-in", OrganizerOfClub),
     Rule::new("POST", "/api/v1/licenses/{license_id}/revoke", Staff),

@@ -7,8 +7,9 @@
 
 mod schema;
 
+pub mod account;
 pub mod checkpoint;
-pub mod standing;
+pub mod revocations;
 
 pub mod write;
 
@@ -16,6 +17,7 @@ mod clubs;
 mod license_types;
 mod licenses;
 mod orders;
+mod receipts;
 mod shapes;
 mod suspensions;
 mod terms;
@@ -34,6 +36,7 @@ pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
 pub use query::{Error, PageQuery, Resource, Term, page, searched};
+pub use receipts::RECEIPTS;
 pub use schema::{MIGRATIONS, check_schema, known_schema, migrate};
 pub use scope::Scope;
 pub use suspensions::SUSPENSIONS;
@@ -41,15 +44,17 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, Standing, SuspensionKind, SuspensionStatus,
+    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
+    SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.
-pub static RESOURCES: [&Resource; 8] = [
+pub static RESOURCES: &[&Resource] = &[
     &ORDERS,
     &LICENSES,
     &LICENSE_TYPES,
     &CLUBS,
+    &RECEIPTS,
     &TERMS,
     &USERS,
     &TIMELINE,

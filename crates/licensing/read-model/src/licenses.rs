@@ -53,6 +53,8 @@ query::resource! {
         search: String, Internal, "What `q` searches; personal data.";
         issued_at: DateTime<Utc>, Shown, "When it was issued.";
         revoked_at: Option<DateTime<Utc>>, Shown, "When it was revoked, if it was.";
+        holder_erased_at: Option<DateTime<Utc>>, Shown, "When the holder was forgotten; the license then names nobody.";
+        revocation_position: Option<i64>, Internal, "Log position of the last event since it was revoked or suspended first.";
         suspended_at: Option<DateTime<Utc>>, Shown, "When it was suspended, while it is.";
         corrected_at: Option<DateTime<Utc>>, Shown, "When holder or vehicle were corrected last.";
         checked_in_at: Option<DateTime<Utc>>, Shown, "When the holder was let in, by the first scan in the log.";
@@ -70,6 +72,13 @@ query::resource! {
     computed {
         holder after activity_days: Holder = "jsonb_build_object('name', holder_name, 'birth_date', holder_birth_date, \
             'phone', holder_phone, 'email', holder_email, 'guardian', guardian)", "Who may use it; personal data.";
+    }
+
+    on_request {
+        qr after vehicle: Option<String> = "case when status <> 'revoked' and holder_erased_at is null then jsonb_build_object('license_id', license_id, \
+            'license_type', license_type, 'club_id', club_id, 'activity_date', activity_date, \
+            'activity_days', activity_days, 'name', holder_name, 'birth_date', holder_birth_date, 'vehicle', vehicle) end",
+            "The text of its QR code: signed, personal data. Null for a license that is revoked or whose holder is forgotten.";
     }
 
     sorts {
@@ -91,7 +100,7 @@ query::resource! {
         Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
         Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")
             .example("konkurranse-bilcross");
-        Filter::text("category", "category = ?", index("licenses_by_category"), "Of this category.").example("competition");
+        Filter::word("category", Category::texts, "category = ?", index("licenses_by_category"), "Of this category.");
         Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross");
         Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.");
         // A license that began earlier can still be valid. The first bound is what the index can use: a check constraint

@@ -5,10 +5,10 @@ use query::{Filter, Sort, Word, index};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
-use vocabulary::{OrderStatus, Word as _};
+use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use crate::checkpoint::PROJECTION;
-use crate::shapes::{OrderLine, Payment};
+use crate::shapes::{LineRefund, OrderLine, Payment};
 
 query::resource! {
     /// A row of `orders`.
@@ -47,6 +47,8 @@ query::resource! {
         refunded_ore: i64, Internal, "What of it was paid back, in øre.";
         written_off_ore: i64, Internal, "What of the total was given up, in øre.";
         capture_failure: Option<String>, Internal, "Why the money can not be collected, until that is decided.";
+        refund_state: Option<Word<RefundState>>, Internal, "How far the money that has to go back is on its way; null if none has.";
+        refunds: Json<Box<RawValue>> as Vec<LineRefund>, Shown, "Lines whose money goes back or went back, one by one.";
         paid_at: Option<DateTime<Utc>>, Shown, "When the payment was confirmed.";
         fulfilled_at: Option<DateTime<Utc>>, Shown, "When the last license was issued.";
         expires_at: Option<DateTime<Utc>>, Shown, "When an unpaid order gives up.";
@@ -59,7 +61,7 @@ query::resource! {
     computed {
         payment after currency: Payment = "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, \
             'redirect_url', redirect_url, 'captured_ore', captured_ore, 'refunded_ore', refunded_ore, \
-            'written_off_ore', written_off_ore, 'capture_failure', capture_failure)", "The money.";
+            'written_off_ore', written_off_ore, 'capture_failure', capture_failure, 'refund_state', refund_state)", "The money.";
     }
 
     sorts {
@@ -70,10 +72,11 @@ query::resource! {
 
     filters {
         Filter::word("status", OrderStatus::texts, "status = ?", index("orders_by_status"), "In this status.");
+        Filter::word("refund_state", RefundState::texts, "refund_state = ?", index("orders_by_refund_state"), "With money that is so far on its way back.");
         Filter::uuid("club_id", "club_ids @> array[?]", index("orders_by_club"), "With a line for this club.");
         Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.")
             .example("konkurranse-bilcross");
-        Filter::text("provider", "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.").example("vipps");
+        Filter::word("provider", PaymentProvider::texts, "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.");
         Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.");
         Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from");
         Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.");

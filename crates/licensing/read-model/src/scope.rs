@@ -31,6 +31,14 @@ impl Scope {
         self.conditions("(customer_id = ? or club_id = any(?))", 1)
     }
 
+    /// Of receipts. They belong to the buyer; a club sees none of other people's.
+    pub fn of_receipts(&self) -> Conditions {
+        match self {
+            Self::OwnAndClubs { user_id, .. } => Self::Own(*user_id).of_receipts(),
+            Self::Own(_) | Self::Everything => self.conditions("", 0),
+        }
+    }
+
     fn conditions(&self, of_clubs: &'static str, club_binds: usize) -> Conditions {
         let mut conditions = Conditions::default();
         match self {

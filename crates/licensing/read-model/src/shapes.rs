@@ -3,9 +3,17 @@
 use chrono::NaiveDate;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{Category, Role};
+use vocabulary::{Category, RefundState, Role};
 
-query::shapes!(OrderLine, Holder, Guardian, Vehicle, Payment);
+query::shapes!(
+    OrderLine,
+    LineRefund,
+    Holder,
+    Guardian,
+    Vehicle,
+    Payment,
+    ReceiptLine
+);
 
 /// A line of an order.
 #[derive(ToSchema)]
@@ -43,6 +51,18 @@ pub(crate) struct OrderLine {
     /// Vehicle of a driver.
     #[schema(required)]
     vehicle: Option<Vehicle>,
+}
+
+/// A line whose money goes back or went back.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct LineRefund {
+    /// Number of the line.
+    line: u16,
+    /// How much of its price, in øre.
+    amount_ore: i64,
+    /// How far the money is on its way back.
+    state: RefundState,
 }
 
 /// Who may use a license; personal data.
@@ -115,4 +135,37 @@ pub(crate) struct Payment {
     /// `collected_too_much`.
     #[schema(required)]
     capture_failure: Option<String>,
+    /// How far the money that has to go back is on its way; null if none has.
+    #[schema(required)]
+    refund_state: Option<RefundState>,
+}
+
+/// A line of a receipt.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ReceiptLine {
+    /// Line of the order, from 1.
+    line: u16,
+    /// Code of the license type.
+    #[schema(example = "konkurranse-bilcross")]
+    license_type: String,
+    /// Its name in Norwegian, as sold.
+    name_nb: String,
+    /// Its name in English, as sold.
+    name_en: String,
+    /// Name of the club, as sold.
+    club_name: String,
+    /// First day of the activity (local date).
+    activity_date: NaiveDate,
+    /// Number of consecutive days.
+    activity_days: u8,
+    /// What this receipt is for, tax included, in øre.
+    gross_ore: i64,
+    /// Tax code.
+    #[schema(example = "exempt")]
+    tax_code: String,
+    /// Tax rate in per mille of the net amount.
+    tax_rate_permille: u16,
+    /// Tax in it, in øre.
+    tax_ore: i64,
 }

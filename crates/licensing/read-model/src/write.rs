@@ -9,6 +9,7 @@ pub use crate::clubs::ClubRow;
 pub use crate::license_types::{LicenseTypeRow, Price};
 pub use crate::licenses::LicenseRow;
 pub use crate::orders::OrderRow;
+pub use crate::receipts::ReceiptRow;
 pub use crate::suspensions::SuspensionRow;
 pub use crate::terms::TermsRow;
 pub use crate::timeline::TimelineRow;

@@ -39,6 +39,18 @@ macro_rules! words {
 }
 
 words! {
+    /// Why personal data is erased (GDPR article 17).
+    ErasureGround {
+        /// The person asks for it.
+        Requested,
+        /// It is not needed any more.
+        NoLongerNeeded,
+        /// The person objects to its use.
+        Objection,
+        /// It should not have been kept.
+        Unlawful,
+    }
+
     /// What kind of activity a license is for.
     Category {
         /// Competition (konkurranse).
@@ -84,6 +96,16 @@ words! {
         /// The money has to go back.
         RefundPending,
         /// The money went back.
+        Refunded,
+    }
+
+    /// How far the money is on its way back.
+    RefundState {
+        /// It has to go back.
+        Pending,
+        /// The provider does not give it back: staff must act.
+        Failed,
+        /// It went back.
         Refunded,
     }
 
@@ -165,24 +187,16 @@ words! {
     PaymentProvider {
         /// Vipps MobilePay.
         Vipps,
+        /// Nexi Checkout.
+        Nexi,
     }
 
-    /// Whether a club organizes activities.
-    ClubStatus {
-        /// It does.
-        Active,
-        /// It does not any more.
-        Inactive,
-    }
-
-    /// Whether a version of the terms is in force.
-    TermsStatus {
-        /// Orders accept it.
-        Current,
-        /// It comes into force later.
-        Upcoming,
-        /// Another version has replaced it.
-        Outdated,
+    /// What a document of the series of receipts is.
+    ReceiptKind {
+        /// Money was taken.
+        Receipt,
+        /// Money went back: corrects a receipt.
+        CreditNote,
     }
 
     /// What a user may do.
@@ -206,6 +220,24 @@ words! {
         En,
     }
 
+    /// Whether a club organizes activities.
+    ClubStatus {
+        /// It does.
+        Active,
+        /// It does not any more.
+        Inactive,
+    }
+
+    /// Whether a version of the terms is in force.
+    TermsStatus {
+        /// Orders accept it.
+        Current,
+        /// It comes into force later.
+        Upcoming,
+        /// Another version has replaced it.
+        Outdated,
+    }
+
     /// Whether a license type can be bought.
     LicenseTypeStatus {
         /// It can.
@@ -218,8 +250,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, Role,
-        ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
+        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
+        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -241,13 +274,14 @@ mod tests {
         texts_are_those_of_json::<ClubStatus>();
         texts_are_those_of_json::<TermsStatus>();
         texts_are_those_of_json::<PaymentProvider>();
+        texts_are_those_of_json::<UserRole>();
+        texts_are_those_of_json::<Language>();
+        texts_are_those_of_json::<ReceiptKind>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();
         texts_are_those_of_json::<Standing>();
         texts_are_those_of_json::<SuspensionStatus>();
         texts_are_those_of_json::<SuspensionKind>();
-        texts_are_those_of_json::<UserRole>();
-        texts_are_those_of_json::<Language>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

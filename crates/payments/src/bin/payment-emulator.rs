@@ -2,23 +2,29 @@
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use payments::emulator::{self, Cli};
+use payments::emulator::{self, Cli, Command, ServeOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    cli.start_logging().context("--log-filter")?;
+    match Cli::parse().command {
+        Command::Serve(options) => serve(*options).await,
+        Command::Faults { faults, at } => at.faults(faults).await,
+        Command::Books { at } => at.books().await,
+    }
+}
+
+async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    options.start_logging().context("--log-filter")?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
-    let listener = TcpListener::bind(cli.listen)
+    let listener = TcpListener::bind(options.listen)
         .await
-        .with_context(|| format!("can't listen on {}", cli.listen))?;
+        .with_context(|| format!("can't listen on {}", options.listen))?;
     let address = listener.local_addr()?;
-    let options = cli.into_options(address)?;
-    tracing::info!(%address, ?options, version = env!("CARGO_PKG_VERSION"), "payment emulator started");
+    let options = options.into_options(address)?;
     emulator::serve(listener, options, shutdown)
         .await
         .inspect_err(|error| tracing::error!(%error, "stopped"))?;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::faults::{FaultSwitch, Hold, Operation, Point};
+use super::faults::{Hold, Operation, Point};
+use super::switch::FaultSwitch;
 
 /// Requests by operation.
 #[derive(Default)]

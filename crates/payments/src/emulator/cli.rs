@@ -1,24 +1,145 @@
 //! The command line of `payment-emulator`, kept here so that its `main` stays a list of steps.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use secret::{BadSecret, Secret};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use super::{Options, Webhook};
+use super::{Faults, Options, Webhook};
 use crate::vipps::{CredentialArgs, Credentials};
 
-/// Emulates the Vipps MobilePay ePayment API: payments, the customer's page, signed webhooks, and faults on demand.
+/// How long a running emulator may take to answer a command.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Emulates the APIs of Vipps MobilePay ePayment and of Nexi Checkout: payments, the customer's page, the merchant's portal,
+/// webhooks, and faults on demand.
 #[derive(Parser)]
 #[command(name = "payment-emulator", version)]
 pub struct Cli {
-    /// Accepted so that every program of this project starts alike.
-    #[arg(value_enum, hide = true)]
-    command: Option<Command>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `payment-emulator` does.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs the emulator
+    Serve(Box<ServeOptions>),
+    /// Shows what goes wrong in a running emulator, or changes it
+    #[command(after_help = FAULTS_HELP)]
+    Faults {
+        /// What goes wrong from now on, as JSON; `{}` ends everything. Without it the faults are shown
+        faults: Option<String>,
+        /// Of which emulator.
+        #[command(flatten)]
+        at: Ask,
+    },
+    /// Writes every payment of a running emulator with its sums and movements, one line of JSON each
+    Books {
+        /// Of which emulator.
+        #[command(flatten)]
+        at: Ask,
+    },
+}
+
+const FAULTS_HELP: &str = "\
+A rule has a fault, and a scope: {\"fault\": …, \"provider\": \"vipps\" | \"nexi\", \"operation\": \"create\" | \"get\" |
+\"capture\" | \"refund\" | \"cancel\", \"reference\": \"…\", \"next\": N, \"probability\": 0.1}. All of the scope may be left out.
+
+Faults of the API:
+  {\"slow_ms\": N}            the work is done, and answered late
+  {\"fail\": 500}             no work is done
+  \"answer_lost\"            the work is done, and answered 503
+  \"answer_never\"           the work is done, and never answered
+  {\"reset\": \"work\"}        the connection is reset before the work; \"answer\": after it
+  {\"too_many_requests\": N} 429 with Retry-After of N seconds
+  {\"refuse\": 402}           the request is refused for good
+  \"create_conflict\"        a create at Vipps is answered 409
+  \"webhook_first\"          a create is answered after its webhook
+  \"approve_first\"          the customer approves before a create is answered
+Faults of the payment:
+  {\"approve_differs\": ORE}  the customer approves so much more, or less
+  \"decline\", \"abandon\"     an approval is a decline, or nothing
+  {\"portal_capture\": PERCENT}, {\"portal_refund\": PERCENT}  a person does it after an approval, or a capture
+  {\"reservation_ends_ms\": N}
+  {\"refund_takes_ms\": N}, {\"refund_fails_ms\": N}  at Nexi
+Faults of the webhooks:
+  \"webhook_drop\", \"webhook_duplicate\", {\"webhook_delay_ms\": N}, \"webhook_out_of_order\"
+  \"webhook_spoilt\"         the signature or authorization does not match
+  \"webhook_forged\"         somebody else sends one before
+  {\"webhook_amount\": ORE}  it claims so much more, well signed
+
+Example, for half of all captures at Nexi, in a sequence that begins at 7:
+  {\"rules\": [{\"fault\": \"answer_never\", \"provider\": \"nexi\", \"operation\": \"capture\", \"probability\": 0.5}], \"seed\": 7}";
+
+/// Which emulator is asked.
+#[derive(Args)]
+pub struct Ask {
+    /// Address of the running emulator
+    #[arg(
+        long,
+        env = "PAYMENT_EMULATOR_URL",
+        default_value = "http://127.0.0.1:8090",
+        value_name = "URL"
+    )]
+    url: String,
+}
+
+impl Ask {
+    /// Shows the faults, or sets them first.
+    pub async fn faults(&self, faults: Option<String>) -> anyhow::Result<()> {
+        let url = format!("{}/emulator/faults", self.url.trim_end_matches('/'));
+        if let Some(faults) = faults {
+            self.send(client()?.post(&url).body(faults)).await?;
+        }
+        let shown = self.send(client()?.get(&url)).await?;
+        writeln!(std::io::stdout().lock(), "{shown}")?;
+        Ok(())
+    }
+
+    /// Writes the books.
+    pub async fn books(&self) -> anyhow::Result<()> {
+        let (http, mut after) = (client()?, Some(0_u64));
+        while let Some(from) = after {
+            let url = format!("{}/emulator/books?after={from}", self.url.trim_end_matches('/'));
+            let page: serde_json::Value = serde_json::from_str(&self.send(http.get(url)).await?)?;
+            for payment in page["payments"].as_array().into_iter().flatten() {
+                writeln!(std::io::stdout().lock(), "{payment}")?;
+            }
+            after = page["next"].as_u64();
+        }
+        Ok(())
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<String> {
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("no emulator answers at {}", self.url))?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if !status.is_success() {
+            bail!("the emulator answers {status}: {text}");
+        }
+        Ok(text)
+    }
+}
+
+fn client() -> anyhow::Result<reqwest::Client> {
+    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    Ok(http.build()?)
+}
+
+/// How the emulator runs.
+#[derive(Args)]
+pub struct ServeOptions {
     /// Address to listen on; port 0 takes a free one and logs it.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
@@ -28,10 +149,10 @@ pub struct Cli {
     /// File that keeps payments and undelivered webhooks over a restart; without one they are lost when it stops.
     #[arg(long, env = "DATA_FILE")]
     data_file: Option<PathBuf>,
-    /// Where to send webhooks, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it the emulator sends none.
+    /// Where to send the webhooks of Vipps, such as `http://127.0.0.1:8080/api/v1/webhooks/vipps`; without it the emulator sends none.
     #[arg(long, env = "WEBHOOK_URL")]
     webhook_url: Option<String>,
-    /// Secret that webhooks are signed with.
+    /// Secret that the webhooks of Vipps are signed with.
     #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<Secret>,
     /// File that holds that secret instead.
@@ -43,9 +164,21 @@ pub struct Cli {
     /// Credentials that merchants must present.
     #[command(flatten)]
     credentials: CredentialArgs,
+    /// Secret key that merchants must present at Nexi; without one, nobody is let in there.
+    #[arg(long, env = "NEXI_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
+    nexi_secret_key: Option<Secret>,
+    /// File that holds that key instead.
+    #[arg(long, env = "NEXI_SECRET_KEY_FILE", value_name = "FILE")]
+    nexi_secret_key_file: Option<PathBuf>,
     /// Seconds a payment waits for the customer.
     #[arg(long, env = "PAYMENT_TTL_S", default_value_t = 600)]
     payment_ttl_s: u64,
+    /// Seconds a reservation stands, unless a fault ends it sooner.
+    #[arg(long, env = "RESERVATION_TTL_S", default_value_t = 604_800)]
+    reservation_ttl_s: u64,
+    /// What goes wrong from the start, as JSON: see `payment-emulator faults --help`.
+    #[arg(long, env = "FAULTS", default_value = "{}", value_name = "JSON", value_parser = faults)]
+    faults: Faults,
     /// Seconds an access token is valid.
     #[arg(long, env = "ACCESS_TOKEN_TTL_S", default_value_t = 3600)]
     access_token_ttl_s: u64,
@@ -61,17 +194,12 @@ pub struct Cli {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Command {
-    Serve,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum LogFormat {
     Json,
     Text,
 }
 
-impl Cli {
+impl ServeOptions {
     /// Starts logging to standard error.
     pub fn start_logging(&self) -> Result<(), ParseError> {
         let filter = EnvFilter::try_new(&self.log_filter)?;
@@ -92,6 +220,14 @@ impl Cli {
         Ok(Options {
             public_url: self.public_url.unwrap_or_else(|| format!("http://{address}")),
             webhook,
+            max_retry_delay: Duration::from_millis(self.webhook_max_retry_delay_ms),
+            nexi_secret_key: Secret::given(
+                "nexi-secret-key",
+                self.nexi_secret_key.as_ref(),
+                self.nexi_secret_key_file.as_deref(),
+            )?,
+            reservation_ttl: Duration::from_secs(self.reservation_ttl_s),
+            faults: self.faults,
             credentials,
             data_file: self.data_file,
             payment_ttl: Duration::from_secs(self.payment_ttl_s),
@@ -113,7 +249,14 @@ impl Cli {
                 .expose()
                 .to_owned(),
             merchant_serial_number: credentials.merchant_serial_number.clone(),
-            max_retry_delay: Duration::from_millis(self.webhook_max_retry_delay_ms),
         }))
+    }
+}
+
+fn faults(text: &str) -> Result<Faults, String> {
+    let faults: Faults = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match faults.complaint() {
+        None => Ok(faults),
+        Some(complaint) => Err(complaint.to_owned()),
     }
 }

@@ -1,28 +1,32 @@
 //! Webhooks: signed, in order per payment, tried again until accepted, for at most seven days.
 //!
 //! One task owns the schedule. A payment with undelivered webhooks is in it once, so its webhooks can't overtake each
-//! other, and a receiver that refuses one payment's webhooks does not delay those of other payments.
+//! other unless told to, and a receiver that refuses one payment's webhooks does not delay those of other payments.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use serde_json::json;
+use chrono::{TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::faults::{FaultSwitch, WebhookFault};
+use super::acts::subject;
+use super::faults::Fault;
+use super::message::{Message, messages};
 use super::store::{PendingWebhook, Rejected, Store};
+use super::switch::FaultSwitch;
 use super::{Error, Webhook};
-use crate::vipps::webhook::{CONTENT_HASH_HEADER, DATE_HEADER, host_of, sign};
+use crate::vipps::webhook::host_of;
 
 /// Webhooks on their way at once.
 const AT_ONCE: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// How long a webhook waits for the next one to go first.
+const OVERTAKING: Duration = Duration::from_secs(1);
+/// What a forged webhook claims more.
+const FORGED_MORE: i64 = 9;
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(7);
 
 pub(super) struct Delivery {
@@ -35,18 +39,18 @@ pub(super) struct Delivery {
 }
 
 /// A payment's place in the schedule.
+#[derive(Clone)]
 struct Turn {
-    reference: Arc<str>,
+    id: Arc<str>,
     /// How often its first pending webhook has failed.
     failures: u32,
+    /// Whether it has been late, or waited to be overtaken.
+    waited: bool,
 }
 
 struct Sender {
     http: reqwest::Client,
-    url: Url,
-    host: String,
-    path_and_query: String,
-    webhook: Webhook,
+    webhook: Option<Webhook>,
     store: Arc<Store>,
     faults: Arc<FaultSwitch>,
 }
@@ -57,35 +61,37 @@ enum Outcome {
     /// Sent; there is another.
     More,
     Failed,
+    /// To be looked at again after this time.
+    Later(Duration),
 }
 
 impl Delivery {
-    pub(super) fn new(webhook: Webhook, store: Arc<Store>, faults: Arc<FaultSwitch>) -> Result<Self, Error> {
-        let host = host_of(&webhook.url).ok_or(Error::WebhookUrl)?;
-        let url = Url::parse(&webhook.url).map_err(|_| Error::WebhookUrl)?;
-        let path_and_query = match url.query() {
-            Some(query) => format!("{}?{query}", url.path()),
-            None => url.path().to_owned(),
-        };
+    pub(super) fn new(
+        webhook: Option<Webhook>,
+        max_retry_delay: Duration,
+        store: Arc<Store>,
+        faults: Arc<FaultSwitch>,
+    ) -> Result<Self, Error> {
+        if webhook
+            .as_ref()
+            .is_some_and(|webhook| host_of(&webhook.url).is_none())
+        {
+            return Err(Error::WebhookUrl);
+        }
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .map_err(|_| Error::WebhookUrl)?;
-        let max_retry_delay = webhook.max_retry_delay;
         let sender = Sender {
             http,
-            url,
-            host,
-            path_and_query,
             webhook,
             store: Arc::clone(&store),
             faults,
         };
-        let sender = Arc::new(sender);
         Ok(Self {
-            sender,
+            sender: Arc::new(sender),
             store,
             max_retry_delay,
             schedule: BTreeMap::new(),
@@ -97,14 +103,13 @@ impl Delivery {
     pub(super) async fn run(mut self) {
         let mut on_their_way: JoinSet<(Turn, Outcome)> = JoinSet::new();
         loop {
-            for reference in self.store.take_outbox() {
-                self.schedule(
-                    Instant::now(),
-                    Turn {
-                        reference,
-                        failures: 0,
-                    },
-                );
+            for id in self.store.take_outbox() {
+                let turn = Turn {
+                    id,
+                    failures: 0,
+                    waited: false,
+                };
+                self.schedule(Instant::now(), turn);
             }
             while on_their_way.len() < AT_ONCE {
                 let Some(due) = self
@@ -116,7 +121,7 @@ impl Delivery {
                 };
                 let (turn, sender) = (due.remove(), Arc::clone(&self.sender));
                 on_their_way.spawn(async move {
-                    let outcome = sender.send_first_pending(&turn.reference).await;
+                    let outcome = sender.send_first_pending(&turn).await;
                     (turn, outcome)
                 });
             }
@@ -139,121 +144,141 @@ impl Delivery {
     }
 
     fn after(&mut self, turn: Turn, outcome: &Outcome) {
+        let now = Instant::now();
         match outcome {
             Outcome::Done => {}
-            Outcome::More => self.schedule(Instant::now(), Turn { failures: 0, ..turn }),
+            Outcome::More => {
+                let next = Turn {
+                    failures: 0,
+                    waited: false,
+                    ..turn
+                };
+                self.schedule(now, next);
+            }
+            Outcome::Later(after) => {
+                let at = now.checked_add(*after).unwrap_or(now + Duration::from_hours(24));
+                self.schedule(at, Turn { waited: true, ..turn });
+            }
             Outcome::Failed => {
                 let delay = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(turn.failures));
-                let at = Instant::now() + delay.min(self.max_retry_delay);
-                self.schedule(
-                    at,
-                    Turn {
-                        failures: turn.failures.saturating_add(1),
-                        ..turn
-                    },
-                );
+                let at = now + delay.min(self.max_retry_delay);
+                let failures = turn.failures.saturating_add(1);
+                self.schedule(at, Turn { failures, ..turn });
             }
         }
     }
 }
 
 impl Sender {
-    async fn send_first_pending(&self, reference: &Arc<str>) -> Outcome {
-        match self.try_first_pending(reference).await {
+    async fn send_first_pending(&self, turn: &Turn) -> Outcome {
+        match self.try_first_pending(turn).await {
             Ok(outcome) => outcome,
             // The whole process is stopping.
             Err(_) => Outcome::Failed,
         }
     }
 
-    async fn try_first_pending(&self, reference: &Arc<str>) -> Result<Outcome, Rejected> {
-        let Some(webhook) = self.store.pending_webhook(reference).await? else {
+    async fn try_first_pending(&self, turn: &Turn) -> Result<Outcome, Rejected> {
+        let Some(webhook) = self.store.pending_webhook(&turn.id, 0).await? else {
             return Ok(Outcome::Done);
         };
-        let name = webhook.change.name;
-        let fault = self.faults.get().webhooks;
-        if fault == WebhookFault::Drop {
-            tracing::info!(%reference, ?name, "webhook dropped as told");
+        let (id, name) = (&webhook.id, webhook.change.name);
+        let subject = subject(&webhook.creation, None);
+        if self.messages(&webhook, 0).is_empty() {
+            return self.settled(&webhook).await;
+        }
+        if self.faults.applies(subject, Fault::WebhookDrop) {
+            tracing::info!(%id, ?name, "webhook dropped as told");
         } else if Utc::now() - webhook.change.at > GIVE_UP_AFTER {
-            tracing::warn!(%reference, ?name, "webhook given up");
+            tracing::warn!(%id, ?name, "webhook given up");
         } else {
-            if let WebhookFault::DelayMs(ms) = fault {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-            }
-            let times = if fault == WebhookFault::Duplicate { 2 } else { 1 };
-            for _ in 0..times {
-                if let Err(reason) = self.post(&webhook, fault).await {
-                    tracing::warn!(%reference, ?name, reason, "webhook not accepted");
-                    return Ok(Outcome::Failed);
+            if !turn.waited {
+                let late = self.faults.take(subject, |fault| match fault {
+                    Fault::WebhookDelayMs(ms) => Some(Duration::from_millis(ms)),
+                    _ => None,
+                });
+                if let Some(late) = late {
+                    return Ok(Outcome::Later(late));
+                }
+                if self.faults.applies(subject, Fault::WebhookOutOfOrder) {
+                    return self.send_swapped(webhook).await;
                 }
             }
-            tracing::debug!(%reference, ?name, "webhook delivered");
+            if !self.send(&webhook).await {
+                return Ok(Outcome::Failed);
+            }
         }
-        let more = self.store.settle(&webhook).await?;
+        self.settled(&webhook).await
+    }
+
+    fn messages(&self, webhook: &PendingWebhook, more_ore: i64) -> Vec<Message> {
+        messages(
+            self.webhook.as_ref(),
+            &webhook.creation,
+            &webhook.change,
+            more_ore,
+        )
+    }
+
+    async fn settled(&self, webhook: &PendingWebhook) -> Result<Outcome, Rejected> {
+        let more = self.store.settle(webhook).await?;
         Ok(if more { Outcome::More } else { Outcome::Done })
     }
 
-    async fn post(&self, webhook: &PendingWebhook, fault: WebhookFault) -> Result<(), String> {
-        let body = self.body(webhook);
-        let date = http_date(Utc::now());
-        let secret = match fault {
-            WebhookFault::CorruptSignature => "not the secret",
-            _ => &self.webhook.secret,
+    /// Sends the payment's next webhook first, if it comes in time.
+    async fn send_swapped(&self, first: PendingWebhook) -> Result<Outcome, Rejected> {
+        let waits_until = Instant::now() + OVERTAKING;
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        while Instant::now() < waits_until {
+            looks.tick().await;
+            if let Some(second) = self.store.pending_webhook(&first.id, 1).await? {
+                if self.send(&second).await && self.send(&first).await {
+                    return self.settled(&second).await;
+                }
+                return Ok(Outcome::Failed);
+            }
+        }
+        Ok(Outcome::Later(Duration::ZERO))
+    }
+
+    /// Sends the messages of one change, and whether all were accepted.
+    async fn send(&self, webhook: &PendingWebhook) -> bool {
+        let (creation, change) = (&webhook.creation, &webhook.change);
+        let (subject, faults) = (subject(creation, None), &self.faults);
+        if faults.applies(subject, Fault::WebhookForged) {
+            for message in self.messages(webhook, change.amount_ore.saturating_mul(FORGED_MORE)) {
+                // Nobody waits for what the receiver says to it.
+                let _ = self.post(&message, true).await;
+            }
+        }
+        let more_ore = faults.take(subject, |fault| match fault {
+            Fault::WebhookAmount(ore) => Some(ore),
+            _ => None,
+        });
+        let spoilt = faults.applies(subject, Fault::WebhookSpoilt);
+        let twice = faults.applies(subject, Fault::WebhookDuplicate);
+        for message in self.messages(webhook, more_ore.unwrap_or(0)) {
+            for _ in 0..if twice { 2 } else { 1 } {
+                if let Err(reason) = self.post(&message, spoilt).await {
+                    tracing::warn!(id = %webhook.id, name = ?change.name, reason, "webhook not accepted");
+                    return false;
+                }
+            }
+        }
+        tracing::debug!(id = %webhook.id, name = ?change.name, "webhook delivered");
+        true
+    }
+
+    async fn post(&self, message: &Message, spoilt: bool) -> Result<(), String> {
+        let Some(request) = message.request(&self.http, spoilt) else {
+            return Err("the URL can't be called".to_owned());
         };
-        let signed = sign(
-            secret,
-            "POST",
-            &self.path_and_query,
-            &self.host,
-            &date,
-            body.as_bytes(),
-        );
-        let request = self
-            .http
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(DATE_HEADER, date)
-            .header(CONTENT_HASH_HEADER, signed.content_hash)
-            .header(AUTHORIZATION, signed.authorization)
-            .body(body);
         match request.send().await {
-            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) if message.is_accepted(response.status()) => Ok(()),
             Ok(response) => Err(format!("status {}", response.status().as_u16())),
             Err(error) if error.is_timeout() => Err("timed out".to_owned()),
             Err(error) if error.is_connect() => Err("connection failed".to_owned()),
             Err(_) => Err("the connection broke".to_owned()),
         }
-    }
-
-    /// The same bytes for every try.
-    fn body(&self, webhook: &PendingWebhook) -> String {
-        let change = &webhook.change;
-        json!({
-            "msn": self.webhook.merchant_serial_number,
-            "reference": &*webhook.reference,
-            "pspReference": change.psp_reference,
-            "name": change.name,
-            "amount": { "currency": "NOK", "value": change.amount_ore },
-            "timestamp": change.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            "idempotencyKey": change.key.as_ref().map(|key| &key.value),
-            "success": true,
-        })
-        .to_string()
-    }
-}
-
-/// As in RFC 9110: `Thu, 30 Mar 2023 08:38:32 GMT`.
-fn http_date(at: DateTime<Utc>) -> String {
-    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_http() {
-        let at = DateTime::from_timestamp(1_680_165_512, 0).unwrap();
-        assert_eq!(http_date(at), "Thu, 30 Mar 2023 08:38:32 GMT");
     }
 }

@@ -23,6 +23,7 @@ const BATCH: usize = 512;
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
     Created(Creation),
+    /// `reference` is the payment's id at its provider, here and below.
     Changed {
         reference: String,
         change: Change,
@@ -37,7 +38,7 @@ pub(super) enum Record {
 impl Record {
     pub(super) fn reference(&self) -> &str {
         match self {
-            Self::Created(creation) => &creation.reference,
+            Self::Created(creation) => creation.id(),
             Self::Changed { reference, .. } | Self::WebhooksSettled { reference, .. } => reference,
         }
     }

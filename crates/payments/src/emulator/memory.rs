@@ -4,16 +4,24 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::journal::Record;
-use super::payment::Payment;
+use super::payment::{Name, Payment};
 
 #[derive(Default)]
 pub(super) struct Memory {
+    /// By the provider's id.
     pub(super) payments: HashMap<Arc<str>, Payment>,
-    /// Idempotency keys of creates, with the reference each was used for.
+    /// All payments, oldest first.
+    pub(super) order: Vec<Arc<str>>,
+    /// The payments of a merchant's reference. Only Nexi gives several.
+    pub(super) by_reference: HashMap<String, Vec<Arc<str>>>,
+    /// The payment that each charge at Nexi is of.
+    pub(super) charges: HashMap<Uuid, Arc<str>>,
+    /// Idempotency keys of creates at Vipps, with the payment each was used for.
     pub(super) create_keys: HashMap<String, Arc<str>>,
-    /// Payments that wait for the customer, soonest end first.
+    /// Payments that the clock does something to, the soonest first.
     pub(super) waiting: BTreeSet<(DateTime<Utc>, Arc<str>)>,
     /// Payments with an undelivered webhook that the delivery task has not taken yet.
     pub(super) outbox: VecDeque<Arc<str>>,
@@ -25,17 +33,33 @@ impl Memory {
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         match record {
             Record::Created(creation) => {
-                let reference: Arc<str> = creation.reference.as_str().into();
-                self.create_keys
-                    .insert(creation.idempotency_key.clone(), Arc::clone(&reference));
-                self.waiting.insert((creation.expires_at, Arc::clone(&reference)));
-                self.payments.insert(reference, Payment::new(creation));
+                let id: Arc<str> = creation.id().into();
+                if creation.nexi.is_none() {
+                    let key = creation.idempotency_key.clone();
+                    self.create_keys.insert(key, Arc::clone(&id));
+                }
+                self.order.push(Arc::clone(&id));
+                let same_reference = self.by_reference.entry(creation.reference.clone());
+                same_reference.or_default().push(Arc::clone(&id));
+                let payment = Payment::new(creation);
+                self.waiting
+                    .extend(payment.deadline().map(|at| (at, Arc::clone(&id))));
+                self.payments.insert(id, payment);
             }
             Record::Changed { reference, change } => {
-                let (reference, payment) = self.existing(&reference)?;
+                let (id, payment) = self.existing(&reference)?;
+                let charge = (change.name == Name::Captured && payment.creation.nexi.is_some())
+                    .then_some(change.psp_reference);
+                let before = payment.deadline();
                 payment.apply(change);
-                let entry = (payment.creation.expires_at, reference);
-                self.waiting.remove(&entry);
+                let after = payment.deadline();
+                if before != after {
+                    if let Some(at) = before {
+                        self.waiting.remove(&(at, Arc::clone(&id)));
+                    }
+                    self.waiting.extend(after.map(|at| (at, Arc::clone(&id))));
+                }
+                self.charges.extend(charge.map(|charge| (charge, id)));
             }
             Record::WebhooksSettled { reference, count } => {
                 let (_, payment) = self.existing(&reference)?;

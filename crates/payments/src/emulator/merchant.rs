@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::AppState;
 use super::problem::Problem;
-use crate::vipps::is_idempotency_key;
+use crate::checks::is_idempotency_key;
 
 pub(super) async fn access_token(
     State(state): State<AppState>,

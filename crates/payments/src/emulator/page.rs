@@ -7,10 +7,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::AppState;
-use super::payment::{Payment, Request, State as PaymentState};
+use super::payment::{Payment, Request, Standing, State as PaymentState};
 use super::problem::Problem;
 use super::store::Rejected;
+use super::{AppState, acts};
 
 /// No scripts and no outside resources. The buttons post to this page, which redirects to the shop.
 const SECURITY: [(header::HeaderName, &str); 3] = [
@@ -24,14 +24,14 @@ const SECURITY: [(header::HeaderName, &str); 3] = [
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/pay/{reference}", get(show))
-        .route("/pay/{reference}/approve", post(approve))
-        .route("/pay/{reference}/decline", post(decline))
+        .route("/pay/{id}", get(show))
+        .route("/pay/{id}/approve", post(approve))
+        .route("/pay/{id}/decline", post(decline))
         .route("/returned", get(returned))
 }
 
-async fn show(State(state): State<AppState>, Path(reference): Path<String>) -> Response {
-    match state.store.get(&reference).await {
+async fn show(State(state): State<AppState>, Path(id): Path<String>) -> Response {
+    match state.store.get(&id).await {
         Ok(payment) => page(StatusCode::OK, &payment),
         Err(rejected) => message(rejected),
     }
@@ -46,42 +46,57 @@ async fn returned() -> Response {
     )
 }
 
-async fn approve(state: State<AppState>, reference: Path<String>, headers: HeaderMap) -> Response {
-    answer(state, reference, &headers, Request::Approve).await
+async fn approve(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let approved = acts::approve(&state, &id).await;
+    answer(&state, &id, &headers, approved).await
 }
 
-async fn decline(state: State<AppState>, reference: Path<String>, headers: HeaderMap) -> Response {
-    answer(state, reference, &headers, Request::Decline).await
+async fn decline(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let declined = state.store.change(&id, Request::Decline, None, None).await;
+    answer(&state, &id, &headers, declined).await
 }
 
 /// A browser is sent back to the shop; any other client gets JSON.
 async fn answer(
-    State(state): State<AppState>,
-    Path(reference): Path<String>,
+    state: &AppState,
+    id: &str,
     headers: &HeaderMap,
-    request: Request,
+    changed: Result<Standing, Rejected>,
 ) -> Response {
-    let changed = state.store.change(&reference, request, None).await;
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let browser = accept.contains("text/html");
     match changed {
-        Ok(after) if !browser => {
-            Json(json!({ "reference": reference, "state": after.state })).into_response()
-        }
+        Ok(after) if !browser => Json(json!({ "reference": id, "state": after.state })).into_response(),
         Err(rejected) if !browser => Problem::from(rejected).into_response(),
         Err(rejected @ (Rejected::NotFound | Rejected::Journal)) => message(rejected),
-        changed => match state.store.get(&reference).await {
-            Ok(payment) if changed.is_ok() => (
-                StatusCode::SEE_OTHER,
-                [(header::LOCATION, payment.creation.return_url)],
-            )
-                .into_response(),
+        changed => match state.store.get(id).await {
+            Ok(payment) if changed.is_ok() => {
+                let location = [(header::LOCATION, back_to(payment))];
+                (StatusCode::SEE_OTHER, location).into_response()
+            }
             Ok(payment) => page(StatusCode::CONFLICT, &payment),
             Err(rejected) => message(rejected),
         },
+    }
+}
+
+/// Where the browser goes. Nexi tells a customer who paid from one who did not.
+fn back_to(payment: Payment) -> String {
+    let creation = payment.creation;
+    match creation.nexi {
+        Some(nexi) if payment.now.state == PaymentState::Created => nexi.cancel_url,
+        Some(nexi) => {
+            let separator = if creation.return_url.contains('?') {
+                '&'
+            } else {
+                '?'
+            };
+            format!("{}{separator}paymentid={}", creation.return_url, nexi.payment_id)
+        }
+        None => creation.return_url,
     }
 }
 
@@ -101,18 +116,18 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
         ),
     };
     let actions = if payment.now.state == PaymentState::Created {
-        let reference = escape(&creation.reference);
+        let id = escape(creation.id());
         format!(
-            "<form method=\"post\" action=\"/pay/{reference}/approve\">\
+            "<form method=\"post\" action=\"/pay/{id}/approve\">\
              <button>Godkjenn <span lang=\"en\">/ Approve</span></button></form>\
-             <form method=\"post\" action=\"/pay/{reference}/decline\">\
+             <form method=\"post\" action=\"/pay/{id}/decline\">\
              <button class=\"no\">Avvis <span lang=\"en\">/ Decline</span></button></form>"
         )
     } else {
-        let (back, reference) = (escape(&creation.return_url), escape(&creation.reference));
+        let (back, id) = (escape(&creation.return_url), escape(creation.id()));
         format!(
             "<p><a href=\"{back}\">Tilbake til butikken <span lang=\"en\">/ Back to the shop</span></a></p>\
-             <p><a href=\"/portal/{reference}\">Butikkens portal <span lang=\"en\">/ The merchant's portal</span></a></p>"
+             <p><a href=\"/portal/{id}\">Butikkens portal <span lang=\"en\">/ The merchant's portal</span></a></p>"
         )
     };
     let body = format!(

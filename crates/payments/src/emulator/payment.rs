@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::faults::Provider;
+
 /// The largest amount taken, in øre.
 pub(super) const MAX_AMOUNT_ORE: i64 = 100_000_000_000;
 /// More idempotency keys on one payment than this are refused, so that a payment can't grow without end.
@@ -14,6 +16,7 @@ const MAX_CHANGES: usize = 1000;
 /// What a payment was created with. Immutable.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Creation {
+    /// The merchant's name for it.
     pub(super) reference: String,
     pub(super) idempotency_key: String,
     /// Distinguishes a repeated request from another request under the same key.
@@ -24,6 +27,48 @@ pub(super) struct Creation {
     pub(super) psp_reference: Uuid,
     pub(super) at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
+    /// Only of a payment at Nexi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) nexi: Option<AtNexi>,
+}
+
+/// What Nexi keeps of a payment, besides.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct AtNexi {
+    pub(super) payment_id: String,
+    pub(super) cancel_url: String,
+    pub(super) webhooks: Vec<Subscription>,
+}
+
+/// Where an event of a payment is sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Subscription {
+    pub(super) event: String,
+    pub(super) url: String,
+    pub(super) authorization: String,
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.event)
+    }
+}
+
+impl Creation {
+    /// The payment's id at its provider: at Vipps, the merchant's reference.
+    pub(super) fn id(&self) -> &str {
+        self.nexi
+            .as_ref()
+            .map_or(&self.reference, |nexi| &nexi.payment_id)
+    }
+
+    pub(super) fn provider(&self) -> Provider {
+        if self.nexi.is_some() {
+            Provider::Nexi
+        } else {
+            Provider::Vipps
+        }
+    }
 }
 
 /// Something that happened to a payment after its creation.
@@ -35,6 +80,39 @@ pub(super) struct Change {
     pub(super) at: DateTime<Utc>,
     /// The merchant's key; absent if the customer or the clock did it.
     pub(super) key: Option<Key>,
+    /// The charge that a refund gives back; only at Nexi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) charge: Option<Uuid>,
+    /// The refund that has ended, of a refund that took time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ends: Option<Uuid>,
+    /// What the clock does later: it ends the reservation that was made, or the refund that was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) later: Option<Later>,
+}
+
+/// Something that the clock does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Later {
+    pub(super) at: DateTime<Utc>,
+    /// Whether a refund fails.
+    pub(super) fails: bool,
+}
+
+impl Change {
+    /// A change by the customer or the clock.
+    pub(super) fn new(name: Name, amount_ore: i64, at: DateTime<Utc>) -> Self {
+        Self {
+            name,
+            amount_ore,
+            psp_reference: Uuid::new_v4(),
+            at,
+            key: None,
+            charge: None,
+            ends: None,
+            later: None,
+        }
+    }
 }
 
 /// An idempotency key and what it was used for.
@@ -49,15 +127,33 @@ pub(super) struct Key {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
     Approve,
+    /// Approves another amount than was asked for.
+    ApproveOther(i64),
     Decline,
     Capture(i64),
     Refund(i64),
-    Cancel { only_if_not_authorized: bool },
+    /// Gives back a part of a charge.
+    RefundOf(i64, Uuid),
+    Cancel {
+        only_if_not_authorized: bool,
+    },
+    /// Cancels a reservation if exactly this is left of it.
+    Release(i64),
+}
+
+impl Request {
+    /// The charge that it is about.
+    pub(super) fn charge(self) -> Option<Uuid> {
+        match self {
+            Self::RefundOf(_, charge) => Some(charge),
+            _ => None,
+        }
+    }
 }
 
 /// What happened, in the words of the webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Name {
     Created,
     Authorized,
@@ -67,6 +163,10 @@ pub(super) enum Name {
     Cancelled,
     Captured,
     Refunded,
+    /// An attempt of the customer failed; the payment still waits. Only at Nexi, as the next two.
+    ReservationFailed,
+    RefundStarted,
+    RefundFailed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -106,6 +206,9 @@ pub(super) struct Payment {
     /// How many of `history` need no (further) delivery.
     pub(super) settled_webhooks: usize,
     answers: BTreeMap<String, (Request, Standing)>,
+    reservation_ends: Option<DateTime<Utc>>,
+    /// Refunds that have begun and not ended.
+    refunding: Vec<Change>,
 }
 
 /// Why a request is not granted.
@@ -129,6 +232,10 @@ pub(super) enum OperationRefused {
     KeyReused,
     #[error("the payment has been changed too many times")]
     TooManyChanges,
+    #[error("the payment has no such charge")]
+    NoSuchCharge,
+    #[error("the amount is not exactly what is left of the reservation")]
+    NotTheRest,
 }
 
 /// The outcome of a decision.
@@ -143,11 +250,8 @@ pub(super) enum Decision {
 impl Payment {
     pub(super) fn new(creation: Creation) -> Self {
         let created = Change {
-            name: Name::Created,
-            amount_ore: creation.amount_ore,
             psp_reference: creation.psp_reference,
-            at: creation.at,
-            key: None,
+            ..Change::new(Name::Created, creation.amount_ore, creation.at)
         };
         Self {
             now: Standing {
@@ -158,101 +262,51 @@ impl Payment {
             history: vec![created],
             settled_webhooks: 0,
             answers: BTreeMap::new(),
+            reservation_ends: None,
+            refunding: Vec::new(),
             creation,
         }
-    }
-
-    pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.now.state == State::Created && now >= self.creation.expires_at
     }
 
     pub(super) fn count(&self, name: Name) -> usize {
         self.history.iter().filter(|change| change.name == name).count()
     }
 
-    /// What `request` leads to, under the merchant's `key` if it is a merchant's.
-    pub(super) fn decide(&self, request: Request, key: Option<&str>) -> Result<Decision, OperationRefused> {
-        if let Some((used_for, answer)) = key.and_then(|key| self.answers.get(key)) {
-            return if *used_for == request {
-                Ok(Decision::Known(*answer))
-            } else {
-                Err(OperationRefused::KeyReused)
-            };
-        }
-        if self.history.len() > MAX_CHANGES {
-            return Err(OperationRefused::TooManyChanges);
-        }
-        match request {
-            Request::Approve => self.answer_of_customer(Name::Authorized, State::Authorized),
-            Request::Decline => self.answer_of_customer(Name::Aborted, State::Aborted),
-            Request::Capture(amount_ore) => {
-                let (left, exceeds) = (self.left_to_capture(), OperationRefused::ExceedsAuthorized);
-                self.modify(Name::Captured, amount_ore, left, exceeds)
-            }
-            Request::Refund(amount_ore) => {
-                let (left, exceeds) = (self.left_to_refund(), OperationRefused::ExceedsCaptured);
-                self.modify(Name::Refunded, amount_ore, left, exceeds)
-            }
-            Request::Cancel {
-                only_if_not_authorized,
-            } => self.cancel(only_if_not_authorized),
-        }
-    }
-
-    /// A button may be pressed twice; the second press changes nothing.
-    fn answer_of_customer(&self, name: Name, leads_to: State) -> Result<Decision, OperationRefused> {
-        match self.now.state {
-            State::Created => Ok(Decision::Happens(name, self.creation.amount_ore)),
-            state if state == leads_to => Ok(Decision::Known(self.now)),
-            _ => Err(OperationRefused::NotWaiting),
-        }
-    }
-
-    /// Captures or refunds an amount, of which at most `left` is possible.
-    fn modify(
-        &self,
-        name: Name,
-        amount_ore: i64,
-        left: i64,
-        exceeds: OperationRefused,
-    ) -> Result<Decision, OperationRefused> {
-        self.must_be_authorized()?;
-        if amount_ore <= 0 {
-            return Err(OperationRefused::Amount);
-        }
-        if amount_ore > left {
-            return Err(exceeds);
-        }
-        Ok(Decision::Happens(name, amount_ore))
-    }
-
-    /// Before approval a cancel ends the payment. After it, a cancel releases what is not captured and the state stays; with
-    /// `cancelTransactionOnly` it is refused.
-    fn cancel(&self, only_if_not_authorized: bool) -> Result<Decision, OperationRefused> {
-        if self.now.state == State::Created {
-            return Ok(Decision::Happens(Name::Terminated, self.creation.amount_ore));
-        }
-        self.must_be_authorized()?;
-        if only_if_not_authorized {
-            return Err(OperationRefused::Authorized);
-        }
-        let left = self.left_to_capture();
-        if left == 0 {
-            return Err(OperationRefused::NothingToCancel);
-        }
-        Ok(Decision::Happens(Name::Cancelled, left))
-    }
-
-    fn must_be_authorized(&self) -> Result<(), OperationRefused> {
-        if self.now.state == State::Authorized {
-            Ok(())
-        } else {
-            Err(OperationRefused::NotAuthorized)
-        }
-    }
-
     pub(super) fn left_to_refund(&self) -> i64 {
-        self.now.aggregate.captured_ore - self.now.aggregate.refunded_ore
+        let refunding: i64 = self.refunding.iter().map(|refund| refund.amount_ore).sum();
+        self.now.aggregate.captured_ore - self.now.aggregate.refunded_ore - refunding
+    }
+
+    /// What of a charge was not given back; none if there is no such charge.
+    fn left_of(&self, charge: Uuid) -> Option<i64> {
+        let charged = self.charges().find(|change| change.psp_reference == charge)?;
+        let refunded = self
+            .history
+            .iter()
+            .filter(|change| change.charge == Some(charge))
+            .filter(|change| match change.name {
+                Name::Refunded => true,
+                Name::RefundStarted => self.is_refunding(change.psp_reference),
+                _ => false,
+            });
+        Some(charged.amount_ore - refunded.map(|change| change.amount_ore).sum::<i64>())
+    }
+
+    pub(super) fn charges(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.history.iter().filter(|change| change.name == Name::Captured)
+    }
+
+    /// The charges with something left to give back, newest first: a person looks at the newest.
+    pub(super) fn refundable(&self) -> Vec<(Uuid, i64)> {
+        self.charges()
+            .rev()
+            .filter_map(|charge| Some((charge.psp_reference, self.left_of(charge.psp_reference)?)))
+            .filter(|(_, left)| *left > 0)
+            .collect()
+    }
+
+    pub(super) fn is_refunding(&self, refund: Uuid) -> bool {
+        self.refunding.iter().any(|change| change.psp_reference == refund)
     }
 
     pub(super) fn left_to_capture(&self) -> i64 {
@@ -267,10 +321,11 @@ impl Payment {
             psp_reference,
         } = &mut self.now;
         match change.name {
-            Name::Created => {}
+            Name::Created | Name::ReservationFailed | Name::RefundFailed => {}
             Name::Authorized => {
                 *state = State::Authorized;
                 aggregate.authorized_ore = change.amount_ore;
+                self.reservation_ends = change.later.map(|later| later.at);
             }
             Name::Aborted => *state = State::Aborted,
             Name::Expired => *state = State::Expired,
@@ -281,6 +336,11 @@ impl Payment {
             Name::Cancelled => aggregate.cancelled_ore += change.amount_ore,
             Name::Captured => aggregate.captured_ore += change.amount_ore,
             Name::Refunded => aggregate.refunded_ore += change.amount_ore,
+            Name::RefundStarted => self.refunding.push(change.clone()),
+        }
+        if change.ends.is_some() {
+            self.refunding
+                .retain(|refund| Some(refund.psp_reference) != change.ends);
         }
         *psp_reference = change.psp_reference;
         if let Some(key) = &change.key {
@@ -290,5 +350,7 @@ impl Payment {
     }
 }
 
+mod clock;
+mod rules;
 #[cfg(test)]
 mod tests;

@@ -12,16 +12,16 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::AppState;
 use super::page::{escape, html, kroner, message};
 use super::payment::{Payment, Request, State as PaymentState};
 use super::problem::Problem;
 use super::store::Rejected;
+use super::{AppState, acts};
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/portal/{reference}", get(show))
-        .route("/portal/{reference}/{action}", post(act))
+        .route("/portal/{id}", get(show))
+        .route("/portal/{id}/{action}", post(act))
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -30,6 +30,8 @@ enum Action {
     Capture,
     Refund,
     Void,
+    /// The reservation runs out, as it would by itself some day.
+    Expire,
 }
 
 /// The amount in øre; without one, all that is possible.
@@ -89,26 +91,26 @@ fn amount(body: &Bytes, browser: bool) -> Result<Amount, Problem> {
 
 async fn change(
     state: &AppState,
-    reference: &str,
+    id: &str,
     action: Action,
     Amount {
         amount_ore,
         idempotency_key,
     }: &Amount,
 ) -> Result<PaymentState, Rejected> {
-    let payment = state.store.get(reference).await?;
+    let (payment, key) = (state.store.get(id).await?, idempotency_key.as_deref());
     let request = match action {
         Action::Capture => Request::Capture(amount_ore.unwrap_or_else(|| payment.left_to_capture())),
-        Action::Refund => Request::Refund(amount_ore.unwrap_or_else(|| payment.left_to_refund())),
         Action::Void => Request::Cancel {
             only_if_not_authorized: false,
         },
+        Action::Expire => Request::Release(payment.left_to_capture()),
+        Action::Refund => {
+            let amount_ore = amount_ore.unwrap_or_else(|| payment.left_to_refund());
+            return Ok(acts::portal_refund(state, id, amount_ore, key).await?.state);
+        }
     };
-    Ok(state
-        .store
-        .change(reference, request, idempotency_key.as_deref())
-        .await?
-        .state)
+    Ok(state.store.change(id, request, key, None).await?.state)
 }
 
 fn page(status: StatusCode, payment: &Payment) -> Response {
@@ -122,17 +124,17 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
     let sums = sums
         .map(|(nb, en, ore)| format!("<li>{nb} <span lang=\"en\">/ {en}</span>: {}</li>", kroner(ore)))
         .concat();
-    let reference = escape(&payment.creation.reference);
+    let id = escape(payment.creation.id());
     let form = |action: &str, nb: &str, en: &str, most: i64| {
         let disabled = if most > 0 { "" } else { " disabled" };
         let amount = match action {
-            "void" => String::new(),
+            "void" | "expire" => String::new(),
             _ => format!(
                 "<label>Øre: <input name=\"amount_ore\" type=\"number\" min=\"1\" max=\"{most}\" value=\"{most}\"{disabled}></label>"
             ),
         };
         format!(
-            "<form method=\"post\" action=\"/portal/{reference}/{action}\" enctype=\"application/x-www-form-urlencoded\">\
+            "<form method=\"post\" action=\"/portal/{id}/{action}\" enctype=\"application/x-www-form-urlencoded\">\
              {amount}<button{disabled}>{nb} <span lang=\"en\">/ {en}</span></button></form>"
         )
     };
@@ -142,6 +144,12 @@ fn page(status: StatusCode, payment: &Payment) -> Response {
         form("capture", "Trekk", "Capture", left),
         form("refund", "Refunder", "Refund", payment.left_to_refund()),
         form("void", "Annuller resten", "Void the rest", left),
+        form(
+            "expire",
+            "La reservasjonen løpe ut",
+            "Let the reservation run out",
+            left,
+        ),
     ];
     html(
         status,

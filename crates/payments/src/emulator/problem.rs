@@ -65,11 +65,13 @@ impl From<Rejected> for Problem {
                 OperationRefused::Amount
                 | OperationRefused::ExceedsAuthorized
                 | OperationRefused::ExceedsCaptured => StatusCode::BAD_REQUEST,
+                OperationRefused::NoSuchCharge => StatusCode::NOT_FOUND,
                 OperationRefused::TooManyChanges => StatusCode::TOO_MANY_REQUESTS,
                 OperationRefused::NotWaiting
                 | OperationRefused::NotAuthorized
                 | OperationRefused::Authorized
                 | OperationRefused::NothingToCancel
+                | OperationRefused::NotTheRest
                 | OperationRefused::KeyReused => StatusCode::CONFLICT,
             },
         };

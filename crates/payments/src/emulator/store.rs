@@ -10,13 +10,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::journal::{Failed, Journal, Places, Record};
+use super::journal::{Journal, Places, Record};
 use super::memory::Memory;
-use super::payment::{Change, Creation, Decision, Key, Name, OperationRefused, Payment, Request, Standing};
+use super::payment::{
+    AtNexi, Change, Creation, Decision, Key, Later, Name, OperationRefused, Payment, Request, Standing,
+};
 use super::{Error, Options};
 
-/// Payments expired in one step, so that the lock is never held long.
-const EXPIRED_AT_ONCE: usize = 100;
+mod rejected;
+
+pub(super) use rejected::Rejected;
+
+/// Payments that the clock is looked at for in one step, so that the lock is never held long.
+const DUE_AT_ONCE: usize = 100;
+/// Things that the clock does to one payment in one step.
+const CLOCK_AT_ONCE: usize = 3;
 
 pub(super) struct Store {
     memory: Mutex<Memory>,
@@ -35,33 +43,15 @@ pub(super) struct NewPayment {
     pub(super) amount_ore: i64,
     pub(super) description: String,
     pub(super) return_url: String,
-}
-
-/// Why the store refuses a request.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Rejected {
-    #[error("no payment has this reference")]
-    NotFound,
-    #[error("a payment with this reference exists")]
-    ReferenceTaken,
-    #[error("the emulator holds as many payments as it may")]
-    Full,
-    #[error(transparent)]
-    Refused(#[from] OperationRefused),
-    #[error("the emulator can't write its journal")]
-    Journal,
-}
-
-impl From<Failed> for Rejected {
-    fn from(_: Failed) -> Self {
-        Self::Journal
-    }
+    pub(super) nexi: Option<AtNexi>,
 }
 
 /// A webhook to send: the `number`th (from 0) of its payment.
 pub(super) struct PendingWebhook {
     pub(super) number: usize,
-    pub(super) reference: Arc<str>,
+    /// The payment's id at its provider.
+    pub(super) id: Arc<str>,
+    pub(super) creation: Creation,
     pub(super) change: Change,
 }
 
@@ -101,15 +91,14 @@ impl Store {
         let mut places = self.places(1).await?;
         let lines = {
             let mut memory = self.lock();
-            if let Some(reference) = memory.create_keys.get(&new.idempotency_key) {
-                let known = memory
-                    .payments
-                    .get(reference)
-                    .map(|payment| &payment.creation.fingerprint);
+            let same_request = memory.create_keys.get(&new.idempotency_key);
+            if let Some(id) = same_request.filter(|_| new.nexi.is_none()) {
+                let payment = memory.payments.get(id);
+                let known = payment.map(|payment| &payment.creation.fingerprint);
                 if known != Some(&new.fingerprint) {
                     return Err(OperationRefused::KeyReused.into());
                 }
-            } else if memory.payments.contains_key(new.reference.as_str()) {
+            } else if new.nexi.is_none() && memory.payments.contains_key(new.reference.as_str()) {
                 return Err(Rejected::ReferenceTaken);
             } else if memory.payments.len() >= self.max_payments {
                 return Err(Rejected::Full);
@@ -127,6 +116,7 @@ impl Store {
                     expires_at: at
                         .checked_add_signed(self.ttl)
                         .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                    nexi: new.nexi,
                 };
                 self.record(&mut memory, &mut places, Record::Created(creation));
             }
@@ -136,38 +126,41 @@ impl Store {
         self.on_disk(lines).await
     }
 
-    /// Decides and records a change, and returns the payment's state after it.
+    /// Decides and records a change, and returns the payment's state after it. `later` is what the clock does to it then.
     pub(super) async fn change(
         &self,
-        reference: &str,
+        id: &str,
         request: Request,
         key: Option<&str>,
+        later: Option<Later>,
     ) -> Result<Standing, Rejected> {
-        let mut places = self.places(2).await?;
+        let mut places = self.places(CLOCK_AT_ONCE + 1).await?;
         let (decided, lines) = {
             let mut memory = self.lock();
-            let now = self.expire_if_due(&mut memory, &mut places, reference)?;
-            let payment = &memory.payments[reference];
+            let now = self.tick(&mut memory, &mut places, id)?;
+            let payment = &memory.payments[id];
             let decided = payment.decide(request, key).map(|decision| match decision {
                 Decision::Known(standing) => standing,
                 Decision::Happens(name, amount_ore) => {
-                    let key = key.map(|value| Key {
-                        value: value.to_owned(),
-                        request,
-                    });
+                    let name = match name {
+                        Name::Refunded if later.is_some() => Name::RefundStarted,
+                        name => name,
+                    };
                     let change = Change {
-                        name,
-                        amount_ore,
-                        psp_reference: Uuid::new_v4(),
-                        at: now,
-                        key,
+                        key: key.map(|value| Key {
+                            value: value.to_owned(),
+                            request,
+                        }),
+                        charge: request.charge(),
+                        later,
+                        ..Change::new(name, amount_ore, now)
                     };
                     let record = Record::Changed {
-                        reference: reference.to_owned(),
+                        reference: id.to_owned(),
                         change,
                     };
                     self.record(&mut memory, &mut places, record);
-                    memory.payments[reference].now
+                    memory.payments[id].now
                 }
             });
             (decided, memory.queued_lines)
@@ -178,34 +171,52 @@ impl Store {
     }
 
     /// The payment's present state.
-    pub(super) async fn get(&self, reference: &str) -> Result<Payment, Rejected> {
-        let mut places = self.places(1).await?;
+    pub(super) async fn get(&self, id: &str) -> Result<Payment, Rejected> {
+        let mut places = self.places(CLOCK_AT_ONCE).await?;
         let (payment, lines) = {
             let mut memory = self.lock();
-            self.expire_if_due(&mut memory, &mut places, reference)?;
-            (memory.payments[reference].clone(), memory.queued_lines)
+            self.tick(&mut memory, &mut places, id)?;
+            (memory.payments[id].clone(), memory.queued_lines)
         };
         drop(places);
         self.on_disk(lines).await?;
         Ok(payment)
     }
 
-    /// Ends the payments whose time is up.
+    /// The ids of the payments after the first `after`, at most `limit`, oldest first.
+    pub(super) fn ids(&self, after: usize, limit: usize) -> Vec<Arc<str>> {
+        let memory = self.lock();
+        let ids = memory.order.iter().skip(after).take(limit);
+        ids.map(Arc::clone).collect()
+    }
+
+    /// The ids of the payments of a merchant's reference, oldest first.
+    pub(super) fn ids_of(&self, reference: &str) -> Vec<Arc<str>> {
+        let memory = self.lock();
+        memory.by_reference.get(reference).cloned().unwrap_or_default()
+    }
+
+    /// The payment that a charge at Nexi is of.
+    pub(super) fn payment_of(&self, charge: Uuid) -> Option<Arc<str>> {
+        self.lock().charges.get(&charge).cloned()
+    }
+
+    /// Does what the clock does.
     pub(super) async fn expire_due(&self) -> Result<(), Rejected> {
         loop {
             let due: Vec<Arc<str>> = {
                 let (memory, now) = (self.lock(), Utc::now());
-                let waiting = memory.waiting.iter().take(EXPIRED_AT_ONCE);
+                let waiting = memory.waiting.iter().take(DUE_AT_ONCE);
                 waiting
                     .take_while(|(end, _)| *end <= now)
-                    .map(|(_, reference)| Arc::clone(reference))
+                    .map(|(_, id)| Arc::clone(id))
                     .collect()
             };
             if due.is_empty() {
                 return Ok(());
             }
-            for reference in due {
-                self.get(&reference).await?;
+            for id in due {
+                self.get(&id).await?;
             }
         }
     }
@@ -216,18 +227,20 @@ impl Store {
         std::mem::take(&mut self.lock().outbox)
     }
 
-    /// The first webhook of the payment that is not settled.
+    /// The payment's webhook after the settled ones, or the one `further` on.
     pub(super) async fn pending_webhook(
         &self,
-        reference: &Arc<str>,
+        id: &Arc<str>,
+        further: usize,
     ) -> Result<Option<PendingWebhook>, Rejected> {
         let (pending, lines) = {
             let memory = self.lock();
-            let payment = memory.payments.get(reference).ok_or(Rejected::NotFound)?;
-            let number = payment.settled_webhooks;
+            let payment = memory.payments.get(id).ok_or(Rejected::NotFound)?;
+            let number = payment.settled_webhooks + further;
             let pending = payment.history.get(number).map(|change| PendingWebhook {
                 number,
-                reference: Arc::clone(reference),
+                id: Arc::clone(id),
+                creation: payment.creation.clone(),
                 change: change.clone(),
             });
             (pending, memory.queued_lines)
@@ -236,18 +249,17 @@ impl Store {
         Ok(pending)
     }
 
-    /// Marks a webhook as delivered or given up, and returns whether the payment has another. Does not wait for the disk:
-    /// after a crash the webhook is sent once more, which a receiver must tolerate anyway.
+    /// Marks a webhook, and all before it, as delivered or given up, and returns whether the payment has another. Does not
+    /// wait for the disk: after a crash the webhook is sent once more, which a receiver must tolerate anyway.
     pub(super) async fn settle(&self, webhook: &PendingWebhook) -> Result<bool, Rejected> {
         let mut places = self.places(1).await?;
         let mut memory = self.lock();
-        let reference = webhook.reference.to_string();
         let record = Record::WebhooksSettled {
-            reference,
+            reference: webhook.id.to_string(),
             count: webhook.number + 1,
         };
         self.record(&mut memory, &mut places, record);
-        let payment = &memory.payments[&webhook.reference];
+        let payment = &memory.payments[&webhook.id];
         Ok(payment.settled_webhooks < payment.history.len())
     }
 
@@ -262,28 +274,21 @@ impl Store {
         self.journal.as_ref().is_some_and(Journal::has_failed)
     }
 
-    /// Ends the payment if its time is up, and returns the time.
-    fn expire_if_due(
+    /// Does to the payment what the clock does, and returns the time.
+    fn tick(
         &self,
         memory: &mut Memory,
         places: &mut Option<Places<'_>>,
-        reference: &str,
+        id: &str,
     ) -> Result<DateTime<Utc>, Rejected> {
-        let payment = memory.payments.get(reference).ok_or(Rejected::NotFound)?;
-        let at = Utc::now();
-        if payment.is_due(at) {
-            let (name, amount_ore) = (Name::Expired, payment.creation.amount_ore);
-            let change = Change {
-                name,
-                amount_ore,
-                psp_reference: Uuid::new_v4(),
-                at,
-                key: None,
-            };
-            let reference = reference.to_owned();
+        let now = Utc::now();
+        for _ in 0..CLOCK_AT_ONCE {
+            let payment = memory.payments.get(id).ok_or(Rejected::NotFound)?;
+            let Some(change) = payment.due(now) else { break };
+            let reference = id.to_owned();
             self.record(memory, places, Record::Changed { reference, change });
         }
-        Ok(at)
+        Ok(now)
     }
 
     /// Applies a new record and queues it.

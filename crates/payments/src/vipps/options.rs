@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use secret::{BadSecret, Secret};
+
+use crate::client::Limits;
 
 /// Address, credentials and limits of the adapter.
 #[derive(Debug, Clone)]
@@ -36,36 +37,6 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("merchant_serial_number", &self.merchant_serial_number)
             .finish_non_exhaustive()
-    }
-}
-
-/// Bounds on one call to the provider.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// For a TCP and TLS connection.
-    pub connect_timeout: Duration,
-    /// For one attempt, from the first byte sent to the last byte of the answer.
-    pub attempt_timeout: Duration,
-    /// For the whole call: access token, attempts and the waits between them.
-    pub deadline: Duration,
-    /// How often to try again after a failure that may pass.
-    pub retries: usize,
-    /// The first wait between attempts; it doubles, with jitter, up to ten times this.
-    pub retry_delay: Duration,
-    /// The largest answer read, in bytes.
-    pub max_answer_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(2),
-            attempt_timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(10),
-            retries: 2,
-            retry_delay: Duration::from_millis(100),
-            max_answer_bytes: 64 * 1024,
-        }
     }
 }
 

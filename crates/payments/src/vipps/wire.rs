@@ -1,24 +1,24 @@
 //! The protocol's JSON, and its translation into the port's types.
 //!
-//! Unknown fields are ignored: Vipps adds some. A parse error names the place and never the content.
+//! Unknown fields are ignored: Vipps adds some.
 
 use std::time::Duration;
 
-use reqwest::Url;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::token::Token;
-use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentState};
+use crate::checks::check_redirect;
+use crate::client::{Dialect, parse};
+use crate::port::{Charges, CreatedPayment, Error, NewPayment, Payment, PaymentState};
 
 const CURRENCY: &str = "NOK";
-/// The provider's name, in events and in the label `provider`.
-pub(crate) const PROVIDER: &str = "vipps";
-/// Its operations: the values of the label `operation`.
-pub(crate) const OPERATIONS: &[&str] = &["create", "get", "capture", "refund", "cancel"];
-/// How much of the provider's explanation is kept, in characters.
-const MAX_DETAIL: usize = 300;
+/// Errors are `application/problem+json`.
+pub(crate) static DIALECT: Dialect = Dialect {
+    provider: "vipps",
+    error_type: "application/problem+json",
+    detail: problem_detail,
+};
 
 pub(super) fn creation(payment: &NewPayment, description: &str) -> Value {
     json!({
@@ -68,19 +68,15 @@ pub(super) fn token(answer: &[u8]) -> Result<Token, Error> {
 pub(super) fn created(answer: &[u8], reference: &str) -> Result<CreatedPayment, Error> {
     let answer: CreatedAnswer = parse(answer)?;
     expect_reference(&answer.reference, reference)?;
-    redirect_to(&answer.redirect_url)
+    redirect_to(&answer.redirect_url, reference)
 }
 
-/// The customer's browser is sent there, so it must at least be a web address.
-pub(super) fn redirect_to(redirect_url: &str) -> Result<CreatedPayment, Error> {
-    match Url::parse(redirect_url) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(CreatedPayment {
-            redirect_url: redirect_url.to_owned(),
-        }),
-        _ => Err(Error::Protocol(
-            "the redirect URL is not a web address".to_owned(),
-        )),
-    }
+pub(super) fn redirect_to(redirect_url: &str, reference: &str) -> Result<CreatedPayment, Error> {
+    check_redirect(redirect_url)?;
+    Ok(CreatedPayment {
+        payment_id: reference.to_owned(),
+        redirect_url: redirect_url.to_owned(),
+    })
 }
 
 /// The answer to a read, a capture, a refund or a cancel of `reference`.
@@ -105,11 +101,10 @@ pub(super) fn payment(answer: &[u8], reference: &str) -> Result<PaymentAnswer, E
 }
 
 /// The explanation in a problem+json body, or nothing.
-pub(super) fn problem_detail(body: &[u8]) -> String {
+fn problem_detail(body: &[u8]) -> String {
     let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
     let texts = [problem.title, problem.detail];
-    let text = texts.into_iter().flatten().collect::<Vec<_>>().join(": ");
-    text.chars().take(MAX_DETAIL).collect()
+    texts.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 fn expect_reference(found: &str, expected: &str) -> Result<(), Error> {
@@ -118,13 +113,6 @@ fn expect_reference(found: &str, expected: &str) -> Result<(), Error> {
     } else {
         Err(Error::Protocol("the answer is about another payment".to_owned()))
     }
-}
-
-fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(answer).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Error::Protocol(format!("not the expected JSON at line {line} column {column}"))
-    })
 }
 
 #[derive(Deserialize)]
@@ -201,6 +189,7 @@ impl PaymentAnswer {
 impl From<PaymentAnswer> for Payment {
     fn from(answer: PaymentAnswer) -> Self {
         Self {
+            payment_id: answer.reference.clone(),
             reference: answer.reference,
             state: match answer.state {
                 State::Created => PaymentState::Created,
@@ -214,6 +203,7 @@ impl From<PaymentAnswer> for Payment {
             captured_ore: answer.aggregate.captured_amount.value,
             cancelled_ore: answer.aggregate.cancelled_amount.value,
             refunded_ore: answer.aggregate.refunded_amount.value,
+            charges: Charges::default(),
         }
     }
 }
@@ -252,12 +242,14 @@ mod tests {
         );
         let expected = Payment {
             reference: REFERENCE.to_owned(),
+            payment_id: REFERENCE.to_owned(),
             state: PaymentState::Authorized,
             amount_ore: 49_900,
             authorized_ore: 49_900,
             captured_ore: 19_900,
             cancelled_ore: 0,
             refunded_ore: 900,
+            charges: Charges::default(),
         };
         assert_eq!(Payment::from(answer), expected);
     }
@@ -283,14 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_must_be_a_web_address() {
-        for bad in ["javascript:alert(1)", "/pay/1", "", "data:text/html,x"] {
-            assert!(redirect_to(bad).is_err(), "{bad}");
-        }
-        assert!(redirect_to("https://landing.vipps.no/?token=abc123").is_ok());
-    }
-
-    #[test]
     fn a_token_lives_for_a_number_or_a_text_of_seconds() {
         assert!(token(br#"{"access_token":"a","expires_in":3599}"#).is_ok());
         assert!(token(br#"{"access_token":"a","expires_in":"86398","token_type":"Bearer"}"#).is_ok());
@@ -303,10 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn an_explanation_is_cut() {
-        let body = json!({ "title": "Bad", "detail": "ø".repeat(1000) }).to_string();
-        let detail = problem_detail(body.as_bytes());
-        assert!(detail.starts_with("Bad: ø") && detail.chars().count() == MAX_DETAIL);
+    fn an_explanation_is_the_title_and_the_detail() {
+        let body = json!({ "title": "Bad", "detail": "because" }).to_string();
+        assert_eq!(problem_detail(body.as_bytes()), "Bad: because");
         assert_eq!(problem_detail(b"<html>"), "");
     }
 }

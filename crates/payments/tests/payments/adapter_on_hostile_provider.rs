@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use payments::vipps::Limits;
-use payments::{Error, PaymentProvider};
+use payments::{Error, Limits, PaymentProvider};
 use serde_json::json;
 
-use crate::running::{impatient, in_time, new_payment, vipps};
+use crate::running::{BOTH, NEXI_KEY, impatient, in_time, new_payment, nexi, vipps};
 use crate::scripted_provider::{Answer, Raw, Scripted, raw};
 
 const REFERENCE: &str = "order-0001";
@@ -25,62 +24,140 @@ async fn nobody_listening_is_unavailable() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let vipps = vipps(&format!("http://{closed}"), impatient());
-    assert_eq!(
-        unavailable(in_time(vipps.get(REFERENCE)).await),
-        "connection failed"
-    );
-}
-
-#[tokio::test]
-async fn silence_and_trickling_are_unavailable() {
-    for behaviour in [Raw::Silent, Raw::Trickle] {
-        let vipps = vipps(&raw(behaviour).await, impatient());
-        assert_eq!(unavailable(in_time(vipps.get(REFERENCE)).await), "timed out");
-    }
-}
-
-#[tokio::test]
-async fn the_deadline_holds_however_many_retries_are_left() {
-    let limits = Limits {
-        retries: 1000,
-        ..impatient()
-    };
-    let vipps = vipps(&raw(Raw::Silent).await, limits);
-    assert_eq!(
-        unavailable(in_time(vipps.get(REFERENCE)).await),
-        "no answer before the deadline"
-    );
-}
-
-#[tokio::test]
-async fn bytes_that_are_no_http_are_unavailable() {
-    for bytes in [
-        &b"\x00\x01\x02garbage\r\n\r\n"[..],
-        b"",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\ncut",
-    ] {
-        let vipps = vipps(&raw(Raw::Bytes(bytes)).await, impatient());
+    for kind in BOTH {
+        let adapter = kind.adapter(&format!("http://{closed}"), impatient());
         assert_eq!(
-            unavailable(in_time(vipps.get(REFERENCE)).await),
-            "the connection broke"
+            unavailable(in_time(adapter.get(REFERENCE)).await),
+            "connection failed"
         );
     }
 }
 
 #[tokio::test]
+async fn silence_and_trickling_are_unavailable() {
+    for kind in BOTH {
+        for behaviour in [Raw::Silent, Raw::Trickle] {
+            let adapter = kind.adapter(&raw(behaviour).await, impatient());
+            assert_eq!(unavailable(in_time(adapter.get(REFERENCE)).await), "timed out");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_holds_however_many_retries_are_left() {
+    for kind in BOTH {
+        let limits = Limits {
+            retries: 1000,
+            ..impatient()
+        };
+        let adapter = kind.adapter(&raw(Raw::Silent).await, limits);
+        assert_eq!(
+            unavailable(in_time(adapter.get(REFERENCE)).await),
+            "no answer before the deadline"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_http_are_unavailable() {
+    for kind in BOTH {
+        for bytes in [
+            &b"\x00\x01\x02garbage\r\n\r\n"[..],
+            b"",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\ncut",
+        ] {
+            let adapter = kind.adapter(&raw(Raw::Bytes(bytes)).await, impatient());
+            assert_eq!(
+                unavailable(in_time(adapter.get(REFERENCE)).await),
+                "the connection broke"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_endless_answer_is_cut_off() {
-    let vipps = vipps(&raw(Raw::Endless).await, Limits::default());
-    let result = in_time(vipps.get(REFERENCE)).await;
-    assert_eq!(result, Err(Error::Protocol("the answer is too large".to_owned())));
+    for kind in BOTH {
+        let adapter = kind.adapter(&raw(Raw::Endless).await, Limits::default());
+        let result = in_time(adapter.get(REFERENCE)).await;
+        assert_eq!(result, Err(Error::Protocol("the answer is too large".to_owned())));
+    }
 }
 
 #[tokio::test]
 async fn a_large_answer_is_refused_and_not_asked_for_again() {
-    let provider = Scripted::start([Answer::json(200, &json!("x".repeat(100_000)))]).await;
-    let result = vipps(&provider.url, impatient()).get(REFERENCE).await;
-    assert_eq!(result, Err(Error::Protocol("the answer is too large".to_owned())));
-    assert_eq!(provider.requests().len(), 1);
+    for kind in BOTH {
+        let provider = Scripted::start([Answer::json(200, &json!("x".repeat(100_000)))]).await;
+        let result = kind.adapter(&provider.url, impatient()).get(REFERENCE).await;
+        assert_eq!(result, Err(Error::Protocol("the answer is too large".to_owned())));
+        assert_eq!(provider.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn each_status_of_nexi_has_its_meaning() {
+    let html = |status| Answer::new(status, "text/html", "<h1>Nei</h1>");
+    let field = json!({ "errors": { "amount": ["too much"] } });
+    let message = json!({ "code": "1001", "message": "No such payment", "source": "internal" });
+    let unavailable = |reason: &str| Error::Unavailable(reason.to_owned());
+    let refused = |status, detail: &str| Error::Refused {
+        status,
+        detail: detail.to_owned(),
+    };
+    let no_proof = Error::Protocol("404 that does not come from the API".to_owned());
+    let cases = [
+        (Answer::json(404, &message), Error::NotFound, 1),
+        (html(404), no_proof.clone(), 1),
+        (Answer::new(404, "text/plain", ""), no_proof, 1),
+        (Answer::json(400, &field), refused(400, "amount: too much"), 1),
+        (
+            Answer::json(402, &message),
+            refused(402, "No such payment; code 1001"),
+            1,
+        ),
+        (html(401), unavailable("our credentials are refused"), 1),
+        (
+            html(403),
+            unavailable("our credentials are not allowed to do this"),
+            1,
+        ),
+        (html(429), unavailable("too many requests"), 1),
+        (html(500), unavailable("status 500"), 3),
+        (html(302), Error::Protocol("status 302".to_owned()), 1),
+        (
+            html(200),
+            Error::Protocol("not the expected JSON at line 1 column 1".to_owned()),
+            1,
+        ),
+    ];
+    for (answer, expected, requests) in cases {
+        let provider = Scripted::start([answer]).await;
+        let adapter = nexi(&provider.url, impatient());
+        assert_eq!(adapter.get(REFERENCE).await, Err(expected));
+        assert_eq!(provider.requests().len(), requests);
+        assert_eq!(provider.requests()[0]["authorization"], NEXI_KEY);
+    }
+}
+
+#[tokio::test]
+async fn a_create_at_nexi_is_sent_once_and_trusts_no_address() {
+    let new = new_payment(1000);
+    for status in [500, 503, 408] {
+        let provider = Scripted::start([Answer::json(status, &json!({}))]).await;
+        let result = nexi(&provider.url, impatient()).create(&new).await;
+        assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
+        assert_eq!(provider.requests().len(), 1, "{status}");
+    }
+    for (payment_id, url) in [
+        ("0123abcd", "javascript:x"),
+        ("../../x", "https://pay.example.org/"),
+        ("", "https://pay.example.org/"),
+    ] {
+        let body = json!({ "paymentId": payment_id, "hostedPaymentPageUrl": url });
+        let provider = Scripted::start([Answer::json(201, &body)]).await;
+        let result = nexi(&provider.url, impatient()).create(&new).await;
+        assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! The merchant's portal, and held requests.
 
-use payments::PaymentProvider as _;
-use payments::vipps::Limits;
+use payments::{Limits, PaymentProvider as _};
 use serde_json::{Value, json};
 
 use crate::running::{Emulator, in_time, new_payment, options, press, until, vipps};
@@ -99,10 +98,10 @@ async fn a_held_answer_is_of_work_that_is_done() {
         .fault(json!({"hold": {"operation": "refund", "before": "answer"}}))
         .await;
     let vipps = emulator.vipps();
-    vipps.capture(&reference, 1000, "c-1").await.unwrap();
+    let captured = vipps.capture(&reference, 1000, "c-1").await.unwrap();
     let refund = tokio::spawn({
-        let (vipps, reference) = (emulator.vipps(), reference.clone());
-        async move { vipps.refund(&reference, 1000, "r-1").await }
+        let vipps = emulator.vipps();
+        async move { vipps.refund(&captured, 1000, "r-1").await }
     });
     until(async || calls(&emulator, "held", "refund").await == 1).await;
     assert_eq!(vipps.get(&reference).await.unwrap().refunded_ore, 1000);

@@ -5,15 +5,19 @@ use std::io::Write as _;
 use axum::http::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use payments::vipps::Limits;
 use payments::vipps::webhook::EventName::{Authorized, Captured, Created};
-use payments::{PaymentProvider, PaymentState};
+use payments::{Limits, NewPayment, PaymentProvider, PaymentState};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::inbox::Inbox;
 use crate::receiver::Receiver;
-use crate::running::{Folder, Program, impatient, in_time, inspect, new_payment, press, until, vipps};
+use crate::running::{
+    Folder, Program, approved, impatient, in_time, inspect, new_payment, nexi, press, set_faults, until,
+    vipps,
+};
 
 #[tokio::test]
 async fn a_kill_loses_no_payment_and_no_webhook() {
@@ -59,6 +63,73 @@ async fn a_kill_loses_no_payment_and_no_webhook() {
         .unwrap();
     third.names(&other.reference, 1).await;
     assert_eq!(third.seen().accepted.len(), 1);
+}
+
+#[tokio::test]
+async fn a_kill_loses_nothing_at_nexi() {
+    let (folder, receiver, inbox) = (Folder::new(), Receiver::start().await, Inbox::start().await);
+    inbox.answer(StatusCode::INTERNAL_SERVER_ERROR);
+    let data_file = folder.0.join("payments.jsonl");
+    let emulator = Program::start(&data_file, &receiver.url);
+    let adapter = nexi(&emulator.url, Limits::default());
+    let new = NewPayment {
+        webhook_url: Some(format!("{}/hooks?order_id=1", inbox.url)),
+        ..new_payment(1000)
+    };
+    let id = approved(&adapter, &new).await.payment_id;
+    let captured = adapter.capture(&id, 1000, "capture-1").await.unwrap();
+    set_faults(
+        &emulator.url,
+        json!({ "rules": [{ "fault": { "refund_takes_ms": 300 } }] }),
+    )
+    .await;
+    adapter.refund(&captured, 1000, "refund-1").await.unwrap();
+    inbox.names(1).await;
+    emulator.kill();
+
+    inbox.answer(StatusCode::OK);
+    let emulator = Program::start(&data_file, &receiver.url);
+    let adapter = nexi(&emulator.url, Limits::default());
+    // The keys, the charge and the refund under way are as they were.
+    adapter.capture(&id, 1000, "capture-1").await.unwrap();
+    adapter.refund(&captured, 1000, "refund-1").await.unwrap();
+    until(async || adapter.get(&id).await.unwrap().refunded_ore == 1000).await;
+    let book = inspect(&emulator.url, &id).await;
+    assert_eq!((&book["captures"], &book["refunds"]), (&json!(1), &json!(1)));
+    until(async || inspect(&emulator.url, &id).await["webhooks_pending"] == 0).await;
+    let names: Vec<String> = inbox.seen().iter().map(|one| one.name().to_owned()).collect();
+    assert_eq!(names.last().unwrap(), "payment.refund.completed");
+}
+
+#[tokio::test]
+async fn faults_and_books_have_commands() {
+    let (folder, receiver) = (Folder::new(), Receiver::start().await);
+    let emulator = Program::start(&folder.0.join("payments.jsonl"), &receiver.url);
+    let asked = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_payment-emulator"));
+        let output = command.args(arguments).args(["--url", &emulator.url]).output();
+        let output = in_time(output).await.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let rule = r#"{"rules":[{"fault":"decline","provider":"nexi","next":1}],"seed":7}"#;
+    let (_, set) = asked(&["faults", rule]).await;
+    let shown: Value = serde_json::from_str(&set).unwrap();
+    assert_eq!(
+        (&shown["rules"][0]["fault"], &shown["applied"]),
+        (&json!("decline"), &json!([0]))
+    );
+    let nexi = nexi(&emulator.url, Limits::default());
+    let created = nexi.create(&new_payment(1000)).await.unwrap();
+    press(&created.redirect_url, "approve").await;
+    let (_, shown) = asked(&["faults"]).await;
+    assert!(shown.contains(r#""applied":[1]"#), "{shown}");
+    let (refused, said) = asked(&["faults", r#"{"rules":[{"fault":"melt"}]}"#]).await;
+    assert!(!refused && said.contains("melt"), "{said}");
+    let (_, books) = asked(&["books"]).await;
+    let book: Value = serde_json::from_str(books.trim()).unwrap();
+    assert_eq!(book["payment_id"], created.payment_id);
+    assert_eq!(book["history"][1]["name"], "RESERVATION_FAILED");
 }
 
 #[tokio::test]
@@ -201,6 +272,7 @@ fn stop(mut emulator: Program) {
 fn fails_to_start(data_file: &std::path::Path) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_payment-emulator"))
         .args([
+            "serve",
             "--listen",
             "127.0.0.1:0",
             "--vipps-client-id",

@@ -24,8 +24,8 @@ async fn each_change_is_told_with_a_signature_that_verifies() {
     let vipps = emulator.vipps();
     let (new, url) = create(&emulator).await;
     press(&url, "approve").await;
-    vipps.capture(&new.reference, 600, "capture-1").await.unwrap();
-    vipps.refund(&new.reference, 100, "refund-1").await.unwrap();
+    let captured = vipps.capture(&new.reference, 600, "capture-1").await.unwrap();
+    vipps.refund(&captured, 100, "refund-1").await.unwrap();
     vipps.release(&new.reference, "cancel-1").await.unwrap();
     let names = receiver.names(&new.reference, 5).await;
     assert_eq!(names, [Created, Authorized, Captured, Refunded, Cancelled]);

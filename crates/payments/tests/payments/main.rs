@@ -9,11 +9,16 @@
 
 mod adapter_on_emulator;
 mod adapter_on_hostile_provider;
+mod both_providers;
 mod emulator_api;
 mod emulator_page;
 mod emulator_portal;
 mod emulator_restart;
 mod emulator_webhooks;
+mod inbox;
+mod misbehaviours;
+mod nexi_on_emulator;
+mod nexi_webhooks;
 mod receiver;
 mod running;
 mod scripted_provider;

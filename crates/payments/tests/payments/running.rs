@@ -5,17 +5,23 @@ use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use payments::NewPayment;
-use payments::emulator::{self, Options, Webhook};
-use payments::vipps::{Credentials, Limits, Vipps, VippsOptions};
+use payments::emulator::{self, Faults, Options, Webhook};
+use payments::nexi::{self, Nexi, NexiOptions};
+use payments::vipps::{Credentials, Vipps, VippsOptions};
+use payments::{CreatedPayment, Limits, NewPayment, PaymentProvider};
+
+use secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 pub(crate) const SECRET: &str = "A0+looks/like/base64==";
+pub(crate) const NEXI_KEY: &str = "the-secret-key";
+pub(crate) const NEXI_AUTHORIZATION: &str = "abcdefgh12345678";
 pub(crate) const RETURN_URL: &str = "https://shop.example.org/takk?ordre=1";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,12 +54,51 @@ pub(crate) fn vipps(base_url: &str, limits: Limits) -> Vipps {
     .unwrap()
 }
 
+pub(crate) fn nexi(base_url: &str, limits: Limits) -> Nexi {
+    Nexi::new(NexiOptions {
+        base_url: base_url.to_owned(),
+        credentials: nexi::Credentials {
+            secret_key: Secret::new(NEXI_KEY),
+            webhook_authorization: Secret::new(NEXI_AUTHORIZATION),
+        },
+        terms_url: "https://shop.example.org/vilkar".to_owned(),
+        limits,
+    })
+    .unwrap()
+}
+
+/// Which adapter a test is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Vipps,
+    Nexi,
+}
+
+pub(crate) const BOTH: [Kind; 2] = [Kind::Vipps, Kind::Nexi];
+
+impl Kind {
+    pub(crate) fn adapter(self, base_url: &str, limits: Limits) -> Arc<dyn PaymentProvider> {
+        match self {
+            Self::Vipps => Arc::new(vipps(base_url, limits)),
+            Self::Nexi => Arc::new(nexi(base_url, limits)),
+        }
+    }
+}
+
+/// A payment that the customer has approved.
+pub(crate) async fn approved(adapter: &dyn PaymentProvider, new: &NewPayment) -> CreatedPayment {
+    let created = adapter.create(new).await.unwrap();
+    assert_eq!(press(&created.redirect_url, "approve").await.0, 200);
+    created
+}
+
 pub(crate) fn new_payment(amount_ore: i64) -> NewPayment {
     NewPayment {
         reference: format!("test-{}", Uuid::new_v4()),
         amount_ore,
         description: "1 engangslisens".to_owned(),
         return_url: RETURN_URL.to_owned(),
+        webhook_url: None,
     }
 }
 
@@ -89,8 +134,11 @@ pub(crate) fn options(webhook_url: Option<&str>) -> Options {
             url: url.to_owned(),
             secret: SECRET.to_owned(),
             merchant_serial_number: "123456".to_owned(),
-            max_retry_delay: Duration::from_millis(200),
         }),
+        nexi_secret_key: Some(Secret::new(NEXI_KEY)),
+        max_retry_delay: Duration::from_millis(200),
+        reservation_ttl: Duration::from_hours(1),
+        faults: Faults::default(),
         payment_ttl: Duration::from_mins(10),
         access_token_ttl: Duration::from_hours(1),
         max_payments: 1000,
@@ -116,6 +164,15 @@ impl Emulator {
 
     pub(crate) fn vipps(&self) -> Vipps {
         vipps(&self.url, Limits::default())
+    }
+
+    pub(crate) fn nexi(&self) -> Nexi {
+        nexi(&self.url, Limits::default())
+    }
+
+    /// Sets one rule.
+    pub(crate) async fn rule(&self, rule: Value) {
+        self.fault(json!({ "rules": [rule] })).await;
     }
 
     pub(crate) async fn fault(&self, faults: Value) {
@@ -203,6 +260,7 @@ impl Program {
                 "--vipps-client-secret",
                 "client-secret",
             ])
+            .args(["--nexi-secret-key", NEXI_KEY])
             .args([
                 "--vipps-subscription-key",
                 "subscription",

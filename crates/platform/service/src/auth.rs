@@ -1,23 +1,23 @@
 //! Login: bearer tokens from an OpenID Connect issuer, checked here against its cached keys. There are no sessions and
 //! no passwords; a user is (`iss`, `sub`), never an e-mail address.
 
+mod account;
 mod authenticator;
 mod extractor;
 mod jwks;
 mod policy;
 mod principal;
-mod standing;
 mod token;
 mod verified;
 
 use clap::Args;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
+pub use account::{Account, Accounts};
 pub use authenticator::Authenticator;
 pub use jwks::Pace;
 pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};
-pub use standing::{Standing, Standings};
 pub(crate) use token::problems;
 
 /// Which tokens are accepted.

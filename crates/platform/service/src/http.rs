@@ -4,6 +4,7 @@
 //! limit, bodies and headers a size limit, connections a count, and a drain a hard deadline.
 
 mod answer;
+mod client;
 mod connections;
 mod head;
 mod layers;
@@ -18,6 +19,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use client::Network;
 pub(crate) use layers::timed_out;
 pub use layers::{apply_layers, apply_layers_with};
 
@@ -32,6 +34,9 @@ pub struct HttpOptions {
     #[arg(long, env = "IDLE_TIMEOUT_S", default_value_t = Self::IDLE_TIMEOUT_S, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub idle_timeout_s: u32,
+    /// Networks of our own proxies, separated by commas: only they say where a request comes from, by X-Forwarded-For
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORKS")]
+    pub trusted_proxies: Vec<Network>,
     /// How long a request's headers may take to arrive, from their first byte
     #[arg(skip = Self::HEADER_READ_TIMEOUT)]
     pub header_read_timeout: Duration,
@@ -69,6 +74,7 @@ impl Default for HttpOptions {
         Self {
             max_connections: Self::MAX_CONNECTIONS,
             idle_timeout_s: Self::IDLE_TIMEOUT_S,
+            trusted_proxies: Vec::new(),
             header_read_timeout: Self::HEADER_READ_TIMEOUT,
             body_read_timeout: Self::BODY_READ_TIMEOUT,
             request_timeout: Self::REQUEST_TIMEOUT,

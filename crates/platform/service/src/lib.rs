@@ -22,6 +22,7 @@ pub mod extract;
 pub mod problem;
 
 pub mod auth;
+pub mod return_key;
 
 pub mod health;
 pub mod metrics;
@@ -33,4 +34,4 @@ pub mod postgres;
 pub use ::secret;
 
 pub use boot::{Booted, boot};
-pub use exit::{Inconclusive, exit};
+pub use exit::{Found, Inconclusive, exit};

@@ -88,6 +88,14 @@ pub async fn ensure_pgbouncer(progress: Progress) {
     }
 }
 
+/// Installs poppler, with which tests look at the pages of documents. Without it a line says that they are not looked at.
+pub async fn ensure_poppler(progress: Progress) {
+    if in_path("pdftoppm").is_empty() {
+        let without = "no pdftoppm: pages of documents are NOT TESTED";
+        install_for_a_test("poppler-utils", "documents", without, progress).await;
+    }
+}
+
 /// Installs a Debian package that one test needs, or says what is not tested without it.
 async fn install_for_a_test(package: &str, test_of: &str, without: &str, progress: Progress) {
     let step = format!("install the Debian package {package}, for the test of {test_of}");

@@ -116,6 +116,12 @@ impl SigningKey {
         };
         jsonwebtoken::encode(&header, &claims, &self.private).context("cannot sign a token")
     }
+
+    /// Any header and claims, as they stand in a token, with a signature of this key behind them.
+    fn sign(&self, message: &str) -> anyhow::Result<String> {
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.private, Algorithm::ES256)?;
+        Ok(format!("{message}.{signature}"))
+    }
 }
 
 /// The clubs named in a token of ours, without checking it.
@@ -177,6 +183,12 @@ impl Issuer {
     /// Where the services fetch the key.
     pub fn jwks_url(&self) -> String {
         format!("{}/.well-known/jwks.json", self.url)
+    }
+
+    /// Any header and claims, as they stand in a token, with the issuer's signature behind them: for tests of what is
+    /// wrong with a token although its signature is right.
+    pub fn sign(&self, message: &str) -> anyhow::Result<String> {
+        self.key.sign(message)
     }
 
     /// A token for a person; `clubs` are those an organizer acts for.

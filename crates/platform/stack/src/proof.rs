@@ -78,10 +78,7 @@ pub async fn buy(buyer: &Buyer) -> anyhow::Result<Purchase> {
     let order_id = text(&placed, "/order_id")?;
     let redirect_url = text(&placed, "/payment/redirect_url")?;
 
-    let request = http
-        .post(format!("{redirect_url}/approve"))
-        .header("Accept", "application/json");
-    answer(request, "approving the payment").await?;
+    let capability = approve(&http, &redirect_url).await?;
     watch.hop("payment approved by the customer");
 
     let orders = format!("{}/api/v1/orders/{order_id}", buyer.query_api_url);
@@ -105,6 +102,17 @@ pub async fn buy(buyer: &Buyer) -> anyhow::Result<Purchase> {
         watch.hop(hop);
     }
 
+    // In whichever browser the customer came back: by the capability of the return URL, without login.
+    let status = format!(
+        "{}/api/v1/orders/{order_id}/return-status?{capability}",
+        buyer.query_api_url
+    );
+    let shown = answer(http.get(&status), "GET /orders/{id}/return-status").await?;
+    if shown["status"] != "fulfilled" {
+        bail!("the return status of order {order_id} is {}", shown["status"]);
+    }
+    watch.hop("status readable from the return URL without login");
+
     let licenses = format!("{}/api/v1/licenses?order_id={order_id}", buyer.query_api_url);
     let page = poll(&http, buyer, &licenses, |page| {
         page.pointer("/items/0/license_id").is_some()
@@ -117,6 +125,19 @@ pub async fn buy(buyer: &Buyer) -> anyhow::Result<Purchase> {
         license_id: text(&page, "/items/0/license_id")?,
         hops: watch.hops,
     })
+}
+
+/// Approves as a browser does, which the provider then sends back to the shop. Returns the capability of the return URL.
+async fn approve(http: &reqwest::Client, redirect_url: &str) -> anyhow::Result<String> {
+    let request = http
+        .post(format!("{redirect_url}/approve"))
+        .header("Accept", "text/html");
+    let response = request.send().await.context("approving the payment failed")?;
+    let (status, url) = (response.status(), response.url().clone());
+    let token = url
+        .query_pairs()
+        .find_map(|(name, value)| (name == "t").then(|| format!("t={value}")));
+    token.with_context(|| format!("approving the payment answered {status} and led to no return URL"))
 }
 
 /// Polls until the answer satisfies the condition. Until the deadline a 404 or 503 is no error.

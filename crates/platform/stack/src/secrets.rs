@@ -21,6 +21,16 @@ pub(crate) struct Secrets {
     /// Credentials of the merchant at the payment provider.
     pub(crate) vipps_client: String,
     pub(crate) vipps_subscription: String,
+    /// Added later: a file without them gets new ones at each start, which the emulator then expects, too.
+    #[serde(default = "random_secret")]
+    pub(crate) nexi: String,
+    #[serde(default = "random_secret")]
+    pub(crate) nexi_webhook: String,
+}
+
+/// Random, or too short for every check if there are no random numbers.
+fn random_secret() -> String {
+    random_hex().unwrap_or_default().chars().take(32).collect()
 }
 
 impl Secrets {
@@ -35,6 +45,8 @@ impl Secrets {
             webhook: random_hex()?,
             vipps_client: random_hex()?,
             vipps_subscription: random_hex()?,
+            nexi: random_hex()?,
+            nexi_webhook: random_hex()?.chars().take(32).collect(),
         };
         write_private(path, &serde_json::to_vec(&secrets)?)?;
         Ok(secrets)
@@ -57,12 +69,20 @@ pub(crate) fn seal_key(path: &Path) -> anyhow::Result<String> {
     Ok(hex(key.public_key().as_ref()))
 }
 
-/// Makes the key of the holder ids when the file is missing.
-pub(crate) fn holder_key(path: &Path) -> anyhow::Result<()> {
+/// Makes a key of 256 random bits when the file is missing.
+pub(crate) fn random_key(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
     write_private(path, random_hex()?.as_bytes())
+}
+
+/// Makes the master key of personal data when the file is missing.
+pub(crate) fn master_key(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    write_private(path, format!("local {}\n", random_hex()?).as_bytes())
 }
 
 /// 256 random bits.

@@ -32,6 +32,8 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ("NATS_API_PREFIX", nats_api_prefix.to_owned()),
         ("REDIS_URL", system.servers().redis().url().to_owned()),
         ("SEAL_FILE", system.seal_file().display().to_string()),
+        ("MASTER_KEY_FILE", system.master_key_file().display().to_string()),
+        ("ERASURES_FILE", system.erasures_file().display().to_string()),
         ("SEAL_PUBLIC_KEY", system.seal_public_key().to_owned()),
         ("CUSTOMER_TOKEN", tokens.customer.clone()),
         ("CUSTOMER2_TOKEN", tokens.customer2.clone()),
@@ -39,6 +41,7 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ("STAFF_TOKEN", tokens.staff.clone()),
         ("ADMIN_TOKEN", tokens.admin.clone()),
     ];
+    values.extend(system.license_key_files().iter().cloned());
     if let Some(files) = system.servers().certificates() {
         values.extend([
             ("NATS_CA_FILE", files.authority.display().to_string()),
@@ -77,6 +80,12 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
     }
     let total: std::time::Duration = purchase.hops.iter().map(|(_, took)| *took).sum();
     let _ = writeln!(out, "  {:>8.1} ms  in all\n", total.as_secs_f64() * 1000.0);
+    let _ = writeln!(
+        out,
+        "Its document, for the customer's token (?lang=en for English):\n  {}/api/v1/licenses/{}/license.pdf\n",
+        system.query_api_url(),
+        purchase.license_id
+    );
     for (name, url, ops) in [
         ("command-api", system.command_api_url(), system.command_ops_url()),
         ("query-api", system.query_api_url(), system.query_ops_url()),

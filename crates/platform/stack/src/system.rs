@@ -14,7 +14,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::applications::{Ports, Settings, holder_key_file, seal_file, seal_key_file};
+use self::applications::{
+    Ports, Settings, erasures_file, holder_key_file, license_key_files, license_keys, master_key_file,
+    return_key_file, seal_file, seal_key_file,
+};
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
 use crate::daemon::Daemon;
@@ -24,7 +27,7 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{Secrets, holder_key, seal_key};
+use crate::secrets::{Secrets, master_key, random_key, seal_key};
 use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
@@ -57,6 +60,7 @@ pub struct System {
     stream: String,
     seal_file: PathBuf,
     seal_public_key: String,
+    license_key_files: Vec<(&'static str, String)>,
     applications: Vec<(Process, Arc<Daemon>)>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     shutdown: CancellationToken,
@@ -170,7 +174,11 @@ impl System {
         create_dir(&place.logs, 0o755)?;
         let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
-        holder_key(&holder_key_file(&place.data))?;
+        for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
+            random_key(&file)?;
+        }
+        master_key(&master_key_file(&place.data))?;
+        license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
@@ -220,6 +228,7 @@ impl System {
             stream,
             seal_file: seal_file(&place.data),
             seal_public_key,
+            license_key_files: license_key_files(&place.data),
             applications,
             supervisors: tokio::sync::Mutex::new(JoinSet::new()),
             shutdown: CancellationToken::new(),
@@ -344,9 +353,29 @@ impl System {
         &self.seal_file
     }
 
+    /// The directory of keys and files.
+    fn data(&self) -> &std::path::Path {
+        self.seal_file.parent().unwrap_or(&self.seal_file)
+    }
+
+    /// The file with the master keys of personal data.
+    pub fn master_key_file(&self) -> PathBuf {
+        master_key_file(self.data())
+    }
+
+    /// The file that erasures are written down in.
+    pub fn erasures_file(&self) -> PathBuf {
+        erasures_file(self.data())
+    }
+
     /// The public key of the seals, in hexadecimal digits.
     pub fn seal_public_key(&self) -> &str {
         &self.seal_public_key
+    }
+
+    /// The settings that name the files of the license keys, as `query-api license-keys` takes them.
+    pub fn license_key_files(&self) -> &[(&'static str, String)] {
+        &self.license_key_files
     }
 
     /// The directory with one log file per program.

@@ -24,6 +24,7 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
     let mut terminate = signal(SignalKind::terminate())?;
     install::ensure(progress).await?;
     install::ensure_prometheus(progress).await;
+    install::ensure_poppler(progress).await;
     let servers = progress
         .step("start the test servers", Servers::given_or_temporary())
         .await?;

@@ -1,6 +1,6 @@
 -- loader::query. $1..$4 per load: aggregate type, id, after this sequence, shape of a usable snapshot or null; $5 most events of each.
--- One row per load, in any order: its number, the epoch, its snapshot, its events as lists of sequences, types, versions and payloads, separated by a character that JSON can't hold as such (page.rs), null without events; and the head.
-select l.n, h.epoch, s.sequence, s.correlation_id, s.state, e.sequences, e.event_types, e.event_versions, e.payloads, e.correlation_id, h.position
+-- One row per load, in any order: its number, the epoch, its snapshot, its events as lists of sequences, types, versions and payloads, separated by a character that JSON can't hold as such (page.rs), null without events; the head; and the aggregate's data keys as a list, null without any.
+select l.n, h.epoch, s.sequence, s.correlation_id, s.state, e.sequences, e.event_types, e.event_versions, e.payloads, e.correlation_id, h.position, k.keys
 from unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[]) with ordinality as l (aggregate_type, aggregate_id, after, shape, n)
 cross join log_head h
 left join lateral (
@@ -25,3 +25,8 @@ cross join lateral (
         limit $5
     ) e
 ) e
+cross join lateral (
+    select string_agg(k.key_id || ' ' || k.person_id || ' ' || k.master_key || ' ' || encode(k.wrapped, 'hex'), E'\x1f') as keys
+    from person_keys k
+    where k.aggregate_id = l.aggregate_id and k.wrapped <> ''
+) k

@@ -8,11 +8,16 @@ use tokio::sync::oneshot;
 use crate::append::{Append, Appended};
 use crate::error::AppendError;
 use crate::metrics::APPEND_TOTAL;
+use crate::vault::DataKey;
 
 pub(super) type Reply = Result<Appended, AppendError>;
 
 pub(super) struct Pending {
     pub(super) append: Append,
+    /// The keys that its personal data is sealed with.
+    pub(super) keys: Vec<DataKey>,
+    /// The hash of the request as it was made without a vault.
+    pub(super) former: Option<[u8; 32]>,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<Reply>,
 }

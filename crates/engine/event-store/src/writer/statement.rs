@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::data_keys::Keys;
 use super::pending::{Pending, Reply, refuse, respond};
 use super::recent::Recent;
 use super::steps::{Steps, running};
@@ -17,18 +18,18 @@ use crate::error::{AppendError, VersionConflict, describe};
 use crate::frame::Prepare;
 use crate::metrics::APPEND_CHECKED_TOTAL;
 
-/// The statement, prepared: for batches without claims, and for those with some.
+/// The statement, prepared: for batches with neither claims nor personal data, and for those with some.
 pub(super) struct AppendBatch {
     plain: Statement,
-    claiming: Statement,
+    full: Statement,
 }
 
 impl Prepare for AppendBatch {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             plain: client.prepare(include_str!("../sql/append_batch.sql")).await?,
-            claiming: client
-                .prepare(include_str!("../sql/append_batch_claiming.sql"))
+            full: client
+                .prepare(include_str!("../sql/append_batch_full.sql"))
                 .await?,
         })
     }
@@ -68,6 +69,11 @@ impl AppendBatch {
                 std::iter::repeat_n(metadata, append.events.len())
             })
             .collect();
+        let formers: Vec<Option<&[u8]>> = batch
+            .iter()
+            .map(|pending| pending.former.as_ref().map(<[u8; 32]>::as_slice))
+            .collect();
+        let formers: [&(dyn ToSql + Sync); 1] = [&formers];
         let binds: [&(dyn ToSql + Sync); 13] = [
             &scopes,
             &keys,
@@ -83,11 +89,20 @@ impl AppendBatch {
             &payloads,
             &metadata,
         ];
-        let Some(steps) = Steps::of(batch) else {
+        let (steps, keys) = (Steps::of(batch), Keys::of(batch));
+        if steps.is_none() && keys.is_none() {
+            let binds: Vec<&(dyn ToSql + Sync)> = binds.into_iter().chain(formers).collect();
             return client.query(&self.plain, &binds).await;
-        };
-        let binds: Vec<&(dyn ToSql + Sync)> = binds.into_iter().chain(steps.binds()).collect();
-        client.query(&self.claiming, &binds).await
+        }
+        let steps = steps.as_ref().map_or(Steps::NO_BINDS, Steps::binds);
+        let keys = keys.as_ref().map_or(Keys::NO_BINDS, Keys::binds);
+        let binds: Vec<&(dyn ToSql + Sync)> = binds
+            .into_iter()
+            .chain(steps)
+            .chain(keys)
+            .chain(formers)
+            .collect();
+        client.query(&self.full, &binds).await
     }
 }
 

@@ -62,6 +62,17 @@ impl<'a> Steps<'a> {
         Some(steps)
     }
 
+    /// What is bound for a batch without steps.
+    pub(super) const NO_BINDS: [&'static (dyn ToSql + Sync); 7] = [
+        &None::<Vec<i32>>,
+        &None::<Vec<i32>>,
+        &None::<Vec<String>>,
+        &None::<Vec<String>>,
+        &None::<Vec<Uuid>>,
+        &None::<Vec<i32>>,
+        &None::<Vec<i32>>,
+    ];
+
     pub(super) fn binds(&self) -> [&(dyn ToSql + Sync); 7] {
         [
             &self.last,

@@ -31,3 +31,4 @@ mod support;
 mod tasks;
 mod together;
 mod upcast;
+mod vault;

@@ -74,6 +74,7 @@ impl From<ApplyError> for Interrupted {
             ApplyError::NotOwner => Self::NotOwner,
             ApplyError::Pool(error) => Self::read(error),
             ApplyError::Database(error) => Self::read(error),
+            ApplyError::Log(error) => Self::Log(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{Pool, Transaction};
 use envelope::{Position, RecordedEvent};
+use event_store::Log;
 use uuid::Uuid;
 
 use super::reason::Reason;
@@ -39,6 +40,7 @@ pub enum Retried {
 pub async fn retry<P: Projection>(
     projection: &P,
     pool: &Pool,
+    log: &Log,
     aggregate_type: &str,
     aggregate_id: Uuid,
 ) -> Result<Retried, ApplyError> {
@@ -47,7 +49,7 @@ pub async fn retry<P: Projection>(
     // First, as in every transaction that writes rows: one writes at a time.
     checkpoint::lock(&transaction, projection).await?;
     let parked = rows::load(&transaction, projection, aggregate_type, aggregate_id).await?;
-    let retried = apply_again(projection, &mut transaction, &parked).await?;
+    let retried = apply_again(projection, &mut transaction, log, &parked).await?;
     let last = parked.last().map_or(Position::START, |(position, _)| *position);
     match &retried {
         Retried::NotParked => {}
@@ -82,14 +84,21 @@ pub async fn retry<P: Projection>(
 async fn apply_again<P: Projection>(
     projection: &P,
     transaction: &mut Transaction<'_>,
+    log: &Log,
     parked: &[(Position, String)],
 ) -> Result<Retried, ApplyError> {
     let mut applied = 0;
     for (at, event) in parked {
         let outcome = match serde_json::from_str::<RecordedEvent>(event) {
-            Ok(event) => apply_alone(projection, transaction, &event)
-                .await?
-                .map_err(|reason| reason.to_string()),
+            Ok(event) => {
+                let opened = log.open(vec![event]).await?;
+                match (opened.failure(0), opened.events()) {
+                    (None, [event]) => apply_alone(projection, transaction, event)
+                        .await?
+                        .map_err(|reason| reason.to_string()),
+                    (failure, _) => Err(failure.map(ToString::to_string).unwrap_or_default()),
+                }
+            }
             // The error would quote the event.
             Err(_) => Err("the parked event is not a recorded event".to_owned()),
         };

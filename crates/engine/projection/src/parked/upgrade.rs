@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use event_store::Log;
 use service::postgres::describe;
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +19,9 @@ const EVERY: Duration = Duration::from_secs(5);
 const LISTED: i64 = 100;
 
 /// Retries until shutdown.
-pub async fn retry_untried<P: Projection>(projection: P, read: Pool, shutdown: CancellationToken) {
+pub async fn retry_untried<P: Projection>(projection: P, read: Pool, log: Log, shutdown: CancellationToken) {
     loop {
-        if let Err(reason) = sweep(&projection, &read, &shutdown).await {
+        if let Err(reason) = sweep(&projection, &read, &log, &shutdown).await {
             tracing::warn!(reason, "what an older build parked could not be tried again");
         }
         if shutdown
@@ -37,6 +38,7 @@ pub async fn retry_untried<P: Projection>(projection: P, read: Pool, shutdown: C
 async fn sweep<P: Projection>(
     projection: &P,
     read: &Pool,
+    log: &Log,
     shutdown: &CancellationToken,
 ) -> Result<(), String> {
     let (mut released, mut stuck) = (0_u64, 0_u64);
@@ -49,6 +51,7 @@ async fn sweep<P: Projection>(
             let retried = retry(
                 projection,
                 read,
+                log,
                 &aggregate.aggregate_type,
                 aggregate.aggregate_id,
             )

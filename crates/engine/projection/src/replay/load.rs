@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use envelope::Position;
-use event_store::{Error, Log, Share, ShareRun};
+use event_store::vault::Opened;
+use event_store::{Error, Log, Share};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::task::AbortOnDropHandle;
@@ -99,11 +100,11 @@ impl<P: Projection> Worker<P> {
         let mut client = self.pool.get().await?;
         let mut next = self.read(self.stretch.from);
         loop {
-            let run = joined(next.await)?.map_err(ReplayError::log)?;
-            let at = run.through;
+            let (events, at) = joined(next.await)?.map_err(ReplayError::log)?;
             next = self.read(at);
-            apply::load(&self.projection, &mut client, &run.events).await?;
-            self.count.fetch_add(run.events.len() as u64, Ordering::Relaxed);
+            let count = events.events().len() as u64;
+            apply::load(&self.projection, &mut client, events).await?;
+            self.count.fetch_add(count, Ordering::Relaxed);
             if at >= self.stretch.to {
                 return Ok(());
             }
@@ -111,10 +112,13 @@ impl<P: Projection> Worker<P> {
     }
 
     /// Begins to read the next window, which is empty at the end.
-    fn read(&self, after: Position) -> AbortOnDropHandle<Result<ShareRun, Error>> {
+    fn read(&self, after: Position) -> AbortOnDropHandle<Result<(Opened, Position), Error>> {
         let (log, share, stretch) = (self.log.clone(), self.share, self.stretch);
         let through = stretch.to.min(Position::new(after.get() + stretch.window));
-        let reading = async move { log.read_share(share, after, through, WINDOW_BYTES).await };
+        let reading = async move {
+            let run = log.read_share(share, after, through, WINDOW_BYTES).await?;
+            Ok((log.open(run.events).await?, run.through))
+        };
         AbortOnDropHandle::new(tokio::spawn(reading))
     }
 }

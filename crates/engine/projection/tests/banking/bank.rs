@@ -218,6 +218,7 @@ impl Bank {
         Sources {
             events_url: self.databases.events_reader.clone(),
             read_url: self.databases.read_owner.clone(),
+            vault: None,
             bus: Access {
                 url: self.servers.nats().url().to_owned(),
                 ..Access::default()

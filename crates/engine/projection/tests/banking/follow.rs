@@ -79,14 +79,18 @@ async fn an_aggregate_is_parked_and_retried_in_order() {
         "{status}"
     );
 
-    let stuck = parked::retry(&BALANCES, &read, "account", poor).await.unwrap();
+    let stuck = parked::retry(&BALANCES, &read, &bank.log, "account", poor)
+        .await
+        .unwrap();
     assert!(
         matches!(stuck, Retried::Stuck { applied: 0, at, .. } if at == refused),
         "{stuck:?}"
     );
     bank.execute(&BALANCES, "alter table balances drop constraint no_overdraft")
         .await;
-    let released = parked::retry(&BALANCES, &read, "account", poor).await.unwrap();
+    let released = parked::retry(&BALANCES, &read, &bank.log, "account", poor)
+        .await
+        .unwrap();
     assert_eq!(released, Retried::Released { events: 2 });
     assert_eq!(bank.ask(&BALANCES, balances).await, "20 1001");
     running.stop().await;
@@ -110,7 +114,12 @@ async fn another_build_retries_once_what_this_one_parked() {
     let later = Balances { build: "second" };
     assert_eq!(bank.status(&later).await["parked_untried"], 1);
     let end = tokio_util::sync::CancellationToken::new();
-    tokio::spawn(parked::retry_untried(later, bank.pool(&later), end.clone()));
+    tokio::spawn(parked::retry_untried(
+        later,
+        bank.pool(&later),
+        bank.log.clone(),
+        end.clone(),
+    ));
     eventually("the second build applied it", async || {
         bank.ask(&BALANCES, "select count(*)::text from parked_events")
             .await

@@ -17,6 +17,7 @@ pub(crate) async fn rebuild(bank: &Bank, projection: &impl Projection, task: Reb
     let options = RebuildOptions {
         events_url: bank.databases.events_reader.clone(),
         read_url: bank.databases.read_owner.clone(),
+        vault: None,
         window: WINDOW,
         task,
     };

@@ -74,6 +74,7 @@ impl License {
             vehicle: asked.vehicle(issued, &mut findings),
         };
         findings.refuse()?;
+        let corrected = corrected.belonging_to(issued.holder_id, issued.vehicle.as_ref());
         let same_holder = corrected
             .holder
             .as_ref()
@@ -116,6 +117,7 @@ impl CorrectLicense {
         if self.suspended.contains(&holder_id) {
             findings.add("/holder".into(), Rule::HolderSuspended);
         }
+        let holder = holder.belonging_to(holder_id);
         Some(CorrectedHolder { holder_id, holder })
     }
 

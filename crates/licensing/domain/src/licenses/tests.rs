@@ -1,4 +1,5 @@
 mod corrections;
+mod erasing;
 mod life;
 mod scans;
 

@@ -90,46 +90,41 @@ impl Order {
 pub(super) fn claims_of(placed: &OrderPlaced, key: &HolderKey) -> LineClaims {
     let mut claims = LineClaims::default();
     for line in &placed.lines {
-        // Lines that are older than holder ids have none.
-        let holder = line.holder_id.unwrap_or_else(|| key.holder_id(&line.holder));
-        let code = &line.license_type.code;
-        let days = days(line.activity_date, line.activity_days);
-        claims.days.extend(days.map(|date| DayClaim {
-            license_id: line.license_id,
-            line: line.line,
-            date,
-            key: format!("{code} {date} {holder}"),
-        }));
-        claims.caps.extend(line.lifetime_cap.map(|at_most| CapClaim {
-            license_id: line.license_id,
-            line: line.line,
-            at_most,
-            key: format!("{code} {holder}"),
-        }));
+        claims.add(
+            line.license_id,
+            &LicenseIssued::of_line(Uuid::nil(), placed, line),
+            key,
+        );
     }
     claims
 }
 
 /// What an issued license holds.
 pub(crate) fn license_claims(license_id: Uuid, issued: &LicenseIssued, key: &HolderKey) -> LineClaims {
-    let holder = issued.holder_id.unwrap_or_else(|| key.holder_id(&issued.holder));
-    let (code, line) = (&issued.license_type.code, issued.line);
-    let day = |date| DayClaim {
-        license_id,
-        line,
-        date,
-        key: format!("{code} {date} {holder}"),
-    };
-    let cap = |at_most| CapClaim {
-        license_id,
-        line,
-        at_most,
-        key: format!("{code} {holder}"),
-    };
-    LineClaims {
-        days: days(issued.activity_date, issued.activity_days)
-            .map(day)
-            .collect(),
-        caps: issued.lifetime_cap.map(cap).into_iter().collect(),
+    let mut claims = LineClaims::default();
+    claims.add(license_id, issued, key);
+    claims
+}
+
+impl LineClaims {
+    fn add(&mut self, license_id: Uuid, license: &LicenseIssued, key: &HolderKey) {
+        // Lines that are older than holder ids have none.
+        let holder = license
+            .holder_id
+            .unwrap_or_else(|| key.holder_id(&license.holder));
+        let (line, code) = (license.line, &license.license_type.code);
+        let days = days(license.activity_date, license.activity_days);
+        self.days.extend(days.map(|date| DayClaim {
+            license_id,
+            line,
+            date,
+            key: format!("{code} {date} {holder}"),
+        }));
+        self.caps.extend(license.lifetime_cap.map(|at_most| CapClaim {
+            license_id,
+            line,
+            at_most,
+            key: format!("{code} {holder}"),
+        }));
     }
 }

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use events::{
-    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderPlaced, OrderRefunded,
-    PaymentCaptured, PaymentReconciled,
+    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderPlaced, PaymentCaptured,
+    PaymentReconciled,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-use vocabulary::OrderStatus;
+use vocabulary::{OrderStatus, RefundState};
 
+use super::refunds::refunded;
 use super::state::Order;
 use crate::refusal::Refusal;
 use crate::typed::reason;
@@ -58,7 +59,7 @@ impl Order {
     /// the order must record first ([`OrderCommand::ReconcilePayment`](crate::OrderCommand::ReconcilePayment)).
     pub fn to_collect(&self, books: &PaymentBooks) -> Option<i64> {
         let placed = self.placed().filter(|_| self.collects())?;
-        let missing = placed.total_ore - books.captured_ore;
+        let missing = self.retained_ore(placed) - books.captured_ore;
         let known = books.captured_ore == self.captured_ore;
         let rest = self.resolved == Some(CaptureAction::CollectRest);
         let whole = books.captured_ore == 0 && books.collectable_ore >= missing;
@@ -71,22 +72,21 @@ impl Order {
         self.status == Some(OrderStatus::Fulfilled) && !self.captured && !self.written_off()
     }
 
-    /// The events that follow from the books for issued licenses. None before licenses are issued, and none once the money
-    /// goes back.
+    /// The events that follow from the books: for issued licenses, and for money that has to go back. None before licenses
+    /// are issued.
     pub(super) fn reconcile(
         &self,
         placed: &OrderPlaced,
         books: &PaymentBooks,
         policy: &CapturePolicy,
     ) -> Result<Vec<OrderEvent>, Refusal> {
-        if books.reference != placed.payment_reference {
+        if !self.is_payment(&books.reference) {
             return Err(Refusal::PaymentMismatch);
         }
-        if !matches!(
-            self.status,
-            Some(OrderStatus::Fulfilled | OrderStatus::CaptureFailed)
-        ) {
-            return Ok(Vec::new());
+        match self.status {
+            Some(OrderStatus::Fulfilled | OrderStatus::CaptureFailed) => {}
+            Some(OrderStatus::RefundPending) => return Ok(self.refunded_by(books)),
+            _ => return Ok(Vec::new()),
         }
         let all_back =
             books.captured_ore > 0 && books.refunded_ore >= books.captured_ore && books.collectable_ore == 0;
@@ -97,20 +97,27 @@ impl Order {
                 .collect());
         }
         if self.captured || self.written_off() {
+            let refunded = self.refunded_by(books);
+            // What moves while the shop pays back is stated when it is done.
+            if !refunded.is_empty() || self.refund == Some(RefundState::Pending) {
+                return Ok(refunded);
+            }
             return Ok(self.moved(books).into_iter().collect());
         }
-        if books.captured_ore == placed.total_ore {
+        let due = self.retained_ore(placed);
+        if (due..=placed.total_ore).contains(&books.captured_ore) {
             let captured = PaymentCaptured {
                 reference: books.reference.clone(),
                 captured_ore: books.captured_ore,
             };
-            let back = (books.refunded_ore != self.refunded_ore).then(|| reconciled(books));
+            let moved = books.refunded_ore != self.refunded_ore && self.refund != Some(RefundState::Pending);
+            let back = moved.then(|| reconciled(books));
             return Ok([Some(captured.into()), back].into_iter().flatten().collect());
         }
         if self.to_collect(books).is_some() {
             return Ok(Vec::new());
         }
-        let failed = failure(placed, books);
+        let failed = failure(due, placed, books);
         if self.failure.as_ref() == Some(&failed) {
             return Ok(Vec::new());
         }
@@ -144,9 +151,9 @@ impl Order {
 }
 
 /// Why the books do not let the order's money be collected.
-fn failure(placed: &OrderPlaced, books: &PaymentBooks) -> CaptureFailed {
-    let missing = placed.total_ore - books.captured_ore;
-    let reason = if missing < 0 {
+fn failure(due_ore: i64, placed: &OrderPlaced, books: &PaymentBooks) -> CaptureFailed {
+    let missing = due_ore - books.captured_ore;
+    let reason = if books.captured_ore > placed.total_ore {
         CaptureFailure::CollectedTooMuch
     } else if books.collectable_ore < missing {
         CaptureFailure::ReservationGone
@@ -156,7 +163,7 @@ fn failure(placed: &OrderPlaced, books: &PaymentBooks) -> CaptureFailed {
     CaptureFailed {
         reference: books.reference.clone(),
         reason,
-        due_ore: placed.total_ore,
+        due_ore,
         collected_ore: books.captured_ore,
         refunded_ore: books.refunded_ore,
         collectable_ore: books.collectable_ore,
@@ -185,15 +192,6 @@ fn reconciled(books: &PaymentBooks) -> OrderEvent {
     PaymentReconciled {
         reference: books.reference.clone(),
         captured_ore: books.captured_ore,
-        refunded_ore: books.refunded_ore,
-    }
-    .into()
-}
-
-fn refunded(books: &PaymentBooks) -> OrderEvent {
-    OrderRefunded {
-        reference: books.reference.clone(),
-        released_ore: books.cancelled_ore,
         refunded_ore: books.refunded_ore,
     }
     .into()

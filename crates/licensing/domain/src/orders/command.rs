@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use events::RefundFailure;
+use uuid::Uuid;
 
 use super::collect::{CapturePolicy, PaymentBooks, Resolution};
 use super::place::PlaceOrder;
+use super::refunds::RequestRefund;
+use crate::persons::EraseHolder;
 
 /// What an order can be asked to do.
 #[derive(Clone)]
@@ -14,6 +18,8 @@ pub enum OrderCommand {
     Place(Box<PlaceOrder>),
     /// Record where the customer pays.
     RequestPayment {
+        /// The payment's id at the provider.
+        payment_id: String,
         /// The provider's page.
         redirect_url: String,
     },
@@ -39,6 +45,11 @@ pub enum OrderCommand {
         /// The payment's reference.
         reference: String,
     },
+    /// Cancel the unpaid order. Its payment is ended at the provider afterwards.
+    Cancel {
+        /// Who asks: only its own customer may.
+        customer_id: Uuid,
+    },
     /// Expire the order. Only after its payment, if there is one, was ended at the provider.
     Expire {
         /// The moment of the command.
@@ -57,11 +68,15 @@ pub enum OrderCommand {
     },
     /// Record a person's decision about money that can't be collected.
     ResolveCapture(Resolution),
-    /// Record that the money went back to the customer.
-    RecordRefund {
-        /// How much was released before it was collected, in øre.
-        released_ore: i64,
-        /// How much was paid back after it was collected, in øre.
-        refunded_ore: i64,
+    /// Give the money of lines back.
+    RequestRefund(Box<RequestRefund>),
+    /// Forget a holder.
+    EraseHolder(Box<EraseHolder>),
+    /// Record that the provider does not give the money back.
+    RecordRefundFailure {
+        /// The provider's books.
+        books: PaymentBooks,
+        /// Why.
+        reason: RefundFailure,
     },
 }

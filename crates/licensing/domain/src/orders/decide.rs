@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use events::{
-    CancelReason, OrderCancelled, OrderEvent, OrderExpired, OrderFulfilled, OrderPaid, OrderPlaced,
-    OrderRefunded, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
+    CancelReason, OrderCancelled, OrderCancelledByCustomer, OrderEvent, OrderExpired, OrderFulfilled,
+    OrderPaid, OrderPlaced, PaymentRequested, RefundReason, RefundRequested, aggregate_type,
 };
+use uuid::Uuid;
 use vocabulary::OrderStatus;
 
 use super::command::OrderCommand;
@@ -29,25 +30,26 @@ impl Order {
             OrderCommand::ReconcilePayment { books, policy } => {
                 return self.reconcile(placed, &books, &policy);
             }
+            OrderCommand::EraseHolder(asked) => return self.erase_holder(placed, &asked),
             OrderCommand::ResolveCapture(resolution) => self.resolve(&resolution).map(Some),
-            OrderCommand::RequestPayment { redirect_url } => self.request_payment(placed, redirect_url),
+            OrderCommand::RequestPayment {
+                payment_id,
+                redirect_url,
+            } => self.request_payment(placed, payment_id, redirect_url),
             OrderCommand::ConfirmPayment {
                 reference,
                 authorized_ore,
                 now,
                 days_taken,
             } => self.confirm_payment(placed, reference, authorized_ore, now, days_taken),
-            OrderCommand::DeclinePayment { reference } => self.decline_payment(placed, &reference),
-            OrderCommand::RecordPaymentExpired { reference } => {
-                self.record_payment_expired(placed, &reference)
-            }
+            OrderCommand::DeclinePayment { reference } => self.decline_payment(&reference),
+            OrderCommand::RecordPaymentExpired { reference } => self.record_payment_expired(&reference),
             OrderCommand::Expire { now } => self.expire(placed, now),
             OrderCommand::Fulfill => self.fulfill(placed),
+            OrderCommand::Cancel { customer_id } => self.cancel(placed, customer_id),
+            OrderCommand::RequestRefund(asked) => self.request_refund(placed, &asked),
+            OrderCommand::RecordRefundFailure { books, reason } => self.refund_failed(placed, &books, reason),
             OrderCommand::RefuseSuspended => self.refuse_suspended(placed),
-            OrderCommand::RecordRefund {
-                released_ore,
-                refunded_ore,
-            } => self.record_refund(placed, released_ore, refunded_ore),
         };
         Ok(event?.into_iter().collect())
     }
@@ -59,10 +61,12 @@ impl Order {
         place.check().map(OrderEvent::from)
     }
 
-    /// Only an order that waits for its payment records where it is paid. One that ended refuses.
+    /// Only an order that waits for its payment records where it is paid. One that ended refuses. The first payment that is
+    /// recorded is the order's payment: a provider may have started several.
     fn request_payment(
         &self,
         placed: &OrderPlaced,
+        payment_id: String,
         redirect_url: String,
     ) -> Result<Option<OrderEvent>, Refusal> {
         if self.over() {
@@ -71,7 +75,7 @@ impl Order {
         Ok((self.status == Some(OrderStatus::Placed)).then(|| {
             PaymentRequested {
                 provider: placed.payment_provider.clone(),
-                reference: placed.payment_reference.clone(),
+                reference: payment_id,
                 redirect_url,
                 amount_ore: placed.total_ore,
             }
@@ -87,7 +91,7 @@ impl Order {
         now: DateTime<Utc>,
         days_taken: bool,
     ) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference || authorized_ore <= 0 {
+        if !self.is_payment(&reference) || authorized_ore <= 0 {
             return Err(Refusal::PaymentMismatch);
         }
         let refund = |reason| {
@@ -100,7 +104,8 @@ impl Order {
         };
         // By the day in Norway on which the payment is confirmed: a license for yesterday is never issued. Issuing that is
         // late afterwards changes nothing for a customer who paid in time.
-        let in_time = placed.lines.iter().all(|line| line.activity_date >= today(now));
+        let in_time =
+            !Self::has_erased(placed) && placed.lines.iter().all(|line| line.activity_date >= today(now));
         match self.status {
             Some(OrderStatus::Placed | OrderStatus::PaymentPending | OrderStatus::Expired)
                 if authorized_ore != placed.total_ore =>
@@ -135,8 +140,8 @@ impl Order {
         }
     }
 
-    fn decline_payment(&self, placed: &OrderPlaced, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference {
+    fn decline_payment(&self, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if !self.is_payment(reference) {
             return Err(Refusal::PaymentMismatch);
         }
         Ok(self.awaits_payment().then(|| {
@@ -147,13 +152,21 @@ impl Order {
         }))
     }
 
+    /// The log decides who was first: a payment that is confirmed before keeps the order, one that is confirmed after goes
+    /// back. An order that is over stays as it ended.
+    fn cancel(&self, placed: &OrderPlaced, customer_id: Uuid) -> Result<Option<OrderEvent>, Refusal> {
+        if placed.customer_id != customer_id {
+            return Err(Refusal::Unknown);
+        }
+        if !self.awaits_payment() && !self.over() {
+            return Err(Refusal::OrderPaid);
+        }
+        Ok(self.awaits_payment().then(|| OrderCancelledByCustomer {}.into()))
+    }
+
     /// The provider's time may be shorter than ours: the order has run out of time either way.
-    fn record_payment_expired(
-        &self,
-        placed: &OrderPlaced,
-        reference: &str,
-    ) -> Result<Option<OrderEvent>, Refusal> {
-        if reference != placed.payment_reference {
+    fn record_payment_expired(&self, reference: &str) -> Result<Option<OrderEvent>, Refusal> {
+        if !self.is_payment(reference) {
             return Err(Refusal::PaymentMismatch);
         }
         Ok(self.awaits_payment().then(|| OrderExpired {}.into()))
@@ -183,32 +196,12 @@ impl Order {
             Some(OrderStatus::Paid) => Ok(Some(
                 RefundRequested {
                     reason: RefundReason::Suspended,
-                    reference: placed.payment_reference.clone(),
+                    reference: self.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
                     amount_ore: placed.total_ore,
                 }
                 .into(),
             )),
             _ if self.issued || self.over() => Ok(None),
-            _ => Err(Refusal::OrderState),
-        }
-    }
-
-    fn record_refund(
-        &self,
-        placed: &OrderPlaced,
-        released_ore: i64,
-        refunded_ore: i64,
-    ) -> Result<Option<OrderEvent>, Refusal> {
-        match self.status {
-            Some(OrderStatus::RefundPending) => Ok(Some(
-                OrderRefunded {
-                    reference: placed.payment_reference.clone(),
-                    released_ore,
-                    refunded_ore,
-                }
-                .into(),
-            )),
-            Some(OrderStatus::Refunded) => Ok(None),
             _ => Err(Refusal::OrderState),
         }
     }

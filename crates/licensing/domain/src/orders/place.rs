@@ -230,8 +230,8 @@ impl PlaceOrder {
             tax: offer.tax.clone(),
             lifetime_cap: offer.lifetime_cap,
             holder_id: Some(holder_id),
-            holder,
-            vehicle,
+            holder: holder.belonging_to(holder_id),
+            vehicle: vehicle.map(|vehicle| vehicle.belonging_to(holder_id)),
         })
     }
 }

@@ -1,11 +1,14 @@
 //! What an order remembers of its events, and what follows from it for readers of the order.
 
-use events::{CaptureAction, CaptureFailed, OrderEvent, OrderPlaced, RevokeReason};
+use std::collections::BTreeMap;
+
+use events::{CaptureAction, CaptureFailed, LineRefund, OrderEvent, OrderPlaced, RevokeReason};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocabulary::OrderStatus;
+use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use super::paid::PaidOrder;
+use super::refunds::RefundOfLine;
 
 /// A customer's purchase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +16,8 @@ pub struct Order {
     /// None before the order is placed.
     pub(super) status: Option<OrderStatus>,
     pub(super) placed: Option<OrderPlaced>,
+    /// The payment that was recorded first.
+    pub(super) payment_id: Option<String>,
     pub(super) redirect_url: Option<String>,
     /// Whether all that is due was collected.
     pub(super) captured: bool,
@@ -25,6 +30,14 @@ pub struct Order {
     pub(super) failure: Option<CaptureFailed>,
     /// What was decided last about money that could not be collected.
     pub(super) resolved: Option<CaptureAction>,
+    /// The lines whose money goes back or went back.
+    pub(super) refunds: BTreeMap<u16, RefundOfLine>,
+    /// How far the money is on its way back, if some has to go.
+    pub(super) refund: Option<RefundState>,
+    /// How often lines were refunded, or a refund tried again.
+    pub(super) refund_round: u32,
+    /// Whether all of the money has to go back, whatever the lines cost.
+    pub(super) all_back: bool,
 }
 
 impl Order {
@@ -38,6 +51,21 @@ impl Order {
         self.placed.as_ref()
     }
 
+    /// The id of its payment at the provider. Vipps takes the reference that was decided with the order. Every other
+    /// provider gives an id, which is known once it is recorded.
+    pub fn payment_id(&self) -> Option<&str> {
+        let decided = self
+            .placed()
+            .filter(|placed| placed.payment_provider == PaymentProvider::Vipps.as_str())
+            .map(|placed| placed.payment_reference.as_str());
+        self.payment_id.as_deref().or(decided)
+    }
+
+    /// Whether this is the id of its payment.
+    pub(super) fn is_payment(&self, payment_id: &str) -> bool {
+        self.payment_id() == Some(payment_id)
+    }
+
     /// Where the customer pays, once the provider was asked.
     pub fn redirect_url(&self) -> Option<&str> {
         self.redirect_url.as_deref()
@@ -46,6 +74,16 @@ impl Order {
     /// Whether all that is due was collected.
     pub const fn captured(&self) -> bool {
         self.captured
+    }
+
+    /// What was collected in all and what of it was paid back, in øre, as last recorded.
+    pub const fn books_ore(&self) -> (i64, i64) {
+        (self.captured_ore, self.refunded_ore)
+    }
+
+    /// Whether its licenses were issued.
+    pub const fn issued(&self) -> bool {
+        self.issued
     }
 
     /// Why the money can't be collected, as long as nothing was decided about it.
@@ -104,6 +142,7 @@ impl Order {
                 OrderStatus::Placed
             }
             OrderEvent::PaymentRequested(requested) => {
+                self.payment_id = Some(requested.reference);
                 self.redirect_url = Some(requested.redirect_url);
                 OrderStatus::PaymentPending
             }
@@ -133,22 +172,71 @@ impl Order {
                 self.resolved = Some(resolved.action);
                 match resolved.action {
                     CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
-                    CaptureAction::Revoke => OrderStatus::RefundPending,
+                    CaptureAction::Revoke => self.all_has_to_go_back(),
                 }
+            }
+            OrderEvent::OrderHolderErased(erased) => {
+                self.holder_erased(&erased);
+                return;
             }
             OrderEvent::PaymentReconciled(found) => {
                 (self.captured_ore, self.refunded_ore) = (found.captured_ore, found.refunded_ore);
                 return;
             }
-            OrderEvent::OrderCancelled(_) => OrderStatus::Cancelled,
+            OrderEvent::OrderCancelled(_) | OrderEvent::OrderCancelledByCustomer(_) => OrderStatus::Cancelled,
             OrderEvent::OrderExpired(_) => OrderStatus::Expired,
-            OrderEvent::RefundRequested(_) => OrderStatus::RefundPending,
+            OrderEvent::RefundRequested(_) => self.all_has_to_go_back(),
+            OrderEvent::LineRefundsRequested(requested) => {
+                self.begin_refund();
+                for LineRefund { line, amount_ore } in requested.lines {
+                    let refunded = false;
+                    self.refunds.insert(line, RefundOfLine { amount_ore, refunded });
+                }
+                if !requested.ends_order {
+                    return;
+                }
+                OrderStatus::RefundPending
+            }
+            OrderEvent::RefundRetried(_) => {
+                self.begin_refund();
+                return;
+            }
+            OrderEvent::RefundFailed(failed) => {
+                (self.captured_ore, self.refunded_ore) = (failed.captured_ore, failed.refunded_ore);
+                self.refund = Some(RefundState::Failed);
+                return;
+            }
+            OrderEvent::LinesRefunded(back) => {
+                (self.captured_ore, self.refunded_ore) = (back.captured_ore, back.refunded_ore);
+                self.end_refund();
+                return;
+            }
             OrderEvent::OrderRefunded(refunded) => {
                 self.refunded_ore = refunded.refunded_ore;
                 self.failure = None;
+                self.end_refund();
                 OrderStatus::Refunded
             }
         };
         self.status = Some(status);
+    }
+
+    const fn all_has_to_go_back(&mut self) -> OrderStatus {
+        self.all_back = true;
+        self.refund = Some(RefundState::Pending);
+        OrderStatus::RefundPending
+    }
+
+    const fn begin_refund(&mut self) {
+        self.refund = Some(RefundState::Pending);
+        self.refund_round += 1;
+    }
+
+    /// Of everything that was asked for: the books show one sum.
+    fn end_refund(&mut self) {
+        self.refund = Some(RefundState::Refunded);
+        for refund in self.refunds.values_mut() {
+            refund.refunded = true;
+        }
     }
 }

@@ -1,10 +1,16 @@
 mod accepting;
+mod adding_up;
 mod ages;
 mod claiming;
 mod collecting;
+mod differences;
+mod erasing;
 mod life;
+mod matrix;
 mod midnight;
+mod payment_ids;
 mod placing;
+mod refunding;
 mod suspended;
 
 use std::collections::BTreeSet;

@@ -57,9 +57,11 @@ fn encode(event: &Event) -> (String, Value) {
         Event::License(event) => of(event),
         Event::LicenseType(event) => of(event),
         Event::Club(event) => of(event),
-        Event::Suspension(event) => of(event),
-        Event::Terms(event) => of(event),
         Event::User(event) => of(event),
+        Event::Terms(event) => of(event),
+        Event::ReceiptSeries(event) => of(event),
+        Event::Suspension(event) => of(event),
+        Event::Person(event) => of(event),
     }
 }
 

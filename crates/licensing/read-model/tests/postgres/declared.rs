@@ -3,7 +3,9 @@
 use anyhow::Result;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
-use read_model::write::{ClubRow, LicenseRow, LicenseTypeRow, OrderRow, SuspensionRow, TimelineRow, UserRow};
+use read_model::write::{
+    ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, SuspensionRow, TermsRow, TimelineRow, UserRow,
+};
 use uuid::Uuid;
 
 use crate::support::Database;

@@ -7,6 +7,8 @@ mod pages;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod revocations;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod schema_sql;

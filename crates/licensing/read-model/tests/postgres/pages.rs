@@ -213,7 +213,7 @@ async fn columns_are_shown_in_their_json_form_and_in_the_order_asked_for() -> Re
         serde_json::to_string(&page.rows[0])?,
         format!(
             r#"{{"created_at":"2026-01-01T00:00:00Z","club_ids":["{club}"],"activity_from":"2026-01-02","paid_at":null,"#
-        ) + r#""total_ore":2000,"payment":{"capture_failure":null,"captured_ore":0,"provider":"vipps","redirect_url":null,"reference":null,"refunded_ore":0,"written_off_ore":0},"license_types":["type-1"]}"#
+        ) + r#""total_ore":2000,"payment":{"capture_failure":null,"captured_ore":0,"provider":"vipps","redirect_url":null,"reference":null,"refund_state":null,"refunded_ore":0,"written_off_ore":0},"license_types":["type-1"]}"#
     );
     Ok(())
 }

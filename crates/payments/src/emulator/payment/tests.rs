@@ -18,6 +18,7 @@ fn payment() -> Payment {
         psp_reference: Uuid::nil(),
         at,
         expires_at: at + chrono::TimeDelta::minutes(10),
+        nexi: None,
     })
 }
 
@@ -39,11 +40,9 @@ fn ask(payment: &mut Payment, request: Request, key: &str) -> Result<Standing, O
             };
             let at = payment.creation.at;
             payment.apply(Change {
-                name,
-                amount_ore,
-                psp_reference: Uuid::nil(),
-                at,
                 key: Some(key),
+                charge: request.charge(),
+                ..Change::new(name, amount_ore, at)
             });
             Ok(payment.now)
         }

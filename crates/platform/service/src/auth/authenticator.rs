@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use jsonwebtoken::Validation;
 
+use super::account::{Account, Accounts};
 use super::jwks::{Jwks, Missing, Pace};
-use super::standing::{Standing, Standings};
 use super::token::{self, Proven, TokenError};
 use super::verified::Verified;
 use super::{AuthOptions, Principal};
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 #[derive(Clone, Debug)]
 pub struct Authenticator {
     inner: Arc<Inner>,
-    standings: Option<Arc<dyn Standings>>,
+    accounts: Option<Arc<dyn Accounts>>,
 }
 
 #[derive(Debug)]
@@ -45,14 +45,14 @@ impl Authenticator {
         };
         Ok(Self {
             inner: Arc::new(inner),
-            standings: None,
+            accounts: None,
         })
     }
 
     /// Lets what the shop says of a user go before what the user's token says. Without it tokens count until they expire.
     #[must_use]
-    pub fn consulting(mut self, standings: impl Standings + 'static) -> Self {
-        self.standings = Some(Arc::new(standings));
+    pub fn consulting(mut self, accounts: impl Accounts + 'static) -> Self {
+        self.accounts = Some(Arc::new(accounts));
         self
     }
 
@@ -66,11 +66,11 @@ impl Authenticator {
     /// Verifies the value of an `Authorization` header and returns its principal.
     pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
         let proven = self.verify(authorization).await?;
-        let standing = match &self.standings {
-            Some(standings) => standings.of(proven.principal.user_id).await?,
-            None => Standing::default(),
+        let account = match &self.accounts {
+            Some(accounts) => accounts.of(proven.principal.user_id).await?,
+            None => Account::default(),
         };
-        Ok(standing.applied_to(proven)?)
+        Ok(account.applied_to(proven)?)
     }
 
     /// The principal of a request; nothing without an `Authorization` header. A token that is given must be valid.

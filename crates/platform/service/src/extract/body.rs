@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
@@ -43,6 +43,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
         let BodyLimit(limit) = request.extensions().get().copied().unwrap_or_default();
         let headers = request.headers();
+        must_be_plain(headers)?;
         let declared = declared_length(headers).filter(|length| *length > limit as u64);
         // Refused before a byte is read: a client that sends `Expect: 100-continue` then sends no body.
         if declared.is_some_and(|length| {
@@ -164,6 +165,19 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// 415 for a compressed body: nothing is ever inflated, so a small request never becomes a large one.
+fn must_be_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        return Ok(());
+    }
+    let problem = Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let accepted = HeaderValue::from_static("identity");
+    Err(problem
+        .detail("the body must not be compressed")
+        .header(header::ACCEPT_ENCODING, accepted))
+}
+
 fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
     if is_json(headers) {
         Ok(())
@@ -174,11 +188,12 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// `application/json` or `application/…+json`, in UTF-8 if it names a charset.
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("")
-        .to_ascii_lowercase();
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    // Of two headers, another reader might believe the other one.
+    let (Some(content_type), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let content_type = content_type.to_str().unwrap_or("").to_ascii_lowercase();
     let mut parts = content_type.split(';').map(str::trim);
     let json = parts
         .next()

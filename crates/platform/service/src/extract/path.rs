@@ -18,6 +18,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        if let Some(name) = misspelled_id(parts).await {
+            return Err(malformed_path(&name));
+        }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(failed)) => match position(failed.kind()) {
@@ -28,6 +31,20 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             Err(rejection) => Err(Problem::internal(&rejection)),
         }
     }
+}
+
+/// Letters and hyphens of a UUID.
+const UUID_LENGTH: usize = 36;
+
+/// The first parameter that is an id by its name, and not spelled as one: the library reads four spellings of a UUID,
+/// and here it has one.
+async fn misspelled_id(parts: &mut Parts) -> Option<String> {
+    let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let misspelled = |(name, value): &(&str, &str)| name.ends_with("_id") && value.len() != UUID_LENGTH;
+    parameters
+        .iter()
+        .find(misspelled)
+        .map(|(name, _)| name.to_owned())
 }
 
 /// Which parameter is wrong.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::HttpOptions;
+use super::client::Peer;
 use super::head::{FirstByte, HeadTimer};
 use super::stall::StallGuard;
 use super::unreadable::AnswersUnreadable;
@@ -71,7 +75,7 @@ impl Server {
                 next = next => next,
             };
             match (slot, accepted) {
-                (Ok(slot), Ok((stream, _peer))) => self.spawn(stream, slot),
+                (Ok(slot), Ok((stream, peer))) => self.spawn(stream, Peer(peer), slot),
                 (_, Err(error)) => self.back_off(&error).await,
                 // The semaphore is never closed.
                 (Err(_closed), Ok(_)) => return,
@@ -99,7 +103,7 @@ impl Server {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn spawn(&self, stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit) {
         // Answers are written whole, so waiting to fill a packet only adds delay. Failing to set it harms nothing.
         let _ = stream.set_nodelay(true);
         let first_byte = FirstByte::default();
@@ -109,7 +113,12 @@ impl Server {
             first_byte.clone(),
         );
         let io = AnswersUnreadable::new(io);
-        let connection = builder(&self.options, first_byte).serve_connection(io, self.service.clone());
+        let service = self.service.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            service.call(request)
+        });
+        let connection = builder(&self.options, first_byte).serve_connection(io, service);
         let (shutdown, abort) = (self.shutdown.clone(), self.abort.clone());
         ::metrics::gauge!(metrics::HTTP_CONNECTIONS).increment(1.0);
         let open = OpenConnection { _slot: slot };

@@ -7,12 +7,13 @@ use std::panic::AssertUnwindSafe;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
+use super::client::{Network, Peer};
 use super::record::Record;
-use super::{HttpOptions, answer};
+use super::{HttpOptions, answer, client};
 use crate::extract::{BodyLimit, BodyPatience};
 use crate::problem::Problem;
 use crate::request_id::{self, RequestId};
@@ -33,17 +34,17 @@ pub fn apply_layers_with(router: Router, options: &HttpOptions) -> Router {
         .layer(Extension(BodyPatience(options.body_read_timeout)))
         .layer(DefaultBodyLimit::max(options.body_limit))
         .layer(from_fn_with_state(options.clone(), bound))
-        .layer(from_fn(identify))
+        .layer(from_fn_with_state(options.clone(), identify))
 }
 
 /// Gives the request its id and records it, whatever happens inside.
-async fn identify(mut request: Request, next: Next) -> Response {
+async fn identify(State(options): State<HttpOptions>, mut request: Request, next: Next) -> Response {
     let id = RequestId::from_headers(request.headers());
     request.extensions_mut().insert(id.clone());
     let header_value = id.header_value();
     let work = async {
         // Created inside the scope, so that its log line carries the request id.
-        let record = Record::begin(&request);
+        let record = Record::begin(&request, client(&request, &options));
         let response = answer::as_problem(next.run(request).await);
         record.end(response.status());
         response
@@ -51,6 +52,13 @@ async fn identify(mut request: Request, next: Next) -> Response {
     let mut response = request_id::scope(id, work).await;
     response.headers_mut().insert(request_id::HEADER, header_value);
     response
+}
+
+/// Where the request comes from, as far as a log may say it; nothing without a connection.
+fn client(request: &Request, options: &HttpOptions) -> Option<Network> {
+    let Peer(peer) = request.extensions().get().copied()?;
+    let address = client::address(peer, request.headers(), &options.trusted_proxies);
+    Some(Network::of_client(address))
 }
 
 /// Bounds the handler: too long is a 503, a panic a 500.

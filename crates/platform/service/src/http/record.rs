@@ -7,6 +7,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, StatusCode};
 
+use super::client::Network;
 use crate::metrics;
 
 /// The status recorded when the client closed the connection first, as nginx counts it.
@@ -18,11 +19,12 @@ pub(super) struct Record {
     route: String,
     begun: Instant,
     status: u16,
+    client: Option<Network>,
     span: tracing::Span,
 }
 
 impl Record {
-    pub(super) fn begin(request: &Request) -> Self {
+    pub(super) fn begin(request: &Request, client: Option<Network>) -> Self {
         ::metrics::gauge!(metrics::HTTP_REQUESTS_IN_FLIGHT).increment(1.0);
         let route = request
             .extensions()
@@ -33,6 +35,7 @@ impl Record {
             route: route.to_owned(),
             begun: Instant::now(),
             status: CLIENT_CLOSED,
+            client,
             span: tracing::Span::current(),
         }
     }
@@ -61,12 +64,14 @@ impl Drop for Record {
             method,
             route,
             status,
+            client,
             ..
         } = self;
+        let client = client.map(tracing::field::display);
         if *status >= 500 {
-            tracing::warn!(method, route, status, duration_ms, "request");
+            tracing::warn!(method, route, status, duration_ms, client, "request");
         } else {
-            tracing::info!(method, route, status, duration_ms, "request");
+            tracing::info!(method, route, status, duration_ms, client, "request");
         }
     }
 }

@@ -140,6 +140,15 @@ impl Settings<'_> {
                             "HOLDER_KEY_FILE",
                             holder_key_file(self.data).display().to_string(),
                         ),
+                        (
+                            "MASTER_KEY_FILE",
+                            master_key_file(self.data).display().to_string(),
+                        ),
+                        ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
+                        self.return_key(),
+                        ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
+                        ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
+                        ("NEXI_WEBHOOK_AUTHORIZATION", self.secrets.nexi_webhook.clone()),
                         ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
                         ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
                         // Webhooks go to the first instance.
@@ -158,16 +167,23 @@ impl Settings<'_> {
                     ("OPS_LISTEN", ports.projector_ops.address()),
                     ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
                     ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+                    (
+                        "MASTER_KEY_FILE",
+                        master_key_file(self.data).display().to_string(),
+                    ),
                 ])
                 .collect(),
-            Process::QueryApi => self
-                .auth()
+            Process::QueryApi => [self.auth(), license_key_files(self.data)]
+                .concat()
                 .into_iter()
                 .chain([
                     ("LISTEN", ports.query_api.address()),
                     ("OPS_LISTEN", ports.query_ops.address()),
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
+                    self.return_key(),
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
+                    ("SELLER_NAME", "Norges Bilsportforbund".to_owned()),
+                    ("SELLER_ORGANIZATION_NUMBER", "123456785".to_owned()),
                 ])
                 .collect(),
             // Servers are not started here.
@@ -225,12 +241,20 @@ impl Settings<'_> {
         ]
     }
 
+    fn return_key(&self) -> (&'static str, String) {
+        (
+            "RETURN_KEY_FILE",
+            return_key_file(self.data).display().to_string(),
+        )
+    }
+
     fn provider_credentials(&self) -> Vec<(&'static str, String)> {
         vec![
             ("VIPPS_CLIENT_ID", "local-client".to_owned()),
             ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
             ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
             ("VIPPS_MSN", MERCHANT.to_owned()),
+            ("NEXI_SECRET_KEY", self.secrets.nexi.clone()),
         ]
     }
 
@@ -250,22 +274,32 @@ impl Settings<'_> {
     }
 }
 
-async fn migrate(process: Process, (name, url): (&str, String)) -> anyhow::Result<()> {
+async fn migrate(process: Process, url: (&'static str, String)) -> anyhow::Result<()> {
+    run(
+        process,
+        &["migrate"],
+        vec![url, ("LOG_FORMAT", "json".to_owned())],
+    )
+    .await
+}
+
+/// Runs a program to its end.
+async fn run(process: Process, arguments: &[&str], env: Vec<(&'static str, String)>) -> anyhow::Result<()> {
     let mut command = Command::new(program(process)?);
     command
-        .arg("migrate")
-        .env(name, url)
-        .env("LOG_FORMAT", "json")
+        .args(arguments)
+        .envs(env)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = command
         .output()
         .await
-        .with_context(|| format!("cannot run {process} migrate"))?;
+        .with_context(|| format!("cannot run {process} {}", arguments.join(" ")))?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
         bail!(
-            "`{process} migrate` failed ({}):\n{}",
+            "`{process} {}` failed ({}):\n{}",
+            arguments.join(" "),
             output.status,
             String::from_utf8_lossy(&text)
         );
@@ -278,9 +312,46 @@ pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
     data.join("seal.key")
 }
 
+/// The settings that name the keys of licenses.
+pub(crate) fn license_key_files(data: &Path) -> Vec<(&'static str, String)> {
+    let file = |name| data.join(name).display().to_string();
+    vec![
+        ("LICENSE_KEYS_FILE", file("license-keys.json")),
+        ("ROOT_KEY_FILE", file("root-key.json")),
+    ]
+}
+
+/// Makes the keys of licenses when their file is missing.
+pub(crate) async fn license_keys(data: &Path) -> anyhow::Result<()> {
+    if data.join("license-keys.json").exists() {
+        return Ok(());
+    }
+    run(
+        Process::QueryApi,
+        &["license-keys", "new"],
+        license_key_files(data),
+    )
+    .await
+}
+
 /// The key that holder ids are made with.
 pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
     data.join("holder.key")
+}
+
+/// The master keys of personal data.
+pub(crate) fn master_key_file(data: &Path) -> PathBuf {
+    data.join("master.keys")
+}
+
+/// Where erasures are written down outside the database.
+pub(crate) fn erasures_file(data: &Path) -> PathBuf {
+    data.join("erasures.jsonl")
+}
+
+/// The key of the capabilities in return URLs.
+pub(crate) fn return_key_file(data: &Path) -> PathBuf {
+    data.join("return.key")
 }
 
 /// Where the log's seals go outside the database.

@@ -199,11 +199,12 @@ fn revoking_ends_in_no_license_and_no_money() {
     let (reason, licenses) = order.revoked_licenses().unwrap();
     assert_eq!(reason, events::RevokeReason::NotCollected);
     assert_eq!(licenses.collect::<Vec<_>>(), [crate::license_id(ORDER, 1)]);
-    let refund = OrderCommand::RecordRefund {
-        released_ore: 0,
-        refunded_ore: 100,
+    expect(revoked.clone(), hear(books(100, 0, 0)), vec![]);
+    let all_back = PaymentBooks {
+        cancelled_ore: 0,
+        ..books(100, 100, 0)
     };
-    expect(revoked, refund, vec![back(100)]);
+    expect(revoked, hear(all_back), vec![back(100)]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What becomes of an order that was placed: paid, fulfilled, or money going back.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use super::{
     ORDER, and, confirm, expect, expect_refusal, fulfilled, now, paid, pending, placed, refund, requested,
 };
-use crate::orders::{Order, OrderCommand};
+use crate::orders::{Order, OrderCommand, PaymentBooks};
 use crate::{License, LicenseCommand, Refusal};
 
 #[test]
@@ -138,9 +140,15 @@ fn only_a_paid_order_is_fulfilled() {
 #[test]
 fn money_goes_back_once() {
     let given = and(pending(), refund(RefundReason::WrongAmount, 41_000));
-    let back = || OrderCommand::RecordRefund {
-        released_ore: 41_000,
-        refunded_ore: 0,
+    let back = || OrderCommand::ReconcilePayment {
+        books: PaymentBooks {
+            reference: ORDER.to_string(),
+            captured_ore: 0,
+            refunded_ore: 0,
+            cancelled_ore: 41_000,
+            collectable_ore: 0,
+        },
+        policy: Arc::default(),
     };
     let refunded = OrderRefunded {
         reference: ORDER.to_string(),
@@ -149,13 +157,14 @@ fn money_goes_back_once() {
     };
     expect(given.clone(), back(), vec![refunded.clone().into()]);
     expect(and(given.clone(), refunded), back(), vec![]);
-    expect_refusal(pending(), back(), Refusal::OrderState);
+    expect(pending(), back(), vec![]);
     expect_refusal(given, OrderCommand::Fulfill, Refusal::OrderState);
 }
 
 #[test]
 fn where_to_pay_is_noted_once_and_never_sets_an_order_back() {
     let note = || OrderCommand::RequestPayment {
+        payment_id: ORDER.to_string(),
         redirect_url: "https://pay.example/1".into(),
     };
     expect(vec![placed().into()], note(), vec![requested().into()]);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Oslo;
 use cqrs_es::Aggregate;
-use events::{OrderEvent, OrderExpired, RefundReason};
+use events::{OrderCancelledByCustomer, OrderEvent, OrderExpired, RefundReason};
 use proptest::prelude::*;
 
 use super::{and, confirm, date, expect, paid, placed, refund, requested};
@@ -31,6 +31,24 @@ fn a_payment_a_moment_after_midnight_goes_back_and_one_a_moment_before_buys() {
         expect(given.clone(), confirm(42_000, last), vec![paid().into()]);
         let back = refund(RefundReason::PaidTooLate, 42_000);
         expect(given, confirm(42_000, end), vec![back.into()]);
+    }
+}
+
+/// A cancelled order is never revived: whenever its payment comes, the money goes back.
+#[test]
+fn a_payment_of_an_order_that_its_customer_cancelled_goes_back_before_and_after_midnight() {
+    for given in waiting(date(2026, 6, 5)) {
+        let cancelled = and(given, OrderCancelledByCustomer {});
+        let end = midnight(date(2026, 6, 6));
+        for now in [
+            end - TimeDelta::days(10),
+            end - TimeDelta::microseconds(1),
+            end,
+            end + TimeDelta::days(1),
+        ] {
+            let back = refund(RefundReason::PaidTooLate, 42_000);
+            expect(cancelled.clone(), confirm(42_000, now), vec![back.into()]);
+        }
     }
 }
 

@@ -1,0 +1,86 @@
+//! Changing the master key: every wrapped key is wrapped again by the active one.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::types::ToSql;
+
+use super::VaultError;
+use super::keeper::Vault;
+use super::keys::{bound, key_row};
+use crate::error::Error;
+use crate::log::Log;
+
+/// Rows wrapped again in one statement.
+const BATCH: i64 = 1_000;
+
+/// How many wrapped keys each master key has.
+pub type MasterKeyUse = BTreeMap<String, u64>;
+
+impl Log {
+    /// How many keys are wrapped by each master key. One without any may be taken out of the file.
+    pub async fn master_key_use(&self) -> Result<MasterKeyUse, Error> {
+        let rows = self.query(include_str!("../sql/count_keys.sql"), &[]).await?;
+        let counts = rows.iter().map(|row| {
+            let count: i64 = row.try_get(1)?;
+            Ok((row.try_get(0)?, u64::try_from(count).unwrap_or(0)))
+        });
+        counts.collect()
+    }
+
+    /// Wraps every key again that is not wrapped by the active master key; reports how many are done. Stopped at any point,
+    /// the next call continues.
+    pub async fn wrap_again(&self, vault: &Vault, mut done: impl FnMut(u64)) -> Result<u64, Error> {
+        let mut count = self.wrap_secrets_again(vault).await?;
+        loop {
+            let keys = vault.current();
+            let active: &str = keys.active();
+            let rows = self
+                .query(include_str!("../sql/read_old_keys.sql"), &[&active, &BATCH])
+                .await?;
+            if rows.is_empty() {
+                return Ok(count);
+            }
+            let (mut aggregates, mut ids, mut old, mut new) = (vec![], vec![], vec![], vec![]);
+            for row in &rows {
+                let row = key_row(row)?;
+                let bound = bound(row.aggregate_id, row.id, row.person);
+                let key = vault.unwrap(&row.master_key, &bound, &row.wrapped)?;
+                new.push(vault.wrap(&keys, &bound, &key)?);
+                old.push(row.wrapped);
+                aggregates.push(row.aggregate_id);
+                ids.push(row.id);
+            }
+            let binds: [&(dyn ToSql + Sync); 5] = [&aggregates, &ids, &old, &new, &active];
+            self.query(include_str!("../sql/wrap_again.sql"), &binds).await?;
+            count += rows.len() as u64;
+            done(count);
+        }
+    }
+
+    async fn wrap_secrets_again(&self, vault: &Vault) -> Result<u64, Error> {
+        let keys = vault.current();
+        let active: &str = keys.active();
+        let rows = self
+            .query(include_str!("../sql/read_old_secrets.sql"), &[&active])
+            .await?;
+        for row in &rows {
+            let (name, master_key, old): (String, String, Vec<u8>) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let secret = vault.unwrap(&master_key, name.as_bytes(), &old)?;
+            let new = vault.wrap(&keys, name.as_bytes(), &secret)?;
+            let binds: [&(dyn ToSql + Sync); 4] = [&name, &old, &new, &active];
+            self.query(include_str!("../sql/wrap_secret_again.sql"), &binds)
+                .await?;
+        }
+        Ok(rows.len() as u64)
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::NotOpened { .. } => Self::Broken(error.to_string()),
+            other => Self::Vault(other),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Personal data in events: sealed with keys in the log, opened again, gone with its keys.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use envelope::{Position, RecordedEvent};
+use event_store::vault::{Held, HeldKeys, Vault, VaultError, with_new_master_key};
+use event_store::{
+    Append, Appender, AppenderOptions, Claim, Claims, CommandHandler, Error, EventData, IdempotencyKey,
+    LoaderOptions, Log,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{TestLog, in_one_batch_of, key, pool};
+
+const NAME: &str = "Kari Nordmann";
+
+/// A key file that goes with its test.
+struct KeyFile(PathBuf);
+
+impl KeyFile {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("master-{}", Uuid::now_v7()));
+        let file = Self(path);
+        file.write(&with_new_master_key("first", "").unwrap());
+        file
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+
+    fn vault(&self) -> Arc<Vault> {
+        Arc::new(Vault::new(&self.0).unwrap())
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A log with a vault.
+struct Sealed {
+    test: TestLog,
+    file: KeyFile,
+    vault: Arc<Vault>,
+    appender: Appender,
+    log: Log,
+}
+
+impl Sealed {
+    async fn new() -> Self {
+        let (test, file) = (TestLog::new().await, KeyFile::new());
+        let vault = file.vault();
+        vault.begin(&pool(&test.url)).await.unwrap();
+        Self {
+            appender: test
+                .appender(AppenderOptions::default())
+                .with_vault(Arc::clone(&vault)),
+            log: test.log.clone().with_vault(Arc::clone(&vault)),
+            test,
+            file,
+            vault,
+        }
+    }
+
+    async fn payloads(&self) -> Vec<String> {
+        let client = self.test.client().await;
+        let rows = client
+            .query("select payload from events order by position", &[])
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn keys(&self) -> i64 {
+        let client = self.test.client().await;
+        let count = client.query_one("select count(*) from person_keys", &[]).await;
+        count.unwrap().get(0)
+    }
+
+    async fn opened(&self) -> Vec<Value> {
+        let events = self.log.read_after(Position::START, 100).await.unwrap();
+        let opened = self.log.open(events).await.unwrap();
+        opened.events().iter().map(payload).collect()
+    }
+}
+
+fn payload(event: &RecordedEvent) -> Value {
+    serde_json::from_str(event.payload.get()).unwrap()
+}
+
+fn named(person: Uuid, name: &str) -> Value {
+    json!({"who": [{"name": {"$clear": name, "$person": person}}], "count": 1})
+}
+
+fn signed_up(key: IdempotencyKey, id: Uuid, sequence: u64, payload: &Value) -> Append {
+    Append::new(key).events(
+        "member",
+        id,
+        sequence - 1,
+        [EventData::json("SignedUp", payload).unwrap()],
+    )
+}
+
+#[tokio::test]
+async fn the_log_holds_ciphertext_and_a_reader_with_the_keys_the_data() {
+    let sealed = Sealed::new().await;
+    let (id, person) = (Uuid::now_v7(), Uuid::now_v7());
+    let facts = named(person, NAME);
+    let first = signed_up(key("a"), id, 1, &facts);
+    sealed.appender.append(first.clone()).await.unwrap();
+    let second = json!({"note": {"$clear": {"text": NAME}}, "none": null});
+    sealed
+        .appender
+        .append(signed_up(key("b"), id, 2, &second))
+        .await
+        .unwrap();
+    // A repeat writes nothing, and no key.
+    assert!(sealed.appender.append(first).await.unwrap().replayed);
+    for stored in sealed.payloads().await {
+        assert!(!stored.contains("Kari") && stored.contains("$sealed"), "{stored}");
+        assert!(!stored.contains(&person.to_string()), "nor whose it is: {stored}");
+    }
+    assert_eq!(sealed.keys().await, 2);
+    assert_eq!(sealed.opened().await, [facts, second]);
+    let without = sealed.test.log.clone();
+    let events = without.read_after(Position::START, 9).await.unwrap();
+    let refused = without.open(events).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::Vault(VaultError::NoMasterKeys)),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_keeps_the_keys_of_its_accepted_commands_alone() {
+    let sealed = Sealed::new().await;
+    let id = || Uuid::now_v7();
+    let facts = named(id(), NAME);
+    let seat = |owner| Claims {
+        take: vec![Claim::unique("seat", "1A", owner)],
+        ..Claims::default()
+    };
+    let (sits, stands) = (id(), id());
+    let mut taking = signed_up(key("sits"), sits, 1, &facts);
+    taking.claims = seat(sits);
+    sealed.appender.append(taking.clone()).await.unwrap();
+    let mut refused = signed_up(key("stands"), stands, 1, &facts);
+    refused.claims = seat(stands);
+    let outcomes = in_one_batch_of(
+        &sealed.test,
+        &sealed.appender,
+        vec![
+            refused.clone(),
+            taking,
+            signed_up(key("plain"), id(), 1, &json!({"count": 2})),
+            signed_up(key("new"), id(), 1, &facts),
+        ],
+    )
+    .await;
+    let accepted: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [false, true, true, true]);
+    assert_eq!(sealed.keys().await, 2, "of `sits` and `new`");
+    // The careful way, because of a version that is not there.
+    let outcomes = in_one_batch_of(
+        &sealed.test,
+        &sealed.appender,
+        vec![
+            signed_up(key("gap"), id(), 7, &facts),
+            signed_up(key("next"), sits, 2, &facts),
+            refused,
+        ],
+    )
+    .await;
+    let accepted: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [false, true, false]);
+    assert_eq!(sealed.keys().await, 3);
+    let opened = sealed.opened().await;
+    let open = opened.iter().filter(|event| **event == facts).count();
+    assert_eq!(open, 3, "every key is where its event is");
+}
+
+#[tokio::test]
+async fn with_its_keys_the_data_is_gone_and_nothing_else() {
+    let sealed = Sealed::new().await;
+    let (id, other, forgotten, stays) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let both = json!({
+        "gone": {"$clear": NAME, "$person": forgotten},
+        "note": {"$clear": "Kari called"},
+        "here": {"$clear": "Ola", "$person": stays},
+    });
+    let at = sealed
+        .appender
+        .append(signed_up(key("a"), id, 1, &both))
+        .await
+        .unwrap();
+    sealed
+        .appender
+        .append(signed_up(key("later"), id, 2, &named(forgotten, "Kari again")))
+        .await
+        .unwrap();
+    sealed
+        .appender
+        .append(signed_up(key("elsewhere"), other, 1, &named(forgotten, NAME)))
+        .await
+        .unwrap();
+    let held = sealed.log.held_of(forgotten, 10).await.unwrap();
+    let of = |aggregate_id| Held {
+        aggregate_type: "member".into(),
+        aggregate_id,
+    };
+    assert_eq!(held, [of(id), of(other)]);
+    let keys = HeldKeys {
+        person: forgotten,
+        aggregates: vec![id],
+        through: at.position,
+    };
+    assert_eq!(sealed.log.destroy_keys(&keys).await.unwrap(), 2);
+    assert_eq!(sealed.log.destroy_keys(&keys).await.unwrap(), 0, "once");
+    let opened = sealed.opened().await;
+    assert_eq!(
+        opened[0],
+        json!({
+            "gone": {"$erased": true},
+            "note": {"$erased": true},
+            "here": {"$clear": "Ola", "$person": stays},
+        })
+    );
+    assert_eq!(opened[1], named(forgotten, "Kari again"), "it came later");
+    assert_eq!(opened[2], named(forgotten, NAME), "another aggregate");
+}
+
+#[tokio::test]
+async fn a_value_opens_only_where_it_was_sealed() {
+    let sealed = Sealed::new().await;
+    let (id, person) = (Uuid::now_v7(), Uuid::now_v7());
+    for sequence in 1..=2 {
+        let facts = named(person, &format!("{NAME} {sequence}"));
+        let append = signed_up(key(&sequence.to_string()), id, sequence, &facts);
+        sealed.appender.append(append).await.unwrap();
+    }
+    let events = sealed.log.read_after(Position::START, 9).await.unwrap();
+    let mut moved = events.clone();
+    moved[1].payload = events[0].payload.clone();
+    let opened = sealed.log.open(moved.clone()).await.unwrap();
+    assert!(opened.failure(0).is_none());
+    assert!(matches!(
+        opened.failure(1),
+        Some(VaultError::NotOpened { sequence: 2, .. })
+    ));
+    assert_eq!(opened.recorded(1).unwrap(), moved[1], "as the log has it");
+    assert_eq!(opened.recorded(0).unwrap(), events[0]);
+}
+
+#[tokio::test]
+async fn a_master_key_is_changed_while_the_log_is_used() {
+    let sealed = Sealed::new().await;
+    let facts = named(Uuid::now_v7(), NAME);
+    for number in 0..3 {
+        let append = signed_up(key(&number.to_string()), Uuid::now_v7(), 1, &facts);
+        sealed.appender.append(append).await.unwrap();
+    }
+    let first = sealed.file.text();
+    sealed.file.write(&with_new_master_key("second", &first).unwrap());
+    let rotating = sealed.file.vault();
+    let used = sealed.log.master_key_use().await.unwrap();
+    assert_eq!(used, [("first".to_owned(), 4)].into());
+    let done = sealed.log.wrap_again(&rotating, |_| {}).await.unwrap();
+    assert_eq!(done, 4, "three keys of data, and the one of the request hashes");
+    assert_eq!(sealed.log.wrap_again(&rotating, |_| {}).await.unwrap(), 0);
+    let used = sealed.log.master_key_use().await.unwrap();
+    assert_eq!(used, [("second".to_owned(), 4)].into());
+    // The running program finds the new key by itself.
+    assert_eq!(sealed.opened().await, vec![facts.clone(); 3]);
+    // Without the first key, everything opens; with the first alone, nothing does.
+    let both = sealed.file.text();
+    sealed.file.write(both.lines().next().unwrap());
+    let alone = sealed.test.log.clone().with_vault(sealed.file.vault());
+    let events = alone.read_after(Position::START, 9).await.unwrap();
+    assert!(alone.open(events.clone()).await.is_ok());
+    sealed.file.write(&first);
+    let old = sealed.test.log.clone().with_vault(sealed.file.vault());
+    let refused = old.open(events).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Vault(VaultError::UnknownMasterKey(name)) if name == "second"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_repeat_is_recognized_across_the_first_vault() {
+    let sealed = Sealed::new().await;
+    let (id, plain) = (Uuid::now_v7(), sealed.test.appender(AppenderOptions::default()));
+    let before = signed_up(key("before"), id, 1, &json!({"count": 1}));
+    plain.append(before.clone()).await.unwrap();
+    let again = sealed.appender.append(before.clone()).await.unwrap();
+    assert!(again.replayed, "stored without salt");
+    let after = signed_up(key("after"), id, 2, &json!({"count": 1}));
+    sealed.appender.append(after.clone()).await.unwrap();
+    assert!(sealed.appender.append(after.clone()).await.unwrap().replayed);
+    let handler = CommandHandler::new(
+        sealed.log.clone(),
+        sealed.test.loader(LoaderOptions::default()),
+        sealed.appender.clone(),
+    );
+    for kept in [&before.key, &after.key] {
+        let answer = handler.answered::<VaultError>(kept).await.unwrap();
+        assert!(answer.is_some(), "{}", kept.key);
+    }
+    for used in [before, after] {
+        let mut other = used;
+        other.key = IdempotencyKey::new(other.key.scope.clone(), other.key.key.clone(), "another request");
+        assert!(sealed.appender.append(other).await.is_err());
+    }
+    // Who sees the database can't test a guess of the request.
+    let stored = sealed.log.outcome("test", "after").await.unwrap().unwrap();
+    assert_ne!(stored.request_hash, key("after").request_hash);
+    assert_eq!(sealed.vault.master_keys().1, "first");
+}
