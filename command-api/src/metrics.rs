@@ -189,4 +189,9 @@ pub fn describe() {
         counter!(GATE_SCANS_TOTAL, "outcome" => outcome.as_str(), "license_status" => status).increment(0);
     }
     counter!(GATE_SUSPECT_TIMES_TOTAL).increment(0);
+    counter!(SUSPENDED_ORDERS_TOTAL).increment(0);
+    for kind in KINDS {
+        metrics::gauge!(PROCESS_TASKS, "kind" => kind).set(0.0);
+        metrics::gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(0.0);
+    }
 }
