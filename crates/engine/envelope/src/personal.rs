@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// log can seal it without knowing what the payload means. A log that seals keeps `{"$sealed": …, "$key": …}` instead.
 /// A reader without keys still reads such a payload, and gets a [`Placeholder`] where the value stands.
 ///
-/// Two are equal if their values are, whoever is named.
+/// Two are equal if their values are; the named person does not count.
 #[derive(Clone, Default)]
 pub struct Personal<T> {
     value: T,
@@ -30,7 +30,7 @@ enum State {
     Clear,
     /// Read without being opened: this reader does not see the value.
     Closed,
-    /// Its key is destroyed: nobody will ever see the value again.
+    /// Its key is destroyed: the value is gone for ever.
     Erased,
 }
 

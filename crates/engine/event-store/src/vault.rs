@@ -6,7 +6,7 @@
 //! back for readers that may see them; everything else (bus, seals, backups) carries the ciphertext. To erase a person,
 //! their data keys are deleted ([`crate::Log::destroy_keys`]): an event without its key has placeholders there.
 //!
-//! A log without a vault keeps payloads as they are. Events from before a vault stay readable beside sealed ones.
+//! A log without a vault keeps payloads unchanged. Events from before a vault stay readable beside sealed ones.
 
 mod cipher;
 mod json;
