@@ -159,20 +159,14 @@ impl LicensingBatch {
                         _ => Err(Misfit::NoRow),
                     })
             }
-            aggregate_type::CLUB => {
-                self.clubs.apply(recorded, events, |row, event| match event {
-                    Event::Club(event) => clubs::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
-            aggregate_type::USER => {
-                self.users.apply(recorded, events, |row, event| match event {
-                    Event::User(event) => users::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
-            }
+            aggregate_type::CLUB => self.clubs.apply(recorded, events, |row, event| match event {
+                Event::Club(event) => clubs::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
+            aggregate_type::USER => self.users.apply(recorded, events, |row, event| match event {
+                Event::User(event) => users::apply(row, recorded, event),
+                _ => Err(Misfit::NoRow),
+            }),
             aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
@@ -183,7 +177,6 @@ impl LicensingBatch {
                             Event::Terms(event) => terms::apply(row, recorded, event),
                             _ => Err(Misfit::NoRow),
                         })
-                        .map(|_| ())
                 }
                 _ => Err(Misfit::NoRow),
             }),
@@ -192,8 +185,7 @@ impl LicensingBatch {
                 table.apply(recorded, events, |row, event| match event {
                     Event::Suspension(event) => suspensions::apply(row, recorded, event),
                     _ => Err(Misfit::NoRow),
-                })?;
-                Ok(())
+                })
             }
             _ => Err(Misfit::NoRow),
         }
@@ -255,13 +247,13 @@ impl<R: Row> Table<R> {
         self.created.insert(id);
     }
 
-    /// Changes the row of the event's aggregate. Whether the row did not have the event yet.
+    /// Changes the row of the event's aggregate.
     fn apply(
         &mut self,
         recorded: &RecordedEvent,
         events: Vec<Event>,
         change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<bool, Misfit> {
+    ) -> Result<(), Misfit> {
         self.apply_to(recorded.aggregate_id, recorded, events, change)
     }
 
@@ -271,7 +263,7 @@ impl<R: Row> Table<R> {
         recorded: &RecordedEvent,
         events: Vec<Event>,
         mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<bool, Misfit> {
+    ) -> Result<(), Misfit> {
         let row = self.rows.entry(id).or_default();
         if row
             .as_ref()

@@ -181,6 +181,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         earliest_scan_gate: None,
         scan_count: 0,
         scan_alert: None,
+        holder_erased_at: None,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,
