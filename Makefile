@@ -45,6 +45,10 @@ bench: ## Measure release builds and other event stores: make bench BENCH='appen
 campaign: build ## Sell while processes are killed, connections cut and disks filled: make campaign SEED=7 MINUTES=20 (both optional)
 	@$(BIN)/campaign
 
+.PHONY: campaign-payments
+campaign-payments: build ## Buy through misbehaving providers while command-api is killed: make campaign-payments SEED=7 PURCHASES=5000 (both optional)
+	@$(BIN)/payment-campaign
+
 .PHONY: lint
 lint: ## Check format, clippy, documentation and (where cargo-deny and cargo-machete are installed) dependencies
 	$(CARGO) fmt --all --check

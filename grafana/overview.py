@@ -217,6 +217,10 @@ ROWS = [
             ("undecided", 'max(bilsport_process_tasks{kind="resolve"})'),
             ("{{reason}}", "sum by (reason) (increase(bilsport_payments_capture_failures_total[1h]))"),
         ]),
+        graph("Reconciliation", "Orders that differ from their payments, and what comparing them found in the last day.", [
+            ("unmatched", "max(bilsport_payments_unmatched)"),
+            ("{{outcome}}", "sum by (outcome) (increase(bilsport_payments_reconciled_total[1d]))"),
+        ]),
     ]),
     ("Reading", 8, 8, [
         graph("Read time", "From the database, waiting for a connection included.",

@@ -12,7 +12,7 @@ use crate::peers::pgbench::Script;
 use crate::peers::{emmett, message_db, npm, postgres_es};
 use crate::report::{Report, Target};
 use crate::server::Bench;
-use crate::{limit, ours};
+use crate::{limit, ours, personal};
 
 /// How long and how often.
 #[derive(Clone)]
@@ -88,6 +88,7 @@ async fn contenders(
         limit::group_commit(&queue, 256, warm_up, length),
         ours::creating(&command_handler, 256, warm_up, length),
     ];
+    contenders.extend(personal::contenders(bench, scripts, 64, (warm_up, length)).await?);
     if !peers {
         return Ok(contenders);
     }
@@ -183,6 +184,14 @@ fn targets(figures: &[Figure]) -> Vec<Target> {
             "3 claims a command, 64 in flight, share of the rate without",
             0.7,
             ratio(rate("bilsportlisens", "creating command with 3 claims"), creating),
+        ),
+        Target::at_least(
+            "orders with personal data sealed, 64 in flight, share of the rate in clear",
+            0.85,
+            ratio(
+                rate("bilsportlisens", "order with personal data sealed"),
+                rate("bilsportlisens", "order with personal data in clear"),
+            ),
         ),
         Target::at_least(
             "every 10th a repeat, from memory, share of the rate without",

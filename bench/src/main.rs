@@ -10,6 +10,7 @@ mod limit;
 mod measure;
 mod ours;
 mod peers;
+mod personal;
 mod projection;
 mod provider;
 mod report;

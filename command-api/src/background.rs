@@ -94,15 +94,14 @@ pub(crate) fn lead(
 
 /// Compares orders with their payments on a schedule, until `term` ends.
 async fn reconcile(context: ProcessContext, term: CancellationToken) {
-    let tasks = &context.reconciliation.tasks;
-    while let Err(error) = sweep::schedule(tasks, &context.cashier).await {
+    while let Err(error) = sweep::schedule(&context.reconciliation, &context.cashier).await {
         tracing::warn!(error = %error, "the comparison with the providers could not be scheduled");
         tokio::select! {
             () = term.cancelled() => return,
             () = tokio::time::sleep(SCHEDULE_AGAIN) => {}
         }
     }
-    let tasks = tasks.clone();
+    let tasks = context.reconciliation.tasks.clone();
     worker::work(ProcessContext { tasks, ..context }, lanes::reconciliation(), term).await;
 }
 

@@ -9,11 +9,11 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use domain::{
-    Club, HolderKey, LicenseType, NewLicenseType, Order, OrderCommand, PlaceOrder, Refusal, RequestedLine,
-    Resolution,
+    Club, HolderKey, LicenseType, NewLicenseType, NewTerms, Order, OrderCommand, PlaceOrder, Refusal,
+    RequestedLine, Resolution, Terms,
 };
 use envelope::EventPayload;
-use events::{LicenseTypeEvent, LicenseTypePriceSet, OrderEvent};
+use events::{ClubEvent, LicenseTypeEvent, LicenseTypePriceSet, OrderEvent};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use service::extract::Json;
@@ -24,7 +24,9 @@ use vocabulary::PaymentProvider;
 use crate::command::{Command, stored};
 use crate::router::place_order::{OrderRequest, PlacedOrder};
 use crate::router::register_club::RegisterClub;
+use crate::router::retire_license_type::RetireLicenseType;
 use crate::router::set_price::SetPrice;
+use crate::router::update_club::UpdateClub;
 use crate::router::withdraw_price::WithdrawPrice;
 use crate::{answer, rule_seven};
 
@@ -125,6 +127,29 @@ async fn a_registered_club() {
     assert_eq!(id.get_version_num(), 7, "made by the command");
     answer["club_id"] = json!(ORDER);
     assert_json_snapshot!(answer);
+}
+
+#[tokio::test]
+async fn a_changed_club() {
+    let club = after(vec![sample!(ClubEvent::"ClubRegistered" v "1")]);
+    let body = json!({"name": "NMK  Nyby", "status": "inactive"});
+    assert_json_snapshot!(answer_of::<UpdateClub>(club, json!({"club_id": ORDER}), body).await);
+}
+
+#[tokio::test]
+async fn a_retired_license_type() {
+    let path = json!({"code": "banedag-bil"});
+    assert_json_snapshot!(answer_of::<RetireLicenseType>(license_type(), path, json!({})).await);
+}
+
+#[tokio::test]
+async fn published_terms() {
+    let body = json!({
+        "terms_version": " 2026-01 ", "valid_from": "2026-07-01T02:00:00+02:00", "title_nb": "Vilkår",
+        "title_en": "Terms", "text_nb": "Én person.", "text_en": "One person.", "declaration_nb": "Frisk",
+        "declaration_en": "Well",
+    });
+    assert_json_snapshot!(answer_of::<NewTerms>(Terms::default(), json!({}), body).await);
 }
 
 /// A problem's body, outside of a request.

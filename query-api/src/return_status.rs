@@ -1,6 +1,6 @@
 //! `GET /api/v1/orders/{order_id}/return-status`
 //!
-//! For a browser that the payment provider sent back, whoever is logged in there: the capability in the return URL shows
+//! For a browser that the payment provider sent back, with or without a login there: the capability in the return URL shows
 //! the number, status and total of its order, and nothing else.
 
 use axum::extract::State;

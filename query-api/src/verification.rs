@@ -10,7 +10,7 @@ use service::extract::Path;
 use service::problem::Problem;
 use uuid::Uuid;
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "license_id",
     "status",
     "license_type",
@@ -21,6 +21,7 @@ const COLUMNS: [&str; 10] = [
     "activity_date",
     "activity_days",
     "holder",
+    "holder_erased_at",
 ];
 
 /// Name in metrics.
@@ -53,12 +54,14 @@ pub(crate) async fn verify_license(
 }
 
 fn shown(row: &Record) -> Value {
-    let holder = row.get("holder").unwrap_or(&Value::Null);
+    // A forgotten holder's row has placeholders, which are no one's initials.
+    let is_erased = row.get("holder_erased_at").is_some_and(|at| !at.is_null());
+    let holder = row.get("holder").filter(|_| !is_erased).unwrap_or(&Value::Null);
     let birth_year = holder["birth_date"].as_str().and_then(year);
     let mut shown = json!({
         "holder": {"initials": initials(holder["name"].as_str().unwrap_or_default()), "birth_year": birth_year},
     });
-    for name in COLUMNS.iter().filter(|name| **name != "holder") {
+    for name in COLUMNS.iter().filter(|name| !name.starts_with("holder")) {
         shown[*name] = row.get(name).cloned().unwrap_or_default();
     }
     shown

@@ -12,14 +12,14 @@ mod receipts;
 mod rows;
 pub(crate) mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connect::Database;
 use serde_json::Value;
 use tokio_postgres::Client;
 
 use crate::purchase::Sales;
-use crate::{Shop, eventually_within};
+use crate::{PATIENCE, Shop, eventually_within};
 
 /// How long all background work may take to finish.
 const REST: Duration = Duration::from_mins(2);
@@ -144,6 +144,18 @@ pub async fn rows_equal_a_replay(shop: &Shop) {
     .await;
     let complaints = proof::verify(shop).await.complaints;
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// What the system's own proofs complain about, once everything had the time to follow.
+pub async fn proofs(shop: &Shop) -> Vec<String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (rows, seals) = (proof::verify(shop).await, proof::verify_seals(shop).await);
+        let complaints = [rows.complaints, seals.complaints].concat();
+        if complaints.is_empty() || Instant::now() > deadline {
+            return complaints;
+        }
+    }
 }
 
 /// A session of its own on a database.

@@ -3,7 +3,7 @@
 //! purchase is there once and complete, each unanswered one none or one time, and the read model equals a replay.
 
 mod customers;
-mod dice;
+pub(crate) mod dice;
 pub mod fault;
 mod inject;
 mod recovery;

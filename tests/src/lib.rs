@@ -24,6 +24,7 @@ pub mod books;
 pub mod privacy;
 
 pub mod campaign;
+pub mod payment_campaign;
 
 pub mod sources;
 

@@ -36,7 +36,10 @@ async fn check_in(shop: &Shop, license_id: &str, scan: &Value) -> Answer {
 
 /// The license of a fulfilled order of this holder's.
 async fn license_of(shop: &Shop, holder: &str) -> String {
-    let placed = shop.place(holder, &shop.order_for(holder)).await.expect(201);
+    let placed = shop
+        .place(&holder.replace(" ", "-"), &shop.order_for(holder))
+        .await
+        .expect(201);
     shop.at_provider(&placed, "approve").await.expect(200);
     let order_id = placed.text_at("/order_id").to_owned();
     shop.order_with_status(&order_id, "fulfilled").await;

@@ -110,7 +110,7 @@ async fn staff_suspends_and_reinstates_a_license() {
     assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(1));
 
     // A suspended license still holds its day.
-    shop.place("same day", &shop.order()).await.expect(422);
+    shop.place("same-day", &shop.order()).await.expect(422);
 
     let stale = shop.http().post(format!(
         "{}/api/v1{}",
@@ -175,19 +175,19 @@ async fn a_correction_moves_the_day_and_the_search_to_the_right_holder() {
             "/holder/guardian",
         ),
         (
-            "no contact",
+            "no-contact",
             json!({"reason": "x", "holder": {"name": "Kari Nordmann", "birth_date": "1990-05-17"}}),
             "contact_required",
             "/holder",
         ),
         (
-            "on foot",
+            "on-foot",
             json!({"reason": "x", "vehicle": {}}),
             "vehicle_required",
             "/vehicle",
         ),
         (
-            "no plate",
+            "no-plate",
             json!({"reason": "x", "vehicle": {"registration": "!"}}),
             "vehicle_number_invalid",
             "/vehicle/registration",
@@ -233,9 +233,9 @@ async fn a_correction_moves_the_day_and_the_search_to_the_right_holder() {
     // The day is the right holder's from now on, and the wrong one's is free.
     let mut order = shop.order();
     order["lines"][0]["holder"] = holder("kåre  SØBSTAD", "1991-01-01");
-    let refused = shop.place("right holder", &order).await.expect(422);
+    let refused = shop.place("right-holder", &order).await.expect(422);
     assert_eq!(codes(&refused).1, "license_exists");
-    let freed = license_of(&shop, "kari again", &shop.order_for("Kari Nordmann")).await;
+    let freed = license_of(&shop, "kari-again", &shop.order_for("Kari Nordmann")).await;
     assert_eq!(freed["holder_id"], license["holder_id"]);
 
     // Revoked, it gives the right holder's day back.
@@ -243,7 +243,7 @@ async fn a_correction_moves_the_day_and_the_search_to_the_right_holder() {
     shop.post(&path(&license, "revoke"), staff, "revoke", &because)
         .await
         .expect(200);
-    shop.place("right holder again", &order).await.expect(201);
+    shop.place("right-holder-again", &order).await.expect(201);
     assert_eq!(
         codes(&correct("late", &body).await.expect(409)).0,
         "license_state"

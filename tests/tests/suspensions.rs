@@ -133,11 +133,11 @@ async fn a_suspended_person_and_vehicle_get_no_license_in_any_spelling_until_it_
         .await
         .expect(201);
     // Suspended once more: the lifted one is no pardon.
-    suspend(&shop, "once more", &person("ola nordmann")).await;
+    suspend(&shop, "once-more", &person("ola nordmann")).await;
     let mut order = shop.order_for("Ola Nordmann");
     order["lines"][0]["activity_date"] = json!(in_days(40));
     assert_eq!(
-        errors(&shop.place("once more", &order).await.expect(422)),
+        errors(&shop.place("once-more", &order).await.expect(422)),
         [("/lines/0/holder", "holder_suspended")]
     );
 

@@ -72,6 +72,7 @@ fn every_code_is_in_the_document() {
         Refusal::Unknown,
         Refusal::Exists,
         Refusal::OrderState,
+        Refusal::OrderPaid,
         Refusal::PriceInForce,
         Refusal::NothingToCollect,
         Refusal::Retired,

@@ -174,7 +174,7 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 /// What an event asks for, if anything, as kinds without a provider.
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
     if recorded.aggregate_type == aggregate_type::PERSON {
-        return vec![task_of(recorded, (ERASE.into(), recorded.recorded_at))];
+        return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
     }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
@@ -202,6 +202,7 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut P
     due.into_iter().map(|due| task_of(recorded, due)).collect()
 }
 
+/// A task because of this event.
 fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
     NewTask {
         aggregate_id: recorded.aggregate_id,

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use envelope::{Mark, Position, RecordedEvent};
-use event_store::{NewTask, Reached, Task, Tasks};
+use event_store::{NewTask, Reached, Task};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use metrics::counter;
 use uuid::Uuid;
 
 use super::compare::Verdict;
-use super::context::{Cashier, ProcessContext};
+use super::context::{Cashier, ProcessContext, Reconciliation};
 use super::kinds::{SWEEP, UNMATCHED};
 use super::step::{self, Outcome, StepError};
 use crate::metrics::RECONCILED_TOTAL;
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 4;
 const SLICE: Duration = Duration::from_secs(20);
 /// Pause between slices.
 const BETWEEN: TimeDelta = TimeDelta::seconds(1);
-/// How long after a start the first round begins.
+/// How long after a start the first round begins, at most.
 const FIRST: TimeDelta = TimeDelta::minutes(1);
 /// When an order that differs is looked at again.
 const AGAIN: TimeDelta = TimeDelta::hours(1);
@@ -38,13 +38,21 @@ const AGAIN: TimeDelta = TimeDelta::hours(1);
 pub(crate) const BEGINNINGS: &[&str] = &["OrderPlaced"];
 
 /// Makes sure that there is a next round.
-pub(crate) async fn schedule(tasks: &Tasks, cashier: &Cashier) -> Result<(), event_store::Error> {
+pub(crate) async fn schedule(
+    Reconciliation { tasks, every }: &Reconciliation,
+    cashier: &Cashier,
+) -> Result<(), event_store::Error> {
     if tasks.backlog().await?.iter().any(|backlog| backlog.kind == SWEEP) {
         return Ok(());
     }
     let found = tasks.reached().await?;
     let epoch = Some(cashier.command_handler.log().head().await?.epoch);
-    let round = task(Uuid::nil(), SWEEP, Utc::now() + FIRST, found.mark.position);
+    let round = task(
+        Uuid::nil(),
+        SWEEP,
+        Utc::now() + FIRST.min(*every),
+        found.mark.position,
+    );
     let now = Reached {
         mark: found.mark,
         epoch,

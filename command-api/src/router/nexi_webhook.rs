@@ -36,7 +36,7 @@ pub(crate) async fn nexi_webhook(
     let webhook = Webhook {
         provider: PROVIDER,
         order_id,
-        // The id is the provider's own; with the order's id nobody who has seen one webhook can make another one look applied.
+        // With the order's id: who has seen one webhook can't make another order's webhook look applied.
         dedupe_key: dedupe_key(&[&order_id.to_string(), &event.payment_id, &event.id]),
         leaves_open: leaves_open(&event.name),
         event: format!("{:?}", event.name),

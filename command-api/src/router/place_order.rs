@@ -207,7 +207,7 @@ fn is_of(order: &Order, created: &CreatedPayment) -> bool {
     order.payment_id() == Some(&created.payment_id)
 }
 
-/// Another attempt may have recorded its payment first. Then this one's page is shown to nobody, and the payment is ended. If
+/// Another attempt may have recorded its payment first. Then this one's page is never shown, and the payment is ended. If
 /// that fails, it stays unpaid until the provider gives it up.
 async fn end_unless_recorded(state: &AppState, order_id: Uuid, created: &CreatedPayment) {
     let (cashier, payment_id) = (&state.cashier, &created.payment_id);

@@ -27,6 +27,7 @@ create table clubs (
     version bigint not null,
     "position" bigint not null,
     search text default ''::text not null,
+    status text default 'active'::text not null,
     constraint clubs_pkey PRIMARY KEY (club_id)
 );
 comment on table clubs is 'Affiliated clubs.';
@@ -37,6 +38,7 @@ comment on column clubs.updated_at is 'When the last event of the club was recor
 comment on column clubs.version is 'Sequence of the last applied event of the aggregate.';
 comment on column clubs."position" is 'Log position of the last event that changed the row.';
 comment on column clubs.search is 'What q searches, folded: the name.';
+comment on column clubs.status is 'active or inactive.';
 
 create table license_types (
     license_type_id uuid not null,
@@ -58,9 +60,14 @@ create table license_types (
     prices_ore bigint[] default '{}'::bigint[] not null,
     prices_valid_from timestamp with time zone[] default '{}'::timestamp with time zone[] not null,
     search text default ''::text not null,
+    lifetime_cap integer,
+    tax_code text default 'exempt'::text not null,
+    tax_rate_permille integer default 0 not null,
     constraint license_types_pkey PRIMARY KEY (license_type_id),
     constraint license_types_code_key UNIQUE (code),
-    constraint license_types_prices CHECK (((cardinality(prices_ore) = cardinality(prices_valid_from)) AND ('1900-01-01 00:00:00+00'::timestamp with time zone <= ALL (prices_valid_from)) AND ('9999-12-31 23:59:59.999999+00'::timestamp with time zone >= ALL (prices_valid_from))))
+    constraint license_types_lifetime_cap_check CHECK ((lifetime_cap > 0)),
+    constraint license_types_prices CHECK (((cardinality(prices_ore) = cardinality(prices_valid_from)) AND ('1900-01-01 00:00:00+00'::timestamp with time zone <= ALL (prices_valid_from)) AND ('9999-12-31 23:59:59.999999+00'::timestamp with time zone >= ALL (prices_valid_from)))),
+    constraint license_types_tax_rate_permille_check CHECK ((tax_rate_permille >= 0))
 );
 comment on table license_types is 'The catalogue.';
 comment on column license_types.license_type_id is 'Aggregate id of the license type.';
@@ -82,6 +89,9 @@ comment on column license_types."position" is 'Log position of the last event th
 comment on column license_types.prices_ore is 'The amounts of those prices that can come into force, in øre, in the same order.';
 comment on column license_types.prices_valid_from is 'The starts of those prices; the price now is the one with the latest start that has come, and the later entry of a tie.';
 comment on column license_types.search is 'What q searches, folded, separated by spaces: code and names.';
+comment on column license_types.lifetime_cap is 'Most licenses of the type that one holder may ever have; null for no limit.';
+comment on column license_types.tax_code is 'Bookkeeping code of the tax in its prices.';
+comment on column license_types.tax_rate_permille is 'That tax as a share of the price without it, in per mille.';
 
 create table licenses (
     license_id uuid not null,
@@ -114,6 +124,7 @@ create table licenses (
     version bigint not null,
     "position" bigint not null,
     revoked_at timestamp with time zone,
+    holder_id uuid,
     constraint licenses_pkey PRIMARY KEY (license_id),
     constraint licenses_activity_days_check CHECK (((activity_days >= 1) AND (activity_days <= 31))),
     constraint licenses_days CHECK ((((activity_date >= '1900-01-01'::date) AND (activity_date <= '9999-12-31'::date)) AND ((holder_birth_date >= '1900-01-01'::date) AND (holder_birth_date <= '9999-12-31'::date))))
@@ -149,6 +160,7 @@ comment on column licenses.updated_at is 'When the last event of the license was
 comment on column licenses.version is 'Sequence of the last applied event of the aggregate.';
 comment on column licenses."position" is 'Log position of the last event that changed the row.';
 comment on column licenses.revoked_at is 'When the license was revoked, if it was.';
+comment on column licenses.holder_id is 'Keyed hash of the holder; null for licenses that are older than it.';
 
 create table log_heads (
     projection text not null,
@@ -243,6 +255,37 @@ comment on column parked_events.reason is 'Why it waits: an error class and mess
 comment on column parked_events.parked_at is 'When it was parked.';
 comment on column parked_events.builds is 'The builds of the projector that could not apply the event; a build that is not among them tries once.';
 
+create table terms (
+    terms_id uuid not null,
+    terms_version text not null,
+    valid_from timestamp with time zone not null,
+    title_nb text not null,
+    title_en text not null,
+    text_nb text not null,
+    text_en text not null,
+    declaration_nb text not null,
+    declaration_en text not null,
+    created_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint terms_pkey PRIMARY KEY (terms_id),
+    constraint terms_terms_version_key UNIQUE (terms_version),
+    constraint terms_valid_from_check CHECK (((valid_from >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (valid_from <= '9999-12-31 23:59:59.999999+00'::timestamp with time zone)))
+);
+comment on table terms is 'One row per version of the terms.';
+comment on column terms.terms_id is 'Follows from the terms and the name of the version.';
+comment on column terms.terms_version is 'Name of the version, which orders accept.';
+comment on column terms.valid_from is 'When it comes into force.';
+comment on column terms.title_nb is 'Title in Norwegian (bokmål).';
+comment on column terms.title_en is 'Title in English.';
+comment on column terms.text_nb is 'Text in Norwegian (bokmål), in lines.';
+comment on column terms.text_en is 'Text in English, in lines.';
+comment on column terms.declaration_nb is 'What the customer declares, in Norwegian (bokmål).';
+comment on column terms.declaration_en is 'What the customer declares, in English.';
+comment on column terms.created_at is 'When it was published.';
+comment on column terms.version is 'Sequence of its event in the aggregate of all terms.';
+comment on column terms."position" is 'Log position of that event.';
+
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
 
 CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb COLLATE "nb-x-icu", license_type_id);
@@ -258,6 +301,8 @@ CREATE INDEX licenses_by_created ON public.licenses USING btree (created_at, lic
 CREATE INDEX licenses_by_customer ON public.licenses USING btree (customer_id, created_at, license_id);
 
 CREATE INDEX licenses_by_discipline ON public.licenses USING btree (discipline, created_at, license_id);
+
+CREATE INDEX licenses_by_holder ON public.licenses USING btree (holder_id, created_at, license_id) WHERE (holder_id IS NOT NULL);
 
 CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_type, created_at, license_id);
 

@@ -181,11 +181,11 @@ impl LicensingBatch {
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::SUSPENSION => {
-                let table = &mut self.suspensions;
-                table.apply(recorded, events, |row, event| match event {
-                    Event::Suspension(event) => suspensions::apply(row, recorded, event),
-                    _ => Err(Misfit::NoRow),
-                })
+                self.suspensions
+                    .apply(recorded, events, |row, event| match event {
+                        Event::Suspension(event) => suspensions::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })
             }
             _ => Err(Misfit::NoRow),
         }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use envelope::Placeholder as _;
-use read_model::write::{LicenseRow, OrderRow};
+use read_model::write::{LicenseRow, OrderRow, SuspensionRow};
 use read_model::{Term, searched};
 use serde_json::{Value, json};
 
@@ -42,6 +42,15 @@ pub(super) fn holder(row: &mut LicenseRow) {
     row.guardian = None;
     row.vehicle = None;
     row.search = searched(row.order_number.iter().map(|number| Term::Number(number)));
+}
+
+/// Forgets the suspended person, and what staff wrote of them.
+pub(super) fn person(row: &mut SuspensionRow) {
+    row.person_name = Some(String::placeholder());
+    row.person_birth_date = Some(NaiveDate::placeholder());
+    row.reason = String::placeholder();
+    row.lift_reason = row.lift_reason.take().map(|_| String::placeholder());
+    row.search = searched([Term::Words(&String::placeholder())]);
 }
 
 /// What a line is found by.

@@ -10,7 +10,7 @@ use read_model::{LicenseStatus, Term, searched};
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget};
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,
@@ -20,6 +20,12 @@ pub(super) fn apply(
     let at = Some(recorded.recorded_at);
     match event {
         LicenseEvent::LicenseIssued(issued) => return create(slot, row(recorded, issued)?),
+        LicenseEvent::LicenseHolderErased(erased) => {
+            let row = existing(slot)?;
+            row.holder_id = Some(erased.holder_id);
+            row.holder_erased_at = at;
+            forget::holder(row);
+        }
         LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => {
             existing(slot)?.revoked_at = at;
         }
@@ -172,6 +178,7 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         search: String::new(),
         issued_at: recorded.recorded_at,
         revoked_at: None,
+        holder_erased_at: None,
         revocation_position: None,
         suspended_at: None,
         corrected_at: None,

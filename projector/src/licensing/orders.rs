@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts, refunds};
+use super::{bounds, facts, forget, refunds};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,
@@ -52,6 +52,7 @@ pub(super) fn apply(
                 row.status = OrderStatus::Fulfilled.into();
             }
         }
+        OrderEvent::OrderHolderErased(erased) => forget::lines(row, &erased.lines),
         OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
         OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved)?,
         OrderEvent::PaymentReconciled(found) => {

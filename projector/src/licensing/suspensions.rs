@@ -7,7 +7,7 @@ use read_model::{SuspensionKind, SuspensionStatus, Term, searched};
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use super::{bounds, facts, forget};
 
 pub(super) fn apply(
     slot: &mut Option<SuspensionRow>,
@@ -21,6 +21,13 @@ pub(super) fn apply(
             row.status = SuspensionStatus::Lifted.into();
             row.lifted_at = Some(recorded.recorded_at);
             row.lift_reason = Some(lifted.reason.into_exposed());
+            row.updated_at = recorded.recorded_at;
+            (row.version, row.position) = stamp(recorded);
+            Ok(())
+        }
+        SuspensionEvent::SuspensionPersonErased(_) => {
+            let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+            forget::person(row);
             row.updated_at = recorded.recorded_at;
             (row.version, row.position) = stamp(recorded);
             Ok(())

@@ -7,6 +7,7 @@ mod engine_tables;
 mod faults;
 mod new_epoch;
 mod parked;
+mod personal;
 mod poison;
 mod process;
 mod rebuild;

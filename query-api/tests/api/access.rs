@@ -190,7 +190,7 @@ async fn personal_data_needs_a_login_and_the_catalogue_does_not() -> Result<()> 
         let answer = app.get(&format!("/api/v1/{path}"), "not.a.token").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
     }
-    for path in ["license-types", "clubs"] {
+    for path in ["license-types", "clubs", "terms"] {
         assert_eq!(
             app.get_anonymously(&format!("/api/v1/{path}")).await.status,
             StatusCode::OK,

@@ -17,6 +17,7 @@ async fn the_catalogue_may_be_shared_and_personal_data_may_not() -> Result<()> {
     for (path, expected) in [
         ("license-types".to_owned(), PUBLIC),
         ("clubs".to_owned(), PUBLIC),
+        ("terms".to_owned(), PUBLIC),
         ("orders".to_owned(), "private, no-store"),
         ("licenses".to_owned(), "private, no-store"),
         (format!("orders/{order}"), "private, no-store"),

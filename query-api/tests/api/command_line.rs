@@ -63,16 +63,16 @@ fn keys_come_with_their_root_and_a_seller_with_a_number_that_checks() {
         ["--license-keys-file=keys.json"].as_slice(),
         &["--root-key-file=root.json"],
         &["--seller-name=NBF"],
-        &["--seller-name=NBF", "--seller-organization-number=971276081"],
-        &["--seller-name=NBF", "--seller-organization-number=97127608"],
-        &["--seller-name=NBF", "--seller-organization-number=971276080x"],
+        &["--seller-name=NBF", "--seller-organization-number=123456786"],
+        &["--seller-name=NBF", "--seller-organization-number=12345678"],
+        &["--seller-name=NBF", "--seller-organization-number=123456785x"],
     ] {
         assert!(parsed(wrong).is_err(), "{wrong:?}");
     }
-    let fine = parsed(&["--seller-name=NBF", "--seller-organization-number=971276080"]).unwrap();
+    let fine = parsed(&["--seller-name=NBF", "--seller-organization-number=123456785"]).unwrap();
     let Command::Serve(options) = fine else {
         panic!("another command");
     };
     let seller = options.documents.seller().unwrap();
-    assert_eq!(seller.organization_number, "971 276 080");
+    assert_eq!(seller.organization_number, "123 456 785");
 }

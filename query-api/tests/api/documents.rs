@@ -83,3 +83,33 @@ async fn a_license_that_is_no_longer_good_has_no_document() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_receipt_and_a_credit_note_are_pdfs_for_the_buyer_and_staff() -> Result<()> {
+    let mut app = App::start().await?;
+    let receipt = rows::receipt(&app.projector, json!({"customer_id": user("kari")})).await?;
+    let note = json!({"customer_id": user("kari"), "kind": "credit_note", "corrects": "2026-000042",
+                      "receipt_number": "2026-000043"});
+    let note = rows::receipt(&app.projector, note).await?;
+    let owner = app.token(Role::Customer, "kari", &[]);
+    for (id, name) in [
+        (receipt, "kvittering-2026-000042"),
+        (note, "kreditnota-2026-000043"),
+    ] {
+        let path = format!("/api/v1/receipts/{id}/receipt.pdf");
+        for token in [&owner, &app.staff()] {
+            let answer = app.get(&path, token).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            assert!(answer.bytes.starts_with(b"%PDF-1.7"));
+            assert!(answer.header("content-disposition").contains(name), "{answer:?}");
+        }
+        let stranger = app.get(&path, &app.token(Role::Customer, "ola", &[])).await;
+        assert!(stranger.is(404, "not_found"), "{stranger:?}");
+    }
+    app.change(|state| state.seller = None);
+    let answer = app
+        .get(&format!("/api/v1/receipts/{receipt}/receipt.pdf"), &owner)
+        .await;
+    assert!(answer.is(503, "seller_missing"), "{answer:?}");
+    Ok(())
+}

@@ -310,3 +310,53 @@ async fn the_catalogue_and_clubs() -> Result<()> {
     assert_eq!(found.column("name"), ["Ålesund Motorsport"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn the_current_terms_come_first_then_earlier_ones_then_those_to_come() -> Result<()> {
+    let app = App::start().await?;
+    for (sequence, (version, from)) in (1_u64..).zip([
+        ("first", "2020-01-01T00:00:00Z"),
+        ("never", "2021-01-01T00:00:00Z"),
+        ("second", "2021-01-01T00:00:00Z"),
+        ("far", "2098-01-01T00:00:00Z"),
+        ("soon", "2097-01-01T00:00:00Z"),
+        ("current", "2022-01-01T00:00:00Z"),
+    ]) {
+        rows::terms(&app.projector, version, from, sequence).await?;
+    }
+    let found = app.get_anonymously("/api/v1/terms").await;
+    let status = |name: &str| {
+        let items = found.body["items"].as_array().unwrap();
+        let row = items.iter().find(|row| row["terms_version"] == name).unwrap();
+        row["status"].as_str().unwrap().to_owned()
+    };
+    let names = found.column("terms_version");
+    assert_eq!(
+        (names[0].as_str(), &names[3..]),
+        ("current", &["first", "far", "soon"].map(String::from)[..])
+    );
+    assert_eq!(status("current"), "current");
+    for outdated in ["first", "never", "second"] {
+        assert_eq!(status(outdated), "outdated", "{outdated}");
+    }
+    assert_eq!(status("far"), "upcoming");
+    for (query, expected) in [
+        ("status=current", &["current"][..]),
+        ("status=upcoming", &["far", "soon"]),
+    ] {
+        let found = app.get_anonymously(&format!("/api/v1/terms?{query}")).await;
+        assert_eq!(found.column("terms_version"), expected, "{query}");
+    }
+    // Page by page, in the same order.
+    let (mut paged, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = app.get_anonymously(&format!("/api/v1/terms?limit=2{next}")).await;
+        paged.extend(page.column("terms_version"));
+        match page.body["next_cursor"].as_str() {
+            Some(cursor) => next = format!("&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(paged, names);
+    Ok(())
+}

@@ -87,7 +87,8 @@ async fn a_code_is_there_on_request_and_says_what_the_row_says() -> Result<()> {
     for (change, has_code) in [
         ("status = 'suspended'", true),
         ("status = 'checked_in'", true),
-        ("activity_date = '2150-01-01'", false),
+        ("holder_erased_at = now()", false),
+        ("holder_erased_at = null, activity_date = '2150-01-01'", false),
         ("activity_date = '2001-01-01'", false),
         ("status = 'revoked'", false),
     ] {
@@ -290,6 +291,11 @@ async fn anyone_may_verify_a_license_and_learns_no_name() -> Result<()> {
         assert!(!text.contains(personal), "{text}");
     }
     assert!(answer.header("cache-control").starts_with("public"), "{answer:?}");
+    app.projector
+        .batch_execute("update licenses set holder_erased_at = now()")
+        .await?;
+    let erased = app.get_anonymously(&path).await;
+    assert_eq!(erased.body["holder"], json!({"initials": "", "birth_year": null}));
     let unknown = app
         .get_anonymously(&format!("/api/v1/licenses/{}/verification", Uuid::new_v4()))
         .await;

@@ -167,6 +167,7 @@ async fn full_rows(app: &App) -> Result<(Uuid, Uuid)> {
     )
     .await?;
     rows::club(&app.projector, "NMK Testby").await?;
+    rows::terms(&app.projector, "2026-01", "2026-01-01T00:00:00Z", 1).await?;
     Ok((order, license))
 }
 
@@ -202,6 +203,7 @@ async fn what_is_answered_is_what_the_document_says() -> Result<()> {
         ("/api/v1/licenses", "/api/v1/licenses".into()),
         ("/api/v1/license-types", "/api/v1/license-types".into()),
         ("/api/v1/clubs", "/api/v1/clubs".into()),
+        ("/api/v1/terms", "/api/v1/terms".into()),
         ("/api/v1/orders/{order_id}", format!("/api/v1/orders/{order}")),
         (
             "/api/v1/licenses/{license_id}",

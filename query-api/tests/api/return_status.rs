@@ -1,4 +1,4 @@
-//! The status of an order for whoever holds the capability of its return URL.
+//! The status of an order by the capability of its return URL.
 
 use anyhow::Result;
 use axum::http::StatusCode;

@@ -27,10 +27,21 @@ pub(crate) async fn license(client: &Client, changes: Value) -> Result<Uuid> {
         "category": "competition", "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross",
         "name_en": "Bilcross", "club_id": Uuid::nil(), "club_name": "NMK Testby", "activity_date": "2026-06-05",
         "activity_days": 1, "holder_name": "Kari Nordmann", "holder_birth_date": "1990-05-17",
-        "holder_phone": "22 22 22 22", "price_ore": 42_000, "search": "", "issued_at": "2026-05-01T10:00:00Z",
+        "holder_phone": "22 22 22 22", "price_ore": 42_000, "search": "", "scan_count": 0, "issued_at": "2026-05-01T10:00:00Z",
         "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "licenses", "license_id", row, changes).await
+}
+
+/// Inserts a receipt and returns its id.
+pub(crate) async fn receipt(client: &Client, changes: Value) -> Result<Uuid> {
+    let example = include_str!("../../../schemas/openapi/examples/receipts.json");
+    let mut row: Value = serde_json::from_str(example)?;
+    row["receipt_id"] = json!(Uuid::new_v4());
+    row["updated_at"] = row["created_at"].clone();
+    row["version"] = json!(1);
+    row["position"] = json!(1);
+    insert(client, "receipts", "receipt_id", row, changes).await
 }
 
 /// Inserts a license type and returns its id.
@@ -39,7 +50,8 @@ pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid
         "license_type_id": Uuid::now_v7(), "code": "konkurranse-bilcross", "category": "competition",
         "discipline": "bilcross", "role": "driver", "name_nb": "Bilcross", "name_en": "Bilcross", "max_days": 1,
         "prices": [{"price_ore": 42_000, "valid_from": "2020-01-01T00:00:00Z"}], "prices_ore": [42_000],
-        "prices_valid_from": ["2020-01-01T00:00:00Z"], "status": "active", "search": "",
+        "prices_valid_from": ["2020-01-01T00:00:00Z"], "tax_code": "exempt", "tax_rate_permille": 0, "status": "active",
+        "search": "",
         "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "license_types", "license_type_id", row, changes).await
@@ -48,10 +60,21 @@ pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid
 /// Inserts a club and returns its id.
 pub(crate) async fn club(client: &Client, name: &str) -> Result<Uuid> {
     let row = json!({
-        "club_id": Uuid::now_v7(), "name": name, "search": searched([Term::Words(name)]), "created_at": "2026-05-01T10:00:00Z",
+        "club_id": Uuid::now_v7(), "name": name, "status": "active", "search": searched([Term::Words(name)]), "created_at": "2026-05-01T10:00:00Z",
         "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "clubs", "club_id", row, json!({})).await
+}
+
+/// Inserts a version of the terms and returns its id.
+pub(crate) async fn terms(client: &Client, version: &str, valid_from: &str, sequence: u64) -> Result<Uuid> {
+    let row = json!({
+        "terms_id": Uuid::now_v7(), "terms_version": version, "valid_from": valid_from, "title_nb": "Vilkår",
+        "title_en": "Terms", "text_nb": "Én person.\nÉn dag.", "text_en": "One person.\nOne day.",
+        "declaration_nb": "Jeg er frisk.", "declaration_en": "I am well.", "created_at": "2026-05-01T10:00:00Z",
+        "version": sequence, "position": sequence,
+    });
+    insert(client, "terms", "terms_id", row, json!({})).await
 }
 
 async fn insert(client: &Client, table: &str, key: &str, mut row: Value, changes: Value) -> Result<Uuid> {

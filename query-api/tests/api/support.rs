@@ -93,7 +93,7 @@ impl Drop for Keys {
 pub(crate) fn seller() -> Seller {
     Seller {
         name: "Norges Bilsportforbund".into(),
-        organization_number: "971 276 080".into(),
+        organization_number: "123 456 785".into(),
         registered_for_tax: false,
         address: String::new(),
     }

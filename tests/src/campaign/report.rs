@@ -241,7 +241,7 @@ impl Report {
 }
 
 /// The checkout's commit, marked if there are uncommitted changes.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let git = |args: &[&str]| {
         let output = Command::new("git").args(args).output().ok()?;
         output

@@ -32,6 +32,10 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
         ("VIPPS_SUBSCRIPTION_KEY", format!("subscription-{SECRET}")),
         ("VIPPS_MSN", "123456".to_owned()),
         ("VIPPS_WEBHOOK_SECRET", format!("webhook-{SECRET}")),
+        (
+            "MASTER_KEY_FILE",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/master.keys").to_owned(),
+        ),
         ("HOLDER_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("RETURN_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
@@ -68,6 +72,7 @@ async fn missing_setting_is_named() {
                 "JWT_ISSUER",
                 "JWKS_URL",
                 "VIPPS_CLIENT_ID",
+                "MASTER_KEY_FILE",
             ]
             .as_slice(),
         ),
@@ -144,7 +149,7 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused(
         "query-api",
         "SELLER_ORGANIZATION_NUMBER",
-        Some("971276081"),
+        Some("123456786"),
         "--seller-organization-number",
     )
     .await;

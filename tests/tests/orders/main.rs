@@ -44,6 +44,9 @@ fn hold(operation: &str, before: &str) -> Value {
 
 /// What the shop has of the payment, in øre: collected and not paid back, and reserved and not released.
 fn held_money(payment: &Value) -> i64 {
+    if payment["state"] != "AUTHORIZED" {
+        return 0;
+    }
     let ore = |name: &str| payment[name].as_i64().unwrap_or(0);
     ore("authorized_ore") - ore("cancelled_ore") - ore("refunded_ore")
 }

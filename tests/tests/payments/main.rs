@@ -4,7 +4,9 @@
 
 mod elsewhere;
 mod lanes;
+mod nexi;
 mod races;
+mod reconcile;
 mod retries;
 mod uncollected;
 mod webhooks;

@@ -33,6 +33,8 @@ pub struct Suspension {
     subjects: BTreeSet<Uuid>,
     until: Option<NaiveDate>,
     lifted: bool,
+    /// The person, if it is one.
+    person_id: Option<Uuid>,
     person_erased: bool,
 }
 
@@ -128,7 +130,11 @@ impl Suspension {
                 Ok(theirs.then(|| SuspensionPersonErased { person_id }.into()))
             }
             SuspensionCommand::Lift { reason } => {
-                let reason = Personal::new(typed::reason(&reason)?);
+                let reason = typed::reason(&reason)?;
+                let reason = match self.person_id {
+                    Some(person_id) => Personal::of(person_id, reason),
+                    None => Personal::new(reason),
+                };
                 if self.subjects.is_empty() {
                     return Err(Refusal::Unknown);
                 }
@@ -140,6 +146,8 @@ impl Suspension {
     fn evolve(&mut self, event: SuspensionEvent) {
         match event {
             SuspensionEvent::SuspensionImposed(imposed) => {
+                let person = imposed.person.is_some();
+                self.person_id = imposed.subjects.first().copied().filter(|_| person);
                 self.subjects = imposed.subjects.into_iter().collect();
                 self.until = imposed.until;
             }
@@ -175,14 +183,17 @@ fn impose(new: &NewSuspension, key: &HolderKey, now: DateTime<Utc>) -> Result<Su
     }
     findings.refuse()?;
     let of_person = person
-        .iter()
+        .as_ref()
         .map(|person| key.person_id(person.name.expose(), *person.birth_date.expose()));
     let of_vehicle = vehicle.iter().flat_map(|vehicle| key.vehicle_ids(vehicle));
     Ok(SuspensionImposed {
-        subjects: of_person.chain(of_vehicle).collect(),
+        subjects: of_person.into_iter().chain(of_vehicle).collect(),
         person,
         vehicle,
-        reason: Personal::new(reason),
+        reason: of_person.map_or_else(
+            || Personal::new(reason.clone()),
+            |id| Personal::of(id, reason.clone()),
+        ),
         until: new.until,
     })
 }

@@ -75,10 +75,10 @@ query::resource! {
     }
 
     on_request {
-        qr after vehicle: Option<String> = "case when status <> 'revoked' then jsonb_build_object('license_id', license_id, \
+        qr after vehicle: Option<String> = "case when status <> 'revoked' and holder_erased_at is null then jsonb_build_object('license_id', license_id, \
             'license_type', license_type, 'club_id', club_id, 'activity_date', activity_date, \
             'activity_days', activity_days, 'name', holder_name, 'birth_date', holder_birth_date, 'vehicle', vehicle) end",
-            "The text of its QR code: signed, personal data. Null for a revoked license.";
+            "The text of its QR code: signed, personal data. Null for a license that is revoked or whose holder is forgotten.";
     }
 
     sorts {

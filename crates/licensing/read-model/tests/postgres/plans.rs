@@ -71,6 +71,7 @@ const ASKED: &[(&Resource, &str, &str, &str)] = &[
         "activity_to=2026-01-02",
         "activity_date",
     ),
+    (&LICENSES, "holder_id", "holder_id={holder}", "created_at"),
     (&LICENSES, "q", "q=bl-12345", "created_at"),
 ];
 
@@ -79,6 +80,7 @@ struct Known {
     customer: Uuid,
     club: Uuid,
     order: Uuid,
+    holder: Uuid,
 }
 
 /// What is asked, and the index that answers it.
@@ -100,7 +102,8 @@ impl Known {
         let asked = asked
             .replace("{customer}", &self.customer.to_string())
             .replace("{club}", &self.club.to_string())
-            .replace("{order}", &self.order.to_string());
+            .replace("{order}", &self.order.to_string())
+            .replace("{holder}", &self.holder.to_string());
         Parameters::of(&asked).select(resource).unwrap().within(scope)
     }
 
@@ -201,12 +204,13 @@ async fn every_sort_and_filter_uses_its_index() -> Result<()> {
         "select count(*) <= 300 * current_setting('default_statistics_target')::int from licenses";
     let every_row: bool = database.client.query_one(every_row, &[]).await?.get(0);
     assert!(every_row, "the statistics are those of a sample");
-    let ids = "select md5('customer1')::uuid, md5('club1')::uuid, md5('order1')::uuid";
+    let ids = "select md5('customer1')::uuid, md5('club1')::uuid, md5('order1')::uuid, md5('holder1')::uuid";
     let row = database.client.query_one(ids, &[]).await?;
     let known = Known {
         customer: row.get(0),
         club: row.get(1),
         order: row.get(2),
+        holder: row.get(3),
     };
     for Case { what, query, index } in known.declared().into_iter().chain(known.scoped()) {
         let plan = page::explain(&database.client, &query).await?;

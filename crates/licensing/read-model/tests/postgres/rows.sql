@@ -16,11 +16,11 @@ with orders_made as (
     returning order_id, customer_id, order_number, activity_from, club_ids, position, created_at
 )
 insert into licenses (license_id, order_id, line, customer_id, status, license_type, category, discipline, role, name_nb,
-                      name_en, club_id, club_name, activity_date, holder_name, holder_birth_date, price_ore, search,
+                      name_en, club_id, club_name, activity_date, holder_id, holder_name, holder_birth_date, price_ore, search,
                       issued_at, created_at, updated_at, version, position)
 select md5('license' || order_number || line)::uuid, order_id, line, customer_id, 'issued', 'type-' || position % 20,
        case when position % 400 = 0 then 'test' else 'competition' end, 'bilcross',
        case when position % 300 = 0 then 'codriver' else 'driver' end, 'Bilcross', 'Bilcross',
-       club_ids[1], 'NMK', activity_from, 'Kari', date '1990-01-01', 1000, lower(replace(order_number, '-', '')) || ' kari ' || md5(order_number),
+       club_ids[1], 'NMK', activity_from, md5('holder' || position % 900)::uuid, 'Kari', date '1990-01-01', 1000, lower(replace(order_number, '-', '')) || ' kari ' || md5(order_number),
        created_at, created_at, now(), 1, position
 from orders_made, generate_series(1, 2) as line

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cqrs_es::Aggregate as _;
 use events::{OrderEvent, RefundFailure};
 use proptest::prelude::*;
 use vocabulary::{OrderStatus, RefundState};

@@ -86,7 +86,7 @@ fn commands() -> Vec<(&'static str, OrderCommand)> {
         (
             "request_payment",
             OrderCommand::RequestPayment {
-                payment_id: ORDER.to_string(),
+                payment_id: reference.clone(),
                 redirect_url: "https://pay.example/1".into(),
             },
         ),
