@@ -178,7 +178,6 @@ fn row(recorded: &RecordedEvent, issued: LicenseIssued) -> Result<LicenseRow, Mi
         search: String::new(),
         issued_at: recorded.recorded_at,
         revoked_at: None,
-        holder_erased_at: None,
         revocation_position: None,
         suspended_at: None,
         corrected_at: None,
