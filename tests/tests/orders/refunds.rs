@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::{Answer, Shop, books, eventually};
 
-use super::{events, held, held_money, hold, license_statuses, no_tasks, order_where, payment_where, refund};
+use super::{events, held, held_money, hold, license_statuses, no_tasks, order_where, refund};
 
 const PRICES: [i64; 3] = [42_000, 22_000, 42_000];
 const TOTAL: i64 = 106_000;

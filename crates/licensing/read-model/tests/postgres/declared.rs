@@ -41,12 +41,14 @@ async fn every_column_is_declared_with_its_type() -> Result<()> {
 #[tokio::test]
 async fn every_statement_that_is_made_prepares() -> Result<()> {
     let database = Database::migrated().await?;
-    let tables: [&Table; 7] = [
+    let tables: [&Table; 9] = [
         OrderRow::table(),
         LicenseRow::table(),
         LicenseTypeRow::table(),
         ClubRow::table(),
         SuspensionRow::table(),
+        ReceiptRow::table(),
+        TermsRow::table(),
         UserRow::table(),
         TimelineRow::table(),
     ];

@@ -1,5 +1,7 @@
 //! A corrected holder or vehicle, and what the license holds afterwards.
 
+use events::LicenseEvent;
+
 use super::{
     LICENSE, assert_decides, correct, corrected, correction, date, holder, issued, key, license, revoked,
     suspended,
