@@ -25,6 +25,16 @@ pub(crate) fn check_reference(reference: &str) -> Result<(), Error> {
     }
 }
 
+/// Checks an id that a provider gave. Such a text is safe in a URL path.
+pub(crate) fn check_payment_id(id: &str) -> Result<(), Error> {
+    let is_safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if (1..=64).contains(&id.len()) && id.bytes().all(is_safe) {
+        Ok(())
+    } else {
+        Err(refused(400, "the payment id is not 1 to 64 of a-z, A-Z, 0-9, -"))
+    }
+}
+
 pub(crate) fn check_key(key: &str) -> Result<(), Error> {
     if is_idempotency_key(key) {
         Ok(())

@@ -60,10 +60,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware;
+use axum::{Router, middleware};
 use secret::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -91,7 +90,7 @@ pub struct Options {
     pub public_url: String,
     /// What a merchant must present at Vipps.
     pub credentials: Credentials,
-    /// What a merchant must present at Nexi; without one, nobody is let in there.
+    /// What a merchant must present at Nexi; without one, Nexi's API refuses every request.
     pub nexi_secret_key: Option<Secret>,
     /// Where the state is kept; `None` keeps it in memory only.
     pub data_file: Option<PathBuf>,

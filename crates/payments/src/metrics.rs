@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::port::Error;
-use crate::{nexi, vipps};
+
+/// The value of the label `provider`, and the provider's name in events.
+pub(crate) const VIPPS: &str = "vipps";
+/// As [`VIPPS`].
+pub(crate) const NEXI: &str = "nexi";
 
 /// Calls to the provider, retries included in one call. Labels: `provider`, `operation`, `outcome`.
 pub const REQUESTS: &str = "bilsport_payments_requests_total";
@@ -21,9 +25,8 @@ pub fn describe() {
         metrics::Unit::Seconds,
         "Time until a call to the payment provider ended, retries included"
     );
-    for provider in [vipps::wire::DIALECT.provider, nexi::wire::DIALECT.provider] {
-        begin(provider);
-    }
+    begin(VIPPS);
+    begin(NEXI);
 }
 
 /// The outcomes of a call: the values of the label `outcome`.

@@ -5,8 +5,8 @@
 //!
 //! Charges and refunds carry an `Idempotency-Key`. Terminating and cancelling have the same effect once and twice: after
 //! a refusal the payment is read, and if it is as wanted, that is the answer. **A create is not idempotent**: it is sent
-//! again only if the first request was not sent. An answer that is lost leaves a payment that nobody was sent to. Nobody
-//! can pay it, and it ends by itself.
+//! again only if the first request was not sent. A lost answer leaves a payment whose page no customer is sent to: it
+//! can't be paid, and it ends by itself.
 
 mod options;
 mod refund;
@@ -20,7 +20,7 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secret::Secret;
 use serde_json::Value;
 
-use crate::checks::{check_amount, check_key, check_reference, check_url, refused};
+use crate::checks::{check_amount, check_key, check_payment_id, check_reference, check_url, refused};
 use crate::client::{self, Repeat, sensitive};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider, PaymentState};
 
@@ -173,7 +173,7 @@ impl PaymentProvider for Nexi {
     }
 
     async fn get(&self, payment_id: &str) -> Result<Payment, Error> {
-        wire::check_id(payment_id)?;
+        check_payment_id(payment_id)?;
         self.read(payment_id).await
     }
 
@@ -183,7 +183,7 @@ impl PaymentProvider for Nexi {
         amount_ore: i64,
         idempotency_key: &str,
     ) -> Result<Payment, Error> {
-        wire::check_id(payment_id)?;
+        check_payment_id(payment_id)?;
         check_key(idempotency_key)?;
         let body = wire::change_of(check_amount(amount_ore)?);
         let path = format!("v1/payments/{payment_id}/charges");
@@ -205,7 +205,7 @@ impl PaymentProvider for Nexi {
     }
 
     async fn abort(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        wire::check_id(payment_id)?;
+        check_payment_id(payment_id)?;
         check_key(idempotency_key)?;
         let path = format!("v1/payments/{payment_id}/terminate");
         let ended = self.change("abort", Method::PUT, path, None, None).await;
@@ -217,7 +217,7 @@ impl PaymentProvider for Nexi {
 
     /// Nexi takes a cancel of everything that is reserved and not charged, and of no other amount.
     async fn release(&self, payment_id: &str, idempotency_key: &str) -> Result<Payment, Error> {
-        wire::check_id(payment_id)?;
+        check_payment_id(payment_id)?;
         check_key(idempotency_key)?;
         let payment = self.read(payment_id).await?;
         if payment.state != PaymentState::Authorized {

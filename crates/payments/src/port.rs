@@ -15,8 +15,7 @@ pub trait PaymentProvider: Send + Sync {
     ///
     /// Idempotent by `reference` at Vipps: a repeated call with the same reference and amount returns the existing payment.
     /// **Not idempotent at Nexi**: each call may start another payment, also one whose answer is lost. The caller records the
-    /// id of one payment before it shows the payment's page to anybody, and terminates the others; one that nobody was shown
-    /// can't be paid.
+    /// id of one payment before a customer sees its page, and terminates the others.
     async fn create(&self, payment: &NewPayment) -> Result<CreatedPayment, Error>;
 
     /// Reads the payment from the provider: the only source to decide on.

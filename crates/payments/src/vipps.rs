@@ -13,10 +13,11 @@ pub(crate) mod wire;
 
 pub mod webhook;
 
+use async_trait::async_trait;
+
 use self::client::{Call, Client};
 use crate::checks::{check_amount, check_key, check_reference, check_url, refused};
 use crate::port::{CreatedPayment, Error, NewPayment, Payment, PaymentProvider};
-use async_trait::async_trait;
 
 pub use options::{CredentialArgs, Credentials, VippsOptions};
 

@@ -13,7 +13,7 @@ pub(crate) async fn order(client: &Client, changes: Value) -> Result<Uuid> {
         "total_ore": 42_000, "currency": "NOK", "payment_provider": "vipps", "lines": [], "club_ids": [Uuid::nil()],
         "license_types": ["konkurranse-bilcross"], "activity_from": "2026-06-05", "activity_to": "2026-06-05",
         "activity_dates": ["2026-06-05"], "expires_at": null, "search": "",
-        "captured_ore": 0, "refunded_ore": 0, "written_off_ore": 0,
+        "captured_ore": 0, "refunded_ore": 0, "refunds": [], "written_off_ore": 0,
         "created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z", "version": 1, "position": 1,
     });
     insert(client, "orders", "order_id", row, changes).await

@@ -49,35 +49,41 @@ pub enum Command {
     },
 }
 
-const FAULTS_HELP: &str = "\
-A rule has a fault, and a scope: {\"fault\": …, \"provider\": \"vipps\" | \"nexi\", \"operation\": \"create\" | \"get\" |
-\"capture\" | \"refund\" | \"cancel\", \"reference\": \"…\", \"next\": N, \"probability\": 0.1}. All of the scope may be left out.
+const FAULTS_HELP: &str = r#"A rule has a fault and a scope, all of which may be left out: {"fault": …, "provider": "vipps" or "nexi",
+"operation": "create", "get", "capture", "refund" or "cancel", "reference": "…", "next": N, "probability": 0.1}
 
 Faults of the API:
-  {\"slow_ms\": N}            the work is done, and answered late
-  {\"fail\": 500}             no work is done
-  \"answer_lost\"            the work is done, and answered 503
-  \"answer_never\"           the work is done, and never answered
-  {\"reset\": \"work\"}        the connection is reset before the work; \"answer\": after it
-  {\"too_many_requests\": N} 429 with Retry-After of N seconds
-  {\"refuse\": 402}           the request is refused for good
-  \"create_conflict\"        a create at Vipps is answered 409
-  \"webhook_first\"          a create is answered after its webhook
-  \"approve_first\"          the customer approves before a create is answered
-Faults of the payment:
-  {\"approve_differs\": ORE}  the customer approves so much more, or less
-  \"decline\", \"abandon\"     an approval is a decline, or nothing
-  {\"portal_capture\": PERCENT}, {\"portal_refund\": PERCENT}  a person does it after an approval, or a capture
-  {\"reservation_ends_ms\": N}
-  {\"refund_takes_ms\": N}, {\"refund_fails_ms\": N}  at Nexi
-Faults of the webhooks:
-  \"webhook_drop\", \"webhook_duplicate\", {\"webhook_delay_ms\": N}, \"webhook_out_of_order\"
-  \"webhook_spoilt\"         the signature or authorization does not match
-  \"webhook_forged\"         somebody else sends one before
-  {\"webhook_amount\": ORE}  it claims so much more, well signed
+  {"slow_ms": N}              the work is done, and answered late
+  {"fail": 500}               no work is done
+  "answer_lost"               the work is done, and answered 503
+  "answer_never"              the work is done, and never answered
+  {"reset": "work"}           the connection is reset before the work; "answer": after it
+  {"too_many_requests": N}    429 with Retry-After of N seconds
+  {"refuse": 402}             the request is refused for good
+  "create_conflict"           a create at Vipps is answered 409
+  "webhook_first"             a create is answered after its webhook
+  "approve_first"             the customer approves before a create is answered
 
-Example, for half of all captures at Nexi, in a sequence that begins at 7:
-  {\"rules\": [{\"fault\": \"answer_never\", \"provider\": \"nexi\", \"operation\": \"capture\", \"probability\": 0.5}], \"seed\": 7}";
+Faults of the payment:
+  {"approve_differs": ORE}    the customer approves this much more; less with a minus
+  "decline", "abandon"        an approval is a decline, or nothing
+  {"portal_capture": PERCENT} a person takes it after an approval
+  {"portal_refund": PERCENT}  a person gives it back after a capture
+  {"reservation_ends_ms": N}  the reservation runs out
+  {"refund_takes_ms": N}      a refund at Nexi is pending
+  {"refund_fails_ms": N}      a refund at Nexi is pending, and fails
+
+Faults of the webhooks:
+  "webhook_drop"              never sent
+  "webhook_duplicate"         sent twice
+  {"webhook_delay_ms": N}     sent late
+  "webhook_out_of_order"      sent after the next one
+  "webhook_spoilt"            the signature or authorization does not match
+  "webhook_forged"            a forged one comes as well, and first
+  {"webhook_amount": ORE}     it claims this much more, with the right signature
+
+Example, for half of all captures at Nexi, with dice that begin at 7:
+  {"rules": [{"fault": "answer_never", "provider": "nexi", "operation": "capture", "probability": 0.5}], "seed": 7}"#;
 
 /// Which emulator is asked.
 #[derive(Args)]
@@ -164,7 +170,7 @@ pub struct ServeOptions {
     /// Credentials that merchants must present.
     #[command(flatten)]
     credentials: CredentialArgs,
-    /// Secret key that merchants must present at Nexi; without one, nobody is let in there.
+    /// Secret key that merchants must present at Nexi; without one, Nexi's API refuses every request.
     #[arg(long, env = "NEXI_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
     nexi_secret_key: Option<Secret>,
     /// File that holds that key instead.

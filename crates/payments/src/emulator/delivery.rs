@@ -247,7 +247,7 @@ impl Sender {
         let (subject, faults) = (subject(creation, None), &self.faults);
         if faults.applies(subject, Fault::WebhookForged) {
             for message in self.messages(webhook, change.amount_ore.saturating_mul(FORGED_MORE)) {
-                // Nobody waits for what the receiver says to it.
+                // The sender of a forged webhook does not repeat it.
                 let _ = self.post(&message, true).await;
             }
         }

@@ -54,7 +54,7 @@ pub struct Rule {
     /// Only the payment with this reference or payment id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Only the next so many times.
+    /// Only this number of times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
     /// Only so often: 0 to 1.
@@ -138,7 +138,7 @@ pub enum Fault {
     WebhookSpoilt,
     /// Sent after the payment's next webhook, if there is one within a second.
     WebhookOutOfOrder,
-    /// Before it, somebody else sends one that claims ten times the money, without our secret.
+    /// Before it comes a forged one: ten times the money, without our secret.
     WebhookForged,
     /// Claims this much more than is true, with a signature that matches.
     WebhookAmount(i64),

@@ -26,7 +26,7 @@ enum Seal {
     Authorization(String),
 }
 
-/// The messages of a change, in order: none if nobody asked for them. `more_ore` is claimed besides the truth.
+/// The messages of a change, in order: none if the merchant subscribed to none. `more_ore` is claimed besides the truth.
 pub(super) fn messages(
     vipps: Option<&Webhook>,
     creation: &Creation,
@@ -120,7 +120,7 @@ fn nexi_body(number: usize, event: &str, creation: &Creation, change: &Change, a
 }
 
 impl Message {
-    /// The request. A spoilt one carries the seal of somebody who does not know the secret.
+    /// The request. A spoilt one carries a wrong seal.
     pub(super) fn request(&self, http: &reqwest::Client, spoilt: bool) -> Option<reqwest::RequestBuilder> {
         let url = Url::parse(&self.url).ok()?;
         let request = http

@@ -1,7 +1,7 @@
 //! Webhooks from Nexi Checkout: verification, and parsing.
 //!
-//! There is no signature: the provider sends back the `authorization` that the payment was created with. Whoever has seen
-//! one webhook can forge the next, so the receiver drops what it has seen ([`Event::id`]) and acts on the payment as read
+//! There is no signature: the provider sends back the `authorization` that the payment was created with. One webhook
+//! that leaks is enough to forge the next, so the receiver drops what it has seen ([`Event::id`]) and acts on the payment as read
 //! from the provider, never on the message. The provider repeats a webhook until it is answered with 200.
 //!
 //! Later events do not name the order. Its id is in the query of the address that the payment was created with.
@@ -11,6 +11,8 @@ use aws_lc_rs::digest;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use secret::Secret;
 use serde::Deserialize;
+
+use crate::checks::check_payment_id;
 
 /// What a payment's webhooks are asked for: whatever may call for a read of the payment.
 pub const EVENTS: &[&str] = &[
@@ -84,7 +86,7 @@ impl Event {
         if body.id.is_empty() || body.id.len() > MAX_ID {
             return Err(MalformedEvent::Id);
         }
-        super::wire::check_id(&body.data.payment_id).map_err(|_| MalformedEvent::Id)?;
+        check_payment_id(&body.data.payment_id).map_err(|_| MalformedEvent::Id)?;
         Ok(Self {
             id: body.id,
             name: body.event,

@@ -10,8 +10,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::webhook::EVENTS;
-use crate::checks::{check_redirect, refused};
+use crate::checks::{check_payment_id, check_redirect};
 use crate::client::{Dialect, parse};
+use crate::metrics;
 use crate::port::{Charges, CreatedPayment, Error, NewPayment, Payment, PaymentState};
 
 const CURRENCY: &str = "NOK";
@@ -24,20 +25,10 @@ const MAX_ORE: i64 = 1_000_000_000_000;
 
 /// Errors are `application/json`.
 pub(crate) static DIALECT: Dialect = Dialect {
-    provider: "nexi",
+    provider: metrics::NEXI,
     error_type: "application/json",
     detail,
 };
-
-/// Whether `id` is one that the provider gives. Such a text is safe in a URL path.
-pub(crate) fn check_id(id: &str) -> Result<(), Error> {
-    let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    if (1..=64).contains(&id.len()) && id.bytes().all(alphabet) {
-        Ok(())
-    } else {
-        Err(refused(400, "the payment id is not 1 to 64 of a-z, A-Z, 0-9, -"))
-    }
-}
 
 pub(super) fn creation(payment: &NewPayment, terms_url: &str, authorization: &Secret) -> Value {
     let name: String = payment.description.chars().take(MAX_NAME).collect();
@@ -87,7 +78,7 @@ fn item(name: &str, amount_ore: i64) -> Value {
 
 pub(super) fn created(answer: &[u8]) -> Result<CreatedPayment, Error> {
     let answer: CreatedAnswer = parse(answer)?;
-    check_id(&answer.payment_id)
+    check_payment_id(&answer.payment_id)
         .map_err(|_| Error::Protocol("the payment id can't be sent in a path".to_owned()))?;
     check_redirect(&answer.hosted_payment_page_url)?;
     Ok(CreatedPayment {
@@ -122,7 +113,11 @@ pub(super) fn payment(answer: &[u8], payment_id: &str) -> Result<Payment, Error>
     {
         return Err(Error::Protocol("an amount is out of range".to_owned()));
     }
-    if payment.charges.iter().any(|charge| check_id(&charge.id).is_err()) {
+    if payment
+        .charges
+        .iter()
+        .any(|charge| check_payment_id(&charge.id).is_err())
+    {
         return Err(Error::Protocol("a charge id can't be sent in a path".to_owned()));
     }
     Ok(payment.into())

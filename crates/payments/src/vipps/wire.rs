@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use super::token::Token;
 use crate::checks::check_redirect;
 use crate::client::{Dialect, parse};
+use crate::metrics;
 use crate::port::{Charges, CreatedPayment, Error, NewPayment, Payment, PaymentState};
 
 const CURRENCY: &str = "NOK";
 /// Errors are `application/problem+json`.
 pub(crate) static DIALECT: Dialect = Dialect {
-    provider: "vipps",
+    provider: metrics::VIPPS,
     error_type: "application/problem+json",
     detail: problem_detail,
 };

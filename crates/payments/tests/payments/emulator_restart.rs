@@ -90,7 +90,7 @@ async fn a_kill_loses_nothing_at_nexi() {
     inbox.answer(StatusCode::OK);
     let emulator = Program::start(&data_file, &receiver.url);
     let adapter = nexi(&emulator.url, Limits::default());
-    // The keys, the charge and the refund under way are as they were.
+    // The keys, the charge and the refund under way have survived.
     adapter.capture(&id, 1000, "capture-1").await.unwrap();
     adapter.refund(&captured, 1000, "refund-1").await.unwrap();
     until(async || adapter.get(&id).await.unwrap().refunded_ore == 1000).await;

@@ -1,9 +1,8 @@
 //! Each misbehaviour of the payment and of the webhooks, at both providers. Those of the API are in `both_providers`.
 
 use payments::emulator::{Options, Webhook};
-use payments::nexi;
 use payments::vipps::webhook::{host_of, verify};
-use payments::{Error, Limits, NewPayment, Payment, PaymentProvider, PaymentState};
+use payments::{Error, Limits, NewPayment, Payment, PaymentProvider, PaymentState, nexi};
 use secret::Secret;
 use serde_json::{Value, json};
 

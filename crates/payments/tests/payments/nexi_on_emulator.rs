@@ -107,7 +107,7 @@ async fn a_create_is_not_sent_again_when_its_answer_is_lost() {
         let adapter = nexi(&emulator.url, impatient());
         let lost = adapter.create(&new).await;
         assert!(matches!(lost, Err(Error::Unavailable(_))), "{fault}: {lost:?}");
-        // One, which nobody was sent to.
+        // One, whose page no customer was sent to.
         assert_eq!(payments_of(&emulator, &new.reference).await.len(), 1, "{fault}");
         emulator.fault(json!({})).await;
         let created = adapter.create(&new).await.unwrap();

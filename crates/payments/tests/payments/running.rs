@@ -12,7 +12,6 @@ use payments::emulator::{self, Faults, Options, Webhook};
 use payments::nexi::{self, Nexi, NexiOptions};
 use payments::vipps::{Credentials, Vipps, VippsOptions};
 use payments::{CreatedPayment, Limits, NewPayment, PaymentProvider};
-
 use secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
