@@ -224,7 +224,7 @@ async fn roles_and_revoked_sessions_hold_everywhere_within_a_second() {
         )
         .await;
 
-    set("up again", json!({"roles": ["staff", "customer"]}))
+    set("up-again", json!({"roles": ["staff", "customer"]}))
         .await
         .expect(200);
     instances.answer(&shop, &person, [400, 200], "staff again").await;
@@ -260,19 +260,19 @@ async fn roles_are_given_by_administrators_with_the_clubs_that_exist() {
     for (key, body, pointer, code) in [
         ("none", json!({"roles": []}), "/roles", "required"),
         (
-            "no clubs",
+            "no-clubs",
             json!({"roles": ["organizer"]}),
             "/club_ids",
             "organizer_clubs_required",
         ),
         (
-            "no organizer",
+            "no-organizer",
             json!({"roles": ["staff"], "club_ids": [club]}),
             "/club_ids",
             "clubs_without_organizer",
         ),
         (
-            "no club",
+            "no-club",
             json!({"roles": ["organizer"], "club_ids": [club, Uuid::nil()]}),
             "/club_ids/1",
             "club_unknown",

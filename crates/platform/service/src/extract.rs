@@ -3,6 +3,7 @@
 
 mod body;
 mod expected;
+mod ids;
 mod malformed;
 mod objects;
 mod path;

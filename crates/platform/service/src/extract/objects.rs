@@ -4,9 +4,10 @@
 use std::fmt;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess,
-    Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
+
+use super::ids::Hyphenated;
 
 /// A deserializer, or a part of one, whose structs are objects.
 pub(super) struct Objects<T>(pub(super) T);
@@ -82,56 +83,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     fn is_human_readable(&self) -> bool {
         self.0.is_human_readable()
     }
-}
-
-/// Visits an id. The library reads four spellings of a UUID; here it has one, with hyphens, in either case.
-struct Hyphenated<V>(V);
-
-/// Letters and hyphens of a UUID.
-const UUID_LENGTH: usize = 36;
-
-impl<'de, V: Visitor<'de>> Hyphenated<V> {
-    fn check<E: Error>(&self, text: &str) -> Result<(), E> {
-        if text.len() == UUID_LENGTH || !expects_uuid(&self.0) {
-            return Ok(());
-        }
-        Err(E::invalid_value(Unexpected::Str(text), &self.0))
-    }
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Hyphenated<V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
-        self.check(text)?;
-        self.0.visit_str(text)
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<V::Value, E> {
-        self.check(text)?;
-        self.0.visit_borrowed_str(text)
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<V::Value, E> {
-        self.check(&text)?;
-        self.0.visit_string(text)
-    }
-}
-
-fn expects_uuid<'de>(visitor: &impl Visitor<'de>) -> bool {
-    struct Expected<'a, V>(&'a V);
-
-    impl<'de, V: Visitor<'de>> fmt::Display for Expected<'_, V> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.expecting(f)
-        }
-    }
-
-    Expected(visitor).to_string().contains("UUID")
 }
 
 macro_rules! visit {
@@ -342,26 +293,6 @@ mod tests {
         assert_eq!(a("4.5e1"), Ok(45));
         for refused in ["45.5", "256.0", "-1.0", "1e300", "\"45\"", "true"] {
             assert!(a(refused).is_err(), "{refused}");
-        }
-    }
-
-    #[test]
-    fn an_id_has_one_spelling() {
-        let read = |text: &str| {
-            let json = format!("\"{text}\"");
-            let mut deserializer = serde_json::Deserializer::from_str(&json);
-            uuid::Uuid::deserialize(Objects(&mut deserializer)).map_err(|error| error.to_string())
-        };
-        let id = uuid::Uuid::from_u128(0x0198_c5a2_7d1e_7000_8000_0000_0000_00ab);
-        assert_eq!(read(&id.to_string()), Ok(id));
-        assert_eq!(read(&id.to_string().to_uppercase()), Ok(id));
-        for other in [
-            id.simple().to_string(),
-            id.braced().to_string(),
-            id.urn().to_string(),
-            "{".repeat(36),
-        ] {
-            assert!(read(&other).is_err(), "{other}");
         }
     }
 
