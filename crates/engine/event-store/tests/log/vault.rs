@@ -376,10 +376,16 @@ async fn a_state_with_personal_data_is_loaded_in_clear_and_gets_no_snapshot() {
     assert_eq!(loaded.aggregate.0.unwrap().expose(), NAME);
     // One task writes all snapshots in turn: when this one is there, the others were looked at.
     let request = CommandRequest::new(counter, Count(1), key("count"));
-    handler.execute(request, |_: &Counter, _| json!({})).await.unwrap();
+    handler
+        .execute(request, |_: &Counter, _| json!({}))
+        .await
+        .unwrap();
     let client = sealed.test.client().await;
     let written = eventually("the counter has its snapshot", async || {
-        let rows = client.query("select aggregate_id from snapshots", &[]).await.unwrap();
+        let rows = client
+            .query("select aggregate_id from snapshots", &[])
+            .await
+            .unwrap();
         (!rows.is_empty()).then_some(rows)
     })
     .await;
