@@ -57,7 +57,7 @@ impl Vault {
     pub async fn begin(&self, pool: &Pool) -> Result<(), Error> {
         let keys = self.current();
         let fresh = random_key().ok_or(VaultError::NotSealed)?;
-        let wrapped = self.wrap(&keys, REQUEST_KEY.as_bytes(), &fresh)?;
+        let wrapped = Self::wrap(&keys, REQUEST_KEY.as_bytes(), &fresh)?;
         let client = pool.get().await?;
         let active: &str = keys.active();
         client
@@ -87,12 +87,7 @@ impl Vault {
     }
 
     /// A key, wrapped for the row that these bytes identify.
-    pub(super) fn wrap(
-        &self,
-        keys: &MasterKeys,
-        bound: &[u8],
-        key: &[u8; KEY_LEN],
-    ) -> Result<Vec<u8>, VaultError> {
+    pub(super) fn wrap(keys: &MasterKeys, bound: &[u8], key: &[u8; KEY_LEN]) -> Result<Vec<u8>, VaultError> {
         let master = keys.get(keys.active()).ok_or(VaultError::NotSealed)?;
         master.seal(key, bound).ok_or(VaultError::NotSealed)
     }

@@ -45,7 +45,7 @@ impl Log {
                 let row = key_row(row)?;
                 let bound = bound(row.aggregate_id, row.id, row.person);
                 let key = vault.unwrap(&row.master_key, &bound, &row.wrapped)?;
-                new.push(vault.wrap(&keys, &bound, &key)?);
+                new.push(Vault::wrap(&keys, &bound, &key)?);
                 old.push(row.wrapped);
                 aggregates.push(row.aggregate_id);
                 ids.push(row.id);
@@ -67,7 +67,7 @@ impl Log {
             let (name, master_key, old): (String, String, Vec<u8>) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let secret = vault.unwrap(&master_key, name.as_bytes(), &old)?;
-            let new = vault.wrap(&keys, name.as_bytes(), &secret)?;
+            let new = Vault::wrap(&keys, name.as_bytes(), &secret)?;
             let binds: [&(dyn ToSql + Sync); 4] = [&name, &old, &new, &active];
             self.query(include_str!("../sql/wrap_secret_again.sql"), &binds)
                 .await?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -58,12 +59,15 @@ impl Vault {
             Some(person) => serde_json::from_str(person).map_err(|_| VaultError::NotSealed)?,
         };
         let of = (event.aggregate_id, person);
-        if !fresh.contains_key(&of) {
-            let (row, cipher) = self.fresh_key(event.aggregate_type.clone(), of)?;
-            fresh.insert(of, (row.id, cipher));
-            rows.push(row);
-        }
-        let (id, cipher) = fresh.get(&of).ok_or(VaultError::NotSealed)?;
+        let (id, cipher) = match fresh.entry(of) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (row, cipher) = self.fresh_key(event.aggregate_type.clone(), of)?;
+                let id = row.id;
+                rows.push(row);
+                new.insert((id, cipher))
+            }
+        };
         let sealed = cipher
             .seal_at(&place(event), pointer, value)
             .ok_or(VaultError::NotSealed)?;
@@ -78,7 +82,7 @@ impl Vault {
     ) -> Result<(DataKey, Cipher), VaultError> {
         let (id, master) = (Uuid::now_v7(), self.current());
         let key = random_key().ok_or(VaultError::NotSealed)?;
-        let wrapped = self.wrap(&master, &bound(aggregate_id, id, person), &key)?;
+        let wrapped = Self::wrap(&master, &bound(aggregate_id, id, person), &key)?;
         let row = DataKey {
             aggregate_type,
             aggregate_id,

@@ -247,7 +247,7 @@ async fn a_value_opens_only_where_it_was_sealed() {
     let (id, person) = (Uuid::now_v7(), Uuid::now_v7());
     for sequence in 1..=2 {
         let facts = named(person, &format!("{NAME} {sequence}"));
-        let append = signed_up(key(&sequence.to_string()), id, sequence, &facts);
+        let append = signed_up(key(sequence.to_string()), id, sequence, &facts);
         sealed.appender.append(append).await.unwrap();
     }
     let events = sealed.log.read_after(Position::START, 9).await.unwrap();
@@ -268,7 +268,7 @@ async fn a_master_key_is_changed_while_the_log_is_used() {
     let sealed = Sealed::new().await;
     let facts = named(Uuid::now_v7(), NAME);
     for number in 0..3 {
-        let append = signed_up(key(&number.to_string()), Uuid::now_v7(), 1, &facts);
+        let append = signed_up(key(number.to_string()), Uuid::now_v7(), 1, &facts);
         sealed.appender.append(append).await.unwrap();
     }
     let first = sealed.file.text();
