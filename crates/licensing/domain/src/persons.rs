@@ -56,6 +56,7 @@ impl Person {
         self.erasures.contains(&erasure_id)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as every aggregate decides")]
     fn decide(&self, command: PersonCommand) -> Result<Option<PersonEvent>, Refusal> {
         let PersonCommand::Erase {
             erasure_id,
