@@ -163,6 +163,14 @@ impl Order {
         placed.total_ore - back
     }
 
+    /// What the shop keeps of an order that is over, in øre: something only if the policy gave less than the prices back.
+    pub(super) fn kept_of_refunded(&self) -> i64 {
+        let by_lines = self
+            .placed()
+            .filter(|placed| self.refunds.len() == placed.lines.len());
+        by_lines.map_or(0, |placed| self.retained_ore(placed))
+    }
+
     /// What to do next by these books.
     pub fn refund_step(&self, books: &PaymentBooks) -> RefundStep {
         let open = matches!(self.refund, Some(RefundState::Pending | RefundState::Failed));
