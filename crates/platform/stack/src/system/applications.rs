@@ -183,7 +183,7 @@ impl Settings<'_> {
                     self.return_key(),
                     ("CURSOR_SECRET", self.secrets.cursor.clone()),
                     ("SELLER_NAME", "Norges Bilsportforbund".to_owned()),
-                    ("SELLER_ORGANIZATION_NUMBER", "971276080".to_owned()),
+                    ("SELLER_ORGANIZATION_NUMBER", "123456785".to_owned()),
                 ])
                 .collect(),
             // Servers are not started here.
