@@ -20,10 +20,6 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/orders/{order_id}", Theirs),
     Rule::new("GET",  "/api/v1/orders/{order_id}/timeline", Staff),
     Rule::new("GET",  "/api/v1/orders/{order_id}/return-status", Capability),
-<<<<<<< HEAD
-    Rule::new("GET",  "/api/v1/receipts/{receipt_id}/receipt.pdf", Theirs),
-=======
->>>>>>> main
 
     Rule::new("GET",  "/api/v1/receipts", Theirs),
     Rule::new("GET",  "/api/v1/receipts/{receipt_id}", Theirs),
