@@ -4,6 +4,7 @@
 mod account;
 mod append;
 mod contender;
+mod current;
 mod history;
 mod http;
 mod limit;
@@ -64,6 +65,8 @@ enum What {
     Append,
     /// Purchases through HTTP, by 1 and by 64 kept connections
     Http,
+    /// Purchases from order to collected money, at a provider that takes 300 ms for each call
+    Current,
     /// From commit to the read model, at a steady rate: ours, message-db and Emmett
     Visible,
     /// A projector that catches up, and a rebuild; message-db's and Emmett's projections
@@ -80,6 +83,7 @@ async fn main() -> anyhow::Result<()> {
     let all = [
         What::Append,
         What::Http,
+        What::Current,
         What::Visible,
         What::Projection,
         What::Seal,
@@ -110,6 +114,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
     };
     match what {
         What::Http => http::run(bench, &effort).await,
+        What::Current => current::run(bench, &effort).await,
         What::Visible => visible::run(bench, &effort, !cli.no_peers).await,
         What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,

@@ -10,7 +10,10 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use domain::HolderKey;
 use event_store::vault::{Vault, with_new_master_key};
-use event_store::{Appender, AppenderOptions, CommandHandler, Loader, LoaderOptions, Log};
+use event_store::{
+    Append, Appender, AppenderOptions, CommandHandler, EventData, IdempotencyKey, Loader, LoaderOptions, Log,
+};
+use events::{MasterKeyRotated, aggregate_type};
 use serde_json::json;
 use service::postgres::{self, EventsDatabase, PoolOptions};
 use service::{Found, Inconclusive};
@@ -140,10 +143,32 @@ async fn rotate(options: &KeysOptions) -> anyhow::Result<()> {
     };
     let done = log.wrap_again(&vault, progress).await.context(Inconclusive)?;
     let (_, active) = vault.master_keys();
+    if done > 0 {
+        note(options, &log, &active, done).await?;
+    }
     if options.json {
         return print(&json!({"active": active, "wrapped_again": done}).to_string());
     }
     print(&format!("{done} keys wrapped again by {active}"))
+}
+
+/// A change of the master key is an event, as every act of an administrator.
+async fn note(options: &KeysOptions, log: &Log, master_key: &str, data_keys: u64) -> anyhow::Result<()> {
+    let url = options.database.url()?;
+    let (appender, writing) = Appender::start(url.expose(), AppenderOptions::default())?;
+    let rotated = MasterKeyRotated {
+        master_key: master_key.to_owned(),
+        data_keys,
+    };
+    let event = EventData::json("MasterKeyRotated", &rotated)?;
+    let mut append = Append::new(IdempotencyKey::unique());
+    append = append.events(aggregate_type::KEYRING, domain::keyring_id(), 0, [event]);
+    append.metadata.actor = Some("operator".into());
+    let noted = appender.append_at_any_version(log, append).await;
+    drop(appender);
+    writing.await.context("the writing task")?;
+    noted.context("the keys are wrapped again, but that was not recorded")?;
+    Ok(())
 }
 
 async fn status(options: &KeysOptions) -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
-//! One license for a holder, type and day, and of some types only so many in a lifetime, held across orders by claims in
-//! the log.
+//! One license for a holder, type and day, and of some types a limited number in a lifetime, held across orders by
+//! claims in the log.
 //!
 //! `domain` decides what an order holds. This module translates them to the log's claims, checks that the key of the
 //! holder ids is the one that the log was begun with, and claims the days of orders that are older than claims.

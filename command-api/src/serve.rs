@@ -62,7 +62,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             payments::metrics::describe();
             metrics::describe();
             service::metrics::begin_requests(&endpoints());
-            serve(*options, booted).await
+            Box::pin(serve(*options, booted)).await
         }
     }
 }

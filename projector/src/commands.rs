@@ -44,7 +44,7 @@ pub async fn verify(options: VerifyOptions) -> ExitCode {
 pub async fn rebuild(options: RebuildOptions) -> ExitCode {
     let end = CancellationToken::new();
     let report = match (options.open(), end_on_signals(&end)) {
-        (Ok(what), Ok(())) => projection::rebuild(&Licensing, &what, &end).await,
+        (Ok(what), Ok(())) => Box::pin(projection::rebuild(&Licensing, &what, &end)).await,
         (Err(error), _) => {
             let mut report = Report::of_a_change(&Licensing, "rebuild");
             report.problem(format!("{error:#}"));

@@ -111,6 +111,9 @@ async fn a_canary_is_in_no_place_but_the_rows_and_after_its_erasure_nowhere() {
     assert_eq!(license["holder"]["name"], json!(canary.name), "the rows show it");
     assert_eq!(license["vehicle"]["registration"], json!(canary.registration));
     let holder_id = license["holder_id"].as_str().unwrap().to_owned();
+    // The search finds what is there: from here on the read model and the server's files have the canary.
+    assert!(!privacy::rows_with(&shop, &canary).await.is_empty());
+    assert!(!privacy::places_with(&shop, &canary).await.is_empty());
 
     let revoked = revoke(&shop, &license, &format!("{} was expelled", canary.name)).await;
     shop.get(

@@ -35,7 +35,7 @@ fn order(shop: &Shop, buyer: usize, round: usize) -> Value {
     let holder = HOLDERS[(buyer + round) % HOLDERS.len()];
     let kind = [CAPPED, "konkurranse-bilcross", "banedag-racing"][(buyer + 2 * round) % 3];
     let mut line = shop.line(kind, holder);
-    line["activity_date"] = json!(in_days(20 + ((buyer * 5 + round) % DAYS) as u64));
+    line["activity_date"] = json!(in_days(20 + ((buyer * 5 + round + buyer / 6) % DAYS) as u64));
     if kind == "banedag-racing" {
         line["activity_days"] = json!(1 + buyer % 3);
     }
@@ -62,7 +62,7 @@ async fn settle(shop: &Shop, url: &str, key: &str, order: &Value) -> Answer {
     }
 }
 
-/// Ends one busy connection after the other, of whatever program.
+/// Ends one busy connection of command-api after the other.
 async fn kill_connections(shop: &Shop, done: &AtomicBool, kills: &AtomicUsize) {
     let client = connect(&shop.system.databases().events_owner).await;
     let mut pace = tokio::time::interval(Duration::from_millis(60));
@@ -71,7 +71,8 @@ async fn kill_connections(shop: &Shop, done: &AtomicBool, kills: &AtomicUsize) {
         let ended = client
             .query(
                 "select pg_terminate_backend(pid) from pg_stat_activity
-                 where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+                 where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
+                 and state = 'active'
                  order by random() limit 1",
                 &[],
             )

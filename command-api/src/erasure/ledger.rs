@@ -1,4 +1,4 @@
-//! The ledger of erasures: a file of JSON lines outside the database, which is only ever appended to. No line names anybody.
+//! The ledger of erasures: a file of JSON lines outside the database, which is only ever appended to. It holds ids, and no names.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

@@ -237,7 +237,6 @@ CREATE INDEX claims_holder ON public.claims USING btree (holder);
 
 CREATE INDEX inbox_messages_by_age ON public.inbox_messages USING btree (source, dealt_with_at);
 
-CREATE INDEX person_keys_by_person ON public.person_keys USING btree (person_id);
 
 CREATE INDEX process_tasks_due ON public.process_tasks USING btree (process, kind, due_at);
 

@@ -1,7 +1,7 @@
 //! What a row shows of a holder who is forgotten: the same live as in a replay, where the events have lost the data already.
 
 use chrono::NaiveDate;
-use envelope::Placeholder as _;
+use envelope::Blank as _;
 use read_model::write::{LicenseRow, OrderRow, SuspensionRow};
 use read_model::{Term, searched};
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ pub(super) fn lines(row: &mut OrderRow, lines: &[u16]) {
     };
     for line in all.iter_mut().filter(theirs) {
         line["holder"] = json!({
-            "name": String::placeholder(),
-            "birth_date": NaiveDate::placeholder(),
+            "name": String::blank(),
+            "birth_date": NaiveDate::blank(),
             "phone": null,
             "email": null,
             "guardian": null,
@@ -35,8 +35,8 @@ pub(super) fn lines(row: &mut OrderRow, lines: &[u16]) {
 
 /// Forgets the holder of a license.
 pub(super) fn holder(row: &mut LicenseRow) {
-    row.holder_name = String::placeholder();
-    row.holder_birth_date = NaiveDate::placeholder();
+    row.holder_name = String::blank();
+    row.holder_birth_date = NaiveDate::blank();
     row.holder_phone = None;
     row.holder_email = None;
     row.guardian = None;
@@ -46,11 +46,11 @@ pub(super) fn holder(row: &mut LicenseRow) {
 
 /// Forgets the suspended person, and what staff wrote of them.
 pub(super) fn person(row: &mut SuspensionRow) {
-    row.person_name = Some(String::placeholder());
-    row.person_birth_date = Some(NaiveDate::placeholder());
-    row.reason = String::placeholder();
-    row.lift_reason = row.lift_reason.take().map(|_| String::placeholder());
-    row.search = searched([Term::Words(&String::placeholder())]);
+    row.person_name = Some(String::blank());
+    row.person_birth_date = Some(NaiveDate::blank());
+    row.reason = String::blank();
+    row.lift_reason = row.lift_reason.take().map(|_| String::blank());
+    row.search = searched([Term::Words(&String::blank())]);
 }
 
 /// What a line is found by.

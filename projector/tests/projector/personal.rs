@@ -163,7 +163,7 @@ async fn what_is_parked_stays_sealed() {
 }
 
 #[tokio::test]
-async fn a_projector_without_the_master_keys_stops_and_writes_no_placeholder() {
+async fn a_projector_without_the_master_keys_stops_and_writes_no_blanks() {
     let mut sealed = Sealed::new().await;
     sealed.world.relay().await;
     sealed.append(shop::purchase(1)).await;

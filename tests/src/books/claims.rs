@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 /// The content of each placed order, and whether it ended without licenses or its licenses were revoked.
 const ORDERS: &str = "select p.payload,
         exists (select from events e where e.aggregate_type = 'order' and e.aggregate_id = p.aggregate_id
-                and e.event_type in ('OrderCancelled', 'OrderExpired', 'RefundRequested', 'OrderRefunded')
+                and e.event_type in ('OrderCancelled', 'OrderCancelledByCustomer', 'OrderExpired', 'RefundRequested', 'OrderRefunded')
                 and not exists (select from events later where later.aggregate_type = 'order'
                     and later.aggregate_id = e.aggregate_id and later.event_type = 'OrderPaid'
                     and later.sequence > e.sequence)) as over
@@ -32,7 +32,7 @@ struct Due {
     complaints: Vec<String>,
 }
 
-/// Whatever is held twice, too often, by nobody, or by what is over.
+/// What is held twice, too often or by what is over, and what should be held and is not.
 pub async fn complaints(log: &Client) -> Vec<String> {
     let mut due = Due::default();
     let revoked = log.query(REVOKED, &[]).await.unwrap();

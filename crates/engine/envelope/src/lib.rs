@@ -20,7 +20,7 @@ pub use log::{LogError, LogHead, LogPage, LogReader};
 pub use mark::{BadFingerprint, Contradiction, Fingerprint, Mark};
 pub use partition::{PARTITIONS, partition, subject};
 pub use payload::EventPayload;
-pub use personal::{Personal, Placeholder};
+pub use personal::{Blank, Personal};
 pub use position::Position;
 pub use recorded::{Metadata, RecordedEvent};
 pub use run::Run;

@@ -14,9 +14,9 @@ use uuid::Uuid;
 /// `Debug` never shows it, so it can't reach a log by accident, and there is no `Display`. In JSON it is
 /// `{"$clear": value}`, with `"$person": id` where the person is named: a payload marks its personal data itself, so the
 /// log can seal it without knowing what the payload means. A log that seals keeps `{"$sealed": …, "$key": …}` instead.
-/// A reader without keys still reads such a payload, and gets a [`Placeholder`] where the value stands.
+/// A reader without keys still reads such a payload, and gets a [`Blank`] where the value stands.
 ///
-/// Two are equal if their values are, whoever is named.
+/// Two are equal if their values are; the named person does not count.
 #[derive(Clone, Default)]
 pub struct Personal<T> {
     value: T,
@@ -30,25 +30,25 @@ enum State {
     Clear,
     /// Read without being opened: this reader does not see the value.
     Closed,
-    /// Its key is destroyed: nobody will ever see the value again.
+    /// Its key is destroyed: the value is gone for ever.
     Erased,
 }
 
 /// What stands for a value that can't be read any more.
-pub trait Placeholder {
+pub trait Blank {
     /// The value that says nothing.
-    fn placeholder() -> Self;
+    fn blank() -> Self;
 }
 
-impl Placeholder for String {
-    fn placeholder() -> Self {
+impl Blank for String {
+    fn blank() -> Self {
         Self::new()
     }
 }
 
-impl Placeholder for chrono::NaiveDate {
+impl Blank for chrono::NaiveDate {
     /// The first day of 1900: a date that every table and answer can hold.
-    fn placeholder() -> Self {
+    fn blank() -> Self {
         Self::from_ymd_opt(1900, 1, 1).unwrap_or_default()
     }
 }
@@ -84,13 +84,13 @@ impl<T> Personal<T> {
         self.person
     }
 
-    /// The value in clear; its placeholder if it is erased or was not opened. Each call is a place where personal data can
+    /// The value in clear; a blank value if it is erased or was not opened. Each call is a place where personal data can
     /// leak: keep them few.
     pub const fn expose(&self) -> &T {
         &self.value
     }
 
-    /// The value in clear, taken out; its placeholder if it is erased or was not opened.
+    /// The value in clear, taken out; a blank value if it is erased or was not opened.
     pub fn into_exposed(self) -> T {
         self.value
     }
@@ -101,11 +101,11 @@ impl<T> Personal<T> {
     }
 }
 
-impl<T: Placeholder> Personal<T> {
+impl<T: Blank> Personal<T> {
     /// A value that is gone for ever.
     pub fn erased() -> Self {
         Self {
-            value: T::placeholder(),
+            value: T::blank(),
             person: None,
             state: State::Erased,
         }
@@ -143,7 +143,7 @@ impl<T: Serialize> Serialize for Personal<T> {
                 marked.serialize_field("$erased", &true)?;
                 marked.end()
             }
-            // A placeholder that is written would replace the value.
+            // A blank value that is written would replace the value.
             State::Closed => Err(S::Error::custom("personal data that was not opened")),
         }
     }
@@ -165,7 +165,7 @@ struct Form<T> {
     erased: Option<bool>,
 }
 
-impl<'de, T: Deserialize<'de> + Placeholder> Deserialize<'de> for Personal<T> {
+impl<'de, T: Deserialize<'de> + Blank> Deserialize<'de> for Personal<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let form = Form::deserialize(deserializer)?;
         match form {
@@ -187,7 +187,7 @@ impl<'de, T: Deserialize<'de> + Placeholder> Deserialize<'de> for Personal<T> {
                 key: Some(IgnoredAny),
                 erased: None,
             } => Ok(Self {
-                value: T::placeholder(),
+                value: T::blank(),
                 person: None,
                 state: State::Closed,
             }),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_there_is_a_placeholder_that_can_not_be_written() {
+    fn without_a_key_there_is_a_blank_value_that_can_not_be_written() {
         let closed = read(r#"{"$sealed":"AA","$key":"k"}"#).unwrap();
         assert_eq!((closed.expose().as_str(), closed.is_erased()), ("", false));
         assert!(serde_json::to_string(&closed).is_err());

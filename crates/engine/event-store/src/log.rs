@@ -40,7 +40,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether it is the outcome of this very request.
     pub(crate) fn is_of(&self, key: &IdempotencyKey, vault: Option<&Vault>) -> bool {
-        // Of a build without a vault: the hash as it is.
+        // A build without a vault stored the plain hash.
         let plain = self.request_hash.is_empty() || self.request_hash == key.request_hash;
         plain || vault.is_some_and(|vault| self.request_hash == vault.salted(&key.request_hash))
     }

@@ -4,9 +4,9 @@
 //! marked value by its ciphertext. Each command brings a fresh data key for each aggregate and person in it. The key is a
 //! row beside the events, wrapped by a master key from a file outside the database. [`crate::Log::open`] gets the values
 //! back for readers that may see them; everything else (bus, seals, backups) carries the ciphertext. To erase a person,
-//! their data keys are deleted ([`crate::Log::destroy_keys`]): an event without its key has placeholders there.
+//! their data keys are deleted ([`crate::Log::destroy_keys`]): an event without its key has blank values there.
 //!
-//! A log without a vault keeps payloads as they are. Events from before a vault stay readable beside sealed ones.
+//! A log without a vault keeps payloads unchanged. Events from before a vault stay readable beside sealed ones.
 
 mod cipher;
 mod json;

@@ -15,6 +15,11 @@ pub fn terms_id() -> Uuid {
     Uuid::new_v5(&NAMESPACE, b"terms")
 }
 
+/// The id of the master keys: there is one aggregate of them.
+pub fn keyring_id() -> Uuid {
+    Uuid::new_v5(&NAMESPACE, b"keyring")
+}
+
 /// The id of the license of one line of an order: issuing it again is issuing the same one.
 pub fn license_id(order_id: Uuid, line: u16) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("license\n{order_id}\n{line}").as_bytes())

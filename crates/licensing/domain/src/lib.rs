@@ -24,7 +24,9 @@ mod users;
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
-pub use ids::{license_id, license_type_id, order_number, receipt_id, receipt_series_id, terms_id};
+pub use ids::{
+    keyring_id, license_id, license_type_id, order_number, receipt_id, receipt_series_id, terms_id,
+};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
 pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
 pub use orders::{

@@ -23,7 +23,7 @@ const MAX_PRICE_AHEAD: Days = Days::new(2 * 366);
 /// A browser's "now" is this much in the past at most when it arrives: it then means now.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
-/// The highest cap that a type can name. A higher one limits nobody.
+/// The highest cap that a type can name. No holder reaches a higher one.
 const MAX_LIFETIME_CAP: u16 = 1000;
 
 /// The highest rate of tax, in per mille.

@@ -15,7 +15,7 @@ use crate::aggregate::aggregate;
 use crate::holder::HolderKey;
 use crate::refusal::Refusal;
 
-/// Somebody whose personal data was erased, perhaps several times.
+/// A person whose personal data was erased, perhaps several times.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     erasures: BTreeSet<Uuid>,

@@ -10,7 +10,7 @@ use crate::findings::Findings;
 use crate::refusal::{Refusal, Rule};
 use crate::typed::{label, paragraphs};
 
-/// How long a version is accepted after its successor came into force. Somebody may have read it just before, on the
+/// How long a version is accepted after its successor came into force. A customer may have read it just before, on the
 /// morning of the race; what they declared is kept by its version.
 pub const TERMS_GRACE: TimeDelta = TimeDelta::hours(24);
 

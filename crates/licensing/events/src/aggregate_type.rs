@@ -16,5 +16,7 @@ pub const USER: &str = "user";
 pub const RECEIPT_SERIES: &str = "receipt_series";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
-/// Somebody whose personal data was erased.
+/// A person whose personal data was erased.
 pub const PERSON: &str = "person";
+/// The master keys of personal data.
+pub const KEYRING: &str = "keyring";

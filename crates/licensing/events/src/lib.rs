@@ -6,6 +6,7 @@
 pub mod aggregate_type;
 mod clubs;
 mod declare;
+mod keyring;
 mod license_types;
 mod licenses;
 mod orders;
@@ -22,6 +23,7 @@ mod upcast;
 mod users;
 
 pub use clubs::*;
+pub use keyring::*;
 pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
@@ -67,6 +69,8 @@ pub enum Event {
     Suspension(SuspensionEvent),
     /// Of an erased person.
     Person(PersonEvent),
+    /// Of the master keys.
+    Keyring(KeyringEvent),
 }
 
 impl Event {
@@ -93,6 +97,7 @@ impl Event {
             aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             aggregate_type::PERSON => of(recorded, Self::Person),
+            aggregate_type::KEYRING => of(recorded, Self::Keyring),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

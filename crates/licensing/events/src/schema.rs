@@ -4,6 +4,7 @@ use schemars::Schema;
 
 use crate::aggregate_type;
 use crate::clubs::ClubEvent;
+use crate::keyring::KeyringEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
@@ -39,6 +40,7 @@ impl EventSchema {
             (aggregate_type::TERMS, TermsEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
             (aggregate_type::PERSON, PersonEvent::schemas()),
+            (aggregate_type::KEYRING, KeyringEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

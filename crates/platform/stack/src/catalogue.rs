@@ -19,7 +19,7 @@ const CLUBS: &str = include_str!("../../../../data/clubs.csv");
 const NAMESPACE: Uuid = Uuid::from_u128(0x4b0f_6a0e_9a5c_5d0b_8f0a_1f6b_9d7e_2c11);
 const IN_FLIGHT: usize = 8;
 const TRIES: u32 = 5;
-/// Disciplines in which a holder may have so many licenses of a type in a lifetime.
+/// Disciplines whose types have a lifetime cap, with the cap.
 const LIFETIME_CAPS: [(&str, u16); 1] = [("funsport", 4)];
 /// A track day may span this many consecutive days.
 const TRACK_DAY_DAYS: u8 = 3;

@@ -11,7 +11,7 @@ create table person_keys (
     wrapped        bytea            not null,
     primary key (aggregate_id, key_id)
 );
-create index person_keys_by_person on person_keys (person_id);
+-- No index by person: it would cost every append a random page, for a rare search that reads the whole table.
 comment on table person_keys is 'The data keys that personal data in events is sealed with; deleted to erase a person.';
 comment on column person_keys.aggregate_id is 'The aggregate whose events hold the data.';
 comment on column person_keys.key_id is 'Names the key in the payloads.';

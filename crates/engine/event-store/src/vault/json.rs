@@ -20,7 +20,7 @@ pub(super) enum Unwritten<E> {
 }
 
 /// The payload with every object that has the member `mark` replaced by what `replace` makes of its JSON pointer and its
-/// members. `None` from `replace` leaves it as it is.
+/// members. `None` from `replace` leaves it unchanged.
 pub(super) fn rewrite<E>(
     payload: &str,
     mark: &str,

@@ -76,7 +76,7 @@ impl Vault {
         Ok(())
     }
 
-    /// The hash as it is stored: nobody without the key can test which request it is of.
+    /// The hash in its stored form: without the key it can't be tested against a guessed request.
     pub(crate) fn salted(&self, request_hash: &[u8; 32]) -> [u8; 32] {
         let Some(key) = self.request_key.get() else {
             return *request_hash;
@@ -137,7 +137,7 @@ impl Vault {
         Arc::clone(&reading.keys)
     }
 
-    /// A file that can't be used leaves the keys as they were: it may be half written.
+    /// A file that can't be used leaves the keys unchanged: it may be half written.
     fn renew(&self, reading: &mut Reading) {
         let changed_at = changed_at(&self.file);
         match MasterKeys::read(&self.file) {

@@ -23,7 +23,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Events that are read as they are.
+    /// Events that are not opened.
     pub fn as_recorded(events: Vec<RecordedEvent>) -> Self {
         Self {
             events,

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use envelope::{Position, RecordedEvent};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use envelope::{Personal, Position, RecordedEvent};
 use event_store::vault::{Held, HeldKeys, Vault, VaultError, with_new_master_key};
 use event_store::{
-    Append, Appender, AppenderOptions, Claim, Claims, CommandHandler, Error, EventData, IdempotencyKey,
-    LoaderOptions, Log,
+    Append, Appender, AppenderOptions, Claim, Claims, CommandHandler, CommandRequest, Error, EventData,
+    IdempotencyKey, LoaderOptions, Log, SnapshotOptions,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{TestLog, in_one_batch_of, key, pool};
+use crate::support::{Count, Counter, TestLog, eventually, in_one_batch_of, key, pool};
 
 const NAME: &str = "Kari Nordmann";
 
@@ -324,4 +327,68 @@ async fn a_repeat_is_recognized_across_the_first_vault() {
     let stored = sealed.log.outcome("test", "after").await.unwrap().unwrap();
     assert_ne!(stored.request_hash, key("after").request_hash);
     assert_eq!(sealed.vault.master_keys().1, "first");
+}
+
+/// An aggregate that remembers a name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Member(Option<Personal<String>>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Named(Personal<String>);
+
+event_store::event!(Named, "1");
+
+impl Aggregate for Member {
+    const TYPE: &'static str = "member";
+    type Command = String;
+    type Event = Named;
+    type Error = std::fmt::Error;
+    type Services = ();
+
+    async fn handle(&mut self, name: String, (): &(), sink: &EventSink<Self>) -> Result<(), Self::Error> {
+        sink.write(Named(Personal::new(name)), self).await;
+        Ok(())
+    }
+
+    fn apply(&mut self, Named(name): Named) {
+        self.0 = Some(name);
+    }
+}
+
+#[tokio::test]
+async fn a_state_with_personal_data_is_loaded_in_clear_and_gets_no_snapshot() {
+    let sealed = Sealed::new().await;
+    let handler = CommandHandler::new(
+        sealed.log.clone(),
+        sealed.test.loader(LoaderOptions::default()),
+        sealed.appender.clone(),
+    )
+    .with_snapshots(SnapshotOptions {
+        every: 1,
+        schema_fingerprint: "members-1".into(),
+    });
+    let (member, counter) = (Uuid::now_v7(), Uuid::now_v7());
+    for number in 0..3 {
+        let request = CommandRequest::new(member, NAME.to_owned(), key(format!("name-{number}")));
+        handler.execute(request, |_: &Member, _| json!({})).await.unwrap();
+    }
+    let loaded = handler.load::<Member>(member).await.unwrap();
+    assert_eq!(loaded.aggregate.0.unwrap().expose(), NAME);
+    // One task writes all snapshots in turn: when this one is there, the others were looked at.
+    let request = CommandRequest::new(counter, Count(1), key("count"));
+    handler
+        .execute(request, |_: &Counter, _| json!({}))
+        .await
+        .unwrap();
+    let client = sealed.test.client().await;
+    let written = eventually("the counter has its snapshot", async || {
+        let rows = client
+            .query("select aggregate_id from snapshots", &[])
+            .await
+            .unwrap();
+        (!rows.is_empty()).then_some(rows)
+    })
+    .await;
+    let written: Vec<Uuid> = written.iter().map(|row| row.get(0)).collect();
+    assert_eq!(written, [counter]);
 }

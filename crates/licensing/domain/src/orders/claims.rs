@@ -1,5 +1,5 @@
-//! Rule 7 across orders: a holder has one license of a type on a day, each day of a span, and of some types only so many
-//! in a lifetime.
+//! Rule 7 across orders: a holder has one license of a type on a day, each day of a span, and of some types a limited
+//! number in a lifetime.
 //!
 //! An order claims its days and its part of the cap when it is placed and gives them back when it ends without licenses; a license gives them
 //! back when it is revoked. The log decides who holds a claim, in the transaction that records the events.

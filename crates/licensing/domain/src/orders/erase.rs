@@ -30,7 +30,7 @@ impl Order {
         }
         let holder_id = asked.holder_id;
         let mut events = vec![OrderHolderErased { holder_id, lines }.into()];
-        // Only where the erasure was decided before: nobody gets a license without a name.
+        // Only where the erasure was decided before: no license is issued without a name.
         match self.status {
             Some(OrderStatus::Placed | OrderStatus::PaymentPending) => events.push(OrderExpired {}.into()),
             Some(OrderStatus::Paid) => events.push(

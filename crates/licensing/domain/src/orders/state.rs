@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use events::{CaptureAction, CaptureFailed, LineRefund, OrderEvent, OrderPlaced, RevokeReason};
+use events::{CaptureAction, CaptureFailed, LineRefund, OrderEvent, OrderPlaced, RefundFailed, RevokeReason};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use super::paid::PaidOrder;
-use super::refunds::RefundOfLine;
 
 /// A customer's purchase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +37,13 @@ pub struct Order {
     pub(super) refund_round: u32,
     /// Whether all of the money has to go back, whatever the lines cost.
     pub(super) all_back: bool,
+}
+
+/// The refund of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RefundOfLine {
+    pub(super) amount_ore: i64,
+    pub(super) refunded: bool,
 }
 
 impl Order {
@@ -187,29 +193,18 @@ impl Order {
             OrderEvent::OrderExpired(_) => OrderStatus::Expired,
             OrderEvent::RefundRequested(_) => self.all_has_to_go_back(),
             OrderEvent::LineRefundsRequested(requested) => {
-                self.begin_refund();
-                for LineRefund { line, amount_ore } in requested.lines {
-                    let refunded = false;
-                    self.refunds.insert(line, RefundOfLine { amount_ore, refunded });
-                }
-                if !requested.ends_order {
+                let ends_order = requested.ends_order;
+                self.begin_refund(requested.lines);
+                if !ends_order {
                     return;
                 }
                 OrderStatus::RefundPending
             }
-            OrderEvent::RefundRetried(_) => {
-                self.begin_refund();
-                return;
-            }
-            OrderEvent::RefundFailed(failed) => {
-                (self.captured_ore, self.refunded_ore) = (failed.captured_ore, failed.refunded_ore);
-                self.refund = Some(RefundState::Failed);
-                return;
-            }
+            OrderEvent::RefundRetried(_) => return self.begin_refund(Vec::new()),
+            OrderEvent::RefundFailed(failed) => return self.fail_refund(&failed),
             OrderEvent::LinesRefunded(back) => {
                 (self.captured_ore, self.refunded_ore) = (back.captured_ore, back.refunded_ore);
-                self.end_refund();
-                return;
+                return self.end_refund();
             }
             OrderEvent::OrderRefunded(refunded) => {
                 self.refunded_ore = refunded.refunded_ore;
@@ -227,9 +222,21 @@ impl Order {
         OrderStatus::RefundPending
     }
 
-    const fn begin_refund(&mut self) {
+    /// What had failed is tried again with the new lines.
+    fn begin_refund(&mut self, lines: Vec<LineRefund>) {
         self.refund = Some(RefundState::Pending);
         self.refund_round += 1;
+        let open = |refund: LineRefund| {
+            let amount_ore = refund.amount_ore;
+            let refunded = false;
+            (refund.line, RefundOfLine { amount_ore, refunded })
+        };
+        self.refunds.extend(lines.into_iter().map(open));
+    }
+
+    fn fail_refund(&mut self, failed: &RefundFailed) {
+        (self.captured_ore, self.refunded_ore) = (failed.captured_ore, failed.refunded_ore);
+        self.refund = Some(RefundState::Failed);
     }
 
     /// Of everything that was asked for: the books show one sum.

@@ -44,7 +44,7 @@ fn publish(new: NewTerms) -> TermsCommand {
     }
 }
 
-/// The terms with these versions, each so many hours after `now`.
+/// The terms with these versions, each some hours after `now`.
 fn terms(versions: &[(&str, i64)]) -> Terms {
     let mut terms = Terms::default();
     for (name, hours) in versions {

@@ -62,6 +62,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::ReceiptSeries(event) => of(event),
         Event::Suspension(event) => of(event),
         Event::Person(event) => of(event),
+        Event::Keyring(event) => of(event),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::license_types::LicenseType;
 /// What staff do, some minutes after what they did before.
 #[derive(Clone, Debug)]
 enum Act {
-    /// Sets a price, so many minutes ahead or now.
+    /// Sets a price, some minutes ahead or now.
     Set(i64, Option<i64>),
     /// Withdraws the price of this minute of the whole time.
     Withdraw(i64),

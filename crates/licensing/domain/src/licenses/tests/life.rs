@@ -19,7 +19,8 @@ fn expected(word: &str) -> Expected {
         "suspended" => suspended(),
         "reinstated" => reinstated(),
         "revoked" => revoked(),
-        "corrected" => corrected(Some("Kari Nordmann-Berg"), None),
+        // The vehicle belongs to the corrected holder from then on, so the event says it again.
+        "corrected" => corrected(Some("Kari Nordmann-Berg"), Some("AB12345")),
         "recorded" => unknown(2),
         "first" => first(2, Standing::Valid),
         "first, suspended" => first(2, Standing::WhileSuspended),

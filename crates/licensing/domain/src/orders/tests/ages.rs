@@ -50,7 +50,7 @@ proptest! {
         let mut birth_date = today - Days::new(born);
         if leap_day {
             birth_date = date(birth_date.year() / 4 * 4, 3, 1) - Days::new(1);
-            // The year 1900 had none, and nobody is born in the future.
+            // The year 1900 had none, and no holder is born in the future.
             prop_assume!(birth_date.day() == 29 && birth_date <= today);
         }
         let mut line = line();
