@@ -1,7 +1,7 @@
 //! Who may use which route: every route of both APIs, once.
 //!
 //! The programs put [`service::auth::guarded`] in front of all their routes with this table. A route without a row answers
-//! nobody, and a test walks the OpenAPI documents for such routes.
+//! no request, and a test walks the OpenAPI documents for such routes.
 
 use service::auth::Rule;
 use service::auth::Who::{
