@@ -237,7 +237,6 @@ CREATE INDEX claims_holder ON public.claims USING btree (holder);
 
 CREATE INDEX inbox_messages_by_age ON public.inbox_messages USING btree (source, dealt_with_at);
 
-
 CREATE INDEX process_tasks_due ON public.process_tasks USING btree (process, kind, due_at);
 
 CREATE TRIGGER events_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -544,6 +543,12 @@ begin
         into held, mine, who
         from claims c where c.scope = s_scope[i] and c.key = s_key[i];
         continue when mine;
+        if s_at_most[i] < 0 then
+            if held >= -s_at_most[i] then
+                refused := refused || json_build_object('scope', s_scope[i], 'key', s_key[i], 'holders', who)::text;
+            end if;
+            continue;
+        end if;
         if held >= s_at_most[i] then
             refused := refused || json_build_object('scope', s_scope[i], 'key', s_key[i], 'holders', who)::text;
             continue;
