@@ -63,11 +63,6 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/users/me", Anyone),
     Rule::new("GET",  "/api/v1/users/{user_id}", Staff),
 
-    // Many at once.
-    Rule::new("POST", "/api/v1/batches", Staff),
-    Rule::new("GET",  "/api/v1/batches/{batch_id}", Staff),
-    Rule::new("GET",  "/api/v1/batches/{batch_id}/results", Staff),
-
     // Payment providers, by their signature.
     Rule::new("POST", "/api/v1/webhooks/vipps", Provider),
     Rule::new("POST", "/api/v1/webhooks/nexi", Provider),
