@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 

@@ -56,7 +56,8 @@ pub(crate) struct KeysOptions {
 
 #[derive(Subcommand)]
 pub(crate) enum ErasuresCommand {
-    /// Carry the ledger out again, as every start of `serve` does: after a restore, what was forgotten is forgotten again
+    /// Carry the ledger out again, as every start of `serve` does: after a restore, what was forgotten is forgotten again;
+    /// exit status 0 if that is done, 2 if not
     Apply(ApplyOptions),
     /// List the ledger
     List(ListOptions),

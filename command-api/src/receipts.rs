@@ -17,7 +17,7 @@ use event_store::{
     Claim, Claims, CommandError, CommandHandler, CommandRequest, IdempotencyKey, Log, LogSubscription,
     SubscriptionError,
 };
-use events::{Event, OrderEvent, OrderPlaced, ReceiptSeriesEvent, aggregate_type};
+use events::{Event, OrderEvent, ReceiptSeriesEvent, aggregate_type};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -108,10 +108,12 @@ async fn resume(command_handler: &CommandHandler) -> Result<Position, Interrupte
 
 /// Whether an event may change the sums of an order's books.
 fn moves_money(recorded: &RecordedEvent) -> bool {
-    const NAMES: [&str; 4] = [
+    const NAMES: [&str; 6] = [
         "PaymentCaptured",
         "CaptureFailed",
         "PaymentReconciled",
+        "LinesRefunded",
+        "RefundFailed",
         "OrderRefunded",
     ];
     recorded.aggregate_type == aggregate_type::ORDER && NAMES.contains(&recorded.event_type.as_str())
@@ -159,51 +161,27 @@ async fn due(log: &Log, recorded: &RecordedEvent) -> Result<Vec<DueReceipt>, Int
         return Ok(Vec::new());
     };
     let (taken_ore, returned_ore) = moved_ore(&before, &after);
-    let mut due = Vec::new();
-    if taken_ore > 0 {
-        due.push(document(
-            recorded,
-            &after,
-            placed,
-            ReceiptKind::Receipt,
-            None,
-            taken_ore,
-        ));
-    }
-    if returned_ore > 0 {
-        let corrects = first_receipt(log, recorded.aggregate_id).await?;
-        due.push(document(
-            recorded,
-            &after,
-            placed,
-            ReceiptKind::CreditNote,
-            corrects,
-            returned_ore,
-        ));
-    }
-    Ok(due)
-}
-
-fn document(
-    recorded: &RecordedEvent,
-    order: &Order,
-    placed: &OrderPlaced,
-    kind: ReceiptKind,
-    corrects: Option<String>,
-    amount_ore: i64,
-) -> DueReceipt {
-    DueReceipt {
+    let document = |kind, corrects, amount_ore| DueReceipt {
         kind,
         corrects,
         order_id: recorded.aggregate_id,
         order_number: placed.order_number.clone(),
         customer_id: placed.customer_id,
         provider: placed.payment_provider.clone(),
-        payment_reference: order.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
+        payment_reference: after.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
         cause: recorded.position.get(),
         happened_at: recorded.recorded_at,
-        lines: receipt_lines(placed, amount_ore),
+        lines: receipt_lines(&before, &after, kind, amount_ore),
+    };
+    let mut due = Vec::new();
+    if taken_ore > 0 {
+        due.push(document(ReceiptKind::Receipt, None, taken_ore));
     }
+    if returned_ore > 0 {
+        let corrects = first_receipt(log, recorded.aggregate_id).await?;
+        due.push(document(ReceiptKind::CreditNote, corrects, returned_ore));
+    }
+    Ok(due)
 }
 
 /// The order before and after an event of it.

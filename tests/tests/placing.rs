@@ -433,7 +433,7 @@ async fn of_64_registrations_of_one_club_one_wins() {
         shop.post(
             "/clubs",
             &shop.tokens.staff,
-            &format!("club-{n}"),
+            &format!("rana-{n}"),
             &json!({ "name": name }),
         )
         .await

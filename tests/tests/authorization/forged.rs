@@ -140,7 +140,7 @@ fn unsigned(header: &Value, claims: &Value) -> String {
     )
 }
 
-/// The published key as a shared secret: the attack on verifiers that believe the header's `alg`.
+/// The published key as a shared secret: the attack on verifiers that trust the header's `alg`.
 fn with_hmac(header: &Value, claims: &Value, key: &Value) -> String {
     let message = unsigned(header, claims);
     let secret = hmac::Key::new(hmac::HMAC_SHA256, key.to_string().as_bytes());

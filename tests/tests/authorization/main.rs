@@ -1,4 +1,4 @@
-//! Nobody where they don't belong: every route of both APIs, for everyone, with every kind of token.
+//! No one where they don't belong: every route of both APIs, for everyone, with every kind of token.
 
 mod by_hand;
 mod forged;

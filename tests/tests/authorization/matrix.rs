@@ -109,7 +109,7 @@ async fn everyone_may_do_what_the_table_says_and_nothing_else() {
             } else {
                 world.ask_properly(rule.method, rule.path, token).await
             };
-            // What the capability's handler finds wrong with no capability is its own business; it lets nobody in.
+            // What the capability's handler finds wrong with no capability is its own business; it lets no one in.
             let fine = if rule.who == Who::Capability {
                 matches!(answer.status.as_u16(), 400 | 401 | 404)
             } else {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::program::{Output, run_apart};
 
 /// Nothing listens there.
-const NOWHERE: &str = "postgres://nobody:x@127.0.0.1:9/nothing?connect_timeout=1";
+const NOWHERE: &str = "postgres://user:x@127.0.0.1:9/nothing?connect_timeout=1";
 
 /// Programs whose commands answer questions or change something. Their servers are asked for help only.
 const PROGRAMS: [&str; 3] = ["command-api", "projector", "query-api"];

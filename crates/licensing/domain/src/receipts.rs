@@ -5,11 +5,13 @@
 
 mod amounts;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike as _, Utc};
-use events::{OrderLine, OrderPlaced, ReceiptIssued, ReceiptLine, ReceiptSeriesEvent, aggregate_type};
+use events::{OrderLine, ReceiptIssued, ReceiptLine, ReceiptSeriesEvent, aggregate_type};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocabulary::ReceiptKind;
+use vocabulary::{ReceiptKind, RefundState};
 
 use crate::aggregate::aggregate;
 use crate::day::today;
@@ -124,14 +126,47 @@ pub fn receipt_year(recorded_at: DateTime<Utc>) -> i32 {
     today(recorded_at).year()
 }
 
-/// The lines of a receipt for `amount_ore` of the money of an order: in proportion to the prices of its lines.
-pub fn receipt_lines(placed: &OrderPlaced, amount_ore: i64) -> Vec<ReceiptLine> {
-    let prices: Vec<i64> = placed.lines.iter().map(|line| line.price_ore).collect();
-    let shares = share(amount_ore, &prices);
-    let parts = placed.lines.iter().zip(shares).filter(|(_, part)| *part > 0);
+/// The lines of a document for `amount_ore` that moved between two states of an order.
+///
+/// A receipt is for what the lines cost without what is refunded of them, a credit note for the lines that were refunded.
+/// Other sums, as they arise in the provider's portal, are spread over all lines by their prices.
+pub fn receipt_lines(before: &Order, after: &Order, kind: ReceiptKind, amount_ore: i64) -> Vec<ReceiptLine> {
+    let Some(placed) = after.placed() else {
+        return Vec::new();
+    };
+    let parts: Vec<i64> = match kind {
+        ReceiptKind::Receipt => {
+            let back: BTreeMap<u16, i64> = after.refunds().map(|(line, ore, _)| (line, ore)).collect();
+            let kept = |line: &OrderLine| line.price_ore - back.get(&line.line).unwrap_or(&0);
+            placed.lines.iter().map(kept).collect()
+        }
+        ReceiptKind::CreditNote => {
+            let (earlier, now) = (refunded(before), refunded(after));
+            let new = |line: &OrderLine| match now.get(&line.line) {
+                Some(ore) if !earlier.contains_key(&line.line) => *ore,
+                _ => 0,
+            };
+            placed.lines.iter().map(new).collect()
+        }
+    };
+    let parts = if parts.iter().sum::<i64>() == amount_ore {
+        parts
+    } else {
+        let prices: Vec<i64> = placed.lines.iter().map(|line| line.price_ore).collect();
+        share(amount_ore, &prices)
+    };
+    let parts = placed.lines.iter().zip(parts).filter(|(_, part)| *part > 0);
     parts
         .map(|(line, gross_ore)| receipt_line(line, gross_ore))
         .collect()
+}
+
+/// The lines whose money went back, and how much of each.
+fn refunded(order: &Order) -> BTreeMap<u16, i64> {
+    let done = order
+        .refunds()
+        .filter(|(_, _, state)| *state == RefundState::Refunded);
+    done.map(|(line, ore, _)| (line, ore)).collect()
 }
 
 fn receipt_line(line: &OrderLine, gross_ore: i64) -> ReceiptLine {

@@ -31,7 +31,7 @@ pub struct LineRefund {
     pub amount_ore: i64,
 }
 
-/// The money of some of the order's lines went back. The other lines stay as they are.
+/// The money of some of the order's lines went back. The other lines do not change.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct LinesRefunded {
     /// The payment's reference.

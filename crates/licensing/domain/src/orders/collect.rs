@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use events::{
-    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderPlaced, PaymentCaptured,
-    PaymentReconciled,
+    CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderPlaced, OrderRefunded,
+    PaymentCaptured, PaymentReconciled,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 use vocabulary::{OrderStatus, RefundState};
 
-use super::refunds::refunded;
 use super::state::Order;
 use crate::refusal::Refusal;
 use crate::typed::reason;
@@ -192,6 +191,16 @@ fn reconciled(books: &PaymentBooks) -> OrderEvent {
     PaymentReconciled {
         reference: books.reference.clone(),
         captured_ore: books.captured_ore,
+        refunded_ore: books.refunded_ore,
+    }
+    .into()
+}
+
+/// All that has to go back is back.
+pub(super) fn refunded(books: &PaymentBooks) -> OrderEvent {
+    OrderRefunded {
+        reference: books.reference.clone(),
+        released_ore: books.cancelled_ore,
         refunded_ore: books.refunded_ore,
     }
     .into()

@@ -87,7 +87,7 @@ impl Order {
             }
             Some(OrderStatus::Cancelled | OrderStatus::Expired) if *open => Some(Difference::StillOpen),
             Some(OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded) => {
-                (held > 0).then_some(Difference::MoneyHeld)
+                (held > self.kept_of_refunded()).then_some(Difference::MoneyHeld)
             }
             Some(OrderStatus::Paid | OrderStatus::RefundPending) => Some(Difference::UnderWay),
             Some(OrderStatus::Fulfilled) if self.captured => (!same).then_some(Difference::OtherSums),

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, Utc};
 use envelope::Personal;
 use events::{
-    LineRefund, LineRefundsRequested, LinesRefunded, OrderEvent, OrderLine, OrderPlaced, OrderRefunded,
-    PaymentCaptured, RefundFailed, RefundFailure, RefundRetried,
+    LineRefund, LineRefundsRequested, LinesRefunded, OrderEvent, OrderLine, OrderPlaced, PaymentCaptured,
+    RefundFailed, RefundFailure, RefundRetried,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use vocabulary::{OrderStatus, RefundState};
 
-use super::collect::PaymentBooks;
+use super::collect::{PaymentBooks, refunded};
 use super::state::Order;
 use crate::day::today;
 use crate::findings::Findings;
@@ -32,7 +32,7 @@ const WHOLE: u16 = 1000;
 pub struct RefundPolicy {
     /// Names this policy.
     pub version: String,
-    /// A license can be refunded until so many days before its first day; with 0, until that day begins in Norway.
+    /// How many days before its first day a license can last be refunded; with 0, until that day begins in Norway.
     pub until_days_before: u16,
     /// How much of the price goes back, in thousandths.
     pub share_per_mille: u16,
@@ -106,13 +106,6 @@ pub enum RefundStep {
     Done,
 }
 
-/// The refund of one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RefundOfLine {
-    pub(super) amount_ore: i64,
-    pub(super) refunded: bool,
-}
-
 impl Order {
     /// How far the money is on its way back; none if none has to go back.
     pub const fn refund_state(&self) -> Option<RefundState> {
@@ -161,6 +154,14 @@ impl Order {
         }
         let back: i64 = self.refunds.values().map(|refund| refund.amount_ore).sum();
         placed.total_ore - back
+    }
+
+    /// What the shop keeps of an order that is over, in øre: something only if the policy gave less than the prices back.
+    pub(super) fn kept_of_refunded(&self) -> i64 {
+        let by_lines = self
+            .placed()
+            .filter(|placed| self.refunds.len() == placed.lines.len());
+        by_lines.map_or(0, |placed| self.retained_ore(placed))
     }
 
     /// What to do next by these books.
@@ -323,14 +324,4 @@ fn lines<'a>(
     }
     findings.refuse()?;
     Ok(found)
-}
-
-/// All that has to go back is back.
-pub(super) fn refunded(books: &PaymentBooks) -> OrderEvent {
-    OrderRefunded {
-        reference: books.reference.clone(),
-        released_ore: books.cancelled_ore,
-        refunded_ore: books.refunded_ore,
-    }
-    .into()
 }

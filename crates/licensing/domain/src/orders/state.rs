@@ -8,7 +8,6 @@ use uuid::Uuid;
 use vocabulary::{OrderStatus, PaymentProvider, RefundState, Word as _};
 
 use super::paid::PaidOrder;
-use super::refunds::RefundOfLine;
 
 /// A customer's purchase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +37,13 @@ pub struct Order {
     pub(super) refund_round: u32,
     /// Whether all of the money has to go back, whatever the lines cost.
     pub(super) all_back: bool,
+}
+
+/// The refund of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RefundOfLine {
+    pub(super) amount_ore: i64,
+    pub(super) refunded: bool,
 }
 
 impl Order {

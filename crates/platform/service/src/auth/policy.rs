@@ -16,15 +16,15 @@ use crate::problem::Problem;
 /// Who may use a route: which login it takes, and whose the thing must be that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Who {
-    /// Everybody, without a login. A token that comes along is not looked at.
+    /// Everyone, without a login. A token that comes along is not looked at.
     Public,
     /// Another system that signs what it sends. The handler checks the signature.
     Provider,
-    /// Whoever holds a signed link. The handler checks it.
+    /// The holder of a signed link. The handler checks it.
     Capability,
     /// Everyone with a login, about themselves.
     Anyone,
-    /// The owner of the thing, and nobody else.
+    /// The owner of the thing, and no one else.
     Owner,
     /// The owner of the thing, and staff.
     OwnerOrStaff,
@@ -146,7 +146,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Puts the table in front of all routes that `router` has so far. A route without a row answers nobody.
+/// Puts the table in front of all routes that `router` has so far. A route without a row answers no request.
 pub fn guarded<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     policy: &'static [Rule],

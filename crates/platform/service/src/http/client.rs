@@ -1,5 +1,5 @@
 //! Where a request comes from. The address of the connection counts, unless it is a proxy of ours: then what that proxy
-//! says. Everybody can send an `X-Forwarded-For`, so it is read from the right, only as far as our own proxies wrote it.
+//! says. Everyone can send an `X-Forwarded-For`, so it is read from the right, only as far as our own proxies wrote it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,3 +1,5 @@
+//! The holder of a license is forgotten.
+
 use chrono::NaiveDate;
 use cqrs_es::test::TestFramework;
 use events::{LicenseEvent, LicenseHolderErased};

@@ -16,9 +16,9 @@ use crate::orders::{OrderCommand, PaymentBooks, RefundStep, RequestRefund};
 enum Act {
     Ask(Vec<u16>),
     AskAll,
-    /// The capture of an order as it was loaded so many events ago.
+    /// The capture of an order as it was loaded that number of events ago.
     Capture(usize),
-    /// One step of the refund, by an order that was loaded so many events ago.
+    /// One step of the refund, by an order that was loaded that number of events ago.
     Refund(usize),
     Fail,
     Reconcile,

@@ -13,7 +13,9 @@ use events::{
 use vocabulary::{OrderStatus, RefundState};
 
 use super::{ORDER, and, date, expect, expect_refusal, line, now, paid, place, requested};
-use crate::orders::{Order, OrderCommand, PaymentBooks, RefundPolicy, RefundStep, RequestRefund};
+use crate::orders::{
+    Order, OrderCommand, PaymentBooks, RefundPolicy, RefundStep, RequestRefund, SeenPayment,
+};
 use crate::{Field, Refusal, Rule};
 
 pub(super) fn policy(share_per_mille: u16) -> RefundPolicy {
@@ -358,7 +360,11 @@ fn what_the_shop_keeps_of_an_order_that_was_not_collected_is_collected_before_th
     let done = books(6_000, 0, 54_000);
     let mut events = collected(Vec::new(), 6_000);
     events.push(all_back(&done));
-    expect(ending, reconcile(&done), events);
+    expect(ending.clone(), reconcile(&done), events.clone());
+    let over = order(&[ending, events].concat());
+    let seen = |books| SeenPayment { open: false, books };
+    assert_eq!(over.difference(Some(&seen(done))), None, "it keeps its share");
+    assert!(over.difference(Some(&seen(books(6_001, 0, 53_999)))).is_some());
 }
 
 #[test]
