@@ -33,9 +33,11 @@ mod rule_seven;
 mod rule_six;
 mod sealing;
 mod serve;
+mod shop_settings;
 mod state;
 mod terms_in_use;
 mod uncollected;
+mod writing;
 
 pub use config::Cli;
 pub use router::{openapi, router};

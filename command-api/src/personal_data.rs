@@ -18,9 +18,9 @@ use serde_json::json;
 use service::postgres::{self, EventsDatabase, PoolOptions};
 use service::{Found, Inconclusive};
 
-use crate::config::{HolderKeyArgs, PersonalDataArgs};
 use crate::erasure::{Ledger, carry_out_ledger};
 use crate::rule_seven;
+use crate::shop_settings::{HolderKeyArgs, PersonalDataArgs};
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {

@@ -16,13 +16,13 @@ use service::postgres::{self, EventsDatabase, PoolOptions};
 use service::{Found, Inconclusive};
 use uuid::Uuid;
 
-use crate::config::{PersonalDataArgs, ShopArgs};
 use crate::payment_settings::PaymentArgs;
 use crate::process::compare::Verdict;
 use crate::process::context::Cashier;
 use crate::process::reconcile::metadata;
 use crate::process::sweep::{BEGINNINGS, is_recent};
-use crate::serve::start_writing;
+use crate::shop_settings::{PersonalDataArgs, ShopArgs};
+use crate::writing::start_writing;
 
 /// How many orders are compared at once.
 const AT_ONCE: usize = 8;

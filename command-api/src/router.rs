@@ -114,7 +114,7 @@ impl Route {
 }
 
 impl Route {
-    /// Who may use it. A route without a row answers nobody, and a test refuses it.
+    /// Who may use it. A route without a row answers 404, and a test refuses it.
     fn who(&self) -> Who {
         let row = POLICY
             .iter()

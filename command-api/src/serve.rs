@@ -6,12 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
-use domain::HolderKey;
-use event_store::vault::Vault;
-use event_store::{
-    Appender, AppenderOptions, CommandHandler, Error, Inbox, Loader, LoaderOptions, Log, SnapshotOptions,
-    Tasks,
-};
+use event_store::{Error, Inbox, Tasks};
 use payments::vipps::webhook;
 use service::auth::Authenticator;
 use service::health::Check;
@@ -19,7 +14,6 @@ use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,7 +22,6 @@ use crate::accounts::AccountsInTheLog;
 use crate::background::{end, lead, spawn_workers, watch_database};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
-use crate::erasure::{self, Ledger};
 use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, ProcessContext, Reconciliation};
@@ -36,7 +29,8 @@ use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
 use crate::terms_in_use::TermsInUse;
-use crate::{club_names, metrics, receipts, relay, rule_seven, rule_six};
+use crate::writing::start_writing;
+use crate::{metrics, relay};
 
 /// How long after the signal the process ends, also with work under way. Requests have had eight seconds then.
 const LAST_MOMENT: Duration = Duration::from_millis(9300);
@@ -181,36 +175,6 @@ impl Pools {
             bulkheads: Bulkheads::new(url, options, shutdown)?,
         })
     }
-}
-
-/// Runs commands from here on. The task that is returned ends after the last batch is written.
-pub(crate) async fn start_writing(
-    url: &str,
-    pool: &Pool,
-    vault: &Arc<Vault>,
-    snapshot_every: u64,
-    holder_key: &Arc<HolderKey>,
-    ledger: Option<&Ledger>,
-) -> anyhow::Result<(CommandHandler, JoinHandle<()>)> {
-    vault.begin(pool).await?;
-    let (appender, writing) = Appender::start(url, AppenderOptions::default())?;
-    let appender = appender.with_vault(Arc::clone(vault));
-    let log = Log::new(pool.clone()).with_vault(Arc::clone(vault));
-    let loader = Loader::start(url, LoaderOptions::default())?;
-    let snapshots = SnapshotOptions {
-        every: snapshot_every,
-        schema_fingerprint: domain::SCHEMA_FINGERPRINT.into(),
-    };
-    let command_handler = CommandHandler::new(log, loader, appender.clone()).with_snapshots(snapshots);
-    let command_handler = rule_seven::claiming(command_handler, holder_key);
-    let command_handler = rule_six::claiming(receipts::claiming(club_names::claiming(command_handler)));
-    club_names::begin(&command_handler, &appender).await?;
-    rule_seven::begin(&command_handler, appender.clone(), holder_key).await?;
-    erasure::note_older_holders(&command_handler, &appender, holder_key).await?;
-    if let Some(ledger) = ledger {
-        erasure::carry_out_ledger(&command_handler, holder_key, ledger).await?;
-    }
-    Ok((command_handler, writing))
 }
 
 fn settings(options: &ServeOptions, payments: Payments) -> anyhow::Result<ShopSettings> {

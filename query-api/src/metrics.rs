@@ -3,8 +3,6 @@
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use read_model::RESOURCES;
 
-use crate::{gate_lists, license_pdf, receipt_pdf, verification};
-
 /// Time to make a document, waiting for its turn included, by `kind` (`license`, `receipt`) and `outcome` (`ok`, `failed`).
 pub const DOCUMENT_SECONDS: &str = "bilsport_documents_render_seconds";
 /// Changed files of license keys, by `outcome` (`ok`, `failed`: the last good keys are used).
@@ -12,11 +10,9 @@ pub const KEY_RELOADS: &str = "bilsport_license_keys_reloads_total";
 /// Time until the key that signs licenses is not accepted any more.
 pub const KEY_VALID_SECONDS: &str = "bilsport_license_keys_valid_seconds";
 
-/// Describes them to the recorder.
-pub fn describe() {
-    query::metrics::describe(&RESOURCES);
-    service::metrics::begin_requests(crate::router::ROUTES);
-    service::metrics::begin_requests(service::docs::ROUTES);
+/// Describes them to the recorder. `cached` names what answers 304, besides the resources.
+pub fn describe(cached: &[&'static str]) {
+    query::metrics::describe(RESOURCES);
     describe_histogram!(DOCUMENT_SECONDS, Unit::Seconds, "Time to make a document");
     describe_counter!(KEY_RELOADS, "Changed files of license keys");
     describe_gauge!(
@@ -27,13 +23,7 @@ pub fn describe() {
     for outcome in ["ok", "failed"] {
         counter!(KEY_RELOADS, "outcome" => outcome).increment(0);
     }
-    for name in [
-        license_pdf::KIND,
-        receipt_pdf::KIND,
-        verification::KIND,
-        gate_lists::KEYS,
-        gate_lists::REVOCATIONS,
-    ] {
-        counter!(query::metrics::NOT_MODIFIED, "resource" => name).increment(0);
+    for name in cached {
+        counter!(query::metrics::NOT_MODIFIED, "resource" => *name).increment(0);
     }
 }

@@ -9,8 +9,7 @@ use service::docs;
 use utoipa::openapi::OpenApi;
 
 use crate::codes::keys_missing;
-use crate::return_status;
-use crate::router::RETURN_STATUS;
+use crate::return_status::{self, RETURN_STATUS};
 
 const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalogue, and clubs. Everything that changes state \
     is a command of the other API. A command's answer has a position; with it as `min_position` a query here shows the \

@@ -19,6 +19,9 @@ const TOKEN: &str = "t";
 /// What it shows.
 const COLUMNS: &[&str] = &["order_number", "status", "total_ore"];
 
+/// Where it is.
+pub(crate) const RETURN_STATUS: &str = "/api/v1/orders/{order_id}/return-status";
+
 pub(crate) async fn get_return_status(
     State(reads): State<Reads>,
     State(return_key): State<ReturnKey>,

@@ -8,23 +8,29 @@ use service::docs;
 
 use crate::AppState;
 use crate::clubs::list_clubs;
-use crate::gate_lists::{license_keys, list_revocations};
-use crate::license_pdf::license_pdf;
+use crate::gate_lists::{self, license_keys, list_revocations};
+use crate::license_pdf::{self, license_pdf};
 use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
-use crate::receipt_pdf::receipt_pdf;
+use crate::receipt_pdf::{self, receipt_pdf};
 use crate::receipts::{get_receipt, list_receipts};
-use crate::return_status::get_return_status;
+use crate::return_status::{RETURN_STATUS, get_return_status};
 use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
-use crate::verification::verify_license;
+use crate::verification::{self, verify_license};
 
-/// The status of an order for a browser that comes back from the payment provider.
-pub(crate) const RETURN_STATUS: &str = "/api/v1/orders/{order_id}/return-status";
+/// What answers 304 besides the resources, as metrics name it.
+pub(crate) const CACHED: &[&str] = &[
+    license_pdf::KIND,
+    receipt_pdf::KIND,
+    verification::KIND,
+    gate_lists::KEYS,
+    gate_lists::REVOCATIONS,
+];
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.

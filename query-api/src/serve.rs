@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
 use crate::rendering::Renderer;
-use crate::{AccountsInTheReadModel, AppState, metrics, router};
+use crate::router::{CACHED, ROUTES, router};
+use crate::{AccountsInTheReadModel, AppState, metrics};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -30,7 +31,9 @@ pub const FOLLOWED: Channel = Channel {
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("query-api", &options.log)?;
-    metrics::describe();
+    metrics::describe(CACHED);
+    service::metrics::begin_requests(ROUTES);
+    service::metrics::begin_requests(service::docs::ROUTES);
     tracing::info!(
         listen = %options.listen,
         ops_listen = %options.ops.ops_listen,
@@ -46,7 +49,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
     let state = state(&options, authenticator, signer, checks, &booted.shutdown).await?;
-    service::http::serve(listener, router::router(state), options.http, booted.shutdown).await
+    service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

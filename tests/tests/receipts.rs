@@ -3,9 +3,8 @@
 use futures_util::StreamExt as _;
 use serde_json::json;
 use stack::{Options, Process};
-use system_tests::books;
 use system_tests::purchase::{Purchase, Sales, order_of, send, worth_another_try};
-use system_tests::{Shop, eventually, eventually_within};
+use system_tests::{Shop, books, eventually, eventually_within};
 
 const BUYERS: usize = 64;
 const ROUNDS: usize = 3;

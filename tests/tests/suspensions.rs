@@ -79,7 +79,7 @@ async fn a_suspended_person_and_vehicle_get_no_license_in_any_spelling_until_it_
     order["lines"][0]["vehicle"] = json!({"chassis": "CD54321"});
     shop.place("chassis", &order).await.expect(201);
 
-    // Staff sees them, and nobody else does.
+    // Staff sees them, and no other role does.
     let list = format!("/suspensions?min_position={}", car.position());
     let listed = shop.get(&list, staff).await.expect(200);
     let kinds: Vec<_> = listed.body["items"]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::erasure::Ledger;
 use chrono::TimeDelta;
 use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Tasks};
 use tokio::sync::{Notify, watch};
 
 use super::providers::Providers;
+use crate::erasure::Ledger;
 
 /// What the workers have at hand.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! `POST /licenses/{license_id}/check-in`: a scan at the gate, from the device that made it or from its queue.
 //!
 //! A scan is a fact: it is labelled and never refused because of the license. The license is loaded from the log, so that a
-//! late read model makes none unknown. The scan's id is the idempotency key, whoever sends it: a device keeps its queue when
+//! late read model makes none unknown. The scan's id is the idempotency key for every sender: a device keeps its queue when
 //! another person logs in.
 
 use axum::extract::State;
@@ -187,7 +187,7 @@ async fn invalid_since(
     Ok(since)
 }
 
-/// An alert of the operators counts what nobody should have been let in with.
+/// An alert counts the scans that should not have let a holder in.
 fn count(scan: &RecordedScan) {
     let status = scan.license_status.map_or("none", |status| status.as_str());
     counter!(GATE_SCANS_TOTAL, "outcome" => scan.outcome.as_str(), "license_status" => status).increment(1);

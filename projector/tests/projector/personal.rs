@@ -1,4 +1,4 @@
-//! Personal data: events in clear and sealed ones in one log, before and after somebody is forgotten.
+//! Personal data: events in clear and sealed ones in one log, before and after a person is forgotten.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ fn of(purchase: &[Vec<NewEvent>]) -> (Uuid, Vec<Uuid>) {
     )
 }
 
-/// What an erasure of everybody in this purchase records.
+/// What an erasure of every person in this purchase records.
 fn erasure(purchase: &[Vec<NewEvent>]) -> Vec<Vec<NewEvent>> {
     let (order, licenses) = of(purchase);
     let holder_id = Uuid::from_u128(1);

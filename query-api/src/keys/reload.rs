@@ -50,7 +50,7 @@ impl Files {
     }
 }
 
-/// Reads the keys now, and again when a file changes. While a file is bad the keys stay as they were, and `check` is
+/// Reads the keys now, and again when a file changes. While a file is bad the keys do not change, and `check` is
 /// degraded.
 pub fn follow(
     keys: PathBuf,

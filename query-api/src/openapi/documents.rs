@@ -4,7 +4,7 @@ use query::openapi::{key, min_position, of_every_read};
 use query::{Resource, not_an_id};
 use read_model::{LICENSES, RECEIPTS};
 use serde_json::json;
-use service::docs::{self, Header, Parameter as Shared};
+use service::docs::{self, Parameter as Shared};
 use service::problem::Problem;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
@@ -91,6 +91,3 @@ fn pdf(resource: &Resource, problems: impl IntoIterator<Item = Problem>) -> Oper
     }
     operation
 }
-
-/// The names of the headers of rows.
-pub(super) const OF_ROWS: [Header; 2] = [Header::EventPosition, Header::EventStale];

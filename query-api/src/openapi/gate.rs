@@ -14,10 +14,12 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, RefOr, Required, Response, ResponseBuilder};
 
-use super::documents::OF_ROWS;
 use crate::codes::keys_missing;
 
 const TAG: &str = "gate";
+
+/// The names of the headers of rows.
+pub(super) const OF_ROWS: [Header; 2] = [Header::EventPosition, Header::EventStale];
 
 /// Adds them.
 pub(super) fn add(document: &mut OpenApi) {

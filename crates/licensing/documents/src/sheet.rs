@@ -1,8 +1,6 @@
 //! Pages with their structure: what stands where, and what a screen reader calls it. The result is PDF/UA-1, or an error.
 
 use chrono::{Datelike as _, NaiveDate};
-use krilla::Document;
-use krilla::SerializeSettings;
 use krilla::color::rgb;
 use krilla::configure::{Accessibility, ConfigurationBuilder};
 use krilla::destination::XyzDestination;
@@ -14,6 +12,7 @@ use krilla::page::PageSettings;
 use krilla::paint::{Fill, FillRule};
 use krilla::surface::Surface;
 use krilla::tagging::{Artifact, ArtifactType, ContentTag, Node, SpanTag, TagGroup, TagKind, TagTree};
+use krilla::{Document, SerializeSettings};
 use thiserror::Error;
 
 use crate::Language;

@@ -56,7 +56,7 @@ impl HolderKey {
         })
     }
 
-    /// The ids by which suspensions know a person and a vehicle, as somebody typed them. What breaks a rule has none.
+    /// The ids by which suspensions know a person and a vehicle, as they were typed. What breaks a rule has none.
     pub(crate) fn asked(
         &self,
         holder: Option<&RequestedHolder>,

@@ -1,7 +1,7 @@
 //! Receipts: a series of numbers for each year, without a gap, in the order of the log.
 //!
 //! One stream is one year's series, so the number follows from the stream and no two receipts can share one. The series
-//! remembers up to where the log was read: an event that has its receipt gets none again, whoever asks.
+//! remembers up to where the log was read: an event that has its receipt gets none again.
 
 mod amounts;
 
@@ -13,13 +13,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::{ReceiptKind, RefundState};
 
+use self::amounts::{share, tax_in};
 use crate::aggregate::aggregate;
 use crate::day::today;
 use crate::ids::receipt_id;
 use crate::orders::Order;
 use crate::refusal::Refusal;
-
-use self::amounts::{share, tax_in};
 
 /// The series of one year.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

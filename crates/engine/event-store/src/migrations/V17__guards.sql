@@ -1,7 +1,7 @@
 -- Guards: a command is recorded only while no more than a number of owners hold a claim. What a command has read is then
 -- still so when its events are recorded.
 -- Takes the claims' steps of one command, its releases first. Returns null; or, when something is taken, who holds it,
--- and then leaves all claims as they were.
+-- and then changes no claim.
 -- A step with a negative at_most takes nothing: it is refused when -at_most or more hold the claim.
 create or replace function settle_claims(
     s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], at_position bigint

@@ -111,7 +111,7 @@ pub enum Rule {
     SuspensionSubject,
     /// A suspension that ended before today.
     UntilPast,
-    /// A verdict with which nobody is let in.
+    /// A verdict that lets no holder in.
     Verdict,
     /// A clock that is further off than any clock.
     ClockOffset,

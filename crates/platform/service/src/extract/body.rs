@@ -189,7 +189,7 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// `application/json` or `application/…+json`, in UTF-8 if it names a charset.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    // Of two headers, another reader might believe the other one.
+    // Of two headers, another reader might take the other one.
     let (Some(content_type), None) = (values.next(), values.next()) else {
         return false;
     };
