@@ -14,13 +14,14 @@ use super::customers::instance;
 use crate::Shop;
 use crate::books::connect;
 
-/// Tasks at rest are those that look again later.
+/// Tasks at rest are those that look again later. What moved in the portal without a webhook is found by `reconcile` at the end,
+/// so looks at collected payments (`reconcile`) are not waited for.
 const UNDER_WAY: &str = "
     select coalesce(string_agg(kind || ' ' || n, ', ' order by kind), '') from (
         select kind, count(*) as n from process_tasks
         where process = 'orders' and (
             kind ~ '^(fulfill|capture|refund|revoke)'
-            or (kind ~ '^(settle|reconcile)' and (due_at < now() + interval '45 seconds' or leased_until > now()))
+            or (kind ~ '^settle' and (due_at < now() + interval '45 seconds' or leased_until > now()))
             or (kind not in ('resolve') and kind !~ '^(fulfill|capture|refund|revoke|settle|reconcile)'
                 and due_at < now() + interval '5 seconds'))
         group by kind) open_tasks";

@@ -75,7 +75,9 @@ async fn a_payment_that_the_provider_lost_is_counted_until_it_agrees() {
             .await
             .ok()?
             .text;
-        metrics.contains("bilsport_payments_unmatched 1").then_some(())
+        let mut lines = metrics.lines();
+        let one = |line: &str| line.starts_with("bilsport_payments_unmatched{") && line.ends_with(" 1");
+        lines.any(one).then_some(())
     })
     .await;
 
