@@ -125,6 +125,16 @@ create table licenses (
     "position" bigint not null,
     revoked_at timestamp with time zone,
     holder_id uuid,
+    suspended_at timestamp with time zone,
+    corrected_at timestamp with time zone,
+    checked_in_at timestamp with time zone,
+    checked_in_gate text,
+    earliest_scan_at timestamp with time zone,
+    earliest_scan_gate text,
+    scan_count integer default 0 not null,
+    scan_alert text,
+    revocation_position bigint,
+    holder_erased_at timestamp with time zone,
     constraint licenses_pkey PRIMARY KEY (license_id),
     constraint licenses_activity_days_check CHECK (((activity_days >= 1) AND (activity_days <= 31))),
     constraint licenses_days CHECK ((((activity_date >= '1900-01-01'::date) AND (activity_date <= '9999-12-31'::date)) AND ((holder_birth_date >= '1900-01-01'::date) AND (holder_birth_date <= '9999-12-31'::date))))
@@ -161,6 +171,16 @@ comment on column licenses.version is 'Sequence of the last applied event of the
 comment on column licenses."position" is 'Log position of the last event that changed the row.';
 comment on column licenses.revoked_at is 'When the license was revoked, if it was.';
 comment on column licenses.holder_id is 'Keyed hash of the holder; null for licenses that are older than it.';
+comment on column licenses.suspended_at is 'When the license was suspended, while it is.';
+comment on column licenses.corrected_at is 'When holder or vehicle were corrected last.';
+comment on column licenses.checked_in_at is 'When the holder was let in, by the first scan in the log.';
+comment on column licenses.checked_in_gate is 'At which gate.';
+comment on column licenses.earliest_scan_at is 'When the holder was let in, by the scan with the earliest time.';
+comment on column licenses.earliest_scan_gate is 'At which gate.';
+comment on column licenses.scan_count is 'Number of recorded scans.';
+comment on column licenses.scan_alert is 'after_revocation or while_suspended, if the holder was let in nevertheless.';
+comment on column licenses.revocation_position is 'Log position of the last event since it was revoked or suspended first; null for a license that never was.';
+comment on column licenses.holder_erased_at is 'When its holder was forgotten; then it shows no holder and no vehicle.';
 
 create table log_heads (
     projection text not null,
@@ -173,6 +193,33 @@ comment on table log_heads is 'How far the log itself has come, as the projector
 comment on column log_heads.projection is 'Name of the projection, for example licensing.';
 comment on column log_heads."position" is 'Last position of the log, read after seen_at.';
 comment on column log_heads.seen_at is 'This database''s clock just before the log was asked.';
+
+create table order_timeline (
+    entry_id uuid not null,
+    order_id uuid not null,
+    license_id uuid,
+    event_type text not null,
+    actor text,
+    actor_role text,
+    request_id text,
+    facts jsonb not null,
+    at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint order_timeline_pkey PRIMARY KEY (entry_id)
+);
+comment on table order_timeline is 'What happened to orders and their licenses: one row per event.';
+comment on column order_timeline.entry_id is 'The position of the event as a uuid.';
+comment on column order_timeline.order_id is 'The order.';
+comment on column order_timeline.license_id is 'The license, for an event of a license.';
+comment on column order_timeline.event_type is 'What happened, for example OrderPaid.';
+comment on column order_timeline.actor is 'Id of the user who did it, or process:<name>.';
+comment on column order_timeline.actor_role is 'The role in which the user did it.';
+comment on column order_timeline.request_id is 'The request that led to it.';
+comment on column order_timeline.facts is 'What the event says, without personal data.';
+comment on column order_timeline.at is 'When the log recorded it.';
+comment on column order_timeline.version is 'Sequence of the event in its aggregate.';
+comment on column order_timeline."position" is 'Position of the event in the log.';
 
 create table orders (
     order_id uuid not null,
@@ -202,8 +249,11 @@ create table orders (
     refunded_ore bigint default 0 not null,
     written_off_ore bigint default 0 not null,
     capture_failure text,
+    refund_state text,
+    refunds jsonb default '[]'::jsonb not null,
     constraint orders_pkey PRIMARY KEY (order_id),
-    constraint orders_days CHECK (((activity_from >= '1900-01-01'::date) AND (activity_to <= '9999-12-31'::date) AND (activity_from <= activity_to) AND ((expires_at >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-31 23:59:59.999999+00'::timestamp with time zone))))
+    constraint orders_days CHECK (((activity_from >= '1900-01-01'::date) AND (activity_to <= '9999-12-31'::date) AND (activity_from <= activity_to) AND ((expires_at >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-31 23:59:59.999999+00'::timestamp with time zone)))),
+    constraint orders_refund_state_check CHECK ((refund_state = ANY (ARRAY['pending'::text, 'failed'::text, 'refunded'::text])))
 );
 comment on table orders is 'One row per order, with its lines.';
 comment on column orders.order_id is 'Aggregate id of the order.';
@@ -233,6 +283,8 @@ comment on column orders.captured_ore is 'What was collected in all, in øre.';
 comment on column orders.refunded_ore is 'What of it was paid back, by the shop or in the portal of the provider, in øre.';
 comment on column orders.written_off_ore is 'What of the total was given up, in øre.';
 comment on column orders.capture_failure is 'Why the money can not be collected, until that is decided: partly_collected, reservation_gone or collected_too_much; else null.';
+comment on column orders.refund_state is 'How far the money that has to go back is on its way; null if none has.';
+comment on column orders.refunds is 'Lines whose money goes back or went back: line, amount_ore, state.';
 
 create table parked_events (
     projection text not null,
@@ -254,6 +306,92 @@ comment on column parked_events.event is 'The recorded event as it travelled: JS
 comment on column parked_events.reason is 'Why it waits: an error class and message without row data, or that an earlier event waits.';
 comment on column parked_events.parked_at is 'When it was parked.';
 comment on column parked_events.builds is 'The builds of the projector that could not apply the event; a build that is not among them tries once.';
+
+create table receipts (
+    receipt_id uuid not null,
+    receipt_number text not null,
+    year integer not null,
+    number bigint not null,
+    kind text not null,
+    corrects text,
+    order_id uuid not null,
+    order_number text not null,
+    customer_id uuid not null,
+    provider text not null,
+    payment_reference text not null,
+    lines jsonb not null,
+    gross_ore bigint not null,
+    tax_ore bigint not null,
+    currency text not null,
+    happened_on date not null,
+    happened_at timestamp with time zone not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint receipts_pkey PRIMARY KEY (receipt_id),
+    constraint receipts_kind_check CHECK ((kind = ANY (ARRAY['receipt'::text, 'credit_note'::text]))),
+    constraint receipts_number_check CHECK ((number > 0))
+);
+comment on table receipts is 'Receipts and credit notes. A row never changes.';
+comment on column receipts.receipt_id is 'Follows from year and number.';
+comment on column receipts.receipt_number is 'Number in the series of its year, as people write it.';
+comment on column receipts.year is 'Year of the series.';
+comment on column receipts.number is 'Place in the series, from 1, without a gap.';
+comment on column receipts.kind is 'receipt or credit_note.';
+comment on column receipts.corrects is 'Number of the receipt that a credit note corrects.';
+comment on column receipts.order_id is 'Order.';
+comment on column receipts.order_number is 'Number of that order.';
+comment on column receipts.customer_id is 'User who placed that order.';
+comment on column receipts.provider is 'Payment provider.';
+comment on column receipts.payment_reference is 'Reference of the payment at the provider.';
+comment on column receipts.lines is 'What was sold or taken back.';
+comment on column receipts.gross_ore is 'Sum of the lines, tax included, in øre.';
+comment on column receipts.tax_ore is 'Tax in it, in øre.';
+comment on column receipts.currency is 'ISO 4217 code.';
+comment on column receipts.happened_on is 'Day in Norway on which the money moved.';
+comment on column receipts.happened_at is 'When the money moved, by the log.';
+comment on column receipts.created_at is 'When the number was given.';
+comment on column receipts.updated_at is 'The same: a receipt never changes.';
+comment on column receipts.version is 'Sequence of the event in its series.';
+comment on column receipts."position" is 'Log position of that event.';
+
+create table suspensions (
+    suspension_id uuid not null,
+    kind text not null,
+    status text not null,
+    holder_id uuid,
+    person_name text,
+    person_birth_date date,
+    vehicle jsonb,
+    reason text not null,
+    until date,
+    lifted_at timestamp with time zone,
+    lift_reason text,
+    search text default ''::text not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint suspensions_pkey PRIMARY KEY (suspension_id)
+);
+comment on table suspensions is 'Suspended people and vehicles. One row per suspension.';
+comment on column suspensions.suspension_id is 'Aggregate id of the suspension.';
+comment on column suspensions.kind is 'person or vehicle.';
+comment on column suspensions.status is 'active or lifted. Expiry by date is not a status.';
+comment on column suspensions.holder_id is 'Keyed hash of the person.';
+comment on column suspensions.person_name is 'Full name of the person; personal data.';
+comment on column suspensions.person_birth_date is 'Birth date of the person; personal data.';
+comment on column suspensions.vehicle is 'The vehicle; personal data.';
+comment on column suspensions.reason is 'Why, in the words of the person who decided; personal data.';
+comment on column suspensions.until is 'Last day (local date); null until it is lifted.';
+comment on column suspensions.lifted_at is 'When staff ended it.';
+comment on column suspensions.lift_reason is 'Why staff ended it; personal data.';
+comment on column suspensions.search is 'What q searches; personal data.';
+comment on column suspensions.created_at is 'When it was imposed.';
+comment on column suspensions.updated_at is 'When the last event of the suspension was recorded.';
+comment on column suspensions.version is 'Sequence of the last applied event of the suspension.';
+comment on column suspensions."position" is 'Log position of the last event that changed the row.';
 
 create table terms (
     terms_id uuid not null,
@@ -286,6 +424,37 @@ comment on column terms.created_at is 'When it was published.';
 comment on column terms.version is 'Sequence of its event in the aggregate of all terms.';
 comment on column terms."position" is 'Log position of that event.';
 
+create table users (
+    user_id uuid not null,
+    name text,
+    email text,
+    phone text,
+    language text,
+    roles text[],
+    club_ids uuid[] not null,
+    sessions_revoked_at timestamp with time zone,
+    search text default ''::text not null,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint users_pkey PRIMARY KEY (user_id)
+);
+comment on table users is 'Users of whom the log knows something. One row per user.';
+comment on column users.user_id is 'Id of the user; aggregate id of its events.';
+comment on column users.name is 'Full name; personal data.';
+comment on column users.email is 'E-mail address; personal data.';
+comment on column users.phone is 'Phone; personal data.';
+comment on column users.language is 'Language of letters, nb or en.';
+comment on column users.roles is 'Roles that an administrator has given; null while those of tokens count.';
+comment on column users.club_ids is 'Clubs that an organizer acts for.';
+comment on column users.sessions_revoked_at is 'Tokens from before this moment are not accepted; null if none was revoked.';
+comment on column users.search is 'What q searches; personal data.';
+comment on column users.created_at is 'When the first event of the user was recorded.';
+comment on column users.updated_at is 'When the last event of the user was recorded.';
+comment on column users.version is 'Sequence of the last applied event of the user.';
+comment on column users."position" is 'Log position of the last event that changed the row.';
+
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
 
 CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb COLLATE "nb-x-icu", license_type_id);
@@ -293,6 +462,12 @@ CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb 
 CREATE INDEX licenses_by_activity ON public.licenses USING btree (activity_date, license_id);
 
 CREATE INDEX licenses_by_category ON public.licenses USING btree (category, created_at, license_id);
+
+CREATE INDEX licenses_by_checked_in ON public.licenses USING btree ((
+CASE
+    WHEN (checked_in_at IS NULL) THEN 'false'::text
+    ELSE 'true'::text
+END), created_at, license_id);
 
 CREATE INDEX licenses_by_club ON public.licenses USING btree (club_id, activity_date, license_id);
 
@@ -308,11 +483,15 @@ CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_ty
 
 CREATE INDEX licenses_by_order ON public.licenses USING btree (order_id, line);
 
+CREATE INDEX licenses_by_revocation ON public.licenses USING btree (activity_date, revocation_position) WHERE (revocation_position IS NOT NULL);
+
 CREATE INDEX licenses_by_role ON public.licenses USING btree (role, created_at, license_id);
 
 CREATE INDEX licenses_by_search ON public.licenses USING gin (search gin_trgm_ops);
 
 CREATE INDEX licenses_by_status ON public.licenses USING btree (status, created_at, license_id);
+
+CREATE INDEX order_timeline_by_order ON public.order_timeline USING btree (order_id, "position", entry_id);
 
 CREATE INDEX orders_by_activity ON public.orders USING btree (activity_from, order_id);
 
@@ -328,6 +507,8 @@ CREATE INDEX orders_by_license_type ON public.orders USING gin (license_types);
 
 CREATE INDEX orders_by_provider ON public.orders USING btree (payment_provider, created_at, order_id);
 
+CREATE INDEX orders_by_refund_state ON public.orders USING btree (refund_state, created_at, order_id) WHERE (refund_state IS NOT NULL);
+
 CREATE INDEX orders_by_search ON public.orders USING gin (search gin_trgm_ops);
 
 CREATE INDEX orders_by_status ON public.orders USING btree (status, created_at, order_id);
@@ -335,3 +516,23 @@ CREATE INDEX orders_by_status ON public.orders USING btree (status, created_at, 
 CREATE INDEX orders_by_total ON public.orders USING btree (total_ore, order_id);
 
 CREATE INDEX parked_events_by_aggregate ON public.parked_events USING btree (projection, aggregate_type, aggregate_id, "position");
+
+CREATE INDEX receipts_by_created ON public.receipts USING btree (created_at, receipt_id);
+
+CREATE INDEX receipts_by_customer ON public.receipts USING btree (customer_id, created_at, receipt_id);
+
+CREATE INDEX receipts_by_day ON public.receipts USING btree (happened_on, receipt_id);
+
+CREATE INDEX receipts_by_kind ON public.receipts USING btree (kind, created_at, receipt_id);
+
+CREATE INDEX receipts_by_number ON public.receipts USING btree (receipt_number, receipt_id);
+
+CREATE INDEX receipts_by_order ON public.receipts USING btree (order_id, created_at, receipt_id);
+
+CREATE INDEX suspensions_by_created ON public.suspensions USING btree (created_at, suspension_id);
+
+CREATE INDEX users_by_created ON public.users USING btree (created_at, user_id);
+
+CREATE INDEX users_by_role ON public.users USING gin (roles);
+
+CREATE INDEX users_by_search ON public.users USING gin (search gin_trgm_ops);
