@@ -26,7 +26,7 @@ use crate::shop_settings::{HolderKeyArgs, PersonalDataArgs};
 pub(crate) enum KeysCommand {
     /// Put a new master key in front of the file, or make the file; running programs use the key within seconds
     New(NewOptions),
-    /// Wrap every key again that an older master key wraps; stopped at any point, it continues when it is run again
+    /// Wrap every key again that an older master key wraps; stopped at any point, it continues when it is run again; exit status 0 if that is done, 2 if not
     Rotate(KeysOptions),
     /// How many keys each master key wraps; exit status 1 if an older one still wraps some, 2 if that could not be told
     Status(KeysOptions),

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use envelope::{Metadata, Position, RecordedEvent};
-use projection::ProjectionBatch as _;
+use projection::{Projection as _, ProjectionBatch as _};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
+use super::Licensing;
 use super::batch::LicensingBatch;
 
 /// What an aggregate begins with.
@@ -20,6 +21,7 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("user", "UserContactChanged", "1"),
     ("terms", "TermsPublished", "1"),
     ("suspension", "SuspensionImposed", "1"),
+    ("receipt_series", "ReceiptIssued", "1"),
 ];
 
 fn read(name: &str) -> Value {
@@ -57,6 +59,9 @@ fn every_published_event_is_applied_and_none_set_aside() {
     for event in published {
         let [aggregate_type, event_type, event_version] =
             ["aggregate_type", "event_type", "event_version"].map(|field| event[field].as_str().unwrap());
+        if !Licensing.reads(aggregate_type) {
+            continue;
+        }
         let first = FIRST.iter().find(|(aggregate, ..)| *aggregate == aggregate_type);
         let (_, first_type, first_version) =
             first.unwrap_or_else(|| panic!("what begins a {aggregate_type}?"));

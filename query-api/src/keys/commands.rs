@@ -15,9 +15,10 @@ use super::ring::Ring;
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make the first license key, and the root key if its file is missing
+    /// Make the first license key, and the root key if its file is missing; exit status 0 if that is done, 2 if not
     New(NewOptions),
-    /// Add a key that begins to sign later; codes of the others stay good until these end
+    /// Add a key that begins to sign later; codes of the others stay good until these end; exit status 0
+    /// if that is done, 2 if not
     Rotate(RotateOptions),
     /// Show the keys without their secrets, and which one signs
     List(ListOptions),

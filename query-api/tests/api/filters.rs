@@ -45,7 +45,7 @@ fn order_cases() -> Vec<Case> {
             "provider",
             json!({"payment_provider": "nexi"}),
             &["provider=nexi"],
-            &["provider=ne"],
+            &["provider=vipps"],
         ),
         (
             "created late",

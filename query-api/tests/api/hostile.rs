@@ -24,7 +24,7 @@ async fn sql_in_a_text_is_a_text() -> Result<()> {
         ("%3F", 1),
         ("%27%3B%20select%20pg_sleep%2810%29%3B--", 0),
     ] {
-        for parameter in ["q", "license_type", "provider"] {
+        for parameter in ["q", "license_type"] {
             let answer = app.get(&format!("/api/v1/orders?{parameter}={q}"), &staff).await;
             assert_eq!(answer.status, StatusCode::OK, "{parameter}={q}");
             let expected = if parameter == "q" { found } else { 0 };

@@ -20,8 +20,8 @@ struct List {
 const LISTS: &[List] = &[
     List {
         path: "orders",
-        texts: &["q", "license_type", "provider"],
-        choices: &["status"],
+        texts: &["q", "license_type"],
+        choices: &["status", "refund_state", "provider"],
         uuids: &["club_id", "customer_id"],
         dates: &[["activity_from", "activity_to"]],
         moments: &[["created_from", "created_to"]],
@@ -29,8 +29,8 @@ const LISTS: &[List] = &[
     },
     List {
         path: "licenses",
-        texts: &["q", "license_type", "category", "discipline"],
-        choices: &["status", "role"],
+        texts: &["q", "license_type", "discipline"],
+        choices: &["status", "role", "category"],
         uuids: &["club_id", "order_id"],
         dates: &[["activity_from", "activity_to"]],
         moments: &[],
@@ -38,8 +38,8 @@ const LISTS: &[List] = &[
     },
     List {
         path: "license-types",
-        texts: &["q", "category"],
-        choices: &["status", "role"],
+        texts: &["q"],
+        choices: &["status", "role", "category"],
         uuids: &[],
         dates: &[],
         moments: &[],

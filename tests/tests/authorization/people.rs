@@ -122,7 +122,9 @@ impl World {
             request = request.bearer_auth(token);
         }
         if method != Method::GET {
-            let key = Uuid::new_v4().to_string();
+            // Of a scan, its id is the key.
+            let scan = body["scan_id"].as_str().map(str::to_owned);
+            let key = scan.unwrap_or_else(|| Uuid::new_v4().to_string());
             request = request.header("Idempotency-Key", key).json(body);
         }
         answer(request).await.expect("an answer")
@@ -137,7 +139,7 @@ fn proper_body(path: &str) -> Value {
             "verdict": "valid",
         })
     } else if path.ends_with("/erase") {
-        json!({"reason": "asked for"})
+        json!({"reason": "requested"})
     } else {
         json!({})
     }

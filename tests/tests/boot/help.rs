@@ -25,6 +25,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "erasures",
             "erasures apply",
             "erasures list",
+            "reconcile",
             "payments",
             "payments uncollected",
         ],

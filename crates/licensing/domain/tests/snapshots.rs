@@ -129,8 +129,16 @@ impl World {
     }
 }
 
+/// Whether the aggregate has snapshots.
+#[derive(Clone, Copy, PartialEq)]
+enum Snapshots {
+    Due,
+    /// Its state holds personal data, which a snapshot would keep in clear.
+    Never,
+}
+
 /// Gives every interval an aggregate of its own and lets all of them grow side by side.
-async fn check<A>(script: Script<A>)
+async fn check<A>(script: Script<A>, snapshots: Snapshots)
 where
     A: Aggregate<Services = ()> + Clone + PartialEq + 'static,
     A::Command: Clone + Sync + Send,
@@ -187,7 +195,7 @@ where
         .await;
         replayed.apply(event.clone());
         for (every, id, _) in &instances {
-            if (length + 1) % every == 0 {
+            if snapshots == Snapshots::Due && (length + 1) % every == 0 {
                 due.insert(*id, length + 1);
             }
         }
@@ -316,7 +324,7 @@ async fn orders() {
             now: placed.expires_at,
         })),
     ];
-    check::<Order>(Script { events, commands }).await;
+    check::<Order>(Script { events, commands }, Snapshots::Never).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -342,7 +350,7 @@ async fn licenses() {
     commands.push(LicenseCommand::Reinstate {
         reason: "so decided".into(),
     });
-    check::<License>(Script { events, commands }).await;
+    check::<License>(Script { events, commands }, Snapshots::Never).await;
 }
 
 /// One for the license that the sample issued, if its order had been this one; one for another.
@@ -387,7 +395,7 @@ async fn license_types() {
             now: chrono::DateTime::UNIX_EPOCH,
         },
     ];
-    check::<LicenseType>(Script { events, commands }).await;
+    check::<LicenseType>(Script { events, commands }, Snapshots::Due).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -396,7 +404,7 @@ async fn suspensions() {
     let commands = vec![SuspensionCommand::Lift {
         reason: "so decided".into(),
     }];
-    check::<Suspension>(Script { events, commands }).await;
+    check::<Suspension>(Script { events, commands }, Snapshots::Due).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -414,7 +422,7 @@ async fn clubs() {
             status: Some(vocabulary::ClubStatus::Inactive),
         },
     ];
-    check::<Club>(Script { events, commands }).await;
+    check::<Club>(Script { events, commands }, Snapshots::Due).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -434,5 +442,5 @@ async fn terms() {
         now: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
     };
     let commands = vec![new("2026-01"), new("2099-01")];
-    check::<Terms>(Script { events, commands }).await;
+    check::<Terms>(Script { events, commands }, Snapshots::Due).await;
 }

@@ -29,9 +29,9 @@ async fn a_list_and_its_changes_come_from_the_index_of_void_licenses() -> Result
     client.execute(include_str!("rows.sql"), &[&5_000_i32]).await?;
     client
         .batch_execute(
-            "update licenses set status = case when position % 400 = 0 then 'issued' else 'revoked' end,
+            "update licenses set status = case when position % 28 = 0 then 'issued' else 'revoked' end,
                                  revocation_position = position
-             where position % 100 = 0;
+             where position % 7 = 0;
              analyze licenses",
         )
         .await?;

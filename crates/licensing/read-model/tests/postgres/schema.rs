@@ -53,7 +53,7 @@ async fn rows_of_the_first_schema_are_kept_and_found() -> Result<()> {
     let (first, later) = migrations.split_first().unwrap();
     assert_eq!(first.0, 1);
     client.batch_execute(&first.1).await?;
-    client.execute(include_str!("rows.sql"), &[&3]).await?;
+    client.execute(include_str!("first_rows.sql"), &[&3]).await?;
     client
         .batch_execute(
             "update orders set search = 'BL-1 Åse ÆRLIG' where order_number = 'BL-1';
