@@ -16,7 +16,7 @@ struct Order {
     provider: String,
     total_ore: i64,
     /// The payment that was recorded first.
-    payment_id: String,
+    id: String,
     captured_ore: i64,
     refunded_ore: i64,
     status: &'static str,
@@ -27,7 +27,7 @@ struct Order {
 /// A payment by the provider.
 #[derive(Clone, Debug)]
 struct Payment {
-    payment_id: String,
+    id: String,
     state: String,
     authorized_ore: i64,
     captured_ore: i64,
@@ -39,7 +39,7 @@ impl Payment {
     fn read(payment: &Value) -> Option<(Uuid, Self)> {
         let sum = |name: &str| payment[name].as_i64();
         let read = Self {
-            payment_id: payment["payment_id"].as_str()?.to_owned(),
+            id: payment["payment_id"].as_str()?.to_owned(),
             state: payment["state"].as_str()?.to_owned(),
             authorized_ore: sum("authorized_ore")?,
             captured_ore: sum("captured_ore")?,
@@ -124,13 +124,11 @@ fn complaints(order: &Order, payments: &[Payment]) -> Vec<String> {
     if captured > order.total_ore.max(order.captured_ore) {
         wrong.push(format!("{captured} øre were taken of {}", order.total_ore));
     }
-    let own = payments
-        .iter()
-        .find(|payment| payment.payment_id == order.payment_id);
+    let own = payments.iter().find(|payment| payment.id == order.payment_id);
     let (kept, collectable) = own.map_or((0, 0), |own| (own.kept(), own.collectable()));
     let strays: i64 = payments
         .iter()
-        .filter(|payment| payment.payment_id != order.payment_id)
+        .filter(|payment| payment.id != order.payment_id)
         .map(|payment| payment.kept() + payment.collectable())
         .sum();
     if strays > 0 {
@@ -268,7 +266,7 @@ mod tests {
 
     fn payment(payment_id: &str, authorized_ore: i64, captured_ore: i64) -> Payment {
         Payment {
-            payment_id: payment_id.into(),
+            id: payment_id.into(),
             state: "AUTHORIZED".into(),
             authorized_ore,
             captured_ore,

@@ -82,6 +82,7 @@ pub(super) async fn sell(shop: &Shop, plan: &Plan, tell: impl Fn(usize)) -> anyh
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is counted by itself")]
 struct Outcome {
     acknowledged: bool,
     over: bool,

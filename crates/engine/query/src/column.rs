@@ -76,6 +76,7 @@ impl Column {
     }
 
     /// The same, only where `fields` names it.
+    #[must_use]
     pub const fn on_request(self) -> Self {
         Self {
             visibility: Visibility::OnRequest,

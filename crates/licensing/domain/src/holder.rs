@@ -134,7 +134,7 @@ mod tests {
             born in born(),
         ) {
             let name = words.join(" ");
-            let spaced: String = words.iter().zip(&spaces).map(|(word, space)| format!("{space}{word}")).collect();
+            let spaced = words.iter().zip(&spaces).fold(String::new(), |all, (word, space)| all + space + word);
             let decomposed = DecomposingNormalizer::new_nfd().normalize(&name).into_owned();
             let kari = id(&name, born);
             for spelling in [

@@ -72,6 +72,10 @@ impl ReceiptSeries {
         self.cause
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as every aggregate decides; a series refuses nothing"
+    )]
     fn decide(&self, command: ReceiptSeriesCommand) -> Result<Vec<ReceiptSeriesEvent>, Refusal> {
         let ReceiptSeriesCommand::Issue { year, due } = command;
         let new = due.into_iter().filter(|due| due.cause > self.cause);

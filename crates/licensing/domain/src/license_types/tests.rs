@@ -185,7 +185,9 @@ fn a_retired_type_is_not_sold_and_gets_no_price_and_stays_retired() {
         .when(LicenseTypeCommand::Retire)
         .then_expect_error(Refusal::Unknown);
     let mut kind = LicenseType::default();
-    history.into_iter().for_each(|event| kind.apply(event));
+    for event in history {
+        kind.apply(event);
+    }
     assert_eq!(kind.offer_at(now()), None);
 }
 

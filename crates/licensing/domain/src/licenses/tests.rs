@@ -232,6 +232,7 @@ fn license(events: &[LicenseEvent]) -> License {
 /// The events, or the refusal, of a command in a state.
 type Expected = Result<Vec<LicenseEvent>, Refusal>;
 
+#[expect(clippy::needless_pass_by_value, reason = "a row of a table")]
 fn assert_decides(state: &str, given: &[LicenseEvent], when: LicenseCommand, then: Expected) {
     let decided = license(given)
         .decide(when)

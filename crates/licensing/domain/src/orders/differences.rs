@@ -89,12 +89,13 @@ impl Order {
             Some(OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Refunded) => {
                 (held > self.kept_of_refunded()).then_some(Difference::MoneyHeld)
             }
-            Some(OrderStatus::Paid | OrderStatus::RefundPending) => Some(Difference::UnderWay),
             Some(OrderStatus::Fulfilled) if self.captured => (!same).then_some(Difference::OtherSums),
             Some(OrderStatus::Fulfilled) if self.written_off() => {
                 (!same || books.collectable_ore > 0).then_some(Difference::OtherSums)
             }
-            Some(OrderStatus::Fulfilled) => Some(Difference::UnderWay),
+            Some(OrderStatus::Paid | OrderStatus::RefundPending | OrderStatus::Fulfilled) => {
+                Some(Difference::UnderWay)
+            }
             // Waits for a decision, which is reported by itself.
             Some(OrderStatus::CaptureFailed) => (!same).then_some(Difference::OtherSums),
         }

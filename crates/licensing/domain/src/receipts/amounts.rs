@@ -63,9 +63,9 @@ mod tests {
             let tax = tax_in(gross, rate);
             prop_assert!(tax >= 0 && tax <= gross);
             let net = gross - tax;
-            // The tax of the net amount, exactly, is at most half an øre away.
-            let exact = net as f64 * f64::from(rate) / 1000.0;
-            prop_assert!((exact - tax as f64).abs() <= 1.0, "{exact} {tax}");
+            // The tax of the net amount, exactly, is at most an øre away.
+            let exact_in_millis = net * i64::from(rate);
+            prop_assert!((exact_in_millis - tax * 1000).abs() <= 1000, "{exact_in_millis} {tax}");
         }
 
         #[test]

@@ -155,7 +155,7 @@ proptest! {
                 series.apply(event);
             }
         }
-        prop_assert!(numbers.iter().copied().eq(1..=numbers.len() as u32));
+        prop_assert!(numbers.iter().copied().eq(1..=u32::try_from(numbers.len()).unwrap()));
         prop_assert!(causes.windows(2).all(|pair| pair[0] < pair[1]), "{causes:?}");
     }
 }

@@ -35,7 +35,9 @@ proptest! {
     #[test]
     fn an_offer_is_the_models_and_the_past_never_changes(acts in proptest::collection::vec(act(), 0..16)) {
         let mut kind = LicenseType::default();
-        created().into_iter().for_each(|event| kind.apply(event));
+        for event in created() {
+            kind.apply(event);
+        }
         // Start and price, in the order of the decisions.
         let mut model = vec![(0, 22_000)];
         let price = |kind: &LicenseType, at: i64| kind.offer_at(minute(at)).map(|offer| offer.price_ore);

@@ -301,7 +301,9 @@ fn a_refund_before_the_capture_collects_less_and_releases_the_rest() {
     assert_eq!(order.to_collect(&books(0, 0, 0)), Some(40_000));
     let captured = order.decide(reconcile(&books(40_000, 0, 0))).unwrap();
     assert_eq!(captured, collected(Vec::new(), 40_000));
-    captured.into_iter().for_each(|event| order.apply(event));
+    for event in captured {
+        order.apply(event);
+    }
     assert_eq!(order.refund_step(&books(40_000, 0, 0)), RefundStep::Release);
     let done = books(40_000, 0, 20_000);
     assert_eq!(
@@ -322,7 +324,9 @@ fn a_refund_while_the_capture_is_under_way_pays_back_what_was_too_much() {
     assert_eq!(order.refund_step(&whole), RefundStep::PayBack(20_000));
     let captured = order.decide(reconcile(&books(60_000, 20_000, 0))).unwrap();
     assert_eq!(captured, collected(Vec::new(), 60_000));
-    captured.into_iter().for_each(|event| order.apply(event));
+    for event in captured {
+        order.apply(event);
+    }
     let done = books(60_000, 20_000, 0);
     assert_eq!(
         order.decide(reconcile(&done)).unwrap(),
