@@ -46,10 +46,10 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort, peers: bool, events: u64
     let ours = Arc::new(Ours::write(bench, events).await?);
     let mut contenders = vec![
         of_ours(&ours, "a projector that catches up", async |ours| {
-            ours.catch_up().await
+            Box::pin(ours.catch_up()).await
         }),
         of_ours(&ours, "rebuild, from start to swap", async |ours| {
-            ours.rebuild().await
+            Box::pin(ours.rebuild()).await
         }),
     ];
     if peers {
@@ -133,7 +133,7 @@ impl Ours {
             self.catch_up().await?;
         }
         let read = self.rows.lock().await.take().context("rows")?;
-        let (seconds, said) = rebuild(&self.log.events_reader, &read.read_owner).await?;
+        let (seconds, said) = Box::pin(rebuild(&self.log.events_reader, &read.read_owner)).await?;
         self.stages.lock().await.push(said["seconds"].to_string());
         read.drop().await?;
         Ok(self.run_of(seconds))
@@ -208,7 +208,9 @@ async fn rebuild(events_url: &str, read_url: &str) -> anyhow::Result<(f64, Value
     };
     let begun = Instant::now();
     let end = CancellationToken::new();
-    let said = projection::rebuild(&Licensing, &options, &end).await.value();
+    let said = Box::pin(projection::rebuild(&Licensing, &options, &end))
+        .await
+        .value();
     let seconds = begun.elapsed().as_secs_f64();
     ensure!(said["swapped"] == true, "the rebuild was not done: {said}");
     Ok((seconds, said))

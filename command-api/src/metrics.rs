@@ -91,11 +91,6 @@ pub fn describe() {
         "Times the relay was interrupted, by reason."
     );
     describe_counter!(WEBHOOKS_TOTAL, "Webhooks by provider and outcome.");
-    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
-    describe_gauge!(
-        RECEIPTS_POSITION,
-        "Position in the log up to which receipts are issued."
-    );
     describe_counter!(
         CAPTURE_FAILURES_TOTAL,
         "Orders whose licenses were issued and whose money can't be collected, by reason."
@@ -134,8 +129,6 @@ pub fn describe() {
         Unit::Seconds,
         "Duration of one attempt at a task."
     );
-    describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
-    describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
     describe_gauge!(
         UNMATCHED_PAYMENTS,
         "Orders that differ from their payments at the provider."
@@ -149,12 +142,28 @@ pub fn describe() {
         Unit::Seconds,
         "How long the next slice of the scheduled comparison has been due."
     );
+    describe_records();
+    begin_at_zero();
+}
+
+/// What is written down of money and people.
+fn describe_records() {
+    describe_counter!(RECEIPTS_TOTAL, "Receipts and credit notes issued, by kind.");
+    describe_gauge!(
+        RECEIPTS_POSITION,
+        "Position in the log up to which receipts are issued."
+    );
+    describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
+    describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
+}
+
+/// A rate over a counter that begins with its first failure does not see that failure.
+fn begin_at_zero() {
     for outcome in ["agrees", "healed", "differs", "unanswered"] {
         counter!(RECONCILED_TOTAL, "outcome" => outcome).increment(0);
     }
     metrics::gauge!(UNMATCHED_PAYMENTS).set(0.0);
     metrics::gauge!(RECONCILE_OVERDUE_SECONDS).set(0.0);
-    // From the start at 0: a rate over a counter that begins with its first failure does not see that failure.
     counter!(RELAY_RESUMES_TOTAL).increment(0);
     counter!(ERASURES_TOTAL).increment(0);
     counter!(KEYS_DESTROYED_TOTAL).increment(0);

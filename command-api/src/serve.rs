@@ -61,6 +61,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "the boot order, read from top to bottom")]
 async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let shutdown = booted.shutdown.clone();
     // Every check exists, and fails, before the first question about it is answered.

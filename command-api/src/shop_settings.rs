@@ -55,7 +55,6 @@ pub(crate) struct ShopArgs {
 
 /// The key of the holder ids.
 #[derive(Args)]
-#[expect(clippy::struct_field_names, reason = "the flags are named after the fields")]
 pub(crate) struct HolderKeyArgs {
     /// Key that holder ids are made with, 32 bytes or more; never changed while the log exists
     #[arg(long, env = "HOLDER_KEY", hide_env_values = true, value_name = "KEY")]

@@ -10,9 +10,12 @@ use event_store::{CommandHandler, Error};
 /// How old what is kept may be. An order accepts the version before for longer than this.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// The terms, and when they were read.
+type Read = (Instant, Arc<Terms>);
+
 /// The terms as they were read last.
 #[derive(Clone, Default)]
-pub(crate) struct TermsInUse(Arc<Mutex<Option<(Instant, Arc<Terms>)>>>);
+pub(crate) struct TermsInUse(Arc<Mutex<Option<Read>>>);
 
 impl TermsInUse {
     /// The terms to check an order with that accepts `version` at `now`. A refusal is always decided by terms that are read

@@ -70,10 +70,9 @@ fn shown(row: &Record) -> Value {
 /// `Kari Anne Nordmann` as `K.A.N.`
 fn initials(name: &str) -> String {
     let letters = name.split_whitespace().filter_map(|word| word.chars().next());
-    letters
-        .take(MOST_INITIALS)
-        .map(|letter| format!("{}.", letter.to_uppercase()))
-        .collect()
+    letters.take(MOST_INITIALS).fold(String::new(), |all, letter| {
+        all + &letter.to_uppercase().to_string() + "."
+    })
 }
 
 fn year(date: &str) -> Option<i32> {

@@ -1,5 +1,7 @@
 //! Hostile and broken requests at the real programs: each gets a clear problem, and none of them costs memory.
 
+#![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
+
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Value, json};

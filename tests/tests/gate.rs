@@ -1,5 +1,7 @@
 //! A license as a gate and its holder get it: code, document, keys and revocations, from the running shop.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 

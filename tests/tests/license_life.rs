@@ -37,6 +37,7 @@ async fn row(shop: &Shop, license: &Value, after: &Answer) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn staff_suspends_and_reinstates_a_license() {
     let shop = Shop::open(Options::default()).await;
     let license = license_of(&shop, "one", &shop.order()).await;
@@ -158,6 +159,7 @@ fn holder(name: &str, birth_date: &str) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_correction_moves_the_day_and_the_search_to_the_right_holder() {
     let shop = Shop::open(Options::default()).await;
     let staff = &shop.tokens.staff;

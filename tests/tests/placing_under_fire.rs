@@ -176,7 +176,7 @@ async fn one_license_a_day(shop: &Shop) {
         let first: chrono::NaiveDate = license["activity_date"].as_str().unwrap().parse().unwrap();
         for day in first
             .iter_days()
-            .take(license["activity_days"].as_u64().unwrap() as usize)
+            .take(usize::try_from(license["activity_days"].as_u64().unwrap()).unwrap())
         {
             let other = days.insert(
                 (holder.to_owned(), kind.to_owned(), day),

@@ -1,5 +1,7 @@
 //! Receipts: gapless numbers in the order of the log, whatever dies, and for whom they are.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
 use futures_util::StreamExt as _;
 use serde_json::json;
 use stack::{Options, Process};

@@ -5,6 +5,7 @@ use stack::Options;
 use system_tests::{Shop, answer, eventually};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn staff_sees_who_did_what_to_an_order_and_its_licenses() {
     let shop = Shop::open(Options::default()).await;
     let url = format!("{}/api/v1/orders", shop.system.command_api_url());

@@ -1,5 +1,7 @@
 //! Users: contact data, roles and sessions, through both APIs and on two instances of each.
 
+#![expect(clippy::expect_used, reason = "a test that fails says so by panicking")]
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -123,8 +125,8 @@ impl SecondQueryApi {
             .command(Process::QueryApi, &["serve"])
             .expect("a command");
         let child = command
-            .env("LISTEN", port.address().to_string())
-            .env("OPS_LISTEN", ops.address().to_string())
+            .env("LISTEN", port.address())
+            .env("OPS_LISTEN", ops.address())
             .kill_on_drop(true)
             .spawn()
             .expect("a process");

@@ -45,11 +45,10 @@ pub(crate) const AT_PROVIDER: [&str; 4] = [RECONCILE, CAPTURE, REFUND, RECHECK];
 
 /// The kind, as it is stored for an order that is paid through `provider`.
 pub(crate) fn at(kind: &'static str, provider: PaymentProvider) -> Cow<'static, str> {
-    match provider {
-        PaymentProvider::Vipps => kind.into(),
-        other if AT_PROVIDER.contains(&kind) => format!("{kind}@{}", other.as_str()).into(),
-        _ => kind.into(),
+    if provider == PaymentProvider::Vipps || !AT_PROVIDER.contains(&kind) {
+        return kind.into();
     }
+    format!("{kind}@{}", provider.as_str()).into()
 }
 
 /// The kind without its provider.

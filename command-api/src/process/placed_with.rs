@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(placed_with.oldest_first.len(), MOST);
         assert!(!placed_with.of.contains_key(&Uuid::nil()));
         assert_eq!(
-            placed_with.of.get(&ids.last().unwrap()),
+            placed_with.of.get(&Uuid::from_u128(MOST as u128)),
             Some(&PaymentProvider::Nexi)
         );
     }

@@ -225,7 +225,6 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
         }
         OrderEvent::OrderPaid(_) => vec![(FULFILL, at)],
         OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at)],
-        OrderEvent::PaymentCaptured(_) => vec![(RECHECK, at + recheck_after)],
         // The money may be mended or paid back in the portal, with or without a webhook.
         OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK), (RECHECK, at + recheck_after)],
         OrderEvent::CaptureResolved(resolved) => match resolved.action {
@@ -237,8 +236,8 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
         OrderEvent::RefundRequested(_)
         | OrderEvent::LineRefundsRequested(_)
         | OrderEvent::RefundRetried(_) => vec![(REFUND, at)],
-        // Staff may pay back in the portal what the provider refused to the shop, with or without a webhook.
-        OrderEvent::RefundFailed(_) => vec![(RECHECK, at + recheck_after)],
+        // Money moves in the portal with or without a webhook: staff may pay back there what was refused to the shop.
+        OrderEvent::PaymentCaptured(_) | OrderEvent::RefundFailed(_) => vec![(RECHECK, at + recheck_after)],
         OrderEvent::OrderRefunded(_) => vec![(REVOKE, at)],
         OrderEvent::OrderExpired(_) | OrderEvent::OrderCancelled(_) => vec![(RECONCILE, at + LAST_LOOK)],
         // Its payment is ended at once. The task looks again later, as after every end.
@@ -256,11 +255,10 @@ fn named(event_type: &str) -> &'static [&'static str] {
         "OrderPlaced" | "OrderExpired" | "OrderCancelled" | "OrderCancelledByCustomer" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
         "OrderFulfilled" => &[CAPTURE],
-        "PaymentCaptured" => &[RECHECK],
         "CaptureFailed" => &[RESOLVE, RECHECK],
         "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
         "RefundRequested" | "LineRefundsRequested" | "RefundRetried" => &[REFUND],
-        "RefundFailed" => &[RECHECK],
+        "PaymentCaptured" | "RefundFailed" => &[RECHECK],
         "OrderRefunded" => &[REVOKE],
         _ => &[],
     }

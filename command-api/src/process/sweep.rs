@@ -92,15 +92,14 @@ pub(super) async fn sweep(context: &ProcessContext, task: &Task) -> Result<Outco
             }
         }
         let compared = join_all(some.iter().map(|placed| compare(context, placed, task))).await;
-        unmatched.extend(some.iter().zip(compared).filter_map(|(placed, differs)| {
-            differs.then(|| {
-                self::task(
-                    placed.aggregate_id,
-                    UNMATCHED,
-                    Utc::now() + AGAIN,
-                    placed.position,
-                )
-            })
+        let differing = some.iter().zip(compared).filter(|(_, differs)| *differs);
+        unmatched.extend(differing.map(|(placed, _)| {
+            self::task(
+                placed.aggregate_id,
+                UNMATCHED,
+                Utc::now() + AGAIN,
+                placed.position,
+            )
         }));
         reached = some.last().map_or(reached, Mark::of);
     }

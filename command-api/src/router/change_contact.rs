@@ -19,6 +19,10 @@ use crate::state::AppState;
 /// What changes. What is absent stays; null removes.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a value are three things to ask for"
+)]
 pub(crate) struct ChangeContact {
     /// Full name.
     #[serde(default, deserialize_with = "given")]

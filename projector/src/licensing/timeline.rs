@@ -71,6 +71,7 @@ mod tests {
 
     use super::said;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a literal of a test")]
     fn of(payload: Value) -> Value {
         Value::Object(said(&payload.to_string()))
     }

@@ -68,8 +68,8 @@ impl Ring {
 
     /// The key that signs at this moment: the one that began last.
     pub fn signing_at(&self, now: DateTime<Utc>) -> Option<&PublicKey> {
-        let begun = self.keys.iter().filter(|key| key.public.not_before <= now);
-        begun.last().map(|key| &key.public)
+        let begun = |key: &&Entry| key.public.not_before <= now;
+        self.keys.iter().rfind(begun).map(|key| &key.public)
     }
 
     /// The key that signs a license for these days: of those that have begun and are valid on one of the days, the one that

@@ -163,10 +163,10 @@ fn revocations() -> OperationBuilder {
             "The licenses of yesterday's activities and later that are revoked or suspended: the first 8 bytes of the \
              SHA-256 of the 16 bytes of each id. With `since`, what changed after that position.",
         ))
-        .parameter(parameter("since", whole("Position of the caller's list.").into(), json!(4700)))
+        .parameter(parameter("since", whole("Position of the caller's list."), json!(4700)))
         .parameter(parameter(
             "epoch",
-            uuid("Epoch of the caller's list. If it is over, the answer is `full`.").into(),
+            uuid("Epoch of the caller's list. If it is over, the answer is `full`."),
             json!("01990a4e-5a3c-7cc2-9d1e-0a7b6c5d4e3f"),
         ));
     refused(operation, [])

@@ -148,13 +148,14 @@ async fn the_list_of_keys_is_signed_and_may_be_cached() -> Result<()> {
     let mut text = format!("bilsport-license-keys-1\n{}\n", list["at"].as_str().unwrap());
     for key in list["keys"].as_array().unwrap() {
         let of = |name: &str| key[name].as_str().unwrap();
-        text += &format!(
+        let row = format!(
             "{} {} {} {}\n",
             key["kid"],
             of("public_key"),
             of("not_before"),
             of("not_after")
         );
+        text += &row;
     }
     assert!(is_signed(&app, &text, list), "{list}");
     assert!(!is_signed(&app, &text.replace(" 20", " 21"), list));
@@ -186,7 +187,7 @@ fn signed(list: &Value) -> String {
     );
     for (mark, name) in [("+", "full"), ("+", "added"), ("-", "removed")] {
         for hash in list[name].as_array().into_iter().flatten() {
-            text += &format!("{mark}{}\n", hash.as_str().unwrap());
+            text = text + mark + hash.as_str().unwrap() + "\n";
         }
     }
     text
@@ -196,8 +197,7 @@ fn hash(id: Uuid) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
     digest.as_ref()[..8]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |all, byte| all + &format!("{byte:02x}"))
 }
 
 async fn revocations(app: &App, query: &str) -> Answer {

@@ -16,7 +16,7 @@ struct Order {
     provider: String,
     total_ore: i64,
     /// The payment that was recorded first.
-    id: String,
+    payment_id: String,
     captured_ore: i64,
     refunded_ore: i64,
     status: &'static str,

@@ -7,9 +7,11 @@ use crate::people::Person::{
 };
 use crate::people::{Person, World};
 
-/// Route, person, status.
+/// Method, path, and the status by person.
+type Row = (&'static str, &'static str, &'static [(Person, u16)]);
+
 #[rustfmt::skip]
-const EXPECTED: &[(&str, &str, &[(Person, u16)])] = &[
+const EXPECTED: &[Row] = &[
     ("GET", "/api/v1/orders/{order_id}", &[
         (Owner, 200), (AnotherCustomer, 404), (Organizer, 200), (OrganizerOfAnotherClub, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),

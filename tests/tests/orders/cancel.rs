@@ -237,11 +237,6 @@ async fn of_cancel_and_approval_exactly_one_wins_in_32_rounds() {
         })
         .await;
     }
-    let won = outcomes.iter().filter(|(_, won)| *won).count();
-    println!(
-        "{won} of {} orders were cancelled before they were paid",
-        outcomes.len()
-    );
     books::verify(&shop).await;
     shop.close().await;
 }

@@ -241,6 +241,7 @@ fn events<E: EventPayload>(first: &[&str], then: &[&str]) -> Vec<E> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "a list of commands")]
 async fn orders() {
     let rest = [
         "PaymentRequested",
