@@ -38,7 +38,7 @@ pub(crate) struct NewOptions {
     #[arg(long, env = "MASTER_KEY_FILE", value_name = "FILE")]
     master_key_file: PathBuf,
     /// Name of the new key, for example the month
-    #[arg(long, env = "MASTER_KEY_NAME", value_name = "NAME")]
+    #[arg(long, env = "KEYS_NEW_NAME", value_name = "NAME")]
     name: String,
 }
 

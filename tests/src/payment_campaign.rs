@@ -16,7 +16,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::Utc;
 use stack::{Options, Process, Progress};
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::customers::sell;
@@ -26,8 +27,10 @@ use crate::campaign::dice::Dice;
 
 /// Both instances.
 const COMMAND_APIS: [Process; 2] = [Process::CommandApi, Process::CommandApi2];
-/// Between two kills, in milliseconds.
-const BETWEEN_KILLS: (u64, u64) = (1_500, 6_000);
+/// About how many kills there are, however many customers come and however fast.
+const KILLS: usize = 20;
+/// The fewest customers between two kills.
+const BETWEEN_KILLS: usize = 20;
 /// How long an order of the campaign may stay unpaid, in seconds: some expire while it runs.
 const TIME_TO_PAY_S: u32 = 40;
 /// How often progress is told, in purchases.
@@ -36,7 +39,7 @@ const TELL_EVERY: usize = 250;
 /// The options of a payment campaign.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Decides what each customer does, what goes wrong at the provider, and the pauses between kills.
+    /// Decides what each customer does, what goes wrong at the provider, and the customers between kills.
     pub seed: u64,
     /// How many customers come.
     pub purchases: usize,
@@ -57,9 +60,11 @@ pub async fn run(plan: &Plan, progress: Progress) -> anyhow::Result<Report> {
     misbehaviour::begin(&shop, plan.seed).await?;
 
     let over = CancellationToken::new();
-    let killing = tokio::spawn(kill(Arc::clone(&shop), plan.seed, over.clone()));
+    let (served, watched) = watch::channel(0);
+    let killing = tokio::spawn(kill(Arc::clone(&shop), plan.clone(), watched, over.clone()));
     let selling = Instant::now();
     report.customers = sell(&shop, plan, |done| {
+        served.send_replace(done);
         if done % TELL_EVERY == 0 {
             let (of, seconds) = (plan.purchases, selling.elapsed().as_secs());
             progress.line(&format!("{done} of {of} customers were here after {seconds} s"));
@@ -121,13 +126,21 @@ fn options() -> Options {
     }
 }
 
-/// Kills one of the instances again and again. Returns how often.
-async fn kill(shop: Arc<Shop>, seed: u64, over: CancellationToken) -> anyhow::Result<usize> {
-    let (mut dice, mut kills) = (Dice::new(seed ^ 0x6b69_6c6c), 0);
+/// Kills one of the instances again and again, each time after some more customers. Returns how often.
+async fn kill(
+    shop: Arc<Shop>,
+    plan: Plan,
+    mut served: watch::Receiver<usize>,
+    over: CancellationToken,
+) -> anyhow::Result<usize> {
+    let (mut dice, mut kills, mut next) = (Dice::new(plan.seed ^ 0x6b69_6c6c), 0, 0);
+    let between = u64::try_from((plan.purchases / KILLS).max(BETWEEN_KILLS))?;
     loop {
-        let pause = Duration::from_millis(dice.between(BETWEEN_KILLS.0, BETWEEN_KILLS.1));
-        if over.run_until_cancelled(sleep(pause)).await.is_none() {
-            return Ok(kills);
+        next += usize::try_from(dice.between(between / 2, between * 3 / 2))?;
+        let enough = served.wait_for(|done| *done >= next);
+        match over.run_until_cancelled(enough).await {
+            Some(Ok(_)) => {}
+            None | Some(Err(_)) => return Ok(kills),
         }
         // One that is being restarted can't be killed.
         kills += usize::from(shop.system.kill(dice.pick(&COMMAND_APIS)).await.is_ok());

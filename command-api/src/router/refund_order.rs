@@ -12,9 +12,11 @@ use event_store::{CommandError, Member, Unit, VersionConflict};
 use events::RevokeReason;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use service::auth::{Principal, Role};
 use service::problem::Problem;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 use uuid::Uuid;
 use vocabulary::{OrderStatus, RefundState};
 
@@ -25,13 +27,27 @@ use crate::incoming::Incoming;
 use crate::operation::Operation;
 use crate::state::AppState;
 
+/// 1 to 100 numbers of lines.
+fn line_numbers() -> Array {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(100));
+    ArrayBuilder::new()
+        .items(number)
+        .min_items(Some(1))
+        .max_items(Some(100))
+        .examples([json!([1, 2])])
+        .build()
+}
+
 /// What to give back, and why.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefundOrder {
     /// The lines; without them all that are left.
     #[serde(default)]
-    #[schema(min_items = 1, max_items = 100, example = json!([1, 2]))]
+    #[schema(schema_with = line_numbers)]
     lines: Option<Vec<u16>>,
     /// The decision in words.
     #[schema(min_length = 1, max_length = 500, example = "The race is cancelled")]

@@ -6,6 +6,7 @@ use read_model::LICENSES;
 use serde_json::{Value, json};
 use service::docs::{self, Header, Parameter as Shared};
 use service::problem::Problem;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
@@ -234,6 +235,8 @@ fn parameter(name: &str, schema: Schema, example: Value) -> Parameter {
         .parameter_in(ParameterIn::Query)
         .required(Required::False)
         .schema(Some(schema))
+        // An empty parameter counts as absent. utoipa has no field for it.
+        .extensions(Some(Extensions::from_iter([("allowEmptyValue", true)])))
         .example(Some(example))
         .build()
 }

@@ -109,11 +109,11 @@ async fn claims_were_changed(shop: &Shop, sales: &Sales) {
     let repair = "delete from claims; insert into claims select * from kept_claims";
     for (sabotage, expected) in [
         (
-            "delete from claims where holder = (select min(holder::text) from claims)::uuid",
+            "delete from claims where holder = (select min(holder::text) from claims where scope = 'license-day')::uuid",
             "is not held",
         ),
         (
-            "update claims set holder = gen_random_uuid() where holder = (select min(holder::text) from claims)::uuid",
+            "update claims set holder = gen_random_uuid() where holder = (select min(holder::text) from claims where scope = 'license-day')::uuid",
             "is held by what is over",
         ),
     ] {

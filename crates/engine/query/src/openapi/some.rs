@@ -32,7 +32,7 @@ pub fn add_list_for_some(document: &mut OpenApi, resource: &'static Resource, pa
     add_with(document, resource, path, false, &[Problem::not_found()]);
 }
 
-/// As [`add`], for a resource that some may see and others may not, with the caller's own row at `own`.
+/// As [`super::add`], for a resource that some may see and others may not, with the caller's own row at `own`.
 pub fn add_for_some(document: &mut OpenApi, resource: &'static Resource, path: &str, own: &str) {
     add_with(document, resource, path, true, &[Problem::not_found()]);
     let one = get(document, &format!("{path}/{{{}}}", resource.key)).cloned();
