@@ -39,7 +39,7 @@ pub struct KeyFiles {
 #[derive(Debug, Args)]
 pub struct KeyForm {
     /// Days that the key is valid for; licenses are sold up to a year ahead, and none is accepted after the key's end
-    #[arg(long, env = "LICENSE_KEY_DAYS", default_value_t = 1095, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, env = "SIGNING_DAYS", default_value_t = 1095, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// Print the result as JSON
     #[arg(long, env = "JSON")]
@@ -63,7 +63,7 @@ pub struct RotateOptions {
     #[command(flatten)]
     form: KeyForm,
     /// Hours until the key begins to sign; gates fetch it before they meet its codes
-    #[arg(long, env = "LICENSE_KEY_BEGINS_IN_HOURS", default_value_t = 48, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(0..=8760))]
+    #[arg(long, env = "SIGNING_BEGINS_IN_HOURS", default_value_t = 48, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(0..=8760))]
     begins_in_hours: u32,
 }
 
