@@ -1,5 +1,6 @@
 -- Rows of the first schema, as it was published. Binds: $1 how many orders; each gets two licenses.
--- types, 300 days, four statuses; ten orders share each creation time, so that the key has to break ties.
+-- Spread over 100 customers, 50 clubs, 20 types, 300 days, four statuses; ten orders share each creation time, so that the key
+-- has to break ties.
 with orders_made as (
     insert into orders (order_id, order_number, customer_id, status, total_ore, payment_provider, lines, club_ids,
                         license_types, activity_from, activity_to, search, created_at, updated_at, version, position)
