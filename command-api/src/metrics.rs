@@ -62,6 +62,8 @@ pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
 /// Position in the log up to which receipts are issued.
 pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
+/// Counter, by `kind` and `outcome`: items of batches that are done or have failed.
+pub const BATCH_ITEMS_TOTAL: &str = "bilsport_batch_items_total";
 /// Erasures that were carried out.
 pub const ERASURES_TOTAL: &str = "bilsport_personal_erasures_total";
 /// Keys of personal data that were destroyed.
@@ -153,6 +155,7 @@ fn describe_records() {
         RECEIPTS_POSITION,
         "Position in the log up to which receipts are issued."
     );
+    describe_counter!(BATCH_ITEMS_TOTAL, "Items of batches, by kind and outcome.");
     describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
     describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{BATCH, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
 use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
@@ -175,6 +175,9 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
     if recorded.aggregate_type == aggregate_type::PERSON {
         return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
+    }
+    if recorded.aggregate_type == aggregate_type::BATCH && recorded.sequence == 1 {
+        return vec![task_of(recorded, (BATCH, recorded.recorded_at))];
     }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();

@@ -88,8 +88,7 @@ where
                 traceparent: known.remove("traceparent"),
             },
         };
-        self.appender()
-            .append(append)
+        self.append(append)
             .await
             .map_err(|error| match error {
                 AppendError::Conflict(_) => AggregateError::AggregateConflict,

@@ -179,6 +179,12 @@ impl Problem {
     pub fn code(&self) -> &str {
         &self.0.code
     }
+
+    /// Pointer and code of each field that is wrong.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let errors = self.0.errors.iter();
+        errors.map(|error| (error.pointer.as_str(), &*error.code))
+    }
 }
 
 impl fmt::Display for Problem {

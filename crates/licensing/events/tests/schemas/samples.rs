@@ -63,6 +63,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::Suspension(event) => of(event),
         Event::Person(event) => of(event),
         Event::Keyring(event) => of(event),
+        Event::Batch(event) => of(event),
     }
 }
 
