@@ -25,8 +25,16 @@ const HOLDER: [Column; 7] = [
     ("holder.birth_date", &["holder", "birth_date"], Cell::Day),
     ("holder.phone", &["holder", "phone"], Cell::Text),
     ("holder.email", &["holder", "email"], Cell::Text),
-    ("holder.guardian.name", &["holder", "guardian", "name"], Cell::Text),
-    ("holder.guardian.phone", &["holder", "guardian", "phone"], Cell::Text),
+    (
+        "holder.guardian.name",
+        &["holder", "guardian", "name"],
+        Cell::Text,
+    ),
+    (
+        "holder.guardian.phone",
+        &["holder", "guardian", "phone"],
+        Cell::Text,
+    ),
     (
         "holder.guardian.consent",
         &["holder", "guardian", "consent"],
@@ -156,9 +164,7 @@ fn put(object: &mut Map<String, Value>, members: &[&str], value: Value) {
             object.insert((*last).to_owned(), value);
         }
         [first, rest @ ..] => {
-            let inner = object
-                .entry(*first)
-                .or_insert_with(|| Value::Object(Map::new()));
+            let inner = object.entry(*first).or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(inner) = inner {
                 put(inner, rest, value);
             }
@@ -169,7 +175,9 @@ fn put(object: &mut Map<String, Value>, members: &[&str], value: Value) {
 fn value(cell: Cell, text: &str) -> Value {
     let read = match cell {
         Cell::Text => None,
-        Cell::Whole => digits(text).and_then(|digits| digits.parse::<i64>().ok()).map(Value::from),
+        Cell::Whole => digits(text)
+            .and_then(|digits| digits.parse::<i64>().ok())
+            .map(Value::from),
         Cell::Kroner => ore(text).map(Value::from),
         Cell::Day => day(text).map(Value::from),
         Cell::Flag => flag(text).map(Value::from),
@@ -186,9 +194,15 @@ fn digits(text: &str) -> Option<String> {
 
 /// `1 250,50` and `1250.5`, also with `kr`, in øre. A third decimal is no amount.
 fn ore(text: &str) -> Option<i64> {
-    let bare = text.trim_start_matches("kr").trim_end_matches("kr").trim_end_matches(",-");
+    let bare = text
+        .trim_start_matches("kr")
+        .trim_end_matches("kr")
+        .trim_end_matches(",-");
     let (whole, part) = bare.split_once([',', '.']).unwrap_or((bare, ""));
-    let whole: i64 = digits(whole).filter(|text| !text.starts_with('-'))?.parse().ok()?;
+    let whole: i64 = digits(whole)
+        .filter(|text| !text.starts_with('-'))?
+        .parse()
+        .ok()?;
     let part = part.trim();
     if part.len() > 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -221,7 +235,9 @@ mod tests {
 
     fn item(kind: BatchKind, names: &[&str], cells: &[&str]) -> Value {
         let header = Header::of(kind, names.iter().copied());
-        header.unwrap_or_else(|_| panic!("{names:?}")).item(cells.iter().copied())
+        header
+            .unwrap_or_else(|_| panic!("{names:?}"))
+            .item(cells.iter().copied())
     }
 
     #[test]
@@ -262,7 +278,13 @@ mod tests {
         assert_eq!(
             item(
                 BatchKind::ComplimentaryLicense,
-                &["license_type", "activity_date", "activity_days", "holder.name", "holder.guardian.consent"],
+                &[
+                    "license_type",
+                    "activity_date",
+                    "activity_days",
+                    "holder.name",
+                    "holder.guardian.consent"
+                ],
                 &["banedag", "05.06.2026", "2", "Åse Ødegård", "ja"]
             ),
             json!({
@@ -288,7 +310,9 @@ mod tests {
     fn unknown_and_repeated_columns_are_refused() {
         let refused = |names: &[&str]| Header::of(BatchKind::SetPrice, names.iter().copied()).err();
         let unknown = refused(&["code", "pris"]).unwrap();
-        assert!(matches!(unknown, BadHeader::Unknown { name, known } if name == "pris" && known.contains("price_kr")));
+        assert!(
+            matches!(unknown, BadHeader::Unknown { name, known } if name == "pris" && known.contains("price_kr"))
+        );
         assert_eq!(refused(&["code", "CODE"]), Some(BadHeader::Twice("code".into())));
         assert_eq!(
             refused(&["price_ore", "price_kr"]),

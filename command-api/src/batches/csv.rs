@@ -29,7 +29,9 @@ pub(crate) fn read(source: Source, kind: BatchKind, sink: &mut Sink) -> Result<(
         .delimiter(delimiter)
         .has_headers(true)
         .from_reader(Cursor::new(first).chain(source));
-    let names = reader.headers().map_err(|error| unreadable(&error, lines_before, sink))?;
+    let names = reader
+        .headers()
+        .map_err(|error| unreadable(&error, lines_before, sink))?;
     if names.iter().all(|name| name.trim().is_empty()) {
         return Err(Unreadable::NoHeader);
     }
@@ -83,9 +85,8 @@ fn most_frequent(header: &[u8]) -> u8 {
 }
 
 fn unreadable(error: &csv::Error, lines_before: u64, sink: &Sink) -> Unreadable {
-    let line = |position: &Option<csv::Position>| {
-        position.as_ref().map_or(0, csv::Position::line) + lines_before
-    };
+    let line =
+        |position: &Option<csv::Position>| position.as_ref().map_or(0, csv::Position::line) + lines_before;
     match error.kind() {
         ErrorKind::Utf8 { pos, .. } => Unreadable::NotUtf8(line(pos)),
         ErrorKind::UnequalLengths { pos, .. } => Unreadable::Cells(line(pos)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::{
     AskedLine, Club, ClubCommand, GrantLicense, License, LicenseCommand, LicenseType, LicenseTypeCommand,
-    NewSuspension, Refusal, RequestedHolder, RequestedVehicle, ScanReport, license_type_id,
+    NewSuspension, RequestedHolder, RequestedVehicle, ScanReport, license_type_id,
 };
 use envelope::Metadata;
 use event_store::{CommandError, CommandHandler, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
@@ -174,7 +174,11 @@ impl Desk<'_> {
             // The same scan may have come by its own route.
             return check_in_license::key(license_id, &report);
         }
-        IdempotencyKey::new("batch:item", format!("{}:{}", self.batch_id, item.number), item.text.get())
+        IdempotencyKey::new(
+            "batch:item",
+            format!("{}:{}", self.batch_id, item.number),
+            item.text.get(),
+        )
     }
 
     /// Does items of one subject, in their order.
@@ -215,9 +219,15 @@ impl Desk<'_> {
             BatchKind::Suspend => {
                 let new: NewSuspension = item.whole()?;
                 let suspension_id = self.id_of(item);
-                impose_suspension::decide(self.command_handler, &shop.holder_key, suspension_id, new, command)
-                    .await
-                    .map_err(problem)
+                impose_suspension::decide(
+                    self.command_handler,
+                    &shop.holder_key,
+                    suspension_id,
+                    new,
+                    command,
+                )
+                .await
+                .map_err(problem)
             }
             BatchKind::CheckIn => {
                 let (license_id, report) = item.license()?;
@@ -240,7 +250,8 @@ impl Desk<'_> {
             now: now(),
         };
         let request = self.request(license_type_id, command, item);
-        let answer = |_: &LicenseType, version| json!({"code": code, "price_ore": price_ore, "version": version});
+        let answer =
+            |_: &LicenseType, version| json!({"code": code, "price_ore": price_ore, "version": version});
         let executed = self
             .command_handler
             .execute_on::<LicenseType>(known.take(), request, answer)
@@ -353,7 +364,9 @@ impl Desk<'_> {
                 })
                 .await;
             return match given {
-                Err(CommandError::ClaimTaken(taken)) if rule_six::outdated(&taken) && looks < LOOKS => continue,
+                Err(CommandError::ClaimTaken(taken)) if rule_six::outdated(&taken) && looks < LOOKS => {
+                    continue;
+                }
                 Err(CommandError::ClaimTaken(taken)) => Err(rule_seven::correction_refused(&taken)),
                 given => given.map_err(problem),
             };

@@ -33,9 +33,7 @@ pub(crate) fn read_document(source: Source, sink: &mut Sink) -> Result<Declared,
     if let Some(refused) = sink.refused() {
         return Err(refused);
     }
-    read.map_err(|error| {
-        Unreadable::NotJson(u64::try_from(error.line()).unwrap_or(0), shown(&error))
-    })?;
+    read.map_err(|error| Unreadable::NotJson(u64::try_from(error.line()).unwrap_or(0), shown(&error)))?;
     Ok(declared)
 }
 

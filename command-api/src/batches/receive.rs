@@ -239,7 +239,8 @@ impl Sink {
             return Err(refused);
         }
         self.since_item.store(0, Ordering::Relaxed);
-        self.content.push(if self.content.is_empty() { b'[' } else { b',' });
+        self.content
+            .push(if self.content.is_empty() { b'[' } else { b',' });
         self.content.extend_from_slice(item.get().as_bytes());
         self.total += 1;
         let items = self.total + 1 - self.first;
@@ -291,7 +292,10 @@ impl Sink {
 /// The rest of the body would be read as the next request, so the connection ends with this answer.
 fn too_slow() -> Problem {
     Problem::from_status(StatusCode::REQUEST_TIMEOUT)
-        .detail(format!("the batch did not arrive within {} s", PATIENCE.as_secs()))
+        .detail(format!(
+            "the batch did not arrive within {} s",
+            PATIENCE.as_secs()
+        ))
         .header(axum::http::header::CONNECTION, "close")
 }
 
@@ -343,14 +347,19 @@ mod tests {
 
     #[test]
     fn a_document_may_name_its_kind_before_or_after_its_items() {
-        let items: Vec<_> = (0..600).map(|n| format!("{{\"code\": \"a\",\n \"price_ore\": {n}}}")).collect();
+        let items: Vec<_> = (0..600)
+            .map(|n| format!("{{\"code\": \"a\",\n \"price_ore\": {n}}}"))
+            .collect();
         let items = items.join(", ");
         for document in [
             format!("{{\"kind\":\"set_price\",\"dry_run\":true,\"items\":[{items}]}}"),
             format!("\u{feff} {{\"items\": [{items}], \"dry_run\": true, \"kind\": \"set_price\"}}\n"),
         ] {
             let (declared, items) = read(Format::Json, document).unwrap();
-            assert_eq!((declared.kind, declared.dry_run), (Some(BatchKind::SetPrice), Some(true)));
+            assert_eq!(
+                (declared.kind, declared.dry_run),
+                (Some(BatchKind::SetPrice), Some(true))
+            );
             assert_eq!(items.len(), 600);
             assert_eq!(items[599]["price_ore"], 599);
         }
@@ -359,29 +368,60 @@ mod tests {
     #[test]
     fn what_is_no_document_of_a_batch_is_refused() {
         for bad in [
-            "", "[]", "{", "{\"kind\":\"set_price\"}", "{\"kind\":\"set_price\",\"items\":{}}",
-            "{\"kind\":\"nothing\",\"items\":[1]}", "{\"kind\":\"set_price\",\"items\":[1]} x",
+            "",
+            "[]",
+            "{",
+            "{\"kind\":\"set_price\"}",
+            "{\"kind\":\"set_price\",\"items\":{}}",
+            "{\"kind\":\"nothing\",\"items\":[1]}",
+            "{\"kind\":\"set_price\",\"items\":[1]} x",
             "{\"kind\":\"set_price\",\"kind\":\"set_price\",\"items\":[1]}",
             "{\"kind\":\"set_price\",\"items\":[1],\"items\":[1]}",
-            "{\"kind\":\"set_price\",\"more\":1,\"items\":[1]}", "{\"kind\":\"set_price\",\"items\":[1",
+            "{\"kind\":\"set_price\",\"more\":1,\"items\":[1]}",
+            "{\"kind\":\"set_price\",\"items\":[1",
         ] {
-            assert!(matches!(refused(Format::Json, bad), Unreadable::NotJson(..)), "{bad}");
+            assert!(
+                matches!(refused(Format::Json, bad), Unreadable::NotJson(..)),
+                "{bad}"
+            );
         }
         assert!(matches!(
-            refused(Format::Json, b"{\"kind\":\"set_price\",\"items\":[\"\xf8\"]}".to_vec()),
+            refused(
+                Format::Json,
+                b"{\"kind\":\"set_price\",\"items\":[\"\xf8\"]}".to_vec()
+            ),
             Unreadable::NotJson(..)
         ));
-        assert_eq!(refused(Format::Json, "{\"kind\":\"set_price\",\"items\":[]}"), Unreadable::Empty);
+        assert_eq!(
+            refused(Format::Json, "{\"kind\":\"set_price\",\"items\":[]}"),
+            Unreadable::Empty
+        );
     }
 
     #[test]
     fn lines_are_items_and_empty_lines_are_none() {
         let (_, items) = read(Format::Lines, "\u{feff}{\"a\":1}\r\n\n  \n[2]\n{\"a\":3}").unwrap();
-        assert_eq!(items, [serde_json::json!({"a": 1}), serde_json::json!([2]), serde_json::json!({"a": 3})]);
+        assert_eq!(
+            items,
+            [
+                serde_json::json!({"a": 1}),
+                serde_json::json!([2]),
+                serde_json::json!({"a": 3})
+            ]
+        );
         assert_eq!(refused(Format::Lines, "\n \n"), Unreadable::Empty);
-        assert!(matches!(refused(Format::Lines, "{}\n{\"a\"\n"), Unreadable::NotJson(2, _)));
-        assert_eq!(refused(Format::Lines, b"{}\n{}\n\"\xf8\"\n".to_vec()), Unreadable::NotUtf8(3));
-        assert_eq!(refused(Format::Lines, b"\xff\xfe{\0}\0".to_vec()), Unreadable::Utf16);
+        assert!(matches!(
+            refused(Format::Lines, "{}\n{\"a\"\n"),
+            Unreadable::NotJson(2, _)
+        ));
+        assert_eq!(
+            refused(Format::Lines, b"{}\n{}\n\"\xf8\"\n".to_vec()),
+            Unreadable::NotUtf8(3)
+        );
+        assert_eq!(
+            refused(Format::Lines, b"\xff\xfe{\0}\0".to_vec()),
+            Unreadable::Utf16
+        );
     }
 
     #[test]
@@ -409,9 +449,17 @@ mod tests {
             refused(Format::Csv, b"sep=;\ncode;price_kr\n\xf8velse;2\n".to_vec()),
             Unreadable::NotUtf8(3)
         );
-        assert_eq!(refused(Format::Csv, b"\xff\xfec\0o\0".to_vec()), Unreadable::Utf16);
-        assert_eq!(refused(Format::Csv, "code;price_kr\na;1\nb\n"), Unreadable::Cells(3));
-        assert!(matches!(refused(Format::Csv, "code;pris\na;1\n"), Unreadable::Column(name, _) if name == "pris"));
+        assert_eq!(
+            refused(Format::Csv, b"\xff\xfec\0o\0".to_vec()),
+            Unreadable::Utf16
+        );
+        assert_eq!(
+            refused(Format::Csv, "code;price_kr\na;1\nb\n"),
+            Unreadable::Cells(3)
+        );
+        assert!(
+            matches!(refused(Format::Csv, "code;pris\na;1\n"), Unreadable::Column(name, _) if name == "pris")
+        );
         assert_eq!(refused(Format::Csv, ""), Unreadable::NoHeader);
         assert_eq!(refused(Format::Csv, "\n"), Unreadable::NoHeader);
         assert_eq!(refused(Format::Csv, "code;price_kr\n"), Unreadable::Empty);
@@ -426,13 +474,19 @@ mod tests {
         let document = format!("{{\"kind\":\"set_price\",\"items\":[{items}]}}");
         assert_eq!(refused(Format::Json, document), Unreadable::TooMany);
         let large = format!("\"{}\"", "x".repeat(MAX_ITEM_BYTES));
-        assert_eq!(refused(Format::Lines, format!("{{}}\n{large}\n")), Unreadable::ItemTooLarge(2));
+        assert_eq!(
+            refused(Format::Lines, format!("{{}}\n{large}\n")),
+            Unreadable::ItemTooLarge(2)
+        );
         for size in [1, 10] {
             let large = format!("\"{}\"", "x".repeat(size * MAX_ITEM_BYTES));
             let document = format!("{{\"kind\":\"set_price\",\"items\":[{{}},{large}]}}");
             assert_eq!(refused(Format::Json, document), Unreadable::ItemTooLarge(2));
         }
         let cell = "x".repeat(2 * MAX_ITEM_BYTES);
-        assert_eq!(refused(Format::Csv, format!("code\n{cell}\n")), Unreadable::ItemTooLarge(1));
+        assert_eq!(
+            refused(Format::Csv, format!("code\n{cell}\n")),
+            Unreadable::ItemTooLarge(1)
+        );
     }
 }

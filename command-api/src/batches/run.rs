@@ -46,7 +46,11 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
         shop: &context.desk.shop,
         batch_id,
         kind: submitted.kind,
-        user_id: metadata.actor.as_deref().and_then(|actor| actor.parse().ok()).unwrap_or_default(),
+        user_id: metadata
+            .actor
+            .as_deref()
+            .and_then(|actor| actor.parse().ok())
+            .unwrap_or_default(),
         metadata: &metadata,
     };
     let mut done = batch.done();
@@ -88,7 +92,10 @@ async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Ve
     let texts: Vec<Box<RawValue>> = serde_json::from_slice(&chunk.content)
         .map_err(|_| event_store::Error::Broken("a chunk of a batch is no list".into()))?;
     let mut results = BTreeMap::new();
-    let mut items: Vec<Item> = (chunk.first..).zip(texts).map(|(number, text)| Item::new(number, text)).collect();
+    let mut items: Vec<Item> = (chunk.first..)
+        .zip(texts)
+        .map(|(number, text)| Item::new(number, text))
+        .collect();
     if may_be_done {
         let keys: Vec<IdempotencyKey> = items.iter().map(|item| desk.key(item)).collect();
         let answers = desk.command_handler.log().answers(&keys).await?;
@@ -144,7 +151,10 @@ async fn note(
         expected_version: None,
         creates: false,
     };
-    let noted = context.desk.command_handler.execute::<Batch>(request, |_, _| json!({}));
+    let noted = context
+        .desk
+        .command_handler
+        .execute::<Batch>(request, |_, _| json!({}));
     noted.await?;
     Ok(done)
 }

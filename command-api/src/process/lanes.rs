@@ -69,7 +69,8 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
     });
     [of_the_log, of_people, of_batches]
         .into_iter()
-        .chain(at_providers).collect()
+        .chain(at_providers)
+        .collect()
 }
 
 #[cfg(test)]

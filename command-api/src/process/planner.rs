@@ -19,7 +19,7 @@ use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
-const BATCH: usize = 500;
+const AT_ONCE: usize = 500;
 /// Minimum interval between plans: under load plans grow instead of multiplying, because each plan is a commit that
 /// competes with the customers' commits. A single event is planned at once.
 const PACE: Duration = Duration::from_millis(10);
@@ -110,7 +110,7 @@ async fn plan_from_checkpoint(
         options,
     );
     loop {
-        let events = subscription.next_batch(BATCH, term).await?;
+        let events = subscription.next_batch(AT_ONCE, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (subscription.mark(), Some(epoch));
         let of_one = |event| tasks(event, context.recheck_after, &mut placed_with);
@@ -128,7 +128,7 @@ async fn plan_from_checkpoint(
         if due {
             context.planned.notify_waiters();
         }
-        if events.len() < BATCH {
+        if events.len() < AT_ONCE {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
         }
     }

@@ -15,7 +15,8 @@ use tracing::Instrument as _;
 
 use super::context::ProcessContext;
 use super::kinds::{
-    self, BATCH, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+    self, BATCH, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
+    UNMATCHED,
 };
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};

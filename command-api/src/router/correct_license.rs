@@ -81,9 +81,16 @@ pub(crate) async fn correct_license(
     } = incoming;
     let holder_key = &state.shop.holder_key;
     let command = (key, metadata);
-    decide(&state.command_handler, holder_key, license_id, request, command, expected_version)
-        .await
-        .map(|response| answered(Correction::SUCCESS, response))
+    decide(
+        &state.command_handler,
+        holder_key,
+        license_id,
+        request,
+        command,
+        expected_version,
+    )
+    .await
+    .map(|response| answered(Correction::SUCCESS, response))
 }
 
 /// Corrects a license.

@@ -62,7 +62,14 @@ pub(crate) async fn impose_suspension(
 ) -> Result<Response, Problem> {
     let holder_key = &state.shop.holder_key;
     let command = (incoming.key, incoming.metadata);
-    let imposed = decide(&state.command_handler, holder_key, Uuid::now_v7(), incoming.request, command).await;
+    let imposed = decide(
+        &state.command_handler,
+        holder_key,
+        Uuid::now_v7(),
+        incoming.request,
+        command,
+    )
+    .await;
     imposed
         .map(|response| answered(NewSuspension::SUCCESS, response))
         .map_err(problem)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{License, LicenseCommand, Order, Refusal, RefundPolicy, RequestRefund};
+use domain::{License, LicenseCommand, Order, RefundPolicy, Refusal, RequestRefund};
 use envelope::Metadata;
 use event_store::{CommandError, CommandHandler, CommandResponse, IdempotencyKey, Unit};
 use serde::{Deserialize, Serialize};
@@ -88,10 +88,17 @@ pub(crate) async fn revoke_license(
         ..
     } = incoming;
     let policy = &state.shop.refund_policy;
-    decide(&state.command_handler, policy, license_id, asked, (key, metadata), expected_version)
-        .await
-        .map(|response| answered(RevokeLicense::SUCCESS, response))
-        .map_err(problem)
+    decide(
+        &state.command_handler,
+        policy,
+        license_id,
+        asked,
+        (key, metadata),
+        expected_version,
+    )
+    .await
+    .map(|response| answered(RevokeLicense::SUCCESS, response))
+    .map_err(problem)
 }
 
 /// Revokes a license, and requests the refund of its line if asked to.

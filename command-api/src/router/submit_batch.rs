@@ -17,7 +17,7 @@ use service::extract::must_be_plain;
 use service::problem::Problem;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Required};
+use utoipa::openapi::{ContentBuilder, RefOr, Required};
 use utoipa::{PartialSchema as _, ToSchema};
 use uuid::Uuid;
 use vocabulary::{BatchKind, BatchStatus, Word as _};
@@ -68,7 +68,8 @@ pub(crate) struct SubmittedBatch {
 
 impl Operation for NewBatch {
     const NAME: &'static str = "submit_batch";
-    const SUMMARY: &'static str = "Takes up to 10,000 commands of one kind. Each is judged by itself, after this answer.";
+    const SUMMARY: &'static str =
+        "Takes up to 10,000 commands of one kind. Each is judged by itself, after this answer.";
     const SUCCESS: StatusCode = StatusCode::ACCEPTED;
     const CREATES: bool = true;
     const REFUSALS: &'static [Refusal] = &[];
@@ -104,7 +105,10 @@ pub(crate) async fn submit_batch(
     }
     let user_id = caller.principal.user_id;
     // A copy of this request that comes meanwhile waits, and then gets the same answer.
-    let _turn = state.in_flight.enter(&request_key.scoped(NewBatch::NAME, user_id, b"")).await?;
+    let _turn = state
+        .in_flight
+        .enter(&request_key.scoped(NewBatch::NAME, user_id, b""))
+        .await?;
     if let Err(error) = remove_abandoned(&state.staging, &state.command_handler).await {
         tracing::warn!(error = %error, "uploads that broke off could not be looked for");
     }
@@ -145,7 +149,12 @@ impl<K: Fn(&[u8]) -> IdempotencyKey> Submission<'_, K> {
             total: received.total,
             dry_run: received.dry_run,
         };
-        let content = format!("{} {} {:?}", submitted.kind.as_str(), submitted.dry_run, received.digest);
+        let content = format!(
+            "{} {} {:?}",
+            submitted.kind.as_str(),
+            submitted.dry_run,
+            received.digest
+        );
         let request = CommandRequest {
             aggregate_id: batch_id,
             command: BatchCommand::Submit(submitted.clone()),
@@ -166,7 +175,9 @@ impl<K: Fn(&[u8]) -> IdempotencyKey> Submission<'_, K> {
         };
         let recorded = self.command_handler.execute::<Batch>(request, answer).await;
         let recorded = recorded.map_err(problem);
-        let own = recorded.as_ref().is_ok_and(|response| response.body.contains(&batch_id.to_string()));
+        let own = recorded
+            .as_ref()
+            .is_ok_and(|response| response.body.contains(&batch_id.to_string()));
         if !own {
             // The same request was recorded before, with a batch of its own; or this one was refused. If it is in doubt, the
             // items of an unrecorded batch are deleted a day later.
@@ -232,10 +243,10 @@ pub(crate) fn documented(who: Who) -> Documented {
     let Documented { operation, schemas } = openapi::operation::<NewBatch>(who);
     let text = || ObjectBuilder::new().schema_type(Type::String).build();
     let mut operation = operation.build();
-    if let Some(body) = &mut operation.request_body {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
         for format in ["application/x-ndjson", "text/csv"] {
             let content = ContentBuilder::new().schema(Some(text())).build();
-            body.content.insert(format.to_owned(), content);
+            body.content.insert(format.to_owned(), content.into());
         }
     }
     let parameter = |name: &str, description: &str| {
@@ -245,13 +256,22 @@ pub(crate) fn documented(who: Who) -> Documented {
             .required(Required::False)
             .description(Some(description))
     };
-    let kind = parameter("kind", "What the items are, for `application/x-ndjson` and `text/csv`.")
-        .schema(Some(BatchKind::schema()))
-        .build();
-    let dry_run = parameter("dry_run", "Whether nothing is done, for `application/x-ndjson` and `text/csv`.")
-        .schema(Some(bool::schema()))
-        .build();
-    operation.parameters.get_or_insert_default().extend([kind, dry_run]);
+    let kind = parameter(
+        "kind",
+        "What the items are, for `application/x-ndjson` and `text/csv`.",
+    )
+    .schema(Some(BatchKind::schema()))
+    .build();
+    let dry_run = parameter(
+        "dry_run",
+        "Whether nothing is done, for `application/x-ndjson` and `text/csv`.",
+    )
+    .schema(Some(bool::schema()))
+    .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .extend([kind.into(), dry_run.into()]);
     Documented {
         operation: operation.into(),
         schemas,

@@ -131,8 +131,15 @@ impl Log {
         }
         let owners = |scope: &str, key: &str| -> Vec<Uuid> {
             let owners = held.iter().find(|((of, named), _)| *of == scope && named == key);
-            let stays = |owner: &&Uuid| !claims.release.iter().any(|release| release.frees(scope, key, **owner));
-            owners.map_or_else(Vec::new, |(_, owners)| owners.iter().filter(stays).copied().collect())
+            let stays = |owner: &&Uuid| {
+                !claims
+                    .release
+                    .iter()
+                    .any(|release| release.frees(scope, key, **owner))
+            };
+            owners.map_or_else(Vec::new, |(_, owners)| {
+                owners.iter().filter(stays).copied().collect()
+            })
         };
         let refused = |scope: &str, key: &str, owners| TakenClaim {
             scope: scope.to_owned(),
@@ -140,7 +147,13 @@ impl Log {
             owners,
         };
         let mut taken = Vec::new();
-        for Claim { scope, key, owner, at_most } in &claims.take {
+        for Claim {
+            scope,
+            key,
+            owner,
+            at_most,
+        } in &claims.take
+        {
             let owners = owners(scope, key);
             if !owners.contains(owner) && owners.len() >= *at_most as usize {
                 taken.push(refused(scope, key, owners));

@@ -151,7 +151,11 @@ impl CommandHandler {
             return self.appender.append(append).await;
         }
         let unavailable = |error: Error| AppendError::Unavailable(error.to_string());
-        let taken = self.log.would_be_taken(&append.claims).await.map_err(unavailable)?;
+        let taken = self
+            .log
+            .would_be_taken(&append.claims)
+            .await
+            .map_err(unavailable)?;
         if !taken.is_empty() {
             return Err(AppendError::ClaimTaken(taken));
         }

@@ -243,7 +243,10 @@ impl Log {
             };
             let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
             // A key of another request is no answer: the command is given, and refused.
-            if keys.get(place).is_some_and(|key| outcome.is_of(key, self.vault.as_deref())) {
+            if keys
+                .get(place)
+                .is_some_and(|key| outcome.is_of(key, self.vault.as_deref()))
+            {
                 answers.insert(place, outcome.response);
             }
         }

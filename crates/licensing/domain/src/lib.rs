@@ -30,9 +30,7 @@ pub use ids::{
     keyring_id, license_id, license_type_id, order_number, receipt_id, receipt_series_id, terms_id,
 };
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
-pub use licenses::{
-    CheckIn, CorrectLicense, FirstScan, GrantLicense, License, LicenseCommand, ScanReport,
-};
+pub use licenses::{CheckIn, CorrectLicense, FirstScan, GrantLicense, License, LicenseCommand, ScanReport};
 pub use orders::{
     AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
     OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,

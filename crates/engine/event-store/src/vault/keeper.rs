@@ -72,7 +72,10 @@ impl Vault {
         let client = pool.get().await?;
         let active: &str = keys.active();
         client
-            .execute(include_str!("../sql/make_secret.sql"), &[&name, &active, &wrapped])
+            .execute(
+                include_str!("../sql/make_secret.sql"),
+                &[&name, &active, &wrapped],
+            )
             .await?;
         let row = client
             .query_one(include_str!("../sql/read_secret.sql"), &[&name])

@@ -60,7 +60,9 @@ fn items_are_noted_in_their_order_and_once() {
         .when(BatchCommand::NoteDone(done(3, 3)))
         .then_expect_events(vec![done(3, 3).into()]);
     for again in [done(1, 2), done(1, 1), done(2, 1), done(3, 0), done(0, 0)] {
-        given().when(BatchCommand::NoteDone(again)).then_expect_events(vec![]);
+        given()
+            .when(BatchCommand::NoteDone(again))
+            .then_expect_events(vec![]);
     }
     for wrong in [done(4, 1), done(2, 2), done(3, 4), done(0, 3), done(u32::MAX, 1)] {
         given()
