@@ -11,6 +11,7 @@
 mod accounts;
 mod answer;
 mod background;
+mod batch_command;
 mod batches;
 mod bulkheads;
 mod catalogue;

@@ -46,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Log(command) => crate::sealing::run(command).await,
         Command::Reconcile(options) => crate::reconciliation::run(*options).await,
+        Command::Batch(command) => crate::batch_command::run(command).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
         Command::Keys(command) => crate::personal_data::keys(command).await,
         Command::Erasures(command) => crate::personal_data::erasures(command).await,
