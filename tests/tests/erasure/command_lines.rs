@@ -112,12 +112,12 @@ async fn ledger_is_listed_and_what_it_has_more_than_the_log_is_carried_out() {
     );
 
     // An erasure that the log has lost, as after a restore.
-    let mut lost = list[0].clone();
-    lost["person_id"] = json!(other);
-    lost["erasure_id"] = json!(Uuid::now_v7());
+    let mut entry = list[0].clone();
+    entry["person_id"] = json!(other);
+    entry["erasure_id"] = json!(Uuid::now_v7());
     let ledger = shop.system.erasures_file();
     let text = std::fs::read_to_string(&ledger).unwrap();
-    std::fs::write(&ledger, format!("{text}{lost}\n")).unwrap();
+    std::fs::write(&ledger, format!("{text}{entry}\n")).unwrap();
     let (code, done) = command_api(&shop, &["erasures", "apply", "--json"]).await;
     assert_eq!((code, &done["recorded_again"]), (0, &json!(1)), "{done}");
     eventually("the rows forget the second holder", async || {

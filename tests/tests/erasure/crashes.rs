@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{buy, license_of, revoke};
 
 /// How long after the request each kill comes, in milliseconds: around the answer, the event, the ledger and the keys.
-const KILLS_AFTER_MS: [u64; 8] = [0, 2, 5, 10, 20, 40, 80, 160];
+const KILLS_AFTER_MS: [u64; 9] = [0, 5, 10, 20, 40, 50, 60, 70, 90];
 
 #[tokio::test]
 async fn erasure_survives_kills_at_any_moment_and_is_carried_out_once() {

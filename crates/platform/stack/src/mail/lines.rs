@@ -71,10 +71,8 @@ mod tests {
         let mut endings = Vec::new();
         loop {
             let ending = read_line(&mut input, &mut line).await.unwrap();
-            endings.push((
-                ending,
-                (ending == Ending::Proper).then(|| line.len()).unwrap_or_default(),
-            ));
+            let length = if ending == Ending::Proper { line.len() } else { 0 };
+            endings.push((ending, length));
             if ending == Ending::Closed {
                 break;
             }
