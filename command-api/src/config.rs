@@ -13,6 +13,7 @@ use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::letters::LetterArgs;
 use crate::payment_settings::PaymentArgs;
 use crate::personal_data::{ErasuresCommand, KeysCommand};
 use crate::reconciliation::ReconcileOptions;
@@ -86,6 +87,8 @@ pub(crate) struct ServeOptions {
     pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
+    #[command(flatten)]
+    pub(crate) letters: LetterArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
     #[command(flatten)]

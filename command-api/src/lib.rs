@@ -5,6 +5,7 @@
 //! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `receipts`: numbers for what was collected and paid back.
+//! - `letters`: e-mails to customers.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
 mod accounts;
@@ -19,6 +20,7 @@ mod erasure;
 mod idempotency;
 mod incoming;
 mod leader;
+mod letters;
 pub mod metrics;
 mod openapi;
 mod operation;

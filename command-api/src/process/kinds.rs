@@ -25,6 +25,8 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
+/// Send a letter. Its tasks are about a letter, not about an order.
+pub(crate) const LETTER: &str = "letter";
 /// Forget an erased person.
 pub(crate) const ERASE: &str = "erase";
 /// The name that the checkpoint and tasks of the scheduled comparison are kept under.
@@ -36,8 +38,8 @@ pub(crate) const SWEEP: &str = "sweep";
 pub(crate) const UNMATCHED: &str = "unmatched";
 
 /// Every kind of an order's tasks, as metrics name them.
-pub(crate) const KINDS: [&str; 8] = [
-    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+pub(crate) const KINDS: [&str; 9] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE, LETTER,
 ];
 
 /// The kinds that ask a payment provider.
