@@ -14,6 +14,7 @@ use service::secret::Secret;
 use service::telemetry::LogOptions;
 
 use crate::batch_command::BatchCommand;
+use crate::letters::LetterArgs;
 use crate::payment_settings::PaymentArgs;
 use crate::personal_data::{ErasuresCommand, KeysCommand};
 use crate::reconciliation::ReconcileOptions;
@@ -90,6 +91,8 @@ pub(crate) struct ServeOptions {
     pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
+    #[command(flatten)]
+    pub(crate) letters: LetterArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
     #[command(flatten)]

@@ -6,6 +6,7 @@
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `receipts`: numbers for what was collected and paid back.
 //! - `batches`: many commands of one kind, received and done as a stream.
+//! - `letters`: e-mails to customers.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
 mod accounts;
@@ -22,6 +23,7 @@ mod erasure;
 mod idempotency;
 mod incoming;
 mod leader;
+mod letters;
 pub mod metrics;
 mod openapi;
 mod operation;

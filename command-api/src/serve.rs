@@ -76,6 +76,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let providers = payments.providers.clone();
     let settings = settings(&options, payments)?;
     let vault = options.personal_data.vault()?;
+    let post = options.letters.post()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
@@ -116,6 +117,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             staging: staging.clone(),
         },
         tasks: Tasks::new(pools.tasks, PROCESS),
+        post,
         ledger: options.personal_data.ledger(),
         holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),

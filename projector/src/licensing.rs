@@ -3,6 +3,7 @@
 mod batch;
 
 mod clubs;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -76,6 +77,7 @@ const READ: &[&str] = &[
     aggregate_type::CLUB,
     aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
+    aggregate_type::LETTERS,
     aggregate_type::TERMS,
     aggregate_type::SUSPENSION,
 ];

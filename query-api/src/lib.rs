@@ -17,6 +17,7 @@ mod rendering;
 
 mod clubs;
 mod gate_lists;
+mod letters;
 mod license_pdf;
 mod license_types;
 mod licenses;

@@ -4,7 +4,9 @@ mod documents;
 mod gate;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
-use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS, TIMELINE, USERS};
+use read_model::{
+    CLUBS, LETTERS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS, TIMELINE, USERS,
+};
 use service::docs;
 use utoipa::openapi::OpenApi;
 
@@ -35,6 +37,7 @@ pub fn document() -> OpenApi {
     );
     add_for_some(&mut document, &USERS, "/api/v1/users", "/api/v1/users/me");
     add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
+    add_list_for_some(&mut document, &LETTERS, "/api/v1/letters");
     add_list_for_some(&mut document, &SUSPENSIONS, "/api/v1/suspensions");
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);

@@ -9,6 +9,7 @@ use service::docs;
 use crate::AppState;
 use crate::clubs::list_clubs;
 use crate::gate_lists::{self, license_keys, list_revocations};
+use crate::letters::list_letters;
 use crate::license_pdf::{self, license_pdf};
 use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
@@ -49,6 +50,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/receipts"),
     ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/receipts/{receipt_id}/receipt.pdf"),
+    ("GET", "/api/v1/letters"),
     ("GET", "/api/v1/suspensions"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
@@ -71,6 +73,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/receipts/{receipt_id}/receipt.pdf", get(receipt_pdf))
         // For staff, and oneself.
         .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
+        .route("/api/v1/letters", get(list_letters))
         .route("/api/v1/suspensions", get(list_suspensions))
         .route("/api/v1/users", get(list_users))
         .route("/api/v1/users/me", get(get_me))

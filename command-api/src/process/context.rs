@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::providers::Providers;
 use crate::erasure::Ledger;
 use crate::state::ShopSettings;
+use crate::letters::Post;
 
 /// What the workers have at hand.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub(crate) struct ProcessContext {
     pub(crate) tasks: Tasks,
     /// Where erasures are written down outside the database.
     pub(crate) ledger: Option<Ledger>,
+    /// How letters are sent; none without a mail server.
+    pub(crate) post: Option<Post>,
     pub(crate) reconciliation: Reconciliation,
     pub(crate) desk: Desk,
     /// Makes the ids by which suspensions know people and vehicles.

@@ -25,6 +25,8 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
+/// Send a letter. Its tasks are about a letter, not about an order.
+pub(crate) const LETTER: &str = "letter";
 /// Forget an erased person.
 pub(crate) const ERASE: &str = "erase";
 /// Do the items of a batch.
@@ -39,8 +41,8 @@ pub(crate) const SWEEP: &str = "sweep";
 pub(crate) const UNMATCHED: &str = "unmatched";
 
 /// Every kind of task that the planner plans, as metrics name them.
-pub(crate) const KINDS: [&str; 9] = [
-    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE, BATCH,
+pub(crate) const KINDS: [&str; 10] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE, BATCH, LETTER,
 ];
 
 /// The kinds that ask a payment provider.

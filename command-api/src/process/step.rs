@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Done,
     /// To be looked at again then.
     Later(chrono::DateTime<chrono::Utc>),
+    /// To be tried again then, as one attempt more, because of this. Holds no personal data.
+    Again(chrono::DateTime<chrono::Utc>, String),
 }
 
 /// Why an attempt at a task failed. Holds no personal data.
@@ -24,6 +26,9 @@ pub(crate) enum StepError {
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
+    /// The event that led to the task can't be read.
+    #[error("event: {0}")]
+    Decode(#[from] envelope::DecodeError),
     /// A person could not be forgotten.
     #[error("erasure: {0}")]
     Erase(#[from] crate::erasure::EraseError),

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use envelope::RecordedEvent;
-use events::{Event, ReceiptSeriesEvent, aggregate_type};
+use events::{Event, LettersEvent, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{
-    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, SuspensionRow, TermsRow,
+    self, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, SuspensionRow, TermsRow,
     TimelineRow, UserRow,
 };
 use tokio_postgres::Error;
@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, clubs, license_types, licenses, orders, receipts, suspensions, terms, timeline, users};
+use super::{
+    bounds, clubs, letters, license_types, licenses, orders, receipts, suspensions, terms, timeline, users,
+};
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;
@@ -30,6 +32,7 @@ pub struct LicensingBatch {
     clubs: Table<ClubRow>,
     /// Created once and never changed, so none is loaded.
     receipts: Table<ReceiptRow>,
+    letters: Table<LetterRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
     suspensions: Table<SuspensionRow>,
@@ -50,11 +53,12 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs, users, suspensions) = try_join!(
+        let (orders, licenses, license_types, clubs, letters, users, suspensions) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
+            Table::load(client, forgotten_letters(events)),
             Table::load(client, ids(aggregate_type::USER)),
             Table::load(client, ids(aggregate_type::SUSPENSION)),
         )?;
@@ -64,6 +68,7 @@ impl ProjectionBatch for LicensingBatch {
             license_types,
             clubs,
             receipts: Table::default(),
+            letters,
             terms: Table::default(),
             suspensions,
             users,
@@ -83,6 +88,7 @@ impl ProjectionBatch for LicensingBatch {
             mut license_types,
             mut clubs,
             mut receipts,
+            mut letters,
             mut terms,
             mut users,
             mut timeline,
@@ -94,6 +100,7 @@ impl ProjectionBatch for LicensingBatch {
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
         receipts.copy(transaction).await?;
+        letters.copy(transaction).await?;
         terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
@@ -104,6 +111,7 @@ impl ProjectionBatch for LicensingBatch {
             license_types.store(transaction),
             clubs.store(transaction),
             receipts.store(transaction),
+            letters.store(transaction),
             terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
@@ -121,7 +129,7 @@ impl LicensingBatch {
         self.add_to_timeline(recorded)
     }
 
-    /// An event of an order or of a license is an entry of the order's timeline.
+    /// An event of an order, of a license or of a letter is an entry of the order's timeline.
     fn add_to_timeline(&mut self, recorded: &RecordedEvent) -> Result<(), Misfit> {
         let id = recorded.aggregate_id;
         let of_license = || self.licenses.row(id).map(|license| (license.order_id, Some(id)));
@@ -129,6 +137,7 @@ impl LicensingBatch {
         let whose = match recorded.aggregate_type.as_str() {
             aggregate_type::ORDER => of_order(),
             aggregate_type::LICENSE => of_license(),
+            aggregate_type::LETTERS => letters::order_of(recorded).map(|order_id| (order_id, None)),
             _ => None,
         };
         if let Some((order_id, license_id)) = whose {
@@ -168,6 +177,7 @@ impl LicensingBatch {
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
+            aggregate_type::LETTERS => self.apply_letters(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
@@ -191,6 +201,24 @@ impl LicensingBatch {
         }
     }
 
+    /// The letters of an order have a row each. An erasure changes several.
+    fn apply_letters(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::Letters(letters) = &event else {
+                return Err(Misfit::NoRow);
+            };
+            for id in letters::ids(letters) {
+                let one = vec![event.clone()];
+                self.letters
+                    .apply_to(id, recorded, one, |row, event| match event {
+                        Event::Letters(event) => letters::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
     /// A series has a row for each of its receipts.
     fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         for event in events {
@@ -204,6 +232,19 @@ impl LicensingBatch {
         }
         Ok(())
     }
+}
+
+/// The letters whose rows an erasure in this run changes. Any other event of a letter begins its row.
+fn forgotten_letters(events: &[RecordedEvent]) -> Vec<Uuid> {
+    let erased = events
+        .iter()
+        .filter(|event| event.event_type == "LetterRecipientErased");
+    let read = erased.flat_map(|event| Event::read(event).unwrap_or_default());
+    read.flat_map(|event| match event {
+        Event::Letters(event @ LettersEvent::LetterRecipientErased(_)) => letters::ids(&event),
+        _ => Vec::new(),
+    })
+    .collect()
 }
 
 struct Table<R> {

@@ -21,6 +21,7 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("user", "UserContactChanged", "1"),
     ("terms", "TermsPublished", "1"),
     ("suspension", "SuspensionImposed", "1"),
+    ("letters", "LetterSent", "1"),
     ("receipt_series", "ReceiptIssued", "1"),
 ];
 

@@ -14,6 +14,8 @@ pub const CLUB: &str = "club";
 pub const USER: &str = "user";
 /// The receipts of one year.
 pub const RECEIPT_SERIES: &str = "receipt_series";
+/// The letters of one order.
+pub const LETTERS: &str = "letters";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
 /// A person whose personal data was erased.

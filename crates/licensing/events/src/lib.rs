@@ -8,6 +8,7 @@ mod batches;
 mod clubs;
 mod declare;
 mod keyring;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -26,6 +27,7 @@ mod users;
 pub use batches::*;
 pub use clubs::*;
 pub use keyring::*;
+pub use letters::*;
 pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
@@ -65,6 +67,8 @@ pub enum Event {
     User(UserEvent),
     /// Of a series of receipts.
     ReceiptSeries(ReceiptSeriesEvent),
+    /// Of the letters of an order.
+    Letters(LettersEvent),
     /// Of the terms.
     Terms(TermsEvent),
     /// Of a suspension.
@@ -98,6 +102,7 @@ impl Event {
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::USER => of(recorded, Self::User),
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
+            aggregate_type::LETTERS => of(recorded, Self::Letters),
             aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             aggregate_type::PERSON => of(recorded, Self::Person),

@@ -6,6 +6,7 @@ use crate::aggregate_type;
 use crate::batches::BatchEvent;
 use crate::clubs::ClubEvent;
 use crate::keyring::KeyringEvent;
+use crate::letters::LettersEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
@@ -38,6 +39,7 @@ impl EventSchema {
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::USER, UserEvent::schemas()),
             (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
+            (aggregate_type::LETTERS, LettersEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
             (aggregate_type::PERSON, PersonEvent::schemas()),

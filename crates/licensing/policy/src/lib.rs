@@ -25,6 +25,8 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/receipts/{receipt_id}", Theirs),
     Rule::new("GET",  "/api/v1/receipts/{receipt_id}/receipt.pdf", Theirs),
 
+    Rule::new("GET",  "/api/v1/letters", Staff),
+
     // Licenses.
     Rule::new("POST", "/api/v1/licenses/{license_id}/check-in", OrganizerOfClub),
     Rule::new("POST", "/api/v1/licenses/{license_id}/revoke", Staff),

@@ -14,6 +14,7 @@ pub mod revocations;
 pub mod write;
 
 mod clubs;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -32,6 +33,7 @@ mod tests;
 pub use checkpoint::Checkpoint;
 pub use clubs::CLUBS;
 pub use connect::SchemaError;
+pub use letters::LETTERS;
 pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
@@ -44,8 +46,8 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
-    SuspensionKind, SuspensionStatus,
+    ClubStatus, LetterFailure, LetterKind, LetterStatus, LicenseStatus, LicenseTypeStatus, OrderStatus,
+    ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.
@@ -55,6 +57,7 @@ pub static RESOURCES: &[&Resource] = &[
     &LICENSE_TYPES,
     &CLUBS,
     &RECEIPTS,
+    &LETTERS,
     &TERMS,
     &USERS,
     &TIMELINE,

@@ -233,6 +233,34 @@ words! {
         CreditNote,
     }
 
+    /// What a letter to a customer brings.
+    LetterKind {
+        /// The licenses of an order.
+        License,
+        /// A receipt or a credit note.
+        Receipt,
+    }
+
+    /// What became of a letter.
+    LetterStatus {
+        /// The mail server took it.
+        Sent,
+        /// The mail server refused the address or the letter.
+        Refused,
+        /// It could not be handed to a mail server.
+        Undeliverable,
+    }
+
+    /// Why a letter could not be handed to a mail server.
+    LetterFailure {
+        /// No e-mail address is known.
+        NoAddress,
+        /// The mail server has no way to write the address.
+        BadAddress,
+        /// The mail server took no letter for too long.
+        GaveUp,
+    }
+
     /// What a user may do.
     #[derive(PartialOrd, Ord)]
     UserRole {
@@ -284,9 +312,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
-        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
-        Verdict, Word,
+        Category, ClubStatus, Language, LetterFailure, LetterKind, LetterStatus, LicenseStatus,
+        LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role, ScanOutcome, Standing,
+        SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -311,6 +339,9 @@ mod tests {
         texts_are_those_of_json::<UserRole>();
         texts_are_those_of_json::<Language>();
         texts_are_those_of_json::<ReceiptKind>();
+        texts_are_those_of_json::<LetterKind>();
+        texts_are_those_of_json::<LetterStatus>();
+        texts_are_those_of_json::<LetterFailure>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();
         texts_are_those_of_json::<Standing>();
