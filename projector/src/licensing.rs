@@ -1,7 +1,9 @@
 //! The projection `licensing`: what each event does to which row, without I/O.
 
 mod batch;
+mod table;
 
+mod batches;
 mod clubs;
 mod license_types;
 mod licenses;
@@ -78,6 +80,7 @@ const READ: &[&str] = &[
     aggregate_type::RECEIPT_SERIES,
     aggregate_type::TERMS,
     aggregate_type::SUSPENSION,
+    aggregate_type::BATCH,
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("terms", "TermsPublished", "1"),
     ("suspension", "SuspensionImposed", "1"),
     ("receipt_series", "ReceiptIssued", "1"),
+    ("batch", "BatchSubmitted", "1"),
 ];
 
 fn read(name: &str) -> Value {

@@ -13,6 +13,8 @@ pub mod revocations;
 
 pub mod write;
 
+mod batch_items;
+mod batches;
 mod clubs;
 mod license_types;
 mod licenses;
@@ -29,6 +31,8 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+pub use batch_items::BATCH_ITEMS;
+pub use batches::BATCHES;
 pub use checkpoint::Checkpoint;
 pub use clubs::CLUBS;
 pub use connect::SchemaError;
@@ -44,8 +48,8 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
-    SuspensionKind, SuspensionStatus,
+    BatchKind, BatchStatus, ClubStatus, ItemOutcome, LicenseStatus, LicenseTypeStatus, OrderStatus,
+    ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.
@@ -59,4 +63,6 @@ pub static RESOURCES: &[&Resource] = &[
     &USERS,
     &TIMELINE,
     &SUSPENSIONS,
+    &BATCHES,
+    &BATCH_ITEMS,
 ];
