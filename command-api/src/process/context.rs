@@ -9,8 +9,8 @@ use tokio::sync::{Notify, watch};
 
 use super::providers::Providers;
 use crate::erasure::Ledger;
-use crate::state::ShopSettings;
 use crate::letters::Post;
+use crate::state::ShopSettings;
 
 /// What the workers have at hand.
 #[derive(Clone)]

@@ -20,8 +20,8 @@ use super::kinds::{
 };
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use crate::batches::run;
 use super::{capture, erase, fulfill, letter, recheck, reconcile, refund, resolve, revoke, sweep};
+use crate::batches::run;
 use crate::metrics::{
     LETTERS_OLDEST_WAITING_SECONDS, PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS,
     RECONCILE_OVERDUE_SECONDS, UNMATCHED_PAYMENTS,
