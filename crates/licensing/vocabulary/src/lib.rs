@@ -284,9 +284,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
-        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
-        Verdict, Word,
+        BatchKind, BatchStatus, Category, ClubStatus, ItemOutcome, Language, LicenseStatus,
+        LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role, ScanOutcome, Standing,
+        SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -316,6 +316,9 @@ mod tests {
         texts_are_those_of_json::<Standing>();
         texts_are_those_of_json::<SuspensionStatus>();
         texts_are_those_of_json::<SuspensionKind>();
+        texts_are_those_of_json::<BatchKind>();
+        texts_are_those_of_json::<BatchStatus>();
+        texts_are_those_of_json::<ItemOutcome>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }
