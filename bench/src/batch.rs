@@ -58,7 +58,9 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report
     let of = |what: &str| figures.iter().find(|figure| figure.what.contains(what));
     let rate = |what: &str| of(what).map(|figure| figure.rate().median);
     let p99 = |what: &str| Some(of(what)?.p99()?.median);
-    let ratio = p99("beside a batch").zip(p99("without")).map(|(beside, alone)| beside / alone);
+    let ratio = p99("beside a batch")
+        .zip(p99("without"))
+        .map(|(beside, alone)| beside / alone);
     let targets = vec![
         Target::at_least("set_price, items a second", 5_000.0, rate("set_price,")),
         Target::at_least("upsert_club, items a second", 5_000.0, rate("upsert_club,")),
@@ -66,7 +68,12 @@ pub(crate) async fn run(bench: &Bench, effort: &Effort) -> anyhow::Result<Report
         Target::at_most("customers' p99 beside a batch, times the one without", 2.0, ratio),
         Target::at_most("command-api after it, resident MB", 150.0, memory),
     ];
-    let mut report = Report::new("batch", "Batches of 10,000 items, and customers beside them", figures, targets);
+    let mut report = Report::new(
+        "batch",
+        "Batches of 10,000 items, and customers beside them",
+        figures,
+        targets,
+    );
     report.remark(
         "Generator and payment provider (a stub that answers at once) run on the same cores; so do Postgres, NATS and \
          the relay. Projector, query-api and the emulator are stopped.",
@@ -83,7 +90,12 @@ async fn figures(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Res
     }
     let log = connect(&system.databases().events_reader).await?;
     let codes = "select distinct payload::json->>'code' from events where event_type = 'LicenseTypeCreated'";
-    let codes = log.query(codes, &[]).await?.iter().map(|row| row.get(0)).collect();
+    let codes = log
+        .query(codes, &[])
+        .await?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
     let asking = Arc::new(Asking {
         http: Client::builder().no_proxy().timeout(PATIENCE).build()?,
         url: format!("{}/api/v1", system.command_api_url()),
@@ -111,14 +123,22 @@ async fn figures(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Res
     let length = effort.length;
     for (what, batches) in [("without a batch", false), ("beside a batch", true)] {
         let asking = Arc::clone(&asking);
-        contenders.push(Contender::new(US, format!("{RATE} orders a second {what}"), move || {
-            let asking = Arc::clone(&asking);
-            async move { asking.customers(length, batches).await }
-        }));
+        contenders.push(Contender::new(
+            US,
+            format!("{RATE} orders a second {what}"),
+            move || {
+                let asking = Arc::clone(&asking);
+                async move { asking.customers(length, batches).await }
+            },
+        ));
     }
     contenders.retain(|contender| effort.only.as_deref().is_none_or(|only| contender.matches(only)));
     let mut figures = take_turns(bench, contenders, effort.rounds).await?;
-    let runs = asking.beside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let runs = asking
+        .beside
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     if !runs.is_empty() {
         figures.push(Figure {
             contender: US.into(),
@@ -174,7 +194,9 @@ impl Asking {
                 json!({"code": code, "price_ore": 40_000 + number})
             }
             "upsert_club" => json!({"name": format!("NMK {name}")}),
-            _ => json!({"person": {"name": format!("Ola {name}"), "birth_date": "1990-05-17"}, "reason": "Decision"}),
+            _ => {
+                json!({"person": {"name": format!("Ola {name}"), "birth_date": "1990-05-17"}, "reason": "Decision"})
+            }
         }
     }
 
@@ -208,7 +230,10 @@ impl Asking {
         latencies.sort_unstable();
         if let Some(doing) = doing {
             let run = doing.await??;
-            self.beside.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+            self.beside
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(run);
         }
         Ok(Run {
             p50_ms: quantile(&latencies, 0.5),
@@ -238,6 +263,9 @@ impl Asking {
 /// A name that nobody has. Without digits: eleven of them can be a national identity number, which is refused.
 fn letters() -> String {
     let id = Uuid::new_v4().simple().to_string();
-    let letter = |c: char| c.to_digit(16).and_then(|digit| char::from_u32('a' as u32 + digit));
+    let letter = |c: char| {
+        c.to_digit(16)
+            .and_then(|digit| char::from_u32('a' as u32 + digit))
+    };
     id.chars().filter_map(letter).collect()
 }
