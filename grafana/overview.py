@@ -222,6 +222,16 @@ ROWS = [
             ("{{outcome}}", "sum by (outcome) (increase(bilsport_payments_reconciled_total[1d]))"),
         ]),
     ]),
+    ("Personal data", 8, 6, [
+        graph("Erasures", "Carried out in the last hour, and the keys that they destroyed.", [
+            ("erasures", "sum(increase(bilsport_personal_erasures_total[1h]))"),
+            ("keys", "sum(increase(bilsport_personal_keys_destroyed_total[1h]))"),
+        ]),
+        graph("Erasures waiting", "Tasks that destroy keys: not done yet, due or not.",
+              [("tasks", 'max(bilsport_process_tasks{kind="erase"})')]),
+        graph("Key of licenses", "Time until the key that signs licenses is not accepted any more.",
+              [("{{instance}}", "bilsport_license_keys_valid_seconds")], "s"),
+    ]),
     ("Reading", 8, 8, [
         graph("Read time", "From the database, waiting for a connection included.",
               quantiles("bilsport_query_read_seconds", "resource"), "s"),

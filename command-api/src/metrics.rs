@@ -62,6 +62,8 @@ pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
 /// Position in the log up to which receipts are issued.
 pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
+/// Counter, by `kind` and `outcome`: items of batches that are done or have failed.
+pub const BATCH_ITEMS_TOTAL: &str = "bilsport_batch_items_total";
 /// Letters by `kind` and `outcome`, each attempt: sent, refused, undeliverable, put_off, nothing_to_send, too_old,
 /// not_configured.
 pub const LETTERS_TOTAL: &str = "bilsport_letters_total";
@@ -169,6 +171,7 @@ fn describe_records() {
         RECEIPTS_POSITION,
         "Position in the log up to which receipts are issued."
     );
+    describe_counter!(BATCH_ITEMS_TOTAL, "Items of batches, by kind and outcome.");
     describe_counter!(LETTERS_TOTAL, "Letters by kind and outcome, each attempt.");
     describe_gauge!(
         LETTERS_OLDEST_WAITING_SECONDS,

@@ -26,5 +26,5 @@ pub(crate) mod reconcile;
 mod refund;
 mod resolve;
 mod revoke;
-mod step;
+pub(crate) mod step;
 mod strays;

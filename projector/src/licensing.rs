@@ -1,7 +1,9 @@
 //! The projection `licensing`: what each event does to which row, without I/O.
 
 mod batch;
+mod table;
 
+mod batches;
 mod clubs;
 mod letters;
 mod license_types;
@@ -80,6 +82,7 @@ const READ: &[&str] = &[
     aggregate_type::LETTERS,
     aggregate_type::TERMS,
     aggregate_type::SUSPENSION,
+    aggregate_type::BATCH,
 ];
 
 #[cfg(test)]

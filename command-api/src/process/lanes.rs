@@ -6,7 +6,8 @@ use std::time::Duration;
 use vocabulary::PaymentProvider;
 
 use super::kinds::{
-    self, CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+    self, BATCH, CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
+    UNMATCHED,
 };
 
 /// Kinds of tasks that a worker of their own does.
@@ -42,7 +43,7 @@ pub(crate) fn reconciliation() -> Lane {
 /// second. Tests and the bench hold that.
 const AT_PROVIDER: [(&str, usize); 4] = [(CAPTURE, 96), (REFUND, 8), (RECONCILE, 32), (RECHECK, 4)];
 
-/// What runs side by side: two lanes that need only the log, one at the mail server, and for each provider a lane for each
+/// What runs side by side: three lanes that need only the log, one at the mail server, and for each provider a lane for each
 /// kind of task there.
 pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec<Lane> {
     let of_the_log = Lane {
@@ -54,6 +55,12 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
         kinds: vec![ERASE.into()],
         at_once: 2,
         attempt: Duration::from_secs(10),
+    };
+    // One batch at a time: its items are side by side.
+    let of_batches = Lane {
+        kinds: vec![BATCH.into()],
+        at_once: 1,
+        attempt: Duration::from_mins(2),
     };
     // Longer than a mail server may take for all steps, so that what it took is recorded by the attempt that sent it.
     let of_letters = Lane {
@@ -68,7 +75,7 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
             attempt: PROVIDER,
         })
     });
-    [of_the_log, of_people, of_letters]
+    [of_the_log, of_people, of_batches, of_letters]
         .into_iter()
         .chain(at_providers)
         .collect()

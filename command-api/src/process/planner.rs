@@ -15,13 +15,13 @@ use uuid::Uuid;
 use vocabulary::LetterKind;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{BATCH, CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
 use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
-const BATCH: usize = 500;
+const AT_ONCE: usize = 500;
 /// Minimum interval between plans: under load plans grow instead of multiplying, because each plan is a commit that
 /// competes with the customers' commits. A single event is planned at once.
 const PACE: Duration = Duration::from_millis(10);
@@ -112,7 +112,7 @@ async fn plan_from_checkpoint(
         options,
     );
     loop {
-        let events = subscription.next_batch(BATCH, term).await?;
+        let events = subscription.next_batch(AT_ONCE, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (subscription.mark(), Some(epoch));
         let of_one = |event| tasks(event, context.recheck_after, &mut placed_with);
@@ -130,7 +130,7 @@ async fn plan_from_checkpoint(
         if due {
             context.planned.notify_waiters();
         }
-        if events.len() < BATCH {
+        if events.len() < AT_ONCE {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
         }
     }
@@ -177,6 +177,9 @@ async fn resume(context: &ProcessContext, log: &Log) -> Result<(Mark, Uuid), Int
 fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut PlacedWith) -> Vec<NewTask> {
     if recorded.aggregate_type == aggregate_type::PERSON {
         return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
+    }
+    if recorded.aggregate_type == aggregate_type::BATCH && recorded.sequence == 1 {
+        return vec![task_of(recorded, (BATCH, recorded.recorded_at))];
     }
     if recorded.aggregate_type == aggregate_type::RECEIPT_SERIES {
         return letters(recorded);

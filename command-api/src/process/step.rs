@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::kinds::{self, PROCESS};
 
 /// The outcome of one attempt at a task.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Nothing is left to do.
     Done,
     /// To be looked at again then.
@@ -35,6 +35,9 @@ pub(crate) enum StepError {
     /// The order was placed with a provider that this process has no credentials for.
     #[error("the payment provider {0} is not configured")]
     NotConfigured(String),
+    /// An item of a batch could be neither done nor refused.
+    #[error("batch: {0}")]
+    Item(#[from] crate::batches::items::NotNow),
     /// The payment provider failed or refused.
     #[error("provider: {0}")]
     Provider(#[from] payments::Error),
@@ -61,7 +64,7 @@ pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task:
 }
 
 /// Who and what led to what follows from `task`.
-pub(super) fn metadata(task: &Task) -> Metadata {
+pub(crate) fn metadata(task: &Task) -> Metadata {
     Metadata {
         request_id: task.request_id.clone(),
         correlation_id: task.correlation_id.clone(),

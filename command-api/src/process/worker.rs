@@ -15,12 +15,13 @@ use tracing::Instrument as _;
 
 use super::context::ProcessContext;
 use super::kinds::{
-    self, CAPTURE, ERASE, FULFILL, KINDS, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
+    self, BATCH, CAPTURE, ERASE, FULFILL, KINDS, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
     UNMATCHED,
 };
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
 use super::{capture, erase, fulfill, letter, recheck, reconcile, refund, resolve, revoke, sweep};
+use crate::batches::run;
 use crate::metrics::{
     LETTERS_OLDEST_WAITING_SECONDS, PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS,
     RECONCILE_OVERDUE_SECONDS, UNMATCHED_PAYMENTS,
@@ -166,6 +167,7 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match kinds::general(&task.kind) {
         ERASE => Box::pin(erase::erase(context, task)).await,
+        BATCH => Box::pin(run::run(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,

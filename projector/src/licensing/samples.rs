@@ -23,6 +23,7 @@ const FIRST: &[(&str, &str, &str)] = &[
     ("suspension", "SuspensionImposed", "1"),
     ("letters", "LetterSent", "1"),
     ("receipt_series", "ReceiptIssued", "1"),
+    ("batch", "BatchSubmitted", "1"),
 ];
 
 fn read(name: &str) -> Value {

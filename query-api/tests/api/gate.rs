@@ -12,7 +12,7 @@ use stack::Role;
 use uuid::Uuid;
 
 use crate::rows;
-use crate::support::{Answer, App};
+use crate::support::{Answer, App, eventually};
 
 const KEYS: &str = "/.well-known/license-keys.json";
 
@@ -107,16 +107,11 @@ async fn a_rotated_key_signs_from_its_beginning_and_older_codes_stay_good() -> R
     let old = code(&app, id).await;
     app.keys.run(&["rotate", "--begins-in-hours=24"])?;
     app.keys.run(&["rotate", "--begins-in-hours=0"])?;
-    let begun = std::time::Instant::now();
-    let keys = loop {
+    let keys = eventually("three keys are published", async || {
         let list = app.get_anonymously(KEYS).await;
-        let keys = published(&list.body);
-        if keys.len() == 3 {
-            break keys;
-        }
-        assert!(begun.elapsed() < crate::support::DEADLINE, "{list:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+        Some(published(&list.body)).filter(|keys| keys.len() == 3)
+    })
+    .await;
     let new = code(&app, id).await;
     let key_of = |text: &Value| judge(text.as_str().unwrap(), &keys).map(|payload| payload.key_id);
     assert_eq!(
@@ -131,11 +126,11 @@ async fn a_rotated_key_signs_from_its_beginning_and_older_codes_stay_good() -> R
     );
     // A file that is damaged changes nothing but the health of the service.
     std::fs::write(app.keys.file(), "{")?;
-    let begun = std::time::Instant::now();
-    while !format!("{:?}", app.health.readiness()).contains("license keys cannot be read") {
-        assert!(begun.elapsed() < crate::support::DEADLINE);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    eventually("the health names the file", async || {
+        let readiness = format!("{:?}", app.health.readiness());
+        readiness.contains("license keys cannot be read").then_some(())
+    })
+    .await;
     assert_eq!(code(&app, id).await, new);
     Ok(())
 }

@@ -29,6 +29,18 @@ use uuid::Uuid;
 /// How long a test waits for something before it gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Asks until there is a value, and panics when it takes longer than [`DEADLINE`].
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begun.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The key of return URLs.
 pub(crate) const RETURN_KEY: &[u8] = b"a key of return URLs of this test, 32 bytes or more";
 

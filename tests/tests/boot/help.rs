@@ -54,7 +54,10 @@ const COMMANDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("payment-emulator", &["serve", "faults", "books"]),
-    ("stack", &["install", "up", "token", "clean-data", "test-servers"]),
+    (
+        "stack",
+        &["install", "up", "token", "clean-data", "mail", "test-servers"],
+    ),
     ("campaign", &[]),
 ];
 

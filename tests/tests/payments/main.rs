@@ -103,6 +103,11 @@ fn setting(shop: &Shop, name: &str) -> String {
     found.unwrap_or_else(|| panic!("no {name}")).to_owned()
 }
 
+/// The secret in the file that a setting of command-api names.
+fn secret(shop: &Shop, name: &str) -> String {
+    std::fs::read_to_string(setting(shop, name)).unwrap()
+}
+
 async fn payment_where(shop: &Shop, order_id: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     eventually(what, async || {
         let payment = shop.payment(order_id).await;
@@ -305,8 +310,8 @@ fn provider_of(shop: &Shop) -> Vipps {
         base_url: value("VIPPS_BASE_URL"),
         credentials: Credentials {
             client_id: value("VIPPS_CLIENT_ID"),
-            client_secret: value("VIPPS_CLIENT_SECRET"),
-            subscription_key: value("VIPPS_SUBSCRIPTION_KEY"),
+            client_secret: secret(shop, "VIPPS_CLIENT_SECRET_FILE"),
+            subscription_key: secret(shop, "VIPPS_SUBSCRIPTION_KEY_FILE"),
             merchant_serial_number: value("VIPPS_MSN"),
         },
         limits: Limits::default(),

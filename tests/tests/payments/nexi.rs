@@ -6,7 +6,7 @@ use stack::{Options, Process};
 use system_tests::purchase::send;
 use system_tests::{Answer, PATIENCE, Shop, answer, eventually};
 
-use super::{order_where, setting};
+use super::{order_where, secret};
 
 /// An order of Nexi's.
 fn order_of(shop: &Shop, key: &str) -> Value {
@@ -137,7 +137,7 @@ async fn only_a_webhook_with_our_authorization_is_listened_to() {
     let placed = shop.place("k", &order_of(&shop, "k")).await.expect(201);
     let order_id = placed.text_at("/order_id").to_owned();
     let payment = payments_of(&shop, &order_id).await[0]["payment_id"].clone();
-    let authorization = setting(&shop, "NEXI_WEBHOOK_AUTHORIZATION");
+    let authorization = secret(&shop, "NEXI_WEBHOOK_AUTHORIZATION_FILE");
     let event = json!({
         "id": "0123456789abcdef0123456789abcdef", "merchantId": 1, "timestamp": "2026-06-01T05:40:00.0000+00:00",
         "event": "payment.reservation.created.v2", "data": {"paymentId": payment, "amount": {"amount": 42_000}},

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::Shop;
 
-use super::{bought, calls, payment_where, setting};
+use super::{bought, calls, payment_where, secret};
 
 const DATE: &str = "Thu, 30 Mar 2023 08:38:32 GMT";
 
@@ -54,7 +54,7 @@ async fn bought_and_delivered(shop: &Shop) -> String {
 #[tokio::test]
 async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
     let shop = Shop::open(Options::default()).await;
-    let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
+    let secret = secret(&shop, "VIPPS_WEBHOOK_SECRET_FILE");
     let order_id = bought_and_delivered(&shop).await;
 
     // A hundred copies at once cause one read at the provider.
@@ -86,7 +86,7 @@ async fn a_storm_of_a_thousand_replays_asks_the_provider_nothing() {
 #[tokio::test]
 async fn a_webhook_that_could_not_be_applied_is_not_remembered() {
     let shop = Shop::open(Options::default()).await;
-    let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
+    let secret = secret(&shop, "VIPPS_WEBHOOK_SECRET_FILE");
     let order_id = bought_and_delivered(&shop).await;
     let event = told(&order_id, "late");
     shop.provider_faults(&json!({"api": "unavailable"})).await;
@@ -103,7 +103,7 @@ async fn a_webhook_that_could_not_be_applied_is_not_remembered() {
 #[tokio::test]
 async fn a_webhook_before_the_redirect_pays_the_order_and_late_ones_change_nothing() {
     let shop = Shop::open(Options::default()).await;
-    let secret = setting(&shop, "VIPPS_WEBHOOK_SECRET");
+    let secret = secret(&shop, "VIPPS_WEBHOOK_SECRET_FILE");
     shop.provider_faults(&json!({"hold": {"operation": "create", "before": "answer"}}))
         .await;
     let order = shop.order();

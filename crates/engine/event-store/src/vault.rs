@@ -16,6 +16,7 @@ mod master;
 mod opened;
 mod rotation;
 mod seal;
+mod staged;
 
 pub use keeper::Vault;
 pub use keys::{ClearData, Held, HeldKeys};

@@ -4,6 +4,7 @@
 //! can be repeated from the log.
 
 mod aggregate;
+mod batches;
 mod clubs;
 mod day;
 mod findings;
@@ -22,6 +23,7 @@ mod terms;
 pub mod typed;
 mod users;
 
+pub use batches::{Batch, BatchCommand, MAX_ITEMS};
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
@@ -31,7 +33,7 @@ pub use ids::{
 };
 pub use letters::{Letter, LetterOutcome, Letters, LettersCommand, Recipient, SmtpReply};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
-pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
+pub use licenses::{CheckIn, CorrectLicense, FirstScan, GrantLicense, License, LicenseCommand, ScanReport};
 pub use orders::{
     AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
     OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,

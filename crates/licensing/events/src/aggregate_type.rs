@@ -22,3 +22,5 @@ pub const TERMS: &str = "terms";
 pub const PERSON: &str = "person";
 /// The master keys of personal data.
 pub const KEYRING: &str = "keyring";
+/// Many commands of one kind.
+pub const BATCH: &str = "batch";

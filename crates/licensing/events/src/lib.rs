@@ -4,6 +4,7 @@
 //! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
 
 pub mod aggregate_type;
+mod batches;
 mod clubs;
 mod declare;
 mod keyring;
@@ -23,6 +24,7 @@ mod terms;
 mod upcast;
 mod users;
 
+pub use batches::*;
 pub use clubs::*;
 pub use keyring::*;
 pub use letters::*;
@@ -39,7 +41,7 @@ pub use shape::written;
 pub use suspensions::*;
 pub use terms::*;
 pub use users::*;
-pub use vocabulary::{Category, ErasureGround, Role, Standing, Verdict};
+pub use vocabulary::{BatchKind, Category, ErasureGround, ItemOutcome, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -75,6 +77,8 @@ pub enum Event {
     Person(PersonEvent),
     /// Of the master keys.
     Keyring(KeyringEvent),
+    /// Of a batch.
+    Batch(BatchEvent),
 }
 
 impl Event {
@@ -103,6 +107,7 @@ impl Event {
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             aggregate_type::PERSON => of(recorded, Self::Person),
             aggregate_type::KEYRING => of(recorded, Self::Keyring),
+            aggregate_type::BATCH => of(recorded, Self::Batch),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

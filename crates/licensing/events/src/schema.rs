@@ -3,6 +3,7 @@
 use schemars::Schema;
 
 use crate::aggregate_type;
+use crate::batches::BatchEvent;
 use crate::clubs::ClubEvent;
 use crate::keyring::KeyringEvent;
 use crate::letters::LettersEvent;
@@ -43,6 +44,7 @@ impl EventSchema {
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
             (aggregate_type::PERSON, PersonEvent::schemas()),
             (aggregate_type::KEYRING, KeyringEvent::schemas()),
+            (aggregate_type::BATCH, BatchEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

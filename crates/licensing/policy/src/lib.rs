@@ -52,6 +52,9 @@ pub const POLICY: &[Rule] = &[
     Rule::new("POST", "/api/v1/terms", Staff),
     Rule::new("GET",  "/api/v1/terms", Public),
 
+    // Many commands at once.
+    Rule::new("POST", "/api/v1/batches", Staff),
+
     // People.
     Rule::new("POST", "/api/v1/suspensions", Staff),
     Rule::new("POST", "/api/v1/suspensions/{suspension_id}/lift", Staff),

@@ -13,6 +13,8 @@ pub mod revocations;
 
 pub mod write;
 
+mod batch_items;
+mod batches;
 mod clubs;
 mod letters;
 mod license_types;
@@ -30,6 +32,8 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+pub use batch_items::BATCH_ITEMS;
+pub use batches::BATCHES;
 pub use checkpoint::Checkpoint;
 pub use clubs::CLUBS;
 pub use connect::SchemaError;
@@ -46,8 +50,8 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LetterFailure, LetterKind, LetterStatus, LicenseStatus, LicenseTypeStatus, OrderStatus,
-    ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
+    BatchKind, BatchStatus, ClubStatus, ItemOutcome, LetterFailure, LetterKind, LetterStatus, LicenseStatus,
+    LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.
@@ -62,4 +66,6 @@ pub static RESOURCES: &[&Resource] = &[
     &USERS,
     &TIMELINE,
     &SUSPENSIONS,
+    &BATCHES,
+    &BATCH_ITEMS,
 ];

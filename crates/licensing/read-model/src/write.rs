@@ -5,6 +5,8 @@
 
 pub use query::table::{Row, copy, load, upsert};
 
+pub use crate::batch_items::BatchItemRow;
+pub use crate::batches::BatchRow;
 pub use crate::clubs::ClubRow;
 pub use crate::letters::LetterRow;
 pub use crate::license_types::{LicenseTypeRow, Price};

@@ -39,6 +39,40 @@ macro_rules! words {
 }
 
 words! {
+    /// What the items of a batch are.
+    BatchKind {
+        /// Prices of license types.
+        SetPrice,
+        /// Clubs to register, or to rename, open or close.
+        UpsertClub,
+        /// Licenses that end.
+        RevokeLicense,
+        /// Holders and vehicles of licenses, as they are right.
+        CorrectLicense,
+        /// Suspensions of people and vehicles.
+        Suspend,
+        /// Scans at the gate.
+        CheckIn,
+        /// Licenses without an order and without a payment.
+        ComplimentaryLicense,
+    }
+
+    /// Where a batch is.
+    BatchStatus {
+        /// Its items are being done.
+        Running,
+        /// Each item is done or has failed.
+        Done,
+    }
+
+    /// What became of an item of a batch.
+    ItemOutcome {
+        /// It is done.
+        Succeeded,
+        /// It was refused: nothing of it is done.
+        Failed,
+    }
+
     /// Why personal data is erased (GDPR article 17).
     ErasureGround {
         /// The person asks for it.

@@ -1,10 +1,10 @@
-//! The commands of `stack`. Each is one line of the Makefile.
+//! The commands of `stack`. Each is one line of the Makefile, except `mail`, which `up` starts.
 
 use std::process::ExitCode;
 
 use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
-use stack::{Progress, Role, install, test_servers, up};
+use stack::{Progress, Role, install, mail, test_servers, up};
 use uuid::Uuid;
 
 /// Starts private PostgreSQL, NATS and Redis servers, and the programs of the shop on them.
@@ -46,6 +46,9 @@ enum Command {
     },
     /// Delete all data of this checkout's system
     CleanData,
+    /// Run a mail server that accepts and keeps every letter, and shows them on a page
+    #[command(after_help = MAIL_HELP)]
+    Mail(mail::Options),
     /// Run a command with its own PostgreSQL, NATS and Redis, whose URLs are in `DATABASE_URL`, `NATS_URL` and `REDIS_URL`
     TestServers {
         /// The command and its arguments, after `--`
@@ -53,6 +56,13 @@ enum Command {
         command: Vec<String>,
     },
 }
+
+const MAIL_HELP: &str = r#"Faults are switched on by `POST /faults` on the page's address. A field left out is off:
+  {"outage": true}                     connections and commands are answered with 421
+  {"defer": 2}                         each recipient's first two times are answered with 451
+  {"refuse": ["kari@example.no"]}      these recipients are answered with 550
+  {"drop_after_data": 1}               the next letter is kept, and the connection ends without an answer
+  {"slow_ms": 500}                     every answer comes late"#;
 
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -68,6 +78,7 @@ impl Cli {
             } => {
                 progress.plain(&up::token(role, subject, &clubs, ttl_hours)?);
             }
+            Command::Mail(options) => mail::run(&options).await?,
             Command::CleanData => up::clean_data(progress).await?,
             Command::TestServers { command } => return test_servers::run(&command, progress).await,
         }

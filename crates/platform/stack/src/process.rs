@@ -13,6 +13,8 @@ pub enum Process {
     Redis,
     /// The payment provider.
     PaymentEmulator,
+    /// The mail server.
+    Mail,
     /// The write side.
     CommandApi,
     /// A second instance of it, where one is asked for.
@@ -25,19 +27,21 @@ pub enum Process {
 
 impl Process {
     /// Everything that each system has, in the order in which it starts.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Postgres,
         Self::Nats,
         Self::Redis,
         Self::PaymentEmulator,
+        Self::Mail,
         Self::CommandApi,
         Self::Projector,
         Self::QueryApi,
     ];
 
     /// The programs of this project, each once.
-    pub(crate) const APPLICATIONS: [Self; 4] = [
+    pub(crate) const APPLICATIONS: [Self; 5] = [
         Self::PaymentEmulator,
+        Self::Mail,
         Self::CommandApi,
         Self::Projector,
         Self::QueryApi,
@@ -50,6 +54,7 @@ impl Process {
             Self::Nats => "nats",
             Self::Redis => "redis",
             Self::PaymentEmulator => "payment-emulator",
+            Self::Mail => "mail",
             Self::CommandApi => "command-api",
             Self::CommandApi2 => "command-api-2",
             Self::Projector => "projector",
@@ -62,6 +67,7 @@ impl Process {
         match self {
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
+            Self::Mail => "stack",
             Self::CommandApi2 => "command-api",
             other => other.name(),
         }

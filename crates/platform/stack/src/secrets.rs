@@ -1,56 +1,42 @@
-//! Random secrets of a local stack, in a file that only its owner can read, so that a second `make up` accepts the cursors
-//! and webhooks of the first.
+//! Random secrets of a local stack, each in a file that only its owner can read, so that a second `make up` accepts the
+//! cursors, webhooks and sealed data of the first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use serde::{Deserialize, Serialize};
 
-use crate::checkout::write_private;
+use crate::checkout::{create_dir, write_private};
 use crate::hex::hex;
 
-/// Secrets that the local processes share.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Secrets {
-    /// Signs the cursors of pages.
-    pub(crate) cursor: String,
-    /// Signs the payment provider's webhooks.
-    pub(crate) webhook: String,
-    /// Credentials of the merchant at the payment provider.
-    pub(crate) vipps_client: String,
-    pub(crate) vipps_subscription: String,
-    /// Added later: a file without them gets new ones at each start, which the emulator then expects, too.
-    #[serde(default = "random_secret")]
-    pub(crate) nexi: String,
-    #[serde(default = "random_secret")]
-    pub(crate) nexi_webhook: String,
+/// Secrets of the APIs and of the merchant at the payment providers, with their hexadecimal digits. Nexi takes at most 32 in
+/// its webhooks.
+const SHARED: [(&str, usize); 6] = [
+    ("cursor", 64),
+    ("vipps-client", 64),
+    ("vipps-subscription", 64),
+    ("vipps-webhook", 64),
+    ("nexi", 64),
+    ("nexi-webhook", 32),
+];
+
+/// The file of one of the secrets that several processes know.
+pub(crate) fn secret_file(data: &Path, name: &str) -> PathBuf {
+    data.join("secrets").join(name)
 }
 
-/// Random, or too short for every check if there are no random numbers.
-fn random_secret() -> String {
-    random_hex().unwrap_or_default().chars().take(32).collect()
-}
-
-impl Secrets {
-    /// Reads the file, or creates it.
-    pub(crate) fn load_or_create(path: &Path) -> anyhow::Result<Self> {
-        if path.exists() {
-            let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            return serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()));
+/// Makes the secrets whose files are missing.
+pub(crate) fn shared_secrets(data: &Path) -> anyhow::Result<()> {
+    create_dir(&data.join("secrets"), 0o700)?;
+    for (name, digits) in SHARED {
+        let file = secret_file(data, name);
+        if !file.exists() {
+            let digits: String = random_hex()?.chars().take(digits).collect();
+            write_private(&file, digits.as_bytes())?;
         }
-        let secrets = Self {
-            cursor: random_hex()?,
-            webhook: random_hex()?,
-            vipps_client: random_hex()?,
-            vipps_subscription: random_hex()?,
-            nexi: random_hex()?,
-            nexi_webhook: random_hex()?.chars().take(32).collect(),
-        };
-        write_private(path, &serde_json::to_vec(&secrets)?)?;
-        Ok(secrets)
     }
+    Ok(())
 }
 
 /// The key that seals the log, made when the file is missing. Returns its public key, in hexadecimal digits.

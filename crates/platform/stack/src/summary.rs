@@ -4,8 +4,12 @@ use std::fmt::Write as _;
 
 use crate::catalogue::Catalogue;
 use crate::nats_logins::{NatsLogins, without_login};
+use crate::process::Process;
 use crate::proof::{self, Purchase};
 use crate::system::{System, Tokens};
+
+/// The settings that only one process can have begin with these: its addresses, its user in NATS, its log.
+const OF_ONE_PROCESS: [&str; 4] = ["LISTEN", "OPS_LISTEN", "NATS_", "LOG_"];
 
 /// The variables of `.local/stack.env`, in shell syntax.
 pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
@@ -19,21 +23,19 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ),
     };
     let databases = system.databases();
-    let mut values = vec![
+    let mut values: Vec<(&str, String)> = vec![
         ("COMMAND_API_URL", system.command_api_url()),
         ("QUERY_API_URL", system.query_api_url()),
         ("COMMAND_OPS_URL", system.command_ops_url()),
         ("QUERY_OPS_URL", system.query_ops_url()),
         ("PROJECTOR_OPS_URL", system.projector_ops_url()),
         ("PAYMENT_EMULATOR_URL", system.payment_emulator_url()),
+        ("MAIL_URL", system.mail_url()),
         ("EVENTS_DATABASE_URL", databases.events_owner.clone()),
         ("READ_DATABASE_URL", databases.read_owner.clone()),
         ("NATS_URL", nats_url),
         ("NATS_API_PREFIX", nats_api_prefix.to_owned()),
         ("REDIS_URL", system.servers().redis().url().to_owned()),
-        ("SEAL_FILE", system.seal_file().display().to_string()),
-        ("MASTER_KEY_FILE", system.master_key_file().display().to_string()),
-        ("ERASURES_FILE", system.erasures_file().display().to_string()),
         ("SEAL_PUBLIC_KEY", system.seal_public_key().to_owned()),
         ("CUSTOMER_TOKEN", tokens.customer.clone()),
         ("CUSTOMER2_TOKEN", tokens.customer2.clone()),
@@ -41,13 +43,21 @@ pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<Stri
         ("STAFF_TOKEN", tokens.staff.clone()),
         ("ADMIN_TOKEN", tokens.admin.clone()),
     ];
-    values.extend(system.license_key_files().iter().cloned());
     if let Some(files) = system.servers().certificates() {
         values.extend([
             ("NATS_CA_FILE", files.authority.display().to_string()),
             ("NATS_CERT_FILE", files.client.certificate.display().to_string()),
             ("NATS_KEY_FILE", files.client.key.display().to_string()),
         ]);
+    }
+    // What the programs need for their other commands. Secrets are in files.
+    for process in [Process::CommandApi, Process::QueryApi] {
+        for (name, value) in system.settings(process) {
+            let known = values.iter().any(|(known, _)| known == name);
+            if !(known || OF_ONE_PROCESS.iter().any(|begin| name.starts_with(begin))) {
+                values.push((name, value.clone()));
+            }
+        }
     }
     // Single quotes protect everything but a single quote. No URL or token has one, and paths are assumed to have none.
     Ok(values.iter().fold(String::new(), |text, (name, value)| {
@@ -91,6 +101,7 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
         ("query-api", system.query_api_url(), system.query_ops_url()),
         ("projector", String::new(), system.projector_ops_url()),
         ("payment emulator", system.payment_emulator_url(), String::new()),
+        ("letters", system.mail_url(), String::new()),
     ] {
         let ops = if ops.is_empty() {
             ops

@@ -1,4 +1,4 @@
-//! The whole system: servers, databases, token issuer and our four programs, supervised. `make up` runs it in the checkout.
+//! The whole system: servers, databases, token issuer and our programs, supervised. `make up` runs it in the checkout.
 //! A test runs its own, on shared servers, or on private ones if it kills servers.
 
 mod applications;
@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::applications::{
-    Ports, Settings, erasures_file, holder_key_file, license_key_files, license_keys, master_key_file,
-    return_key_file, seal_file, seal_key_file,
+    Ports, Settings, erasures_file, holder_key_file, license_keys, master_key_file, return_key_file,
+    seal_file, seal_key_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
@@ -27,8 +27,9 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{Secrets, master_key, random_key, seal_key};
+use crate::secrets::{master_key, random_key, seal_key, shared_secrets};
 use crate::servers::{Server, Servers, shared};
+use crate::summary;
 
 const TOKEN_HOURS: i64 = 48;
 
@@ -60,7 +61,6 @@ pub struct System {
     stream: String,
     seal_file: PathBuf,
     seal_public_key: String,
-    license_key_files: Vec<(&'static str, String)>,
     applications: Vec<(Process, Arc<Daemon>)>,
     supervisors: tokio::sync::Mutex<JoinSet<()>>,
     shutdown: CancellationToken,
@@ -172,7 +172,7 @@ impl System {
     ) -> anyhow::Result<Self> {
         create_dir(&place.data, 0o755)?;
         create_dir(&place.logs, 0o755)?;
-        let secrets = Secrets::load_or_create(&place.data.join("secrets.json"))?;
+        shared_secrets(&place.data)?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
         for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
             random_key(&file)?;
@@ -202,7 +202,6 @@ impl System {
             stream: &stream,
             subject_prefix: &subject_prefix,
             jwks_url: &issuer.jwks_url(),
-            secrets: &secrets,
             data: &place.data,
             logs: &place.logs,
             pids: place.pids.as_deref(),
@@ -228,7 +227,6 @@ impl System {
             stream,
             seal_file: seal_file(&place.data),
             seal_public_key,
-            license_key_files: license_key_files(&place.data),
             applications,
             supervisors: tokio::sync::Mutex::new(JoinSet::new()),
             shutdown: CancellationToken::new(),
@@ -348,6 +346,11 @@ impl System {
         self.ports.payment_emulator.http_url()
     }
 
+    /// The page of the mail server, which shows the shop's letters.
+    pub fn mail_url(&self) -> String {
+        self.ports.mail.http_url()
+    }
+
     /// The file of the log's seals, outside the database.
     pub fn seal_file(&self) -> &std::path::Path {
         &self.seal_file
@@ -373,9 +376,15 @@ impl System {
         &self.seal_public_key
     }
 
-    /// The settings that name the files of the license keys, as `query-api license-keys` takes them.
-    pub fn license_key_files(&self) -> &[(&'static str, String)] {
-        &self.license_key_files
+    /// The variables of `.local/stack.env`, in shell syntax.
+    pub fn stack_env(&self, tokens: &Tokens) -> anyhow::Result<String> {
+        summary::stack_env(self, tokens)
+    }
+
+    /// The settings of a program.
+    pub(crate) fn settings(&self, process: Process) -> &[(String, String)] {
+        let daemon = self.supervised(process);
+        daemon.map_or(&[], |daemon| &daemon.launch().env)
     }
 
     /// The directory with one log file per program.

@@ -9,7 +9,7 @@ use envelope::{Personal, Position, RecordedEvent};
 use event_store::vault::{Held, HeldKeys, Vault, VaultError, with_new_master_key};
 use event_store::{
     Append, Appender, AppenderOptions, Claim, Claims, CommandHandler, CommandRequest, Error, EventData,
-    IdempotencyKey, LoaderOptions, Log, SnapshotOptions,
+    IdempotencyKey, LoaderOptions, Log, SnapshotOptions, Staging,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ impl Drop for KeyFile {
 }
 
 /// A log with a vault.
-struct Sealed {
-    test: TestLog,
+pub(crate) struct Sealed {
+    pub(crate) test: TestLog,
     file: KeyFile,
     vault: Arc<Vault>,
     appender: Appender,
@@ -59,7 +59,7 @@ struct Sealed {
 }
 
 impl Sealed {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (test, file) = (TestLog::new().await, KeyFile::new());
         let vault = file.vault();
         vault.begin(&pool(&test.url)).await.unwrap();
@@ -72,6 +72,10 @@ impl Sealed {
             file,
             vault,
         }
+    }
+
+    pub(crate) fn staging(&self) -> Staging {
+        Staging::new(pool(&self.test.url), Arc::clone(&self.vault))
     }
 
     async fn payloads(&self) -> Vec<String> {

@@ -64,6 +64,7 @@ fn encode(event: &Event) -> (String, Value) {
         Event::Letters(event) => of(event),
         Event::Person(event) => of(event),
         Event::Keyring(event) => of(event),
+        Event::Batch(event) => of(event),
     }
 }
 

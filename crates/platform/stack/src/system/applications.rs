@@ -15,10 +15,13 @@ use crate::launch::Launch;
 use crate::nats_logins::{NatsLogins, without_login};
 use crate::ports::Port;
 use crate::process::Process;
-use crate::secrets::Secrets;
+use crate::secrets::secret_file;
 
 /// The merchant serial number at the emulated provider.
 const MERCHANT: &str = "123456";
+
+/// The sender of the shop's letters.
+const LETTERS_FROM: &str = "Bilsportlisens <ikke-svar@bilsportlisens.no>";
 
 /// The ports of the programs.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Ports {
     pub(crate) query_ops: Port,
     pub(crate) projector_ops: Port,
     pub(crate) payment_emulator: Port,
+    pub(crate) smtp: Port,
+    pub(crate) mail: Port,
 }
 
 impl Ports {
@@ -54,6 +59,8 @@ impl Ports {
             query_ops: port(9081)?,
             projector_ops: port(9082)?,
             payment_emulator: port(8090)?,
+            smtp: port(1025)?,
+            mail: port(8025)?,
         })
     }
 
@@ -64,6 +71,7 @@ impl Ports {
             Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
             Process::Projector => &self.projector_ops,
+            Process::Mail => &self.mail,
             _ => &self.payment_emulator,
         };
         format!("{}/health/ready", port.http_url())
@@ -82,7 +90,6 @@ pub(crate) struct Settings<'a> {
     pub(crate) stream: &'a str,
     pub(crate) subject_prefix: &'a str,
     pub(crate) jwks_url: &'a str,
-    pub(crate) secrets: &'a Secrets,
     pub(crate) data: &'a Path,
     pub(crate) logs: &'a Path,
     pub(crate) pids: Option<&'a Path>,
@@ -109,7 +116,7 @@ impl Settings<'_> {
         Ok(Launch {
             name: process.name(),
             program: program(process)?,
-            args: vec!["serve".to_owned()],
+            args: vec![if process == Process::Mail { "mail" } else { "serve" }.to_owned()],
             env,
             dir,
             log: self.logs.join(format!("{process}.log")),
@@ -121,45 +128,8 @@ impl Settings<'_> {
 
     fn environment(&self, process: Process, dir: &Path) -> Vec<(&'static str, String)> {
         let ports = self.ports;
-        let (command_api, command_ops) = match process {
-            Process::CommandApi2 => (&ports.command_api_2, &ports.command_ops_2),
-            _ => (&ports.command_api, &ports.command_ops),
-        };
         match process {
-            Process::CommandApi | Process::CommandApi2 => {
-                [self.stream(process), self.auth(), self.provider_credentials()]
-                    .concat()
-                    .into_iter()
-                    .chain([
-                        ("LISTEN", command_api.address()),
-                        ("OPS_LISTEN", command_ops.address()),
-                        ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
-                        ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
-                        ("SEAL_FILE", seal_file(self.data).display().to_string()),
-                        (
-                            "HOLDER_KEY_FILE",
-                            holder_key_file(self.data).display().to_string(),
-                        ),
-                        (
-                            "MASTER_KEY_FILE",
-                            master_key_file(self.data).display().to_string(),
-                        ),
-                        ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
-                        self.return_key(),
-                        ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
-                        ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
-                        ("NEXI_WEBHOOK_AUTHORIZATION", self.secrets.nexi_webhook.clone()),
-                        ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
-                        ("VIPPS_WEBHOOK_SECRET", self.secrets.webhook.clone()),
-                        // Webhooks go to the first instance.
-                        ("PUBLIC_URL", ports.command_api.http_url()),
-                        (
-                            "RETURN_URL",
-                            format!("{}/returned", ports.payment_emulator.http_url()),
-                        ),
-                    ])
-                    .collect()
-            }
+            Process::CommandApi | Process::CommandApi2 => self.command_api(process),
             Process::Projector => self
                 .stream(process)
                 .into_iter()
@@ -173,7 +143,7 @@ impl Settings<'_> {
                     ),
                 ])
                 .collect(),
-            Process::QueryApi => [self.auth(), license_key_files(self.data)]
+            Process::QueryApi => [self.auth(), self.documents()]
                 .concat()
                 .into_iter()
                 .chain([
@@ -181,11 +151,14 @@ impl Settings<'_> {
                     ("OPS_LISTEN", ports.query_ops.address()),
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
                     self.return_key(),
-                    ("CURSOR_SECRET", self.secrets.cursor.clone()),
-                    ("SELLER_NAME", "Norges Bilsportforbund".to_owned()),
-                    ("SELLER_ORGANIZATION_NUMBER", "123456785".to_owned()),
+                    self.secret("CURSOR_SECRET_FILE", "cursor"),
                 ])
                 .collect(),
+            Process::Mail => vec![
+                ("SMTP_LISTEN", ports.smtp.address()),
+                ("LISTEN", ports.mail.address()),
+                ("MAIL_DIR", dir.join("letters").display().to_string()),
+            ],
             // Servers are not started here.
             _ => self
                 .provider_credentials()
@@ -197,12 +170,59 @@ impl Settings<'_> {
                         "WEBHOOK_URL",
                         format!("{}/api/v1/webhooks/vipps", ports.command_api.http_url()),
                     ),
-                    ("WEBHOOK_SECRET", self.secrets.webhook.clone()),
+                    self.secret("WEBHOOK_SECRET_FILE", "vipps-webhook"),
                     // Longer than an order's time to live, so that the shop expires the order first and ends the payment.
                     ("PAYMENT_TTL_S", "1800".to_owned()),
                 ])
                 .collect(),
         }
+    }
+
+    fn command_api(&self, process: Process) -> Vec<(&'static str, String)> {
+        let ports = self.ports;
+        let (command_api, command_ops) = match process {
+            Process::CommandApi2 => (&ports.command_api_2, &ports.command_ops_2),
+            _ => (&ports.command_api, &ports.command_ops),
+        };
+        [
+            self.stream(process),
+            self.auth(),
+            self.provider_credentials(),
+            self.documents(),
+        ]
+        .concat()
+        .into_iter()
+        .chain([
+            ("LISTEN", command_api.address()),
+            ("OPS_LISTEN", command_ops.address()),
+            ("EVENTS_DATABASE_URL", self.databases.events_owner.clone()),
+            ("SEAL_KEY_FILE", seal_key_file(self.data).display().to_string()),
+            ("SEAL_FILE", seal_file(self.data).display().to_string()),
+            (
+                "HOLDER_KEY_FILE",
+                holder_key_file(self.data).display().to_string(),
+            ),
+            (
+                "MASTER_KEY_FILE",
+                master_key_file(self.data).display().to_string(),
+            ),
+            ("ERASURES_FILE", erasures_file(self.data).display().to_string()),
+            self.return_key(),
+            ("PAYMENT_PROVIDERS", "vipps,nexi".to_owned()),
+            ("NEXI_BASE_URL", ports.payment_emulator.http_url()),
+            self.secret("NEXI_WEBHOOK_AUTHORIZATION_FILE", "nexi-webhook"),
+            ("VIPPS_BASE_URL", ports.payment_emulator.http_url()),
+            self.secret("VIPPS_WEBHOOK_SECRET_FILE", "vipps-webhook"),
+            // Webhooks go to the first instance.
+            ("PUBLIC_URL", ports.command_api.http_url()),
+            (
+                "RETURN_URL",
+                format!("{}/returned", ports.payment_emulator.http_url()),
+            ),
+            ("SMTP_URL", format!("smtp://{}", ports.smtp.address())),
+            ("LETTERS_FROM", LETTERS_FROM.to_owned()),
+        ])
+        .collect()
     }
 
     fn stream(&self, process: Process) -> Vec<(&'static str, String)> {
@@ -241,6 +261,10 @@ impl Settings<'_> {
         ]
     }
 
+    fn secret(&self, setting: &'static str, name: &str) -> (&'static str, String) {
+        (setting, secret_file(self.data, name).display().to_string())
+    }
+
     fn return_key(&self) -> (&'static str, String) {
         (
             "RETURN_KEY_FILE",
@@ -248,13 +272,23 @@ impl Settings<'_> {
         )
     }
 
+    /// What licenses are signed with, and who is named in receipts.
+    fn documents(&self) -> Vec<(&'static str, String)> {
+        let mut settings = license_key_files(self.data);
+        settings.extend([
+            ("SELLER_NAME", "Norges Bilsportforbund".to_owned()),
+            ("SELLER_ORGANIZATION_NUMBER", "123456785".to_owned()),
+        ]);
+        settings
+    }
+
     fn provider_credentials(&self) -> Vec<(&'static str, String)> {
         vec![
             ("VIPPS_CLIENT_ID", "local-client".to_owned()),
-            ("VIPPS_CLIENT_SECRET", self.secrets.vipps_client.clone()),
-            ("VIPPS_SUBSCRIPTION_KEY", self.secrets.vipps_subscription.clone()),
+            self.secret("VIPPS_CLIENT_SECRET_FILE", "vipps-client"),
+            self.secret("VIPPS_SUBSCRIPTION_KEY_FILE", "vipps-subscription"),
             ("VIPPS_MSN", MERCHANT.to_owned()),
-            ("NEXI_SECRET_KEY", self.secrets.nexi.clone()),
+            self.secret("NEXI_SECRET_KEY_FILE", "nexi"),
         ]
     }
 

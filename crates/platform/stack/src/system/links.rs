@@ -27,10 +27,16 @@ impl Links {
         let mut links = Vec::new();
         for program in programs {
             for (server, talk) in [
-                (Process::Postgres, *program != Process::PaymentEmulator),
+                (
+                    Process::Postgres,
+                    !matches!(program, Process::PaymentEmulator | Process::Mail),
+                ),
                 (
                     Process::Nats,
-                    !matches!(program, Process::PaymentEmulator | Process::QueryApi),
+                    !matches!(
+                        program,
+                        Process::PaymentEmulator | Process::Mail | Process::QueryApi
+                    ),
                 ),
             ] {
                 if talk {

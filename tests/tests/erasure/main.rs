@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod command_lines;
+mod crashes;
+
 use std::path::Path;
 use std::process::Command;
 
