@@ -92,6 +92,48 @@ comment on column clubs."position" is 'Log position of the last event that chang
 comment on column clubs.search is 'What q searches, folded: the name.';
 comment on column clubs.status is 'active or inactive.';
 
+create table letters (
+    letter_id uuid not null,
+    order_id uuid not null,
+    order_number text not null,
+    kind text not null,
+    receipt_number text,
+    status text not null,
+    failure text,
+    recipient_id uuid,
+    recipient text,
+    message_id text,
+    documents integer not null,
+    smtp_code integer,
+    enhanced_status text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint letters_pkey PRIMARY KEY (letter_id),
+    constraint letters_failure_check CHECK ((failure = ANY (ARRAY['no_address'::text, 'bad_address'::text, 'gave_up'::text]))),
+    constraint letters_kind_check CHECK ((kind = ANY (ARRAY['license'::text, 'receipt'::text]))),
+    constraint letters_status_check CHECK ((status = ANY (ARRAY['sent'::text, 'refused'::text, 'undeliverable'::text])))
+);
+comment on table letters is 'E-mails about orders that have an end. One row per letter.';
+comment on column letters.letter_id is 'Follows from order, kind and receipt number.';
+comment on column letters.order_id is 'Order that the letter is about.';
+comment on column letters.order_number is 'Number of that order.';
+comment on column letters.kind is 'license or receipt.';
+comment on column letters.receipt_number is 'Number of the receipt or credit note that the letter brings.';
+comment on column letters.status is 'sent, refused or undeliverable.';
+comment on column letters.failure is 'Why it is undeliverable: no_address, bad_address or gave_up.';
+comment on column letters.recipient_id is 'Buyer or holder whom the letter is for; null if no address is known.';
+comment on column letters.recipient is 'E-mail address; personal data. Null if none is known, or the person is forgotten.';
+comment on column letters.message_id is 'Message-ID of the letter.';
+comment on column letters.documents is 'How many documents were attached.';
+comment on column letters.smtp_code is 'Reply code of the mail server that did not take it.';
+comment on column letters.enhanced_status is 'Enhanced status code of that reply.';
+comment on column letters.created_at is 'When the end of the letter was recorded.';
+comment on column letters.updated_at is 'When the last event of the letter was recorded.';
+comment on column letters.version is 'Sequence of that event in the letters of its order.';
+comment on column letters."position" is 'Log position of that event.';
+
 create table license_types (
     license_type_id uuid not null,
     code text not null,
@@ -512,6 +554,14 @@ CREATE INDEX batch_items_by_number ON public.batch_items USING btree (batch_id, 
 CREATE INDEX batches_by_submitted ON public.batches USING btree (submitted_at, batch_id);
 
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
+
+CREATE INDEX letters_by_created ON public.letters USING btree (created_at, letter_id);
+
+CREATE INDEX letters_by_kind ON public.letters USING btree (kind, created_at, letter_id);
+
+CREATE INDEX letters_by_order ON public.letters USING btree (order_id, created_at, letter_id);
+
+CREATE INDEX letters_by_status ON public.letters USING btree (status, created_at, letter_id);
 
 CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb COLLATE "nb-x-icu", license_type_id);
 
