@@ -24,6 +24,7 @@ mod recent;
 mod restore;
 mod schema;
 mod schema_sql;
+mod sealed_before;
 mod seals;
 mod snapshots;
 mod streams;
