@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::VaultError;
 use super::cipher::Place;
-use super::json::{Marked, Unwritten, rewrite};
+use super::json::{Marked, Unwritten, rewrite, split_at_mark};
 use super::keys::{KeyRing, RingKey};
 use super::seal::{CLEAR, NUMBER, PERSON, SEAL, member};
 
@@ -49,7 +49,7 @@ pub(super) enum Sealed {
 
 /// `None` if a payload holds no sealed personal data.
 pub(super) fn how_sealed(payload: &str) -> Option<Sealed> {
-    let (_, first) = payload.split_once(SEAL)?;
+    let (_, first) = split_at_mark(payload, SEAL)?;
     let numbered = first.split_once(NUMBER);
     let is_number = |key: &str| key.starts_with(|digit: char| digit.is_ascii_digit());
     if numbered.is_some_and(|(_, key)| is_number(key)) {
@@ -121,7 +121,7 @@ impl<'a> TakenApart<'a> {
             places: Vec::new(),
         };
         let mut left = payload;
-        while let Some((before, sealed)) = left.split_once(SEAL) {
+        while let Some((before, sealed)) = split_at_mark(left, SEAL) {
             taken.rest.push_str(before);
             let start = taken.rest.len();
             let (text, numbered) = sealed.split_once(NUMBER)?;

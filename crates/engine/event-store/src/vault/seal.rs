@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::VaultError;
 use super::cipher::{Cipher, KEY_LEN, Place, random};
-use super::json::{Marked, Unwritten, rewrite};
+use super::json::{Marked, Unwritten, rewrite, split_at_mark};
 use super::keeper::Vault;
 use super::keys::{DataKey, bound};
 use super::master::MasterKeys;
@@ -119,7 +119,7 @@ impl TakenApart {
         let mut rest = String::with_capacity(payload.len() + 64);
         let mut texts: Vec<Text> = Vec::new();
         let mut left = payload;
-        while let Some((before, marked)) = left.split_once(MARK) {
+        while let Some((before, marked)) = split_at_mark(left, MARK) {
             rest.push_str(before);
             let (value, after) = first_value(marked)?;
             let (person, after) = match after.strip_prefix(NAMED) {
