@@ -13,6 +13,8 @@ use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
 
+use crate::batch_command::BatchCommand;
+use crate::letters::LetterArgs;
 use crate::payment_settings::PaymentArgs;
 use crate::personal_data::{ErasuresCommand, KeysCommand};
 use crate::reconciliation::ReconcileOptions;
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// Compare orders with their payments at the provider, and heal what differs; exit status 1 if differences are left, 2 if
     /// some order could not be compared
     Reconcile(Box<ReconcileOptions>),
+    /// Do many commands of one kind, from a file
+    #[command(subcommand)]
+    Batch(BatchCommand),
     /// Look after the money: which licenses lack it
     #[command(subcommand)]
     Payments(PaymentsCommand),
@@ -86,6 +91,8 @@ pub(crate) struct ServeOptions {
     pub(crate) return_key: ReturnKeyOptions,
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
+    #[command(flatten)]
+    pub(crate) letters: LetterArgs,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
     #[command(flatten)]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use domain::{
-    EraseHolder, HolderKey, License, LicenseCommand, Order, OrderCommand, Person, PersonCommand, Refusal,
-    Suspension, SuspensionCommand, User, UserCommand,
+    EraseHolder, HolderKey, Letters, LettersCommand, License, LicenseCommand, Order, OrderCommand, Person,
+    PersonCommand, Refusal, Suspension, SuspensionCommand, User, UserCommand,
 };
 use envelope::{EventPayload as _, Metadata, RecordedEvent};
 use event_store::vault::{Held, HeldKeys};
@@ -139,6 +139,12 @@ async fn forget_in(
             let mut suspension = unit.load::<Suspension>(id).await?;
             let person_id = asked.holder_id;
             unit.handle(&mut suspension, SuspensionCommand::ErasePerson { person_id })
+                .await
+        }
+        aggregate_type::LETTERS => {
+            let mut letters = unit.load::<Letters>(id).await?;
+            let person_id = asked.holder_id;
+            unit.handle(&mut letters, LettersCommand::ErasePerson { person_id })
                 .await
         }
         aggregate_type::USER => {

@@ -111,7 +111,7 @@ pub(crate) fn unknown_parameter() -> Problem {
 }
 
 /// Who and what led to the events of a request.
-fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
+pub(crate) fn metadata(principal: &Principal, headers: &HeaderMap) -> Metadata {
     let request_id = request_id::current();
     Metadata {
         correlation_id: request_id.clone(),

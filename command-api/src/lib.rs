@@ -5,11 +5,15 @@
 //! - `operation`: what a command declares about itself; `command`: the one path that all commands take.
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `receipts`: numbers for what was collected and paid back.
+//! - `batches`: many commands of one kind, received and done as a stream.
+//! - `letters`: e-mails to customers.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
 mod accounts;
 mod answer;
 mod background;
+mod batch_command;
+mod batches;
 mod bulkheads;
 mod catalogue;
 mod club_names;
@@ -19,6 +23,7 @@ mod erasure;
 mod idempotency;
 mod incoming;
 mod leader;
+mod letters;
 pub mod metrics;
 mod openapi;
 mod operation;

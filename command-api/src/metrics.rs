@@ -3,7 +3,7 @@
 use events::{CaptureFailure, RefundFailure};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use strum::VariantArray as _;
-use vocabulary::{LicenseStatus, PaymentProvider, ReceiptKind, ScanOutcome, Word as _};
+use vocabulary::{LetterKind, LicenseStatus, PaymentProvider, ReceiptKind, ScanOutcome, Word as _};
 
 use crate::process::kinds::KINDS;
 
@@ -61,6 +61,24 @@ pub const PROCESS_TASK_SECONDS: &str = "bilsport_process_task_seconds";
 pub const RECEIPTS_TOTAL: &str = "bilsport_receipts_issued_total";
 /// Position in the log up to which receipts are issued.
 pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
+
+/// Counter, by `kind` and `outcome`: items of batches that are done or have failed.
+pub const BATCH_ITEMS_TOTAL: &str = "bilsport_batch_items_total";
+/// Letters by `kind` and `outcome`, each attempt: sent, refused, undeliverable, put_off, nothing_to_send, too_old,
+/// not_configured.
+pub const LETTERS_TOTAL: &str = "bilsport_letters_total";
+/// What becomes of an attempt at a letter.
+pub(crate) const LETTER_OUTCOMES: [&str; 7] = [
+    "sent",
+    "refused",
+    "undeliverable",
+    "put_off",
+    "nothing_to_send",
+    "too_old",
+    "not_configured",
+];
+/// Seconds since the event of the letter that has waited longest; 0 if none waits.
+pub const LETTERS_OLDEST_WAITING_SECONDS: &str = "bilsport_letters_oldest_waiting_seconds";
 
 /// Erasures that were carried out.
 pub const ERASURES_TOTAL: &str = "bilsport_personal_erasures_total";
@@ -153,6 +171,13 @@ fn describe_records() {
         RECEIPTS_POSITION,
         "Position in the log up to which receipts are issued."
     );
+    describe_counter!(BATCH_ITEMS_TOTAL, "Items of batches, by kind and outcome.");
+    describe_counter!(LETTERS_TOTAL, "Letters by kind and outcome, each attempt.");
+    describe_gauge!(
+        LETTERS_OLDEST_WAITING_SECONDS,
+        Unit::Seconds,
+        "Age of the event of the letter that has waited longest."
+    );
     describe_counter!(ERASURES_TOTAL, "Erasures that were carried out.");
     describe_counter!(KEYS_DESTROYED_TOTAL, "Keys of personal data that were destroyed.");
 }
@@ -177,6 +202,12 @@ fn begin_at_zero() {
     for kind in ReceiptKind::texts() {
         counter!(RECEIPTS_TOTAL, "kind" => kind).increment(0);
     }
+    for kind in LetterKind::texts() {
+        for outcome in LETTER_OUTCOMES {
+            counter!(LETTERS_TOTAL, "kind" => kind, "outcome" => outcome).increment(0);
+        }
+    }
+    metrics::gauge!(LETTERS_OLDEST_WAITING_SECONDS).set(0.0);
     for provider in PaymentProvider::VARIANTS {
         for outcome in WEBHOOK_OUTCOMES {
             counter!(WEBHOOKS_TOTAL, "provider" => provider.as_str(), "outcome" => outcome).increment(0);

@@ -2,11 +2,11 @@
 
 mod cancel_order;
 pub(crate) mod change_contact;
-mod check_in_license;
-mod correct_license;
+pub(crate) mod check_in_license;
+pub(crate) mod correct_license;
 mod create_license_type;
 mod erase;
-mod impose_suspension;
+pub(crate) mod impose_suspension;
 mod lift_suspension;
 mod nexi_webhook;
 pub(crate) mod place_order;
@@ -16,10 +16,11 @@ pub(crate) mod register_club;
 mod reinstate_license;
 mod resolve_capture;
 pub(crate) mod retire_license_type;
-mod revoke_license;
+pub(crate) mod revoke_license;
 mod revoke_sessions;
 pub(crate) mod set_price;
 pub(crate) mod set_roles;
+pub(crate) mod submit_batch;
 mod suspend_license;
 pub(crate) mod update_club;
 mod vipps_webhook;
@@ -71,6 +72,7 @@ fn routes() -> Vec<Route> {
         Route::of::<register_club::RegisterClub>("/api/v1/clubs"),
         Route::of::<update_club::UpdateClub>("/api/v1/clubs/{club_id}"),
         Route::of::<NewTerms>("/api/v1/terms"),
+        Route::new("/api/v1/batches", post(submit_batch::submit_batch), submit_batch::documented),
         Route::patch("/api/v1/users/me", patch(change_contact::change_contact), openapi::operation::<change_contact::ChangeContact>),
         Route::new("/api/v1/users/{user_id}/roles", post(set_roles::set_roles), openapi::operation::<set_roles::SetRoles>),
         Route::new("/api/v1/users/{user_id}/revoke-sessions", post(revoke_sessions::revoke_sessions), openapi::operation::<revoke_sessions::RevokeSessions>),

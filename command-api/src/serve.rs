@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use deadpool_postgres::Pool;
-use event_store::{Error, Inbox, Tasks};
+use event_store::{Error, Inbox, Staging, Tasks};
 use payments::vipps::webhook;
 use service::auth::Authenticator;
 use service::health::Check;
@@ -24,7 +24,7 @@ use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
-use crate::process::context::{Cashier, ProcessContext, Reconciliation};
+use crate::process::context::{Cashier, Desk, ProcessContext, Reconciliation};
 use crate::process::kinds::{PROCESS, RECONCILIATION};
 use crate::router::{endpoints, router};
 use crate::state::{AppState, ShopSettings};
@@ -46,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Log(command) => crate::sealing::run(command).await,
         Command::Reconcile(options) => crate::reconciliation::run(*options).await,
+        Command::Batch(command) => crate::batch_command::run(command).await,
         Command::Payments(command) => crate::uncollected::run(command).await,
         Command::Keys(command) => crate::personal_data::keys(command).await,
         Command::Erasures(command) => crate::personal_data::erasures(command).await,
@@ -75,6 +76,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let providers = payments.providers.clone();
     let settings = settings(&options, payments)?;
     let vault = options.personal_data.vault()?;
+    let post = options.letters.post()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
     let bus = event_bus::connect_as(&options.bus.access()?, "command-api").await?;
     let ready = async {
@@ -96,6 +98,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     // Before anything reports this instance as ready.
     let listener = bind(options.listen).await?;
 
+    let settings = Arc::new(settings);
+    let staging = Staging::new(pools.requests.clone(), vault);
     let inbox = Inbox::new(pools.bulkheads.inbox.clone());
     let context = ProcessContext {
         cashier: Cashier {
@@ -107,7 +111,13 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
             tasks: Tasks::new(pools.tasks.clone(), RECONCILIATION),
             every: TimeDelta::seconds(options.shop.reconcile_every_s.into()),
         },
+        desk: Desk {
+            command_handler: command_handler.clone(),
+            shop: Arc::clone(&settings),
+            staging: staging.clone(),
+        },
         tasks: Tasks::new(pools.tasks, PROCESS),
+        post,
         ledger: options.personal_data.ledger(),
         holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
@@ -116,9 +126,10 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     };
     let state = AppState {
         authenticator: authenticator.consulting(AccountsInTheLog(command_handler.clone())),
-        shop: Arc::new(settings),
+        shop: settings,
         command_handler,
         cashier: context.cashier.clone(),
+        staging,
         inbox: inbox.clone(),
         in_flight: InFlight::default(),
         terms: TermsInUse::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use chrono::TimeDelta;
 use domain::{HolderKey, RefundPolicy};
-use event_store::{CommandHandler, Inbox};
+use event_store::{CommandHandler, Inbox, Staging};
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
 use service::secret::Secret;
@@ -23,6 +23,8 @@ pub struct AppState {
     pub authenticator: Authenticator,
     /// Reconciles orders with their payments.
     pub(crate) cashier: Cashier,
+    /// The items of batches that are not done yet.
+    pub(crate) staging: Staging,
     /// The webhooks that were applied.
     pub(crate) inbox: Inbox,
     /// How this shop is set up.

@@ -1,8 +1,11 @@
 //! The projection `licensing`: what each event does to which row, without I/O.
 
 mod batch;
+mod table;
 
+mod batches;
 mod clubs;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -76,8 +79,10 @@ const READ: &[&str] = &[
     aggregate_type::CLUB,
     aggregate_type::USER,
     aggregate_type::RECEIPT_SERIES,
+    aggregate_type::LETTERS,
     aggregate_type::TERMS,
     aggregate_type::SUSPENSION,
+    aggregate_type::BATCH,
 ];
 
 #[cfg(test)]

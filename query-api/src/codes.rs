@@ -2,7 +2,7 @@
 //! key that is valid now. The same row under the same key gives the same code.
 
 use chrono::{NaiveDate, Utc};
-use documents::qr::{Payload, short_hash, sign};
+use documents::qr::{Payload, short_hash};
 use query::Record;
 use serde::Deserialize;
 use serde_json::Value;
@@ -64,7 +64,7 @@ pub(crate) fn code(ring: &Ring, material: &Value) -> Option<String> {
     let license = Material::deserialize(material).ok()?;
     let vehicle = license.vehicle.unwrap_or_default();
     let vehicle = vehicle.number();
-    let mut payload = Payload {
+    let payload = Payload {
         key_id: 0,
         license_id: license.license_id,
         license_type: short_hash(license.license_type.as_bytes()),
@@ -75,9 +75,7 @@ pub(crate) fn code(ring: &Ring, material: &Value) -> Option<String> {
         vehicle: vehicle.map_or([0; 4], |number| short_hash(number.as_bytes())),
         name: license.name,
     };
-    let key = ring.for_days(Utc::now(), payload.first_day, payload.last_day())?;
-    payload.key_id = key.id;
-    sign(&payload, key)
+    ring.licenses.code(Utc::now(), &payload)
 }
 
 /// 503: this service was started without keys.

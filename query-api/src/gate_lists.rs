@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Days, DurationRound as _, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Europe::Oslo;
+use documents::keys::encode;
 use query::{AnswerPosition, Content, Parameters};
 use read_model::revocations::{self, MOST_REVOCATIONS, Revocations};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::AppState;
 use crate::codes::keys_missing;
-use crate::keys::{Ring, encoded};
+use crate::keys::Ring;
 
 /// Names in metrics.
 pub(crate) const KEYS: &str = "license-keys";
@@ -94,9 +95,9 @@ fn key_list(ring: &Ring, now: DateTime<Utc>) -> Value {
     let at = minute(now);
     let mut signed = format!("bilsport-license-keys-1\n{at}\n");
     let mut keys = Vec::new();
-    for key in ring.published() {
+    for key in ring.licenses.published() {
         let (public, not_before, not_after) =
-            (encoded(&key.key), moment(key.not_before), moment(key.not_after));
+            (encode(&key.key), moment(key.not_before), moment(key.not_after));
         // Writing to a String cannot fail.
         let _ = writeln!(signed, "{} {public} {not_before} {not_after}", key.id);
         keys.push(

@@ -7,6 +7,5 @@ mod file;
 mod reload;
 mod ring;
 
-pub(crate) use file::encoded;
 pub use reload::{Signer, follow};
 pub use ring::Ring;

@@ -15,8 +15,10 @@ pub mod keys;
 mod codes;
 mod rendering;
 
+mod batches;
 mod clubs;
 mod gate_lists;
+mod letters;
 mod license_pdf;
 mod license_types;
 mod licenses;

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use service::auth::Principal;
 use service::extract::Path;
 use service::problem::Problem;
+use service::seller::Seller;
 
 use crate::access::access;
-use crate::config::Seller;
 use crate::{AppState, rendering};
 
 const COLUMNS: [&str; 6] = [
@@ -95,15 +95,14 @@ fn pdf(row: &Row, seller: &Seller, language: Language) -> Result<Vec<u8>, Docume
         .lines
         .iter()
         .map(|line| {
-            let days = language.days(line.activity_date, line.activity_days);
-            format!("{}, {days}", line.club_name)
+            receipt::place_and_days(&line.club_name, line.activity_date, line.activity_days, language)
         })
         .collect();
     let lines = row.lines.iter().zip(&details).map(|(line, detail)| Line {
         text: language.of(&line.name_nb, &line.name_en),
         detail,
         price_ore: line.gross_ore,
-        tax_code: tax_code(&line.tax_code, language),
+        tax_code: receipt::tax_code(&line.tax_code, language),
         tax_rate: u32::from(line.tax_rate_permille) * 10,
         tax_ore: line.tax_ore,
     });
@@ -115,7 +114,7 @@ fn pdf(row: &Row, seller: &Seller, language: Language) -> Result<Vec<u8>, Docume
         number: &row.receipt_number,
         order_number: &row.order_number,
         issued_on: row.happened_on,
-        paid_by: provider(&row.provider),
+        paid_by: receipt::paid_by(&row.provider),
         seller: receipt::Seller {
             name: &seller.name,
             organization_number: &seller.organization_number,
@@ -125,23 +124,6 @@ fn pdf(row: &Row, seller: &Seller, language: Language) -> Result<Vec<u8>, Docume
         lines: lines.collect(),
     };
     receipt::pdf(&receipt, language)
-}
-
-/// The tax code in words where it is a word.
-fn tax_code(code: &str, language: Language) -> &str {
-    match code {
-        "exempt" => language.of("unntatt", "exempt"),
-        code => code,
-    }
-}
-
-/// A provider by the name that customers know.
-fn provider(name: &str) -> &str {
-    match name {
-        "vipps" => "Vipps",
-        "nexi" => "Nexi",
-        name => name,
-    }
 }
 
 /// 503: this service does not know who sells.

@@ -88,7 +88,7 @@ async fn state(
         return_key,
         signer,
         renderer: Renderer::default(),
-        seller: options.documents.seller(),
+        seller: options.documents.seller.seller(),
     })
 }
 

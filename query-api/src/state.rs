@@ -4,8 +4,8 @@ use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
+use service::seller::Seller;
 
-use crate::config::Seller;
 use crate::keys::Signer;
 use crate::rendering::Renderer;
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::{CapturePolicy, HolderKey};
-use event_store::{CommandHandler, Tasks};
+use event_store::{CommandHandler, Staging, Tasks};
 use tokio::sync::{Notify, watch};
 
 use super::providers::Providers;
 use crate::erasure::Ledger;
+use crate::letters::Post;
+use crate::state::ShopSettings;
 
 /// What the workers have at hand.
 #[derive(Clone)]
@@ -17,7 +19,10 @@ pub(crate) struct ProcessContext {
     pub(crate) tasks: Tasks,
     /// Where erasures are written down outside the database.
     pub(crate) ledger: Option<Ledger>,
+    /// How letters are sent; none without a mail server.
+    pub(crate) post: Option<Post>,
     pub(crate) reconciliation: Reconciliation,
+    pub(crate) desk: Desk,
     /// Makes the ids by which suspensions know people and vehicles.
     pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
@@ -26,6 +31,14 @@ pub(crate) struct ProcessContext {
     pub(crate) planned: Arc<Notify>,
     /// Why the planner does not plan although this instance leads, if an operator must act.
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
+}
+
+/// What does the items of batches.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) command_handler: CommandHandler,
+    pub(crate) shop: Arc<ShopSettings>,
+    pub(crate) staging: Staging,
 }
 
 /// The scheduled comparison of orders with their payments.

@@ -25,8 +25,13 @@ pub(crate) const RECHECK: &str = "reconcile";
 /// Wait for a decision on money that can't be collected.
 pub(crate) const RESOLVE: &str = "resolve";
 
+/// Send a letter. Its tasks are about a letter, not about an order.
+pub(crate) const LETTER: &str = "letter";
 /// Forget an erased person.
 pub(crate) const ERASE: &str = "erase";
+/// Do the items of a batch.
+pub(crate) const BATCH: &str = "batch";
+
 /// The name that the checkpoint and tasks of the scheduled comparison are kept under.
 pub(crate) const RECONCILIATION: &str = "reconciliation";
 
@@ -35,9 +40,9 @@ pub(crate) const SWEEP: &str = "sweep";
 /// Compare an order again that differed from its payment.
 pub(crate) const UNMATCHED: &str = "unmatched";
 
-/// Every kind of an order's tasks, as metrics name them.
-pub(crate) const KINDS: [&str; 8] = [
-    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE,
+/// Every kind of task that the planner plans, as metrics name them.
+pub(crate) const KINDS: [&str; 10] = [
+    FULFILL, RECONCILE, CAPTURE, REFUND, REVOKE, RECHECK, RESOLVE, ERASE, BATCH, LETTER,
 ];
 
 /// The kinds that ask a payment provider.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use vocabulary::PaymentProvider;
 
 use super::kinds::{
-    self, CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+    self, BATCH, CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
+    UNMATCHED,
 };
 
 /// Kinds of tasks that a worker of their own does.
@@ -42,7 +43,8 @@ pub(crate) fn reconciliation() -> Lane {
 /// second. Tests and the bench hold that.
 const AT_PROVIDER: [(&str, usize); 4] = [(CAPTURE, 96), (REFUND, 8), (RECONCILE, 32), (RECHECK, 4)];
 
-/// What runs side by side: two lanes that need only the log, and for each provider a lane for each kind of task there.
+/// What runs side by side: three lanes that need only the log, one at the mail server, and for each provider a lane for each
+/// kind of task there.
 pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec<Lane> {
     let of_the_log = Lane {
         kinds: [FULFILL, REVOKE, RESOLVE].map(Cow::from).into(),
@@ -54,6 +56,18 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
         at_once: 2,
         attempt: Duration::from_secs(10),
     };
+    // One batch at a time: its items are side by side.
+    let of_batches = Lane {
+        kinds: vec![BATCH.into()],
+        at_once: 1,
+        attempt: Duration::from_mins(2),
+    };
+    // Longer than a mail server may take for all steps, so that what it took is recorded by the attempt that sent it.
+    let of_letters = Lane {
+        kinds: vec![LETTER.into()],
+        at_once: 8,
+        attempt: Duration::from_mins(12),
+    };
     let at_providers = providers.into_iter().flat_map(|provider| {
         AT_PROVIDER.map(|(kind, at_once)| Lane {
             kinds: vec![kinds::at(kind, provider)],
@@ -61,7 +75,10 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
             attempt: PROVIDER,
         })
     });
-    [of_the_log, of_people].into_iter().chain(at_providers).collect()
+    [of_the_log, of_people, of_batches, of_letters]
+        .into_iter()
+        .chain(at_providers)
+        .collect()
 }
 
 #[cfg(test)]

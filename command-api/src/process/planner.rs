@@ -3,23 +3,25 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::letter_id;
 use envelope::{Contradiction, Mark, Position, RecordedEvent};
 use event_bus::{CatchUpError, CatchUpOptions, CatchUpSubscription, Connection, StreamConfig};
 use event_store::{Log, NewTask, Reached};
-use events::{CaptureAction, Event, OrderEvent, aggregate_type};
+use events::{CaptureAction, Event, OrderEvent, ReceiptSeriesEvent, aggregate_type};
 use metrics::gauge;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use vocabulary::LetterKind;
 
 use super::context::ProcessContext;
-use super::kinds::{CAPTURE, ERASE, FULFILL, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
+use super::kinds::{BATCH, CAPTURE, ERASE, FULFILL, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE};
 use super::placed_with::PlacedWith;
 use super::reconcile::LAST_LOOK;
 use crate::metrics::PROCESS_CONTRADICTED;
 
 /// How many events are planned for at a time.
-const BATCH: usize = 500;
+const AT_ONCE: usize = 500;
 /// Minimum interval between plans: under load plans grow instead of multiplying, because each plan is a commit that
 /// competes with the customers' commits. A single event is planned at once.
 const PACE: Duration = Duration::from_millis(10);
@@ -110,7 +112,7 @@ async fn plan_from_checkpoint(
         options,
     );
     loop {
-        let events = subscription.next_batch(BATCH, term).await?;
+        let events = subscription.next_batch(AT_ONCE, term).await?;
         let next = tokio::time::Instant::now() + PACE;
         let (mark, epoch) = (subscription.mark(), Some(epoch));
         let of_one = |event| tasks(event, context.recheck_after, &mut placed_with);
@@ -128,7 +130,7 @@ async fn plan_from_checkpoint(
         if due {
             context.planned.notify_waiters();
         }
-        if events.len() < BATCH {
+        if events.len() < AT_ONCE {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
         }
     }
@@ -176,6 +178,12 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut P
     if recorded.aggregate_type == aggregate_type::PERSON {
         return vec![task_of(recorded, (ERASE, recorded.recorded_at))];
     }
+    if recorded.aggregate_type == aggregate_type::BATCH && recorded.sequence == 1 {
+        return vec![task_of(recorded, (BATCH, recorded.recorded_at))];
+    }
+    if recorded.aggregate_type == aggregate_type::RECEIPT_SERIES {
+        return letters(recorded);
+    }
     if recorded.aggregate_type != aggregate_type::ORDER {
         return Vec::new();
     }
@@ -202,10 +210,32 @@ fn tasks(recorded: &RecordedEvent, recheck_after: TimeDelta, placed_with: &mut P
     due.into_iter().map(|due| task_of(recorded, due)).collect()
 }
 
+/// A letter for each receipt and credit note.
+fn letters(recorded: &RecordedEvent) -> Vec<NewTask> {
+    let read = Event::read(recorded).unwrap_or_else(|error| {
+        tracing::error!(position = recorded.position.get(), error = %error, "a receipt can't be read, so no letter brings it");
+        Vec::new()
+    });
+    let of_receipt = |event| match event {
+        Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) => Some(NewTask {
+            aggregate_id: letter_id(issued.order_id, LetterKind::Receipt, Some(&issued.receipt_number)),
+            ..task_of(recorded, (LETTER, recorded.recorded_at))
+        }),
+        _ => None,
+    };
+    read.into_iter().filter_map(of_receipt).collect()
+}
+
 /// A task because of this event.
 fn task_of(recorded: &RecordedEvent, (kind, due_at): (&'static str, DateTime<Utc>)) -> NewTask {
+    let id = recorded.aggregate_id;
     NewTask {
-        aggregate_id: recorded.aggregate_id,
+        // An order has several letters, so their tasks have ids of their own.
+        aggregate_id: if kind == LETTER {
+            letter_id(id, LetterKind::License, None)
+        } else {
+            id
+        },
         kind: kind.into(),
         due_at,
         position: recorded.position,
@@ -224,7 +254,7 @@ fn due(at: DateTime<Utc>, event: &Event, recheck_after: TimeDelta) -> Vec<(&'sta
             vec![(RECONCILE, super::reconcile::next_look(at, at, placed.expires_at))]
         }
         OrderEvent::OrderPaid(_) => vec![(FULFILL, at)],
-        OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at)],
+        OrderEvent::OrderFulfilled(_) => vec![(CAPTURE, at), (LETTER, at)],
         // The money may be mended or paid back in the portal, with or without a webhook.
         OrderEvent::CaptureFailed(_) => vec![(RESOLVE, at + LAST_LOOK), (RECHECK, at + recheck_after)],
         OrderEvent::CaptureResolved(resolved) => match resolved.action {
@@ -254,7 +284,7 @@ fn named(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "OrderPlaced" | "OrderExpired" | "OrderCancelled" | "OrderCancelledByCustomer" => &[RECONCILE],
         "OrderPaid" => &[FULFILL],
-        "OrderFulfilled" => &[CAPTURE],
+        "OrderFulfilled" => &[CAPTURE, LETTER],
         "CaptureFailed" => &[RESOLVE, RECHECK],
         "CaptureResolved" => &[CAPTURE, REVOKE, REFUND, RESOLVE, RECHECK],
         "RefundRequested" | "LineRefundsRequested" | "RefundRetried" => &[REFUND],

@@ -8,11 +8,13 @@ use uuid::Uuid;
 use super::kinds::{self, PROCESS};
 
 /// The outcome of one attempt at a task.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Nothing is left to do.
     Done,
     /// To be looked at again then.
     Later(chrono::DateTime<chrono::Utc>),
+    /// To be tried again then, as one attempt more, because of this. Holds no personal data.
+    Again(chrono::DateTime<chrono::Utc>, String),
 }
 
 /// Why an attempt at a task failed. Holds no personal data.
@@ -24,12 +26,18 @@ pub(crate) enum StepError {
     /// The log could not be read.
     #[error("log: {0}")]
     Log(#[from] event_store::Error),
+    /// The event that led to the task can't be read.
+    #[error("event: {0}")]
+    Decode(#[from] envelope::DecodeError),
     /// A person could not be forgotten.
     #[error("erasure: {0}")]
     Erase(#[from] crate::erasure::EraseError),
     /// The order was placed with a provider that this process has no credentials for.
     #[error("the payment provider {0} is not configured")]
     NotConfigured(String),
+    /// An item of a batch could be neither done nor refused.
+    #[error("batch: {0}")]
+    Item(#[from] crate::batches::items::NotNow),
     /// The payment provider failed or refused.
     #[error("provider: {0}")]
     Provider(#[from] payments::Error),
@@ -56,7 +64,7 @@ pub(super) fn call<C>(aggregate_id: Uuid, command: C, key: IdempotencyKey, task:
 }
 
 /// Who and what led to what follows from `task`.
-pub(super) fn metadata(task: &Task) -> Metadata {
+pub(crate) fn metadata(task: &Task) -> Metadata {
     Metadata {
         request_id: task.request_id.clone(),
         correlation_id: task.correlation_id.clone(),

@@ -15,14 +15,16 @@ use tracing::Instrument as _;
 
 use super::context::ProcessContext;
 use super::kinds::{
-    self, CAPTURE, ERASE, FULFILL, KINDS, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP, UNMATCHED,
+    self, BATCH, CAPTURE, ERASE, FULFILL, KINDS, LETTER, RECHECK, RECONCILE, REFUND, RESOLVE, REVOKE, SWEEP,
+    UNMATCHED,
 };
 use super::lanes::{LEASE, Lane, RENEW};
 use super::step::{Outcome, StepError};
-use super::{capture, erase, fulfill, recheck, reconcile, refund, resolve, revoke, sweep};
+use super::{capture, erase, fulfill, letter, recheck, reconcile, refund, resolve, revoke, sweep};
+use crate::batches::run;
 use crate::metrics::{
-    PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS, RECONCILE_OVERDUE_SECONDS,
-    UNMATCHED_PAYMENTS,
+    LETTERS_OLDEST_WAITING_SECONDS, PROCESS_OVERDUE_SECONDS, PROCESS_TASK_SECONDS, PROCESS_TASKS,
+    RECONCILE_OVERDUE_SECONDS, UNMATCHED_PAYMENTS,
 };
 
 /// How often a worker looks for tasks without a notification.
@@ -90,6 +92,10 @@ pub(crate) async fn observe(context: ProcessContext, check: Check, shutdown: Can
                     .fold(0.0, f64::max);
                 gauge!(PROCESS_OVERDUE_SECONDS, "kind" => kind).set(overdue);
             }
+            let oldest = backlog.iter().find(|backlog| backlog.kind == LETTER);
+            if let Ok(age) = letter::age(&context, oldest.map(|backlog| backlog.oldest)).await {
+                gauge!(LETTERS_OLDEST_WAITING_SECONDS).set(age);
+            }
         }
         if let Ok(backlog) = context.reconciliation.tasks.backlog().await {
             let of_kind = |kind| backlog.iter().find(|backlog| backlog.kind == kind);
@@ -126,6 +132,7 @@ async fn attempt(context: &ProcessContext, task: Task, limit: Duration) {
     let (label, again) = match outcome {
         Ok(Ok(Outcome::Done)) => ("done", None),
         Ok(Ok(Outcome::Later(due_at))) => ("later", Some((due_at, None))),
+        Ok(Ok(Outcome::Again(due_at, error))) => ("later", Some((due_at, Some(error)))),
         Ok(Err(error)) => ("failed", Some(put_off(&task, error.to_string()))),
         Err(_) => ("failed", Some(put_off(&task, "took too long".into()))),
     };
@@ -160,11 +167,13 @@ async fn hold(context: &ProcessContext, task: &Task) -> Infallible {
 async fn perform(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     match kinds::general(&task.kind) {
         ERASE => Box::pin(erase::erase(context, task)).await,
+        BATCH => Box::pin(run::run(context, task)).await,
         FULFILL => fulfill::fulfill(context, task).await,
         RECONCILE => reconcile::reconcile(context, task).await,
         CAPTURE => capture::capture(context, task).await,
         REFUND => refund::refund(context, task).await,
         REVOKE => revoke::revoke(context, task).await,
+        LETTER => Box::pin(letter::send(context, task)).await,
         RECHECK => recheck::recheck(context, task).await,
         SWEEP => sweep::sweep(context, task).await,
         UNMATCHED => sweep::look_again(context, task).await,

@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::{CheckIn, FirstScan, License, LicenseCommand, Refusal, ScanReport};
-use event_store::{CommandError, CommandHandler, IdempotencyKey, Unit};
+use envelope::Metadata;
+use event_store::{CommandError, CommandHandler, CommandResponse, IdempotencyKey, Unit};
 use events::aggregate_type;
 use futures_util::TryStreamExt as _;
 use metrics::counter;
@@ -107,12 +108,24 @@ pub(crate) async fn check_in_license(
     if let Some(club_id) = license.club_id() {
         caller.may_of_club(club_id)?;
     }
-    let key = key(license_id, &report);
     // Devices at several gates scan one license at once: here one after the other, instead of all in conflict.
     let turn = IdempotencyKey::new("check_in_license:turn", license_id.to_string(), b"");
     let _turn = state.in_flight.enter(&turn).await?;
+    decide(command_handler, license_id, report, metadata, received_at)
+        .await
+        .map(|recorded| answered(ScanReport::SUCCESS, recorded))
+}
+
+/// Records a scan that was received at this moment.
+pub(crate) async fn decide(
+    command_handler: &CommandHandler,
+    license_id: Uuid,
+    report: ScanReport,
+    metadata: Metadata,
+    received_at: DateTime<Utc>,
+) -> Result<CommandResponse, Problem> {
     let recorded = command_handler
-        .together(key, metadata, |unit| {
+        .together(key(license_id, &report), metadata, |unit| {
             record(command_handler, unit, license_id, report.clone(), received_at)
         })
         .await
@@ -120,11 +133,11 @@ pub(crate) async fn check_in_license(
     if !recorded.replayed {
         count(&read(&recorded)?);
     }
-    Ok(answered(ScanReport::SUCCESS, recorded))
+    Ok(recorded)
 }
 
 /// The key of a scan. Its request is what the report says, however it is written.
-fn key(license_id: Uuid, report: &ScanReport) -> IdempotencyKey {
+pub(crate) fn key(license_id: Uuid, report: &ScanReport) -> IdempotencyKey {
     let request = json!({"license_id": license_id, "report": report}).to_string();
     IdempotencyKey::new(ScanReport::NAME, report.scan_id.to_string(), request)
 }

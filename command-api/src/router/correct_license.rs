@@ -9,10 +9,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{
-    CorrectLicense, License, LicenseCommand, LicenseType, Refusal, RequestedHolder, RequestedVehicle,
-    license_type_id,
+    CorrectLicense, HolderKey, License, LicenseCommand, LicenseType, Refusal, RequestedHolder,
+    RequestedVehicle, license_type_id,
 };
-use event_store::{CommandError, Unit, VersionConflict};
+use envelope::Metadata;
+use event_store::{CommandError, CommandHandler, CommandResponse, IdempotencyKey, Unit, VersionConflict};
 use events::aggregate_type;
 use serde::Deserialize;
 use serde_json::Value;
@@ -72,37 +73,55 @@ pub(crate) async fn correct_license(
 ) -> Result<Response, Problem> {
     let Incoming {
         path: LicensePath { license_id },
-        request: Correction {
-            reason,
-            holder,
-            vehicle,
-        },
+        request,
         key,
         metadata,
         expected_version,
         ..
     } = incoming;
+    let holder_key = &state.shop.holder_key;
+    let command = (key, metadata);
+    decide(
+        &state.command_handler,
+        holder_key,
+        license_id,
+        request,
+        command,
+        expected_version,
+    )
+    .await
+    .map(|response| answered(Correction::SUCCESS, response))
+}
+
+/// Corrects a license.
+pub(crate) async fn decide(
+    command_handler: &CommandHandler,
+    holder_key: &Arc<HolderKey>,
+    license_id: Uuid,
+    asked: Correction,
+    (key, metadata): (IdempotencyKey, Metadata),
+    expected_version: Option<u64>,
+) -> Result<CommandResponse, Problem> {
     let asked = CorrectLicense {
-        reason,
-        holder,
-        vehicle,
+        reason: asked.reason,
+        holder: asked.holder,
+        vehicle: asked.vehicle,
         min_age: None,
         max_age: None,
         suspended: std::collections::BTreeSet::new(),
-        holder_key: Arc::clone(&state.shop.holder_key),
+        holder_key: Arc::clone(holder_key),
         now: now(),
     };
     let mut looks = 0;
     loop {
         looks += 1;
-        let corrected = state
-            .command_handler
+        let corrected = command_handler
             .together(key.clone(), metadata.clone(), |unit| {
-                correct(&state, unit, license_id, asked.clone(), expected_version)
+                correct(command_handler, unit, license_id, asked.clone(), expected_version)
             })
             .await;
         return match corrected {
-            Ok(response) => Ok(answered(Correction::SUCCESS, response)),
+            Ok(response) => Ok(response),
             Err(CommandError::ClaimTaken(taken)) if rule_six::outdated(&taken) && looks < LOOKS => continue,
             Err(CommandError::ClaimTaken(taken)) => Err(rule_seven::correction_refused(&taken)),
             Err(error) => Err(problem(error)),
@@ -111,7 +130,7 @@ pub(crate) async fn correct_license(
 }
 
 async fn correct(
-    state: &AppState,
+    command_handler: &CommandHandler,
     unit: Unit,
     license_id: Uuid,
     mut asked: CorrectLicense,
@@ -131,7 +150,7 @@ async fn correct(
         let license_type = unit.load::<LicenseType>(type_id).await?;
         (asked.min_age, asked.max_age) = license_type.aggregate.ages();
     }
-    let seen = rule_six::look(&state.command_handler, &asked.subjects(), asked.now).await?;
+    let seen = rule_six::look(command_handler, &asked.subjects(), asked.now).await?;
     asked.suspended = seen.suspended;
     unit.handle(&mut license, LicenseCommand::Correct(Box::new(asked)))
         .await?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{NewSuspension, Refusal, Suspension, SuspensionCommand};
-use event_store::CommandRequest;
+use domain::{HolderKey, NewSuspension, Refusal, Suspension, SuspensionCommand};
+use envelope::Metadata;
+use event_store::{CommandError, CommandHandler, CommandRequest, CommandResponse, IdempotencyKey};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::ToSchema;
@@ -59,23 +60,42 @@ pub(crate) async fn impose_suspension(
     State(state): State<AppState>,
     incoming: Incoming<NewSuspension>,
 ) -> Result<Response, Problem> {
-    let suspension_id = Uuid::now_v7();
+    let holder_key = &state.shop.holder_key;
+    let command = (incoming.key, incoming.metadata);
+    let imposed = decide(
+        &state.command_handler,
+        holder_key,
+        Uuid::now_v7(),
+        incoming.request,
+        command,
+    )
+    .await;
+    imposed
+        .map(|response| answered(NewSuspension::SUCCESS, response))
+        .map_err(problem)
+}
+
+/// Imposes a suspension under this id.
+pub(crate) async fn decide(
+    command_handler: &CommandHandler,
+    holder_key: &Arc<HolderKey>,
+    suspension_id: Uuid,
+    new: NewSuspension,
+    (key, metadata): (IdempotencyKey, Metadata),
+) -> Result<CommandResponse, CommandError<Refusal>> {
     let request = CommandRequest {
         aggregate_id: suspension_id,
         command: SuspensionCommand::Impose {
-            new: Box::new(incoming.request),
-            holder_key: Arc::clone(&state.shop.holder_key),
+            new: Box::new(new),
+            holder_key: Arc::clone(holder_key),
             now: now(),
         },
-        key: incoming.key,
-        metadata: incoming.metadata,
+        key,
+        metadata,
         expected_version: None,
         creates: true,
     };
     let answer =
         |suspension: &Suspension, version| stored(&ChangedSuspension::of(suspension_id, suspension, version));
-    let imposed = state.command_handler.execute::<Suspension>(request, answer).await;
-    imposed
-        .map(|response| answered(NewSuspension::SUCCESS, response))
-        .map_err(problem)
+    command_handler.execute::<Suspension>(request, answer).await
 }

@@ -1,12 +1,14 @@
 //! `POST /licenses/{license_id}/revoke`: a license ends by a decision of staff, with or without its money.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{License, LicenseCommand, Order, Refusal, RequestRefund};
-use event_store::{CommandError, Unit};
+use domain::{License, LicenseCommand, Order, RefundPolicy, Refusal, RequestRefund};
+use envelope::Metadata;
+use event_store::{CommandError, CommandHandler, CommandResponse, IdempotencyKey, Unit};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -79,32 +81,51 @@ pub(crate) async fn revoke_license(
 ) -> Result<Response, Problem> {
     let Incoming {
         path: LicensePath { license_id },
-        request: RevokeLicense { reason, refund },
+        request: asked,
         key,
         metadata,
         expected_version,
         ..
     } = incoming;
+    let policy = &state.shop.refund_policy;
+    decide(
+        &state.command_handler,
+        policy,
+        license_id,
+        asked,
+        (key, metadata),
+        expected_version,
+    )
+    .await
+    .map(|response| answered(RevokeLicense::SUCCESS, response))
+    .map_err(problem)
+}
+
+/// Revokes a license, and requests the refund of its line if asked to.
+pub(crate) async fn decide(
+    command_handler: &CommandHandler,
+    policy: &Arc<RefundPolicy>,
+    license_id: Uuid,
+    RevokeLicense { reason, refund }: RevokeLicense,
+    (key, metadata): (IdempotencyKey, Metadata),
+    expected_version: Option<u64>,
+) -> Result<CommandResponse, CommandError<Refusal>> {
     let asked = refund.then(|| RequestRefund {
         lines: None,
         reason: reason.clone(),
         overridden: false,
         checked_in: BTreeSet::new(),
-        policy: state.shop.refund_policy.clone(),
+        policy: Arc::clone(policy),
         now: now(),
     });
-    let response = state
-        .command_handler
+    command_handler
         .together(key, metadata, |unit| {
             let command = LicenseCommand::RevokeByStaff {
                 reason: reason.clone(),
             };
             revoke(unit, license_id, command, asked.clone(), expected_version)
         })
-        .await;
-    response
-        .map(|response| answered(RevokeLicense::SUCCESS, response))
-        .map_err(problem)
+        .await
 }
 
 async fn revoke(

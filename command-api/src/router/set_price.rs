@@ -17,11 +17,11 @@ use crate::operation::Operation;
 pub(crate) struct SetPrice {
     /// The price of one license, in øre.
     #[schema(minimum = 1, maximum = 10_000_000, example = 42_000)]
-    price_ore: i64,
+    pub(crate) price_ore: i64,
     /// From when on; now, if not given.
     #[serde(default, deserialize_with = "domain::typed::optional_moment")]
     #[schema(pattern = "^(19[0-9]{2}|20[0-9]{2}|2100)-")]
-    valid_from: Option<DateTime<Utc>>,
+    pub(crate) valid_from: Option<DateTime<Utc>>,
 }
 
 /// A license type.

@@ -1,5 +1,57 @@
 -- The read database as its migrations make it. Generated: UPDATE_SCHEMAS=1 and the test `schema_sql` of read-model write it.
 
+create table batch_items (
+    item_id uuid not null,
+    batch_id uuid not null,
+    n bigint not null,
+    outcome text not null,
+    target text,
+    code text,
+    fields jsonb not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint batch_items_pkey PRIMARY KEY (item_id)
+);
+comment on table batch_items is 'What became of the items of batches. One row per item that is done or was refused; a row never changes.';
+comment on column batch_items.item_id is 'Follows from position and n.';
+comment on column batch_items.batch_id is 'The batch.';
+comment on column batch_items.n is 'Number of the item in its batch, from 1.';
+comment on column batch_items.outcome is 'succeeded or failed.';
+comment on column batch_items.target is 'Id or code of what the item is about.';
+comment on column batch_items.code is 'Code of the problem of a refused item.';
+comment on column batch_items.fields is 'Which fields of a refused item are wrong.';
+comment on column batch_items.version is 'Sequence of the event in its batch.';
+comment on column batch_items."position" is 'Log position of that event.';
+
+create table batches (
+    batch_id uuid not null,
+    kind text not null,
+    dry_run boolean not null,
+    status text not null,
+    total bigint not null,
+    succeeded bigint not null,
+    failed bigint not null,
+    submitted_by text,
+    submitted_at timestamp with time zone not null,
+    finished_at timestamp with time zone,
+    version bigint not null,
+    "position" bigint not null,
+    constraint batches_pkey PRIMARY KEY (batch_id)
+);
+comment on table batches is 'Batches: many commands of one kind. One row per batch.';
+comment on column batches.batch_id is 'Aggregate id of the batch.';
+comment on column batches.kind is 'What the items are.';
+comment on column batches.dry_run is 'Whether the items are only judged.';
+comment on column batches.status is 'running or done.';
+comment on column batches.total is 'Number of items.';
+comment on column batches.succeeded is 'Number of items that are done.';
+comment on column batches.failed is 'Number of items that were refused.';
+comment on column batches.submitted_by is 'Id of the user who submitted it, or process:<name>.';
+comment on column batches.submitted_at is 'When all items were received.';
+comment on column batches.finished_at is 'When the last item was done or refused; null while it runs.';
+comment on column batches.version is 'Sequence of the last applied event of the batch.';
+comment on column batches."position" is 'Log position of the last event that changed the row.';
+
 create table checkpoints (
     projection text not null,
     "position" bigint not null,
@@ -39,6 +91,48 @@ comment on column clubs.version is 'Sequence of the last applied event of the ag
 comment on column clubs."position" is 'Log position of the last event that changed the row.';
 comment on column clubs.search is 'What q searches, folded: the name.';
 comment on column clubs.status is 'active or inactive.';
+
+create table letters (
+    letter_id uuid not null,
+    order_id uuid not null,
+    order_number text not null,
+    kind text not null,
+    receipt_number text,
+    status text not null,
+    failure text,
+    recipient_id uuid,
+    recipient text,
+    message_id text,
+    documents integer not null,
+    smtp_code integer,
+    enhanced_status text,
+    created_at timestamp with time zone not null,
+    updated_at timestamp with time zone not null,
+    version bigint not null,
+    "position" bigint not null,
+    constraint letters_pkey PRIMARY KEY (letter_id),
+    constraint letters_failure_check CHECK ((failure = ANY (ARRAY['no_address'::text, 'bad_address'::text, 'gave_up'::text]))),
+    constraint letters_kind_check CHECK ((kind = ANY (ARRAY['license'::text, 'receipt'::text]))),
+    constraint letters_status_check CHECK ((status = ANY (ARRAY['sent'::text, 'refused'::text, 'undeliverable'::text])))
+);
+comment on table letters is 'E-mails about orders that have an end. One row per letter.';
+comment on column letters.letter_id is 'Follows from order, kind and receipt number.';
+comment on column letters.order_id is 'Order that the letter is about.';
+comment on column letters.order_number is 'Number of that order.';
+comment on column letters.kind is 'license or receipt.';
+comment on column letters.receipt_number is 'Number of the receipt or credit note that the letter brings.';
+comment on column letters.status is 'sent, refused or undeliverable.';
+comment on column letters.failure is 'Why it is undeliverable: no_address, bad_address or gave_up.';
+comment on column letters.recipient_id is 'Buyer or holder whom the letter is for; null if no address is known.';
+comment on column letters.recipient is 'E-mail address; personal data. Null if none is known, or the person is forgotten.';
+comment on column letters.message_id is 'Message-ID of the letter.';
+comment on column letters.documents is 'How many documents were attached.';
+comment on column letters.smtp_code is 'Reply code of the mail server that did not take it.';
+comment on column letters.enhanced_status is 'Enhanced status code of that reply.';
+comment on column letters.created_at is 'When the end of the letter was recorded.';
+comment on column letters.updated_at is 'When the last event of the letter was recorded.';
+comment on column letters.version is 'Sequence of that event in the letters of its order.';
+comment on column letters."position" is 'Log position of that event.';
 
 create table license_types (
     license_type_id uuid not null,
@@ -455,7 +549,19 @@ comment on column users.updated_at is 'When the last event of the user was recor
 comment on column users.version is 'Sequence of the last applied event of the user.';
 comment on column users."position" is 'Log position of the last event that changed the row.';
 
+CREATE INDEX batch_items_by_number ON public.batch_items USING btree (batch_id, n, item_id);
+
+CREATE INDEX batches_by_submitted ON public.batches USING btree (submitted_at, batch_id);
+
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
+
+CREATE INDEX letters_by_created ON public.letters USING btree (created_at, letter_id);
+
+CREATE INDEX letters_by_kind ON public.letters USING btree (kind, created_at, letter_id);
+
+CREATE INDEX letters_by_order ON public.letters USING btree (order_id, created_at, letter_id);
+
+CREATE INDEX letters_by_status ON public.letters USING btree (status, created_at, letter_id);
 
 CREATE INDEX license_types_by_name ON public.license_types USING btree (name_nb COLLATE "nb-x-icu", license_type_id);
 

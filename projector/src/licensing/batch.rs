@@ -1,25 +1,26 @@
 //! A run of events, folded into the rows it changes: each row is read once and written once, however many events change it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::Transaction;
 use envelope::RecordedEvent;
-use events::{Event, ReceiptSeriesEvent, aggregate_type};
+use events::{Event, LettersEvent, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
 use read_model::write::{
-    self, ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, Row, SuspensionRow, TermsRow,
-    TimelineRow, UserRow,
+    BatchItemRow, BatchRow, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow,
+    SuspensionRow, TermsRow, TimelineRow, UserRow,
 };
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::misfit::Misfit;
-use super::slot::{create, stamp};
-use super::{bounds, clubs, license_types, licenses, orders, receipts, suspensions, terms, timeline, users};
-
-/// From this many new rows of a table on, `COPY` is worth its extra round trip.
-const MANY: usize = 32;
+use super::slot::create;
+use super::table::Table;
+use super::{
+    batches, bounds, clubs, letters, license_types, licenses, orders, receipts, suspensions, terms, timeline,
+    users,
+};
 
 /// The rows that a run of events changes.
 #[derive(Default)]
@@ -30,12 +31,16 @@ pub struct LicensingBatch {
     clubs: Table<ClubRow>,
     /// Created once and never changed, so none is loaded.
     receipts: Table<ReceiptRow>,
+    letters: Table<LetterRow>,
     /// A row for each event, so none is ever loaded.
     terms: Table<TermsRow>,
     suspensions: Table<SuspensionRow>,
     users: Table<UserRow>,
     /// A row for each event, so none is ever loaded.
     timeline: Table<TimelineRow>,
+    batches: Table<BatchRow>,
+    /// Created once and never changed, so none is loaded.
+    batch_items: Table<BatchItemRow>,
 }
 
 impl ProjectionBatch for LicensingBatch {
@@ -50,13 +55,15 @@ impl ProjectionBatch for LicensingBatch {
             let of_kind = older.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<Vec<_>>()
         };
-        let (orders, licenses, license_types, clubs, users, suspensions) = try_join!(
+        let (orders, licenses, license_types, clubs, letters, users, suspensions, batches) = try_join!(
             Table::load(client, ids(aggregate_type::ORDER)),
             Table::load(client, ids(aggregate_type::LICENSE)),
             Table::load(client, ids(aggregate_type::LICENSE_TYPE)),
             Table::load(client, ids(aggregate_type::CLUB)),
+            Table::load(client, forgotten_letters(events)),
             Table::load(client, ids(aggregate_type::USER)),
             Table::load(client, ids(aggregate_type::SUSPENSION)),
+            Table::load(client, ids(aggregate_type::BATCH)),
         )?;
         Ok(Self {
             orders,
@@ -64,10 +71,13 @@ impl ProjectionBatch for LicensingBatch {
             license_types,
             clubs,
             receipts: Table::default(),
+            letters,
             terms: Table::default(),
             suspensions,
             users,
             timeline: Table::default(),
+            batches,
+            batch_items: Table::default(),
         })
     }
 
@@ -83,10 +93,13 @@ impl ProjectionBatch for LicensingBatch {
             mut license_types,
             mut clubs,
             mut receipts,
+            mut letters,
             mut terms,
             mut users,
             mut timeline,
             mut suspensions,
+            mut batches,
+            mut batch_items,
         } = self;
         // A connection takes one copy at a time.
         orders.copy(transaction).await?;
@@ -94,20 +107,26 @@ impl ProjectionBatch for LicensingBatch {
         license_types.copy(transaction).await?;
         clubs.copy(transaction).await?;
         receipts.copy(transaction).await?;
+        letters.copy(transaction).await?;
         terms.copy(transaction).await?;
         users.copy(transaction).await?;
         timeline.copy(transaction).await?;
         suspensions.copy(transaction).await?;
+        batches.copy(transaction).await?;
+        batch_items.copy(transaction).await?;
         try_join!(
             orders.store(transaction),
             licenses.store(transaction),
             license_types.store(transaction),
             clubs.store(transaction),
             receipts.store(transaction),
+            letters.store(transaction),
             terms.store(transaction),
             users.store(transaction),
             timeline.store(transaction),
             suspensions.store(transaction),
+            batches.store(transaction),
+            batch_items.store(transaction),
         )?;
         Ok(())
     }
@@ -121,7 +140,7 @@ impl LicensingBatch {
         self.add_to_timeline(recorded)
     }
 
-    /// An event of an order or of a license is an entry of the order's timeline.
+    /// An event of an order, of a license or of a letter is an entry of the order's timeline.
     fn add_to_timeline(&mut self, recorded: &RecordedEvent) -> Result<(), Misfit> {
         let id = recorded.aggregate_id;
         let of_license = || self.licenses.row(id).map(|license| (license.order_id, Some(id)));
@@ -129,6 +148,7 @@ impl LicensingBatch {
         let whose = match recorded.aggregate_type.as_str() {
             aggregate_type::ORDER => of_order(),
             aggregate_type::LICENSE => of_license(),
+            aggregate_type::LETTERS => letters::order_of(recorded).map(|order_id| (order_id, None)),
             _ => None,
         };
         if let Some((order_id, license_id)) = whose {
@@ -168,6 +188,8 @@ impl LicensingBatch {
                 _ => Err(Misfit::NoRow),
             }),
             aggregate_type::RECEIPT_SERIES => self.apply_receipts(recorded, events),
+            aggregate_type::LETTERS => self.apply_letters(recorded, events),
+            aggregate_type::BATCH => self.apply_batches(recorded, events),
             aggregate_type::TERMS => events.into_iter().try_for_each(|event| match event {
                 Event::Terms(event) => {
                     let id = terms::row_id(recorded, &event);
@@ -191,6 +213,40 @@ impl LicensingBatch {
         }
     }
 
+    /// The letters of an order have a row each. An erasure changes several.
+    fn apply_letters(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        for event in events {
+            let Event::Letters(letters) = &event else {
+                return Err(Misfit::NoRow);
+            };
+            for id in letters::ids(letters) {
+                let one = vec![event.clone()];
+                self.letters
+                    .apply_to(id, recorded, one, |row, event| match event {
+                        Event::Letters(event) => letters::apply(row, recorded, event),
+                        _ => Err(Misfit::NoRow),
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch has a row, and so has each of its items once it is done or refused.
+    fn apply_batches(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
+        let mut items = Vec::new();
+        self.batches.apply(recorded, events, |row, event| match event {
+            Event::Batch(event) => {
+                items.extend(batches::apply(row, recorded, event)?);
+                Ok(())
+            }
+            _ => Err(Misfit::NoRow),
+        })?;
+        for item in items {
+            self.batch_items.add(item);
+        }
+        Ok(())
+    }
+
     /// A series has a row for each of its receipts.
     fn apply_receipts(&mut self, recorded: &RecordedEvent, events: Vec<Event>) -> Result<(), Misfit> {
         for event in events {
@@ -206,121 +262,17 @@ impl LicensingBatch {
     }
 }
 
-struct Table<R> {
-    rows: HashMap<Uuid, Option<R>>,
-    /// Rows that began in this run.
-    created: BTreeSet<Uuid>,
-    /// Older rows that this run changed.
-    changed: BTreeSet<Uuid>,
-}
-
-impl<R> Default for Table<R> {
-    fn default() -> Self {
-        Self {
-            rows: HashMap::new(),
-            created: BTreeSet::new(),
-            changed: BTreeSet::new(),
-        }
-    }
-}
-
-impl<R: Row> Table<R> {
-    async fn load(client: &impl GenericClient, ids: Vec<Uuid>) -> Result<Self, Error> {
-        if ids.is_empty() {
-            return Ok(Self::default());
-        }
-        let rows = write::load::<R>(client, &ids).await?;
-        Ok(Self {
-            rows: rows.into_iter().map(|row| (row.id(), Some(row))).collect(),
-            ..Self::default()
-        })
-    }
-
-    fn row(&self, id: Uuid) -> Option<&R> {
-        self.rows.get(&id)?.as_ref()
-    }
-
-    /// A row that no other event changes.
-    fn add(&mut self, row: R) {
-        let id = row.id();
-        self.rows.insert(id, Some(row));
-        self.created.insert(id);
-    }
-
-    /// Changes the row of the event's aggregate.
-    fn apply(
-        &mut self,
-        recorded: &RecordedEvent,
-        events: Vec<Event>,
-        change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
-        self.apply_to(recorded.aggregate_id, recorded, events, change)
-    }
-
-    fn apply_to(
-        &mut self,
-        id: Uuid,
-        recorded: &RecordedEvent,
-        events: Vec<Event>,
-        mut change: impl FnMut(&mut Option<R>, Event) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
-        let row = self.rows.entry(id).or_default();
-        if row
-            .as_ref()
-            .is_some_and(|row| row.position() >= recorded.position.to_sql())
-        {
-            return Ok(());
-        }
-        let begins = row.is_none();
-        // All of an event that was split, or nothing of it.
-        let before = (events.len() > 1).then(|| row.clone());
-        for event in events {
-            if let Err(misfit) = change(row, event) {
-                if let Some(before) = before {
-                    *row = before;
-                }
-                return Err(misfit);
-            }
-        }
-        // Also for an event that upcasting dropped: the aggregate's version is past it.
-        if let Some(row) = row {
-            let (version, position) = stamp(recorded);
-            row.stamp(version, position);
-            if begins {
-                self.created.insert(id);
-            } else if !self.created.contains(&id) {
-                self.changed.insert(id);
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies in the rows that began in this run, if they are many. A row that exists, because the checkpoint was set back
-    /// by hand, makes that an error; the events are then applied one by one.
-    async fn copy(&mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        if self.created.len() < MANY {
-            return Ok(());
-        }
-        let created = std::mem::take(&mut self.created);
-        write::copy(transaction, &self.take(&created)).await
-    }
-
-    async fn store(mut self, transaction: &Transaction<'_>) -> Result<(), Error> {
-        // In the order of their ids, so that two writers wait for each other instead of a deadlock.
-        let mut ids = std::mem::take(&mut self.created);
-        ids.append(&mut self.changed);
-        let rows = self.take(&ids);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        write::upsert(transaction, &rows).await
-    }
-
-    fn take(&mut self, ids: &BTreeSet<Uuid>) -> Vec<R> {
-        ids.iter()
-            .filter_map(|id| self.rows.remove(id).flatten())
-            .collect()
-    }
+/// The letters whose rows an erasure in this run changes. Any other event of a letter begins its row.
+fn forgotten_letters(events: &[RecordedEvent]) -> Vec<Uuid> {
+    let erased = events
+        .iter()
+        .filter(|event| event.event_type == "LetterRecipientErased");
+    let read = erased.flat_map(|event| Event::read(event).unwrap_or_default());
+    read.flat_map(|event| match event {
+        Event::Letters(event @ LettersEvent::LetterRecipientErased(_)) => letters::ids(&event),
+        _ => Vec::new(),
+    })
+    .collect()
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<Da
     }
 }
 
-/// A text in an index.
+/// A text in an index, or one that is shown by the thousand.
 pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
     if text.chars().nth(MAX_INDEXED_CHARS).is_none() {
         Ok(())

@@ -20,6 +20,7 @@ pub(super) fn apply(
     let at = Some(recorded.recorded_at);
     match event {
         LicenseEvent::LicenseIssued(issued) => return create(slot, row(recorded, issued)?),
+        LicenseEvent::LicenseGranted(granted) => return create(slot, row(recorded, granted.license)?),
         LicenseEvent::LicenseHolderErased(erased) => {
             let row = existing(slot)?;
             row.holder_id = Some(erased.holder_id);

@@ -14,6 +14,9 @@ pub enum Misfit {
     /// An order without lines has no activity days.
     #[error("the order has no lines")]
     NoLines,
+    /// Items of a batch are done in their order, and each once.
+    #[error("the items are not those that come next in the batch")]
+    ItemsOutOfOrder,
     /// A day, a moment or a number that no answer can say.
     #[error("{0} is out of range")]
     OutOfRange(&'static str),

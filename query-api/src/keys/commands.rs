@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use clap::{Args, Subcommand};
+use documents::keys::{LicenseKey, LicenseKeys, encode, parse, read};
 use serde_json::{Value, json};
 
-use super::file::{self, LicenseKey, LicenseKeys, RootKey};
-use super::ring::Ring;
+use super::file;
+use super::ring::{Ring, RootKey};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -104,7 +105,7 @@ pub fn run(command: KeysCommand) -> anyhow::Result<()> {
             begins_in_hours,
         }) => {
             let path = &files.license_keys_file;
-            let mut found: LicenseKeys = file::parse(path, &file::read(path)?)?;
+            let mut found: LicenseKeys = parse(path, &read(path)?)?;
             let last = found.keys.iter().map(|key| key.kid).max().unwrap_or_default();
             let kid = last.checked_add(1).context("no id is left for a key")?;
             let begin = now + TimeDelta::hours(begins_in_hours.into());
@@ -115,8 +116,8 @@ pub fn run(command: KeysCommand) -> anyhow::Result<()> {
         KeysCommand::List(ListOptions { files, json }) => (files, json),
     };
     let ring = Ring::parse(
-        (&files.license_keys_file, &file::read(&files.license_keys_file)?),
-        (&files.root_key_file, &file::read(&files.root_key_file)?),
+        (&files.license_keys_file, &read(&files.license_keys_file)?),
+        (&files.root_key_file, &read(&files.root_key_file)?),
     )?;
     let text = if as_json {
         serde_json::to_string_pretty(&shown(&ring, now))?
@@ -136,11 +137,12 @@ fn new_key(kid: u16, not_before: DateTime<Utc>, days: u32) -> anyhow::Result<Lic
 }
 
 fn shown(ring: &Ring, now: DateTime<Utc>) -> Value {
-    let signs = ring.signing_at(now).map(|key| key.id);
+    let signs = ring.licenses.signing_at(now).map(|key| key.id);
     let keys: Vec<Value> = ring
+        .licenses
         .published()
         .map(|key| {
-            json!({"kid": key.id, "public_key": file::encoded(&key.key), "not_before": key.not_before,
+            json!({"kid": key.id, "public_key": encode(&key.key), "not_before": key.not_before,
                    "not_after": key.not_after, "signs": signs == Some(key.id)})
         })
         .collect();
@@ -148,15 +150,15 @@ fn shown(ring: &Ring, now: DateTime<Utc>) -> Value {
 }
 
 fn in_words(ring: &Ring, now: DateTime<Utc>) -> String {
-    let signs = ring.signing_at(now).map(|key| key.id);
+    let signs = ring.licenses.signing_at(now).map(|key| key.id);
     let mut text = format!("root public key {}\n", ring.root_public());
-    for key in ring.published() {
+    for key in ring.licenses.published() {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
             "key {}  {}  from {} to {}{}",
             key.id,
-            file::encoded(&key.key),
+            encode(&key.key),
             key.not_before.format("%F %R"),
             key.not_after.format("%F %R UTC"),
             if signs == Some(key.id) { "  signs now" } else { "" }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use documents::keys::read;
 use service::health::Check;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::file;
 use super::ring::Ring;
 use crate::metrics;
 
@@ -40,7 +40,7 @@ struct Files {
 impl Files {
     /// The keys, if a file has changed since the last time.
     fn read(&mut self) -> anyhow::Result<Option<Ring>> {
-        let texts = (file::read(&self.keys)?, file::read(&self.root)?);
+        let texts = (read(&self.keys)?, read(&self.root)?);
         if self.seen.as_ref() == Some(&texts) {
             return Ok(None);
         }
@@ -78,7 +78,7 @@ pub fn follow(
             match files.read() {
                 Ok(changed) => {
                     if let Some(ring) = changed {
-                        let signs = ring.signing_at(Utc::now()).map(|key| key.id);
+                        let signs = ring.licenses.signing_at(Utc::now()).map(|key| key.id);
                         tracing::info!(kid = signs, "read the license keys again");
                         ::metrics::counter!(metrics::KEY_RELOADS, "outcome" => "ok").increment(1);
                         sender.send_replace(Arc::new(ring));
@@ -105,6 +105,7 @@ pub fn follow(
 fn observe(ring: &Ring) {
     let now = Utc::now();
     let left = ring
+        .licenses
         .signing_at(now)
         .map_or(0, |key| (key.not_after - now).num_seconds());
     // A gauge of some years in seconds is exact.

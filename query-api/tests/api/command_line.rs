@@ -73,6 +73,6 @@ fn keys_come_with_their_root_and_a_seller_with_a_number_that_checks() {
     let Command::Serve(options) = fine else {
         panic!("another command");
     };
-    let seller = options.documents.seller().unwrap();
+    let seller = options.documents.seller.seller().unwrap();
     assert_eq!(seller.organization_number, "123 456 785");
 }

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "command-api",
         &[
+            "documents",
             "domain",
             "envelope",
             "event-bus",

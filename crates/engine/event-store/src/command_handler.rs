@@ -6,7 +6,7 @@ use envelope::{EventPayload, Metadata, Position};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::append::{Append, Appended, IdempotencyKey, NewEvent};
 use crate::claims::{ClaimRules, Claims};
 use crate::error::{AppendError, CommandError, Error, VersionConflict};
 use crate::loader::Loader;
@@ -25,6 +25,7 @@ pub struct CommandHandler {
     snapshots: Option<Snapshots>,
     claims: ClaimRules,
     keeps_empty_outcomes: bool,
+    rehearses: bool,
 }
 
 /// One command and what goes with it.
@@ -100,6 +101,7 @@ impl CommandHandler {
             snapshots: None,
             claims: ClaimRules::NONE,
             keeps_empty_outcomes: true,
+            rehearses: false,
         }
     }
 
@@ -108,6 +110,15 @@ impl CommandHandler {
     #[must_use]
     pub const fn without_empty_outcomes(mut self) -> Self {
         self.keeps_empty_outcomes = false;
+        self
+    }
+
+    /// Commands are decided and nothing is recorded: the answer is what it would be now, with the position of the head. Each
+    /// command is decided by itself, as if the ones before it had not been.
+    #[must_use]
+    pub fn rehearsing(mut self) -> Self {
+        self.rehearses = true;
+        self.snapshots = None;
         self
     }
 
@@ -134,8 +145,26 @@ impl CommandHandler {
         &self.log
     }
 
-    pub(crate) const fn appender(&self) -> &Appender {
-        &self.appender
+    /// Records what a command decided.
+    pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        if !self.rehearses {
+            return self.appender.append(append).await;
+        }
+        let unavailable = |error: Error| AppendError::Unavailable(error.to_string());
+        let taken = self
+            .log
+            .would_be_taken(&append.claims)
+            .await
+            .map_err(unavailable)?;
+        if !taken.is_empty() {
+            return Err(AppendError::ClaimTaken(taken));
+        }
+        Ok(Appended {
+            position: self.log.head().await.map_err(unavailable)?.position,
+            response: append.response,
+            replayed: true,
+            in_doubt: false,
+        })
     }
 
     pub(crate) fn claims_of<A: Aggregate + 'static>(
@@ -264,7 +293,7 @@ impl CommandHandler {
                 claims,
                 metadata: request.metadata.clone(),
             };
-            let appended = match self.appender.append(append).await {
+            let appended = match self.append(append).await {
                 Ok(appended) => appended,
                 Err(AppendError::Conflict(conflict)) => {
                     retries.after(conflict).await?;

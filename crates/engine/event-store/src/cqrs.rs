@@ -88,13 +88,10 @@ where
                 traceparent: known.remove("traceparent"),
             },
         };
-        self.appender()
-            .append(append)
-            .await
-            .map_err(|error| match error {
-                AppendError::Conflict(_) => AggregateError::AggregateConflict,
-                other => AggregateError::UnexpectedError(Box::new(other)),
-            })?;
+        self.append(append).await.map_err(|error| match error {
+            AppendError::Conflict(_) => AggregateError::AggregateConflict,
+            other => AggregateError::UnexpectedError(Box::new(other)),
+        })?;
         (context.version + 1..)
             .zip(events)
             .map(|(sequence, payload)| envelope(context.id, sequence, payload, metadata.clone()))

@@ -10,6 +10,7 @@
 //! - [`Loader`] loads aggregates for it: all waiting loads are sent as one statement.
 //! - A [`Claim`] limits how many owners a key has, often to one. A command takes and releases claims with its events.
 //! - [`Tasks`] stores the checkpoint and the open tasks of a process manager, [`Inbox`] the handled messages from outside.
+//! - [`Staging`] keeps work that is too large for one command until it is done.
 //! - [`Lease`] lets one of several instances lead.
 //! - [`seal`] makes a change of recorded events visible.
 //! - [`vault`] seals the personal data in events, and forgets it. Optional.
@@ -40,6 +41,7 @@ mod schema;
 pub mod seal;
 mod share;
 mod snapshots;
+mod staging;
 mod stream;
 mod subscription;
 mod tasks;
@@ -62,6 +64,7 @@ pub use replay::Loaded;
 pub use schema::{check_schema, migrate};
 pub use share::{Share, ShareRun};
 pub use snapshots::SnapshotOptions;
+pub use staging::{Chunk, Staging};
 pub use subscription::{LogSubscription, SubscriptionError};
 pub use tasks::{Backlog, NewTask, Reached, Task, Tasks};
 pub use unit::{Member, Unit};

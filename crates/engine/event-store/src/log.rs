@@ -226,6 +226,33 @@ impl Log {
             .transpose()
     }
 
+    /// The stored answers of those of these commands that were accepted, by their place in `keys`.
+    pub async fn answers(&self, keys: &[IdempotencyKey]) -> Result<HashMap<usize, String>, Error> {
+        let scopes: Vec<&str> = keys.iter().map(|key| key.scope.as_str()).collect();
+        let texts: Vec<&str> = keys.iter().map(|key| key.key.as_str()).collect();
+        let rows = self
+            .query(include_str!("sql/find_outcomes.sql"), &[&scopes, &texts])
+            .await?;
+        let mut answers = HashMap::new();
+        for row in &rows {
+            let place: i64 = row.try_get(0)?;
+            let outcome = Outcome {
+                request_hash: row.try_get(1)?,
+                response: row.try_get(2)?,
+                position: Position::from_sql(row.try_get(3)?),
+            };
+            let place = usize::try_from(place - 1).unwrap_or(usize::MAX);
+            // A key of another request is no answer: the command is given, and refused.
+            if keys
+                .get(place)
+                .is_some_and(|key| outcome.is_of(key, self.vault.as_deref()))
+            {
+                answers.insert(place, outcome.response);
+            }
+        }
+        Ok(answers)
+    }
+
     pub(crate) const fn pool(&self) -> &Pool {
         &self.pool
     }

@@ -86,6 +86,8 @@ pub struct Backlog {
     pub waiting: u64,
     /// Seconds since the oldest became due; 0 if none is due.
     pub overdue_seconds: f64,
+    /// The first event that led to one of them.
+    pub oldest: Position,
 }
 
 impl Tasks {
@@ -192,8 +194,8 @@ impl Tasks {
             .collect()
     }
 
-    /// Extends the lease of a task to `lease` from now, if this claim still has it.
-    pub async fn renew(&self, task: &Task, lease: Duration) -> Result<(), Error> {
+    /// Extends the lease of a task to `lease` from now, if this claim still has it; returns whether it has.
+    pub async fn renew(&self, task: &Task, lease: Duration) -> Result<bool, Error> {
         let (position, attempts) = (
             task.position.to_sql(),
             i32::try_from(task.attempts).unwrap_or(i32::MAX),
@@ -207,9 +209,8 @@ impl Tasks {
             &attempts,
             &seconds,
         ];
-        self.query(include_str!("sql/renew_task.sql"), &binds)
-            .await
-            .map(drop)
+        let renewed = self.query(include_str!("sql/renew_task.sql"), &binds).await?;
+        Ok(!renewed.is_empty())
     }
 
     /// Deletes a done task. A task that was planned again since stays.
@@ -253,6 +254,7 @@ impl Tasks {
                 kind: row.try_get(0)?,
                 waiting: u64::try_from(waiting).unwrap_or(0),
                 overdue_seconds: row.try_get(2)?,
+                oldest: Position::from_sql(row.try_get(3)?),
             })
         };
         rows.iter().map(backlog).collect()

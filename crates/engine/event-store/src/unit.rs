@@ -86,7 +86,7 @@ impl CommandHandler {
                 claims: decided.claims,
                 metadata: metadata.clone(),
             };
-            match self.appender().append(append).await {
+            match self.append(append).await {
                 Ok(appended) => {
                     return Ok(CommandResponse::render(
                         &appended.response,

@@ -101,6 +101,8 @@ pub struct SqlType {
 pub enum Scalar {
     /// `bigint`
     BigInt,
+    /// `boolean`
+    Boolean,
     /// `date`
     Date,
     /// `integer`
@@ -128,6 +130,7 @@ impl SqlType {
     pub fn name(self) -> String {
         let scalar = match self.scalar {
             Scalar::BigInt => "bigint",
+            Scalar::Boolean => "boolean",
             Scalar::Date => "date",
             Scalar::Integer => "integer",
             Scalar::Jsonb => "jsonb",
@@ -143,6 +146,8 @@ impl SqlType {
         match (self.scalar, self.array) {
             (Scalar::BigInt, false) => Type::INT8,
             (Scalar::BigInt, true) => Type::INT8_ARRAY,
+            (Scalar::Boolean, false) => Type::BOOL,
+            (Scalar::Boolean, true) => Type::BOOL_ARRAY,
             (Scalar::Date, false) => Type::DATE,
             (Scalar::Date, true) => Type::DATE_ARRAY,
             (Scalar::Integer, false) => Type::INT4,
@@ -195,6 +200,7 @@ macro_rules! scalars {
 
 scalars! {
     i64 => BigInt,
+    bool => Boolean,
     NaiveDate => Date,
     i32 => Integer,
     String => Text,

@@ -66,6 +66,7 @@ macro_rules! scalars {
 
 scalars! {
     i64 => Integer Int64,
+    bool => Boolean,
     i32 => Integer Int32,
     String => String,
     NaiveDate => String Date,

@@ -71,6 +71,28 @@ pub struct Receipt<'a> {
     pub lines: Vec<Line<'a>>,
 }
 
+/// Where and when a line is for: `NMK Testby, 5.–7. juni 2026`.
+pub fn place_and_days(club: &str, first_day: NaiveDate, days: u8, language: Language) -> String {
+    format!("{club}, {}", language.days(first_day, days))
+}
+
+/// The tax code in words where it is a word.
+pub fn tax_code(code: &str, language: Language) -> &str {
+    match code {
+        "exempt" => language.of("unntatt", "exempt"),
+        code => code,
+    }
+}
+
+/// A payment provider by the name that customers know.
+pub fn paid_by(provider: &str) -> &str {
+    match provider {
+        "vipps" => "Vipps",
+        "nexi" => "Nexi",
+        name => name,
+    }
+}
+
 /// A4 in points.
 const SIZE: (f32, f32) = (595.28, 841.89);
 const MARGIN: f32 = 52.0;

@@ -1,6 +1,7 @@
 //! Ids that follow from other ids, so that doing a thing twice makes it once.
 
 use uuid::Uuid;
+use vocabulary::{LetterKind, Word as _};
 
 /// Namespace of the ids derived here. Never changes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8f0d_71c8_1d53_5d7b_9c7e_52a1_6b0f_43e9);
@@ -33,6 +34,20 @@ pub fn receipt_series_id(year: i32) -> Uuid {
 /// The id of the receipt with this number.
 pub fn receipt_id(year: i32, number: u32) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("receipt\n{year}\n{number}").as_bytes())
+}
+
+/// The id of the letters of an order.
+pub fn letters_id(order_id: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("letters\n{order_id}").as_bytes())
+}
+
+/// The id of one letter of an order: there is one that brings the licenses, and one for each receipt.
+pub fn letter_id(order_id: Uuid, kind: LetterKind, receipt_number: Option<&str>) -> Uuid {
+    let (kind, number) = (kind.as_str(), receipt_number.unwrap_or_default());
+    Uuid::new_v5(
+        &NAMESPACE,
+        format!("letter\n{order_id}\n{kind}\n{number}").as_bytes(),
+    )
 }
 
 /// The number of an order, as people read it to each other: `BL-XXXXX-XXXXX`, fifty bits of the order's id in

@@ -4,11 +4,13 @@
 //! can be repeated from the log.
 
 mod aggregate;
+mod batches;
 mod clubs;
 mod day;
 mod findings;
 mod holder;
 mod ids;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -21,14 +23,17 @@ mod terms;
 pub mod typed;
 mod users;
 
+pub use batches::{Batch, BatchCommand, MAX_ITEMS};
 pub use clubs::{Club, ClubCommand};
 pub use day::{last_day, time_of_day, today};
 pub use holder::{HOLDER_KEY_MIN_BYTES, HolderKey};
 pub use ids::{
-    keyring_id, license_id, license_type_id, order_number, receipt_id, receipt_series_id, terms_id,
+    keyring_id, letter_id, letters_id, license_id, license_type_id, order_number, receipt_id,
+    receipt_series_id, terms_id,
 };
+pub use letters::{Letter, LetterOutcome, Letters, LettersCommand, Recipient, SmtpReply};
 pub use license_types::{LicenseType, LicenseTypeCommand, NewLicenseType, Offer};
-pub use licenses::{CheckIn, CorrectLicense, FirstScan, License, LicenseCommand, ScanReport};
+pub use licenses::{CheckIn, CorrectLicense, FirstScan, GrantLicense, License, LicenseCommand, ScanReport};
 pub use orders::{
     AskedLine, CapClaim, CapturePolicy, ClaimChange, DayClaim, Difference, LineClaims, MAX_LINES, Order,
     OrderClub, OrderCommand, Overrider, PaidOrder, PaymentBooks, PlaceOrder, RefundPolicy, RefundStep,

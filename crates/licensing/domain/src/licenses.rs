@@ -1,11 +1,13 @@
-//! Licenses. They exist only after their order is paid: `issued → checked_in`, with `revoked` and
-//! `suspended → reinstated`.
+//! Licenses. They exist only after their order is paid, or by a decision of staff: `issued → checked_in`, with `revoked`
+//! and `suspended → reinstated`.
 
 mod check_in;
 mod correct;
+mod grant;
 
 pub use check_in::{CheckIn, FirstScan, ScanReport};
 pub use correct::CorrectLicense;
+pub use grant::GrantLicense;
 
 use envelope::Personal;
 use events::{
@@ -49,6 +51,8 @@ pub enum LicenseCommand {
         /// The line, from 1.
         line: u16,
     },
+    /// Give a license without an order and without a payment.
+    Grant(Box<GrantLicense>),
     /// End the license's validity. A revoked license stays revoked.
     Revoke {
         /// Why.
@@ -118,6 +122,7 @@ impl License {
     fn decide(&self, command: LicenseCommand) -> Result<Option<LicenseEvent>, Refusal> {
         match command {
             LicenseCommand::Issue { order, line } => self.issue(&order, line),
+            LicenseCommand::Grant(asked) => self.grant(&asked),
             LicenseCommand::Revoke { reason } => self.revoke(reason),
             LicenseCommand::RevokeByStaff { reason } => self.revoke_by_staff(&reason),
             LicenseCommand::Suspend { reason } => self.suspend(&reason),
@@ -186,6 +191,7 @@ impl License {
     fn evolve(&mut self, event: LicenseEvent) {
         match event {
             LicenseEvent::LicenseIssued(issued) => self.issued = Some(issued),
+            LicenseEvent::LicenseGranted(granted) => self.issued = Some(granted.license),
             LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_) => self.revoked = true,
             LicenseEvent::LicenseHolderErased(LicenseHolderErased { holder_id }) => {
                 if let Some(issued) = &mut self.issued {

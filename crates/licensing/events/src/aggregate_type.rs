@@ -14,9 +14,13 @@ pub const CLUB: &str = "club";
 pub const USER: &str = "user";
 /// The receipts of one year.
 pub const RECEIPT_SERIES: &str = "receipt_series";
+/// The letters of one order.
+pub const LETTERS: &str = "letters";
 /// The terms that customers accept.
 pub const TERMS: &str = "terms";
 /// A person whose personal data was erased.
 pub const PERSON: &str = "person";
 /// The master keys of personal data.
 pub const KEYRING: &str = "keyring";
+/// Many commands of one kind.
+pub const BATCH: &str = "batch";

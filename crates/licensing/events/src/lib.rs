@@ -4,9 +4,11 @@
 //! shapes never change: a new shape is a new version. Personal data is [`envelope::Personal`] wherever it stands.
 
 pub mod aggregate_type;
+mod batches;
 mod clubs;
 mod declare;
 mod keyring;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -22,8 +24,10 @@ mod terms;
 mod upcast;
 mod users;
 
+pub use batches::*;
 pub use clubs::*;
 pub use keyring::*;
+pub use letters::*;
 pub use license_types::*;
 pub use licenses::*;
 pub use orders::*;
@@ -37,7 +41,7 @@ pub use shape::written;
 pub use suspensions::*;
 pub use terms::*;
 pub use users::*;
-pub use vocabulary::{Category, ErasureGround, Role, Standing, Verdict};
+pub use vocabulary::{BatchKind, Category, ErasureGround, ItemOutcome, Role, Standing, Verdict};
 
 use envelope::{DecodeError, EventPayload, RecordedEvent};
 
@@ -63,6 +67,8 @@ pub enum Event {
     User(UserEvent),
     /// Of a series of receipts.
     ReceiptSeries(ReceiptSeriesEvent),
+    /// Of the letters of an order.
+    Letters(LettersEvent),
     /// Of the terms.
     Terms(TermsEvent),
     /// Of a suspension.
@@ -71,6 +77,8 @@ pub enum Event {
     Person(PersonEvent),
     /// Of the master keys.
     Keyring(KeyringEvent),
+    /// Of a batch.
+    Batch(BatchEvent),
 }
 
 impl Event {
@@ -94,10 +102,12 @@ impl Event {
             aggregate_type::CLUB => of(recorded, Self::Club),
             aggregate_type::USER => of(recorded, Self::User),
             aggregate_type::RECEIPT_SERIES => of(recorded, Self::ReceiptSeries),
+            aggregate_type::LETTERS => of(recorded, Self::Letters),
             aggregate_type::TERMS => of(recorded, Self::Terms),
             aggregate_type::SUSPENSION => of(recorded, Self::Suspension),
             aggregate_type::PERSON => of(recorded, Self::Person),
             aggregate_type::KEYRING => of(recorded, Self::Keyring),
+            aggregate_type::BATCH => of(recorded, Self::Batch),
             _ => Err(DecodeError::unknown(
                 &recorded.event_type,
                 &recorded.event_version,

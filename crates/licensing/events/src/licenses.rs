@@ -16,6 +16,8 @@ events! {
     pub enum LicenseEvent {
         /// The license exists: its order was paid.
         LicenseIssued: "2",
+        /// The license exists: staff gave it, without an order and without a payment. Status `issued`.
+        LicenseGranted: "1",
         /// The license is no longer valid. Status `revoked`.
         LicenseRevoked: "1",
         /// Staff ended the license's validity. Status `revoked`.
@@ -144,6 +146,15 @@ impl LicenseIssued {
             price_ore: line.price_ore,
         }
     }
+}
+
+/// Staff gave the license, without an order and without a payment.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct LicenseGranted {
+    /// The license. Its order id and number are its own: there is no such order. Its price is 0.
+    pub license: LicenseIssued,
+    /// Why, in the words of the person who decided.
+    pub reason: envelope::Personal<String>,
 }
 
 /// The license is no longer valid.

@@ -3,8 +3,10 @@
 use schemars::Schema;
 
 use crate::aggregate_type;
+use crate::batches::BatchEvent;
 use crate::clubs::ClubEvent;
 use crate::keyring::KeyringEvent;
+use crate::letters::LettersEvent;
 use crate::license_types::LicenseTypeEvent;
 use crate::licenses::LicenseEvent;
 use crate::orders::OrderEvent;
@@ -37,10 +39,12 @@ impl EventSchema {
             (aggregate_type::CLUB, ClubEvent::schemas()),
             (aggregate_type::USER, UserEvent::schemas()),
             (aggregate_type::RECEIPT_SERIES, ReceiptSeriesEvent::schemas()),
+            (aggregate_type::LETTERS, LettersEvent::schemas()),
             (aggregate_type::TERMS, TermsEvent::schemas()),
             (aggregate_type::SUSPENSION, SuspensionEvent::schemas()),
             (aggregate_type::PERSON, PersonEvent::schemas()),
             (aggregate_type::KEYRING, KeyringEvent::schemas()),
+            (aggregate_type::BATCH, BatchEvent::schemas()),
         ];
         let of_kind = |(aggregate_type, schemas): (_, Vec<_>)| {
             schemas

@@ -25,6 +25,8 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/receipts/{receipt_id}", Theirs),
     Rule::new("GET",  "/api/v1/receipts/{receipt_id}/receipt.pdf", Theirs),
 
+    Rule::new("GET",  "/api/v1/letters", Staff),
+
     // Licenses.
     Rule::new("POST", "/api/v1/licenses/{license_id}/check-in", OrganizerOfClub),
     Rule::new("POST", "/api/v1/licenses/{license_id}/revoke", Staff),
@@ -49,6 +51,12 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/clubs", Public),
     Rule::new("POST", "/api/v1/terms", Staff),
     Rule::new("GET",  "/api/v1/terms", Public),
+
+    // Many commands at once.
+    Rule::new("POST", "/api/v1/batches", Staff),
+    Rule::new("GET",  "/api/v1/batches", Staff),
+    Rule::new("GET",  "/api/v1/batches/{batch_id}", Staff),
+    Rule::new("GET",  "/api/v1/batches/{batch_id}/results", Staff),
 
     // People.
     Rule::new("POST", "/api/v1/suspensions", Staff),

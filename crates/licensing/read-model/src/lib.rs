@@ -13,7 +13,10 @@ pub mod revocations;
 
 pub mod write;
 
+mod batch_items;
+mod batches;
 mod clubs;
+mod letters;
 mod license_types;
 mod licenses;
 mod orders;
@@ -29,9 +32,12 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+pub use batch_items::BATCH_ITEMS;
+pub use batches::BATCHES;
 pub use checkpoint::Checkpoint;
 pub use clubs::CLUBS;
 pub use connect::SchemaError;
+pub use letters::LETTERS;
 pub use license_types::LICENSE_TYPES;
 pub use licenses::LICENSES;
 pub use orders::ORDERS;
@@ -44,8 +50,8 @@ pub use terms::TERMS;
 pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
-    ClubStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing,
-    SuspensionKind, SuspensionStatus,
+    BatchKind, BatchStatus, ClubStatus, ItemOutcome, LetterFailure, LetterKind, LetterStatus, LicenseStatus,
+    LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
 };
 
 /// Every resource.
@@ -55,8 +61,11 @@ pub static RESOURCES: &[&Resource] = &[
     &LICENSE_TYPES,
     &CLUBS,
     &RECEIPTS,
+    &LETTERS,
     &TERMS,
     &USERS,
     &TIMELINE,
     &SUSPENSIONS,
+    &BATCHES,
+    &BATCH_ITEMS,
 ];

@@ -12,7 +12,8 @@ query::shapes!(
     Guardian,
     Vehicle,
     Payment,
-    ReceiptLine
+    ReceiptLine,
+    BatchItemField
 );
 
 /// A line of an order.
@@ -168,4 +169,16 @@ pub(crate) struct ReceiptLine {
     tax_rate_permille: u16,
     /// Tax in it, in øre.
     tax_ore: i64,
+}
+
+/// A field of an item that is wrong.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct BatchItemField {
+    /// JSON pointer to it within the item.
+    #[schema(example = "/price_ore")]
+    pointer: String,
+    /// The rule that it breaks.
+    #[schema(example = "price_invalid")]
+    code: String,
 }

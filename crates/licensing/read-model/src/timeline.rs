@@ -1,4 +1,4 @@
-//! What happened to an order: one row for each event of the order and of its licenses.
+//! What happened to an order: one row for each event of the order, of its licenses and of its letters.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ query::resource! {
     /// A row of `order_timeline`.
     row TimelineRow;
 
-    /// What happened to an order and its licenses, for staff.
+    /// What happened to an order, its licenses and its letters, for staff.
     resource TIMELINE = "timeline" {
         schema: "TimelineEntry",
         projection: PROJECTION,

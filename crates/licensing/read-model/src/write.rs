@@ -5,7 +5,10 @@
 
 pub use query::table::{Row, copy, load, upsert};
 
+pub use crate::batch_items::BatchItemRow;
+pub use crate::batches::BatchRow;
 pub use crate::clubs::ClubRow;
+pub use crate::letters::LetterRow;
 pub use crate::license_types::{LicenseTypeRow, Price};
 pub use crate::licenses::LicenseRow;
 pub use crate::orders::OrderRow;

@@ -39,6 +39,40 @@ macro_rules! words {
 }
 
 words! {
+    /// What the items of a batch are.
+    BatchKind {
+        /// Prices of license types.
+        SetPrice,
+        /// Clubs to register, or to rename, open or close.
+        UpsertClub,
+        /// Licenses that end.
+        RevokeLicense,
+        /// Holders and vehicles of licenses, as they are right.
+        CorrectLicense,
+        /// Suspensions of people and vehicles.
+        Suspend,
+        /// Scans at the gate.
+        CheckIn,
+        /// Licenses without an order and without a payment.
+        ComplimentaryLicense,
+    }
+
+    /// Where a batch is.
+    BatchStatus {
+        /// Its items are being done.
+        Running,
+        /// Each item is done or has failed.
+        Done,
+    }
+
+    /// What became of an item of a batch.
+    ItemOutcome {
+        /// It is done.
+        Succeeded,
+        /// It was refused: nothing of it is done.
+        Failed,
+    }
+
     /// Why personal data is erased (GDPR article 17).
     ErasureGround {
         /// The person asks for it.
@@ -199,6 +233,34 @@ words! {
         CreditNote,
     }
 
+    /// What a letter to a customer brings.
+    LetterKind {
+        /// The licenses of an order.
+        License,
+        /// A receipt or a credit note.
+        Receipt,
+    }
+
+    /// What became of a letter.
+    LetterStatus {
+        /// The mail server took it.
+        Sent,
+        /// The mail server refused the address or the letter.
+        Refused,
+        /// It could not be handed to a mail server.
+        Undeliverable,
+    }
+
+    /// Why a letter could not be handed to a mail server.
+    LetterFailure {
+        /// No e-mail address is known.
+        NoAddress,
+        /// The mail server has no way to write the address.
+        BadAddress,
+        /// The mail server took no letter for too long.
+        GaveUp,
+    }
+
     /// What a user may do.
     #[derive(PartialOrd, Ord)]
     UserRole {
@@ -250,9 +312,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider,
-        ReceiptKind, Role, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
-        Verdict, Word,
+        BatchKind, BatchStatus, Category, ClubStatus, ItemOutcome, Language, LetterFailure, LetterKind,
+        LetterStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role,
+        ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -277,11 +339,17 @@ mod tests {
         texts_are_those_of_json::<UserRole>();
         texts_are_those_of_json::<Language>();
         texts_are_those_of_json::<ReceiptKind>();
+        texts_are_those_of_json::<LetterKind>();
+        texts_are_those_of_json::<LetterStatus>();
+        texts_are_those_of_json::<LetterFailure>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();
         texts_are_those_of_json::<Standing>();
         texts_are_those_of_json::<SuspensionStatus>();
         texts_are_those_of_json::<SuspensionKind>();
+        texts_are_those_of_json::<BatchKind>();
+        texts_are_those_of_json::<BatchStatus>();
+        texts_are_those_of_json::<ItemOutcome>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

@@ -11,6 +11,6 @@ mod query;
 mod times;
 
 pub(crate) use body::BodyPatience;
-pub use body::{Body, BodyLimit, Json, incomplete_body, problems_of_bodies};
+pub use body::{Body, BodyLimit, Json, incomplete_body, must_be_plain, problems_of_bodies};
 pub use path::{Path, malformed_path};
 pub use query::Query;

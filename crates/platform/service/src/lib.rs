@@ -23,6 +23,7 @@ pub mod problem;
 
 pub mod auth;
 pub mod return_key;
+pub mod seller;
 
 pub mod health;
 pub mod metrics;

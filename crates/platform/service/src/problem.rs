@@ -179,6 +179,22 @@ impl Problem {
     pub fn code(&self) -> &str {
         &self.0.code
     }
+
+    /// What went wrong, for people, in English.
+    pub fn message_en(&self) -> &str {
+        &self.0.message_en
+    }
+
+    /// The sentence for developers, if there is one.
+    pub fn details(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// Pointer and code of each field that is wrong.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let errors = self.0.errors.iter();
+        errors.map(|error| (error.pointer.as_str(), &*error.code))
+    }
 }
 
 impl fmt::Display for Problem {

@@ -2,3 +2,4 @@
 update process_tasks
 set leased_until = now() + make_interval(secs => $6)
 where process = $1 and aggregate_id = $2 and kind = $3 and position = $4 and attempts = $5 and leased_until is not null
+returning position

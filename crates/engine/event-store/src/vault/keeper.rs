@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_lc_rs::aead::NONCE_LEN;
 use aws_lc_rs::hmac;
 use deadpool_postgres::Pool;
 
 use super::VaultError;
-use super::cipher::{KEY_LEN, random_key};
+use super::cipher::{KEY_LEN, random};
 use super::master::MasterKeys;
 use crate::error::Error;
 
@@ -16,12 +17,15 @@ use crate::error::Error;
 const FRESH: Duration = Duration::from_secs(2);
 /// Names the secret that request hashes are made with.
 const REQUEST_KEY: &str = "request-hash";
+/// Names the secret that staged work is sealed with.
+const STAGING_KEY: &str = "staging";
 
 /// Seals and opens personal data with the master keys of a file.
 pub struct Vault {
     file: PathBuf,
     reading: Mutex<Reading>,
     request_key: OnceLock<hmac::Key>,
+    pub(super) staging_key: OnceLock<hmac::Key>,
 }
 
 struct Reading {
@@ -43,6 +47,7 @@ impl Vault {
             file,
             reading: Mutex::new(reading),
             request_key: OnceLock::new(),
+            staging_key: OnceLock::new(),
         })
     }
 
@@ -52,28 +57,33 @@ impl Vault {
         (keys.names(), keys.active().to_string())
     }
 
-    /// Gets the secret that request hashes of this log are made with; makes it at the first start. Before this, hashes are
-    /// not salted.
+    /// Gets the secrets of this log, that of request hashes and that of staged work; makes them at the first start. Before
+    /// this, hashes are not salted.
     pub async fn begin(&self, pool: &Pool) -> Result<(), Error> {
+        // Only the first call sets them; every other one would set the same.
+        let _ = self.request_key.set(self.secret(pool, REQUEST_KEY).await?);
+        let _ = self.staging_key.set(self.secret(pool, STAGING_KEY).await?);
+        Ok(())
+    }
+
+    async fn secret(&self, pool: &Pool, name: &str) -> Result<hmac::Key, Error> {
         let keys = self.current();
-        let fresh = random_key().ok_or(VaultError::NotSealed)?;
-        let wrapped = Self::wrap(&keys, REQUEST_KEY.as_bytes(), &fresh)?;
+        let fresh = random::<KEY_LEN>().ok_or(VaultError::NotSealed)?;
+        let wrapped = Self::wrap(&keys, name.as_bytes(), &fresh)?;
         let client = pool.get().await?;
         let active: &str = keys.active();
         client
             .execute(
                 include_str!("../sql/make_secret.sql"),
-                &[&REQUEST_KEY, &active, &wrapped],
+                &[&name, &active, &wrapped],
             )
             .await?;
         let row = client
-            .query_one(include_str!("../sql/read_secret.sql"), &[&REQUEST_KEY])
+            .query_one(include_str!("../sql/read_secret.sql"), &[&name])
             .await?;
         let (master_key, wrapped): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        let secret = self.unwrap(&master_key, REQUEST_KEY.as_bytes(), &wrapped)?;
-        // Only the first call sets it; every other one would set the same.
-        let _ = self.request_key.set(hmac::Key::new(hmac::HMAC_SHA256, &secret));
-        Ok(())
+        let secret = self.unwrap(&master_key, name.as_bytes(), &wrapped)?;
+        Ok(hmac::Key::new(hmac::HMAC_SHA256, &secret))
     }
 
     /// The hash in its stored form: without the key it can't be tested against a guessed request.
@@ -86,10 +96,20 @@ impl Vault {
         salted
     }
 
-    /// A key, wrapped for the row that these bytes identify.
+    /// A key, wrapped for what these bytes identify.
     pub(super) fn wrap(keys: &MasterKeys, bound: &[u8], key: &[u8; KEY_LEN]) -> Result<Vec<u8>, VaultError> {
+        Self::wrap_with(random().ok_or(VaultError::NotSealed)?, keys, bound, key)
+    }
+
+    /// As above, with random bytes that the caller has.
+    pub(super) fn wrap_with(
+        nonce: [u8; NONCE_LEN],
+        keys: &MasterKeys,
+        bound: &[u8],
+        key: &[u8; KEY_LEN],
+    ) -> Result<Vec<u8>, VaultError> {
         let master = keys.get(keys.active()).ok_or(VaultError::NotSealed)?;
-        master.seal(key, bound).ok_or(VaultError::NotSealed)
+        master.seal(nonce, key, bound).ok_or(VaultError::NotSealed)
     }
 
     pub(super) fn unwrap(

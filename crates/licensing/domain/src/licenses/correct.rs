@@ -49,6 +49,10 @@ impl License {
         if self.revoked {
             return Some(ClaimChange::Release(vec![license_id]));
         }
+        let granted = |event: &LicenseEvent| matches!(event, LicenseEvent::LicenseGranted(_));
+        if let Some(issued) = self.issued.as_ref().filter(|_| events.iter().any(granted)) {
+            return Some(ClaimChange::Take(license_claims(license_id, issued, key)));
+        }
         let moves = |event: &LicenseEvent| matches!(event, LicenseEvent::LicenseCorrected(corrected) if corrected.holder.is_some());
         let issued = self.issued.as_ref().filter(|_| events.iter().any(moves))?;
         Some(ClaimChange::Move(

@@ -8,24 +8,22 @@ use events::{OrderLine, OrderPlaced};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{ClubStatus, PaymentProvider, Role, Word as _};
+use vocabulary::{ClubStatus, PaymentProvider, Word as _};
 
 use super::claims::{LineClaims, claims_of};
-use crate::day::{days, today};
+use super::line::LineRules;
+use crate::day::days;
 use crate::findings::Findings;
 use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
 use crate::license_types::Offer;
-use crate::people::{RequestedHolder, RequestedVehicle, check_age, holder, vehicle};
+use crate::people::{RequestedHolder, RequestedVehicle};
 use crate::refusal::{Refusal, Rule};
 use crate::terms::Terms;
 use crate::typed::label;
 
 /// Most lines of one order. Clubs buy tens at a time.
 pub const MAX_LINES: usize = 100;
-
-/// How far ahead an activity day may lie, the last one of a span included.
-const MAX_DAYS_AHEAD: i64 = 365;
 
 /// An order as a customer asks for it, with the catalogue's entries for its lines.
 #[derive(Clone)]
@@ -124,9 +122,15 @@ impl PlaceOrder {
         let terms_version = findings.keep("/accept_terms_version".into(), label(&self.terms_version, 64));
         let mut lines: Vec<OrderLine> = Vec::with_capacity(self.lines.len());
         let mut taken = BTreeSet::new();
+        let rules = LineRules {
+            now: self.now,
+            holder_key: &self.holder_key,
+            suspended: &self.suspended,
+        };
         for (number, requested) in (1_u16..).zip(&self.lines) {
             let at = format!("/lines/{}", number - 1);
-            let Some(line) = self.line(number, requested, &at, &mut findings) else {
+            let license_id = license_id(self.order_id, number);
+            let Some(line) = rules.check(number, license_id, requested, &at, &mut findings) else {
                 continue;
             };
             if !all_new(&mut taken, &line) {
@@ -153,85 +157,6 @@ impl PlaceOrder {
             terms_version,
             terms_accepted_at: Some(self.now),
             expires_at: self.now + self.time_to_pay,
-        })
-    }
-
-    fn line(
-        &self,
-        number: u16,
-        line: &RequestedLine,
-        at: &str,
-        findings: &mut Findings,
-    ) -> Option<OrderLine> {
-        let asked = &line.asked;
-        let today = today(self.now);
-        let ahead = (asked.activity_date - today).num_days();
-        let days = asked.activity_days.unwrap_or(1);
-        if ahead < 0 {
-            findings.add(format!("{at}/activity_date"), Rule::ActivityPast);
-        } else if ahead + i64::from(days) - 1 > MAX_DAYS_AHEAD {
-            findings.add(format!("{at}/activity_date"), Rule::ActivityTooFar);
-        }
-        match &line.club {
-            None => findings.add(format!("{at}/club_id"), Rule::Club),
-            Some(club) if club.status == ClubStatus::Inactive => {
-                findings.add(format!("{at}/club_id"), Rule::ClubInactive);
-            }
-            Some(_) => {}
-        }
-        let holder = holder(
-            &asked.holder,
-            asked.activity_date,
-            today,
-            &format!("{at}/holder"),
-            findings,
-        );
-        let wrong_before = findings.fields.len();
-        let vehicle = vehicle(asked.vehicle.as_ref(), &format!("{at}/vehicle"), findings);
-        let Some(offer) = &line.offer else {
-            findings.add(format!("{at}/license_type"), Rule::LicenseType);
-            return None;
-        };
-        if offer.facts.role == Role::Driver && vehicle.is_none() && findings.fields.len() == wrong_before {
-            findings.add(format!("{at}/vehicle"), Rule::Vehicle);
-        }
-        if !(1..=offer.max_days).contains(&days) {
-            findings.add(format!("{at}/activity_days"), Rule::ActivityDays);
-        }
-        check_age(
-            asked.holder.birth_date,
-            asked.activity_date,
-            (offer.min_age, offer.max_age),
-            &format!("{at}/holder"),
-            findings,
-        );
-        let (club, holder) = (line.club.as_ref()?, holder?);
-        let holder_id = self.holder_key.holder_id(&holder);
-        if self.suspended.contains(&holder_id) {
-            findings.add(format!("{at}/holder"), Rule::HolderSuspended);
-        }
-        if let Some(vehicle) = &vehicle
-            && self
-                .holder_key
-                .vehicle_ids(vehicle)
-                .any(|id| self.suspended.contains(&id))
-        {
-            findings.add(format!("{at}/vehicle"), Rule::VehicleSuspended);
-        }
-        Some(OrderLine {
-            line: number,
-            license_id: license_id(self.order_id, number),
-            license_type: offer.facts.clone(),
-            club_id: club.club_id,
-            club_name: club.name.clone(),
-            activity_date: asked.activity_date,
-            activity_days: days,
-            price_ore: offer.price_ore,
-            tax: offer.tax.clone(),
-            lifetime_cap: offer.lifetime_cap,
-            holder_id: Some(holder_id),
-            holder: holder.belonging_to(holder_id),
-            vehicle: vehicle.map(|vehicle| vehicle.belonging_to(holder_id)),
         })
     }
 }

@@ -71,6 +71,8 @@ pub enum Rule {
     Duplicate,
     /// No lines, or too many.
     LineCount,
+    /// No items, or too many.
+    ItemCount,
     /// Not a code: lower-case letters, digits and hyphens.
     Code,
     /// Not a price in øre that a license can have.
@@ -279,6 +281,11 @@ impl Rule {
                 "duplicate_line",
                 "Samme lisens står to ganger i bestillingen.",
                 "The same license is in the order twice.",
+            ),
+            Self::ItemCount => (
+                "item_count_invalid",
+                "En batch har 1 til 10 000 elementer.",
+                "A batch has 1 to 10,000 items.",
             ),
             Self::LineCount => (
                 "line_count_invalid",

@@ -61,8 +61,10 @@ fn encode(event: &Event) -> (String, Value) {
         Event::Terms(event) => of(event),
         Event::ReceiptSeries(event) => of(event),
         Event::Suspension(event) => of(event),
+        Event::Letters(event) => of(event),
         Event::Person(event) => of(event),
         Event::Keyring(event) => of(event),
+        Event::Batch(event) => of(event),
     }
 }
 

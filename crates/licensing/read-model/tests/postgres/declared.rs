@@ -4,7 +4,8 @@ use anyhow::Result;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
 use read_model::write::{
-    ClubRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, SuspensionRow, TermsRow, TimelineRow, UserRow,
+    BatchItemRow, BatchRow, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow,
+    SuspensionRow, TermsRow, TimelineRow, UserRow,
 };
 use uuid::Uuid;
 
@@ -41,16 +42,19 @@ async fn every_column_is_declared_with_its_type() -> Result<()> {
 #[tokio::test]
 async fn every_statement_that_is_made_prepares() -> Result<()> {
     let database = Database::migrated().await?;
-    let tables: [&Table; 9] = [
+    let tables: [&Table; 12] = [
         OrderRow::table(),
         LicenseRow::table(),
         LicenseTypeRow::table(),
         ClubRow::table(),
         SuspensionRow::table(),
         ReceiptRow::table(),
+        LetterRow::table(),
         TermsRow::table(),
         UserRow::table(),
         TimelineRow::table(),
+        BatchRow::table(),
+        BatchItemRow::table(),
     ];
     for table in tables {
         for statement in [&table.load, &table.upsert, &table.copy] {

@@ -166,7 +166,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// 415 for a compressed body: nothing is ever inflated, so a small request never becomes a large one.
-fn must_be_plain(headers: &HeaderMap) -> Result<(), Problem> {
+pub fn must_be_plain(headers: &HeaderMap) -> Result<(), Problem> {
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
         return Ok(());

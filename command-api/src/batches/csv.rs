@@ -1,0 +1,95 @@
+//! Items as a spreadsheet saves them: with or without a byte order mark, separated by semicolons, commas or tabs.
+
+use std::io::{BufRead as _, BufReader, Cursor, Read as _};
+
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use vocabulary::BatchKind;
+
+use super::MAX_ITEM_BYTES;
+use super::columns::{BadHeader, Header};
+use super::problems::Unreadable;
+use super::receive::{Sink, Source};
+
+/// Reads a header and a row for each item. Rows of empty cells are none.
+pub(crate) fn read(source: Source, kind: BatchKind, sink: &mut Sink) -> Result<(), Unreadable> {
+    let mut source = BufReader::new(source);
+    let mut first = first_line(&mut source)?;
+    let mut lines_before = 0;
+    let mut delimiter = None;
+    // A hint that Excel writes and reads.
+    if let Some(hint) = first.strip_prefix(b"sep=")
+        && let Some(byte) = hint.first()
+    {
+        delimiter = Some(*byte);
+        lines_before = 1;
+        first = first_line(&mut source)?;
+    }
+    let delimiter = delimiter.unwrap_or_else(|| most_frequent(&first));
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(true)
+        .from_reader(Cursor::new(first).chain(source));
+    let names = reader
+        .headers()
+        .map_err(|error| unreadable(&error, lines_before, sink))?;
+    if names.iter().all(|name| name.trim().is_empty()) {
+        return Err(Unreadable::NoHeader);
+    }
+    let header = Header::of(kind, names.iter()).map_err(|bad| match bad {
+        BadHeader::Unknown { name, known } => Unreadable::Column(name, known),
+        BadHeader::Twice(name) => Unreadable::ColumnTwice(name),
+    })?;
+    let mut row = StringRecord::new();
+    while reader
+        .read_record(&mut row)
+        .map_err(|error| unreadable(&error, lines_before, sink))?
+    {
+        if row.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        let item = header.item(row.iter());
+        let item = serde_json::value::to_raw_value(&item).map_err(|_| Unreadable::Stopped)?;
+        sink.push(&item)?;
+    }
+    Ok(())
+}
+
+/// The first line with its end, without a byte order mark.
+fn first_line(source: &mut BufReader<Source>) -> Result<Vec<u8>, Unreadable> {
+    let mut line = Vec::new();
+    let most = u64::try_from(MAX_ITEM_BYTES).unwrap_or(u64::MAX);
+    let read = source.by_ref().take(most).read_until(b'\n', &mut line);
+    read.map_err(|_| Unreadable::Stopped)?;
+    if line.starts_with(&[0xff, 0xfe]) || line.starts_with(&[0xfe, 0xff]) {
+        return Err(Unreadable::Utf16);
+    }
+    if line.starts_with(&[0xef, 0xbb, 0xbf]) {
+        line.drain(..3);
+    }
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Err(Unreadable::NoHeader);
+    }
+    Ok(line)
+}
+
+/// The separator that the header has most of; a semicolon if it has none.
+fn most_frequent(header: &[u8]) -> u8 {
+    let count = |byte: u8| header.iter().filter(|other| **other == byte).count();
+    let mut found = b';';
+    for byte in *b",\t" {
+        if count(byte) > count(found) {
+            found = byte;
+        }
+    }
+    found
+}
+
+fn unreadable(error: &csv::Error, lines_before: u64, sink: &Sink) -> Unreadable {
+    let line =
+        |position: &Option<csv::Position>| position.as_ref().map_or(0, csv::Position::line) + lines_before;
+    match error.kind() {
+        ErrorKind::Utf8 { pos, .. } => Unreadable::NotUtf8(line(pos)),
+        ErrorKind::UnequalLengths { pos, .. } => Unreadable::Cells(line(pos)),
+        _ => sink.refused().unwrap_or(Unreadable::Stopped),
+    }
+}

@@ -1,0 +1,168 @@
+//! Does the items of a batch, a chunk at a time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::{Batch, BatchCommand};
+use envelope::Metadata;
+use event_store::{Chunk, CommandRequest, IdempotencyKey, Task};
+use events::{BatchItemsDone, BatchSubmitted, ItemOutcome, ItemResult, aggregate_type};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use metrics::counter;
+use serde_json::json;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+use vocabulary::Word as _;
+
+use super::items::{Desk, Item, NotNow};
+use crate::metrics::BATCH_ITEMS_TOTAL;
+use crate::process::context::ProcessContext;
+use crate::process::step::{self, Outcome, StepError};
+
+/// Subjects that are worked on side by side. Together they are a fraction of what the log takes at once, so that customers
+/// never wait for a batch.
+const AT_ONCE: usize = 32;
+/// How long one attempt works before another batch may have its turn.
+const SLICE: Duration = Duration::from_secs(20);
+
+/// Does what is left of the task's batch. Died at any point, the next attempt continues with the first chunk that is not
+/// noted: an item of it that was done is known by its key.
+pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let (command_handler, batch_id) = (&context.desk.command_handler, task.aggregate_id);
+    let begun = Instant::now();
+    let batch = command_handler.load::<Batch>(batch_id).await?.aggregate;
+    let Some(submitted) = batch.submitted().cloned() else {
+        return Ok(Outcome::Done);
+    };
+    let metadata = who_submitted(context, batch_id).await?;
+    let handler = if submitted.dry_run {
+        command_handler.clone().rehearsing()
+    } else {
+        command_handler.clone()
+    };
+    let desk = Desk {
+        command_handler: &handler,
+        shop: &context.desk.shop,
+        batch_id,
+        kind: submitted.kind,
+        user_id: metadata
+            .actor
+            .as_deref()
+            .and_then(|actor| actor.parse().ok())
+            .unwrap_or_default(),
+        metadata: &metadata,
+    };
+    let mut done = batch.done();
+    let mut may_be_done = true;
+    while done < submitted.total {
+        if begun.elapsed() > SLICE {
+            return Ok(Outcome::Later(Utc::now()));
+        }
+        let staged = context.desk.staging.next(batch_id, done).await?;
+        let chunk = staged.filter(|chunk| chunk.first == done + 1);
+        let results = match chunk {
+            Some(chunk) => do_chunk(&desk, chunk, may_be_done).await?,
+            None => lost(&submitted, done),
+        };
+        may_be_done = false;
+        count(&desk, &results);
+        done = note(context, task, done + 1, results).await?;
+        context.desk.staging.remove(batch_id, done).await?;
+    }
+    context.desk.staging.remove(batch_id, u32::MAX).await?;
+    tracing::info!(%batch_id, kind = submitted.kind.as_str(), total = submitted.total, dry_run = submitted.dry_run, "a batch is done");
+    Ok(Outcome::Done)
+}
+
+/// The events of its items name who submitted the batch, and by which request.
+async fn who_submitted(context: &ProcessContext, batch_id: Uuid) -> Result<Metadata, StepError> {
+    let log = context.desk.command_handler.log();
+    let first = log.read_stream(aggregate_type::BATCH, batch_id, 0, 1).await?;
+    let Some(submitted) = first.into_iter().next() else {
+        return Ok(Metadata::default());
+    };
+    Ok(Metadata {
+        causation_position: Some(submitted.position),
+        ..submitted.metadata
+    })
+}
+
+async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Vec<ItemResult>, StepError> {
+    let texts: Vec<Box<RawValue>> = serde_json::from_slice(&chunk.content)
+        .map_err(|_| event_store::Error::Broken("a chunk of a batch is no list".into()))?;
+    let mut results = BTreeMap::new();
+    let mut items: Vec<Item> = (chunk.first..)
+        .zip(texts)
+        .map(|(number, text)| Item::new(number, text))
+        .collect();
+    if may_be_done {
+        let keys: Vec<IdempotencyKey> = items.iter().map(|item| desk.key(item)).collect();
+        let answers = desk.command_handler.log().answers(&keys).await?;
+        let mut place = 0;
+        items.retain(|item| {
+            let answer = answers.get(&place);
+            place += 1;
+            if let Some(answer) = answer {
+                results.insert(item.number, desk.done_before(item, answer));
+            }
+            answer.is_none()
+        });
+    }
+    let mut subjects: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in items {
+        subjects.entry(item.subject(desk.kind)).or_default().push(item);
+    }
+    let done = stream::iter(subjects.into_values().map(|items| desk.in_turn(items)))
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<_>>();
+    let done = done.await.map_err(|not_now: NotNow| StepError::Item(not_now))?;
+    results.extend(done.into_iter().flatten());
+    Ok(results.into_values().collect())
+}
+
+/// Chunks and events are in one database and go together; if somebody deletes chunks, the batch still ends.
+fn lost(submitted: &BatchSubmitted, done: u32) -> Vec<ItemResult> {
+    tracing::error!(done, "the items of a batch are gone");
+    let lost = ItemResult {
+        outcome: ItemOutcome::Failed,
+        target: None,
+        code: Some("item_lost".into()),
+        fields: Vec::new(),
+    };
+    let left = usize::try_from(submitted.total - done).unwrap_or_default();
+    vec![lost; left.min(super::CHUNK_ITEMS)]
+}
+
+/// Records the results from item `first` on, and returns how many items are done now.
+async fn note(
+    context: &ProcessContext,
+    task: &Task,
+    first: u32,
+    results: Vec<ItemResult>,
+) -> Result<u32, StepError> {
+    let done = first - 1 + u32::try_from(results.len()).unwrap_or(u32::MAX);
+    let batch_id = task.aggregate_id;
+    let request = CommandRequest {
+        aggregate_id: batch_id,
+        command: BatchCommand::NoteDone(BatchItemsDone { first, results }),
+        key: IdempotencyKey::new("batch:done", format!("{batch_id}:{first}"), "done"),
+        metadata: step::metadata(task),
+        expected_version: None,
+        creates: false,
+    };
+    let noted = context
+        .desk
+        .command_handler
+        .execute::<Batch>(request, |_, _| json!({}));
+    noted.await?;
+    Ok(done)
+}
+
+fn count(desk: &Desk<'_>, results: &[ItemResult]) {
+    for outcome in [ItemOutcome::Succeeded, ItemOutcome::Failed] {
+        let count = results.iter().filter(|result| result.outcome == outcome).count();
+        counter!(BATCH_ITEMS_TOTAL, "kind" => desk.kind.as_str(), "outcome" => outcome.as_str())
+            .increment(count as u64);
+    }
+}

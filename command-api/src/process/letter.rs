@@ -1,0 +1,451 @@
+//! A letter is sent, once. Its end is recorded after the exchange with the mail server, so a crash within the exchange may
+//! send it twice, with the same `Message-ID`; nothing else does.
+
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable as _};
+use chrono::{DateTime, TimeDelta, Utc};
+use documents::Language;
+use domain::{
+    Letter, LetterOutcome, Letters, LettersCommand, License, Order, Recipient, SmtpReply, User, letters_id,
+    today,
+};
+use envelope::{Personal, Position, RecordedEvent};
+use event_store::{CommandError, Task};
+use events::{Event, OrderEvent, OrderPlaced, ReceiptIssued, ReceiptSeriesEvent, aggregate_type};
+use futures_util::future::try_join_all;
+use lettre::Address;
+use metrics::counter;
+use serde_json::json;
+use uuid::Uuid;
+use vocabulary::{LetterFailure, LetterKind, Word as _};
+
+use super::context::ProcessContext;
+use super::step::{Outcome, StepError, call, key};
+use crate::letters::{Content, NotMade, NotTaken, Post, Trouble, Wrapped, address, message};
+use crate::metrics::LETTERS_TOTAL;
+
+/// How long a letter is tried. After that the licenses are old news, and staff sees that it did not arrive.
+const GIVE_UP: TimeDelta = TimeDelta::days(3);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_mins(30);
+/// How often the record of a letter that was sent is tried, a second apart: about as long as an attempt may take.
+const RECORD_TRIES: usize = 240;
+
+/// A letter that is due.
+struct Due {
+    letter: Letter,
+    placed: OrderPlaced,
+    /// The receipt that it brings, if it brings one.
+    receipt: Option<ReceiptIssued>,
+    since: DateTime<Utc>,
+}
+
+/// Whom a letter is for.
+enum Whom {
+    Known(Recipient, Language),
+    /// No address is known.
+    Nobody,
+    /// Whom it was for is forgotten.
+    Forgotten,
+}
+
+/// Why nothing was sent, for now.
+#[derive(Debug, thiserror::Error)]
+enum NotNow {
+    #[error(transparent)]
+    Server(#[from] Trouble),
+    #[error(transparent)]
+    Documents(#[from] NotMade),
+    #[error("the message could not be composed")]
+    Message,
+}
+
+impl NotNow {
+    fn reply(self) -> Option<SmtpReply> {
+        match self {
+            Self::Server(trouble) => trouble.reply,
+            Self::Documents(_) | Self::Message => None,
+        }
+    }
+}
+
+/// Sends the letter that the task's event asks for.
+pub(super) async fn send(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
+    let Some(due) = due(context, task).await? else {
+        return Ok(Outcome::Done);
+    };
+    let Some(post) = &context.post else {
+        return Ok(done(&due.letter, "not_configured"));
+    };
+    if has_end(context, &due.letter).await? {
+        return Ok(Outcome::Done);
+    }
+    let old = Utc::now() - due.since > GIVE_UP;
+    if old && task.attempts <= 1 {
+        // Planned for the first time long after its event, because the log began a new epoch: nobody waits for it.
+        return Ok(done(&due.letter, "too_old"));
+    }
+    let (to, language) = match whom(context, task, &due.placed).await? {
+        Whom::Known(to, language) => (to, language),
+        Whom::Forgotten => return Ok(done(&due.letter, "nothing_to_send")),
+        Whom::Nobody => return give_up(context, task, &due, LetterFailure::NoAddress, None).await,
+    };
+    if old {
+        return give_up(context, task, &due, LetterFailure::GaveUp, None).await;
+    }
+    let Ok(address) = address(to.address.expose()) else {
+        return give_up(context, task, &due, LetterFailure::BadAddress, None).await;
+    };
+    let Some(content) = content(context, &due, language).await? else {
+        return Ok(done(&due.letter, "nothing_to_send"));
+    };
+    match exchange(context, task, post, &due.letter, &address, content).await? {
+        Ok((Some(sent), taken)) => end(context, task, &due, to, sent, taken).await,
+        // Another worker has the task, or had it.
+        Ok((None, _)) => Ok(Outcome::Done),
+        Err(problem) => wait(context, task, &due, problem).await,
+    }
+}
+
+/// The letter of the task's event; none if the log has another event there, as after a restore.
+async fn due(context: &ProcessContext, task: &Task) -> Result<Option<Due>, StepError> {
+    let command_handler = &context.cashier.command_handler;
+    let Some(recorded) = event_at(context, task.position).await? else {
+        return Ok(None);
+    };
+    let (mut order_id, mut receipt) = (None, None);
+    for event in Event::read(&recorded)? {
+        match event {
+            Event::Order(OrderEvent::OrderFulfilled(_)) => order_id = Some(recorded.aggregate_id),
+            Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) => {
+                order_id = Some(issued.order_id);
+                receipt = Some(issued);
+            }
+            _ => {}
+        }
+    }
+    let Some(order_id) = order_id else { return Ok(None) };
+    let order = command_handler.load::<Order>(order_id).await?.aggregate;
+    let Some(placed) = order.placed().cloned() else {
+        return Ok(None);
+    };
+    let letter = Letter {
+        order_id,
+        order_number: placed.order_number.clone(),
+        kind: receipt
+            .as_ref()
+            .map_or(LetterKind::License, |_| LetterKind::Receipt),
+        receipt_number: receipt.as_ref().map(|receipt| receipt.receipt_number.clone()),
+    };
+    Ok(Some(Due {
+        letter,
+        placed,
+        receipt,
+        since: recorded.recorded_at,
+    }))
+}
+
+/// Seconds since the event at this position, the oldest that a letter waits for; 0 if none waits.
+pub(super) async fn age(
+    context: &ProcessContext,
+    oldest: Option<Position>,
+) -> Result<f64, event_store::Error> {
+    let Some(position) = oldest else { return Ok(0.0) };
+    let event = event_at(context, position).await?;
+    let waits = event.map(|event| (Utc::now() - event.recorded_at).to_std().unwrap_or_default());
+    Ok(waits.unwrap_or_default().as_secs_f64())
+}
+
+/// The event at a position, if the log reaches so far.
+async fn event_at(
+    context: &ProcessContext,
+    position: Position,
+) -> Result<Option<RecordedEvent>, event_store::Error> {
+    let before = Position::new(position.get().saturating_sub(1));
+    let found = context
+        .cashier
+        .command_handler
+        .log()
+        .read_after(before, 1)
+        .await?;
+    Ok(found.into_iter().find(|event| event.position == position))
+}
+
+async fn has_end(context: &ProcessContext, letter: &Letter) -> Result<bool, StepError> {
+    let id = letters_id(letter.order_id);
+    let letters = context.cashier.command_handler.load::<Letters>(id).await?;
+    Ok(letters.aggregate.ended(letter.id()))
+}
+
+/// The buyer, by their contact data; else the holder of the first line.
+async fn whom(context: &ProcessContext, task: &Task, placed: &OrderPlaced) -> Result<Whom, StepError> {
+    let (command_handler, buyer) = (&context.cashier.command_handler, placed.customer_id);
+    let user = command_handler.load::<User>(buyer).await?.aggregate;
+    let language = match user.contact().language {
+        Some(vocabulary::Language::En) => Language::En,
+        Some(vocabulary::Language::Nb) | None => Language::Nb,
+    };
+    let known = |id, address: &Personal<String>| {
+        let address = address.clone();
+        Whom::Known(Recipient { id, address }, language)
+    };
+    if let Some(email) = &user.contact().email {
+        return Ok(known(buyer, email));
+    }
+    if is_forgotten(context, task, buyer).await? {
+        return Ok(Whom::Forgotten);
+    }
+    let Some(first) = placed.lines.first() else {
+        return Ok(Whom::Nobody);
+    };
+    if first.holder.name.is_erased() {
+        return Ok(Whom::Forgotten);
+    }
+    let holder_id = || {
+        first
+            .holder_id
+            .unwrap_or_else(|| context.holder_key.holder_id(&first.holder))
+    };
+    Ok(match &first.holder.email {
+        Some(email) => known(holder_id(), email),
+        None => Whom::Nobody,
+    })
+}
+
+/// What the letter brings; nothing if all of it is revoked or forgotten.
+async fn content(
+    context: &ProcessContext,
+    due: &Due,
+    language: Language,
+) -> Result<Option<Content>, StepError> {
+    if let Some(receipt) = due.receipt.clone().map(Box::new) {
+        return Ok(Some(Content::Receipt { receipt, language }));
+    }
+    let lines = due.placed.lines.iter();
+    let licenses = try_join_all(lines.map(async |line| {
+        let loaded = context
+            .cashier
+            .command_handler
+            .load::<License>(line.license_id)
+            .await?;
+        let issued = loaded.aggregate.issued().cloned();
+        let shown = issued.filter(|issued| !loaded.aggregate.revoked() && !issued.holder.name.is_erased());
+        Ok::<_, StepError>(shown.map(|issued| (line.license_id, issued)))
+    }));
+    let licenses: Vec<_> = licenses.await?.into_iter().flatten().collect();
+    Ok((!licenses.is_empty()).then_some(Content::Licenses {
+        licenses,
+        issued_on: today(due.since),
+        language,
+    }))
+}
+
+/// What the server said of a letter.
+enum Taken {
+    Yes,
+    Refused(SmtpReply),
+}
+
+/// Makes the letter and hands it over. The server is asked for a connection first: while it is away, no document is made.
+async fn exchange(
+    context: &ProcessContext,
+    task: &Task,
+    post: &Post,
+    letter: &Letter,
+    to: &Address,
+    content: Content,
+) -> Result<Result<(Option<Wrapped>, Taken), NotNow>, StepError> {
+    let mut exchange = match post.server.connect().await {
+        Ok(exchange) => exchange,
+        Err(trouble) => return Ok(Err(trouble.into())),
+    };
+    let made = match post.documents(content).await {
+        Ok(made) => made,
+        Err(problem) => return Ok(Err(problem.into())),
+    };
+    let Ok(wrapped) = message(post, letter, to, made) else {
+        return Ok(Err(NotNow::Message));
+    };
+    match exchange.offer(&post.from.email, to).await {
+        Ok(()) => {}
+        Err(NotTaken::Refused(reply)) => return Ok(Ok((Some(wrapped), Taken::Refused(reply)))),
+        Err(NotTaken::Later(trouble)) => return Ok(Err(trouble.into())),
+    }
+    // A worker that was stopped for longer than its lease must not send what another one has sent meanwhile.
+    let (mine, ended) = tokio::join!(
+        context.tasks.renew(task, super::lanes::LEASE),
+        has_end(context, letter)
+    );
+    if !mine? || ended? {
+        return Ok(Ok((None, Taken::Yes)));
+    }
+    Ok(match exchange.hand_over(&wrapped.bytes).await {
+        Ok(()) => Ok((Some(wrapped), Taken::Yes)),
+        Err(NotTaken::Refused(reply)) => Ok((Some(wrapped), Taken::Refused(reply))),
+        Err(NotTaken::Later(trouble)) => Err(trouble.into()),
+    })
+}
+
+/// Records what the server said. It said so only here, so the record is tried as long as this attempt may last.
+async fn end(
+    context: &ProcessContext,
+    task: &Task,
+    due: &Due,
+    to: Recipient,
+    sent: Wrapped,
+    taken: Taken,
+) -> Result<Outcome, StepError> {
+    let (message_id, documents) = (sent.message_id, sent.documents);
+    let outcome = |to: Recipient| match &taken {
+        Taken::Yes => LetterOutcome::Sent {
+            to,
+            message_id: message_id.clone(),
+            documents,
+        },
+        Taken::Refused(reply) => LetterOutcome::Refused {
+            to,
+            message_id: message_id.clone(),
+            reply: reply.clone(),
+        },
+    };
+    let record_once = async || {
+        let to = still(context, task, to.clone()).await?;
+        record(context, task, due, outcome(to)).await
+    };
+    let pace = ConstantBuilder::new()
+        .with_delay(Duration::from_secs(1))
+        .with_max_times(RECORD_TRIES);
+    record_once.retry(pace).when(may_pass).await?;
+    let (order_id, letter_id) = (due.letter.order_id, due.letter.id());
+    Ok(match &taken {
+        Taken::Yes => {
+            tracing::info!(%order_id, %letter_id, "letter sent");
+            done(&due.letter, "sent")
+        }
+        Taken::Refused(reply) => {
+            tracing::warn!(%order_id, %letter_id, code = reply.code, "letter refused");
+            done(&due.letter, "refused")
+        }
+    })
+}
+
+/// Whether the log may take the record later.
+const fn may_pass(error: &StepError) -> bool {
+    !matches!(error, StepError::Command(CommandError::Refused(_)))
+}
+
+/// The recipient without the address, if they were forgotten during the exchange.
+async fn still(context: &ProcessContext, task: &Task, to: Recipient) -> Result<Recipient, StepError> {
+    let address = if is_forgotten(context, task, to.id).await? {
+        Personal::erased()
+    } else {
+        to.address
+    };
+    Ok(Recipient { id: to.id, address })
+}
+
+/// Whether a person was forgotten after the event that asks for the letter. Who comes back later gets letters again.
+async fn is_forgotten(context: &ProcessContext, task: &Task, person: Uuid) -> Result<bool, StepError> {
+    let log = context.cashier.command_handler.log();
+    let erasures = log.load(aggregate_type::PERSON, person, 0).await?;
+    Ok(erasures.iter().any(|erasure| erasure.position > task.position))
+}
+
+async fn record(
+    context: &ProcessContext,
+    task: &Task,
+    due: &Due,
+    outcome: LetterOutcome,
+) -> Result<(), StepError> {
+    let letter = due.letter.clone();
+    let call = call(
+        letters_id(letter.order_id),
+        LettersCommand::End { letter, outcome },
+        key(task, "end"),
+        task,
+    );
+    let command_handler = &context.cashier.command_handler;
+    command_handler.execute::<Letters>(call, |_, _| json!({})).await?;
+    Ok(())
+}
+
+/// The letter waits, unless it has waited for too long.
+async fn wait(
+    context: &ProcessContext,
+    task: &Task,
+    due: &Due,
+    problem: NotNow,
+) -> Result<Outcome, StepError> {
+    let again = Utc::now() + pause(task.attempts, fastrand::f64());
+    let (order_id, letter_id) = (due.letter.order_id, due.letter.id());
+    if again - due.since > GIVE_UP {
+        tracing::error!(%order_id, %letter_id, attempts = task.attempts, error = %problem, "a letter is given up");
+        return give_up(context, task, due, LetterFailure::GaveUp, problem.reply()).await;
+    }
+    tracing::warn!(%order_id, %letter_id, attempts = task.attempts, error = %problem, "a letter waits");
+    count(&due.letter, "put_off");
+    Ok(Outcome::Again(again, problem.to_string()))
+}
+
+/// Records a letter that nobody gets.
+async fn give_up(
+    context: &ProcessContext,
+    task: &Task,
+    due: &Due,
+    reason: LetterFailure,
+    reply: Option<SmtpReply>,
+) -> Result<Outcome, StepError> {
+    let to = match whom(context, task, &due.placed).await? {
+        Whom::Known(to, _) => Some(to),
+        Whom::Nobody | Whom::Forgotten => None,
+    };
+    record(
+        context,
+        task,
+        due,
+        LetterOutcome::Undeliverable { reason, to, reply },
+    )
+    .await?;
+    Ok(done(&due.letter, "undeliverable"))
+}
+
+fn done(letter: &Letter, outcome: &'static str) -> Outcome {
+    count(letter, outcome);
+    Outcome::Done
+}
+
+fn count(letter: &Letter, outcome: &'static str) {
+    counter!(LETTERS_TOTAL, "kind" => letter.kind.as_str(), "outcome" => outcome).increment(1);
+}
+
+/// Two seconds, doubled with every attempt, half an hour at most, and of that a half to the whole at random. `dice` is in 0
+/// to 1.
+fn pause(attempts: u32, dice: f64) -> TimeDelta {
+    let whole = Duration::from_secs(1 << attempts.min(11)).min(LONGEST_PAUSE);
+    TimeDelta::from_std(whole.mul_f64(0.5 + dice / 2.0)).unwrap_or(TimeDelta::minutes(30))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{GIVE_UP, pause};
+
+    #[test]
+    fn pauses_double_up_to_half_an_hour_and_are_spread_over_their_second_half() {
+        let seconds = |attempts, dice| pause(attempts, dice).num_seconds();
+        assert_eq!([seconds(1, 0.0), seconds(1, 1.0)], [1, 2]);
+        assert_eq!([seconds(5, 0.0), seconds(5, 1.0)], [16, 32]);
+        for attempts in [11, 12, 64, u32::MAX] {
+            assert_eq!(pause(attempts, 1.0), TimeDelta::minutes(30));
+        }
+        // A server that is away for three days is asked a bounded number of times.
+        let (mut waited, mut attempts) = (TimeDelta::zero(), 0);
+        while waited < GIVE_UP {
+            attempts += 1;
+            waited += pause(attempts, 0.0);
+        }
+        assert!((100..400).contains(&attempts), "{attempts}");
+    }
+}
