@@ -83,7 +83,7 @@ pub(super) async fn send(context: &ProcessContext, task: &Task) -> Result<Outcom
     }
     let old = Utc::now() - due.since > GIVE_UP;
     if old && task.attempts <= 1 {
-        // Planned for the first time long after its event, because the log began a new epoch: nobody waits for it.
+        // Planned for the first time long after its event, because the log began a new epoch: it is too late for a letter.
         return Ok(done(&due.letter, "too_old"));
     }
     let (to, language) = match whom(context, task, &due.placed).await? {
@@ -388,7 +388,7 @@ async fn wait(
     Ok(Outcome::Again(again, problem.to_string()))
 }
 
-/// Records a letter that nobody gets.
+/// Records that a letter can't be delivered.
 async fn give_up(
     context: &ProcessContext,
     task: &Task,
