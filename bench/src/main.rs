@@ -3,6 +3,7 @@
 
 mod account;
 mod append;
+mod batch;
 mod contender;
 mod current;
 mod history;
@@ -67,6 +68,8 @@ enum What {
     Http,
     /// Purchases from order to collected money, at a provider that takes 300 ms for each call
     Current,
+    /// Batches of 10,000 items, and customers beside them
+    Batch,
     /// From commit to the read model, at a steady rate: ours, message-db and Emmett
     Visible,
     /// A projector that catches up, and a rebuild; message-db's and Emmett's projections
@@ -84,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
         What::Append,
         What::Http,
         What::Current,
+        What::Batch,
         What::Visible,
         What::Projection,
         What::Seal,
@@ -115,6 +119,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
     match what {
         What::Http => http::run(bench, &effort).await,
         What::Current => current::run(bench, &effort).await,
+        What::Batch => batch::run(bench, &effort).await,
         What::Visible => visible::run(bench, &effort, !cli.no_peers).await,
         What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,

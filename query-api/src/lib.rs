@@ -15,6 +15,7 @@ pub mod keys;
 mod codes;
 mod rendering;
 
+mod batches;
 mod clubs;
 mod gate_lists;
 mod letters;

@@ -5,9 +5,11 @@ mod gate;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
 use read_model::{
-    CLUBS, LETTERS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS, TIMELINE, USERS,
+    BATCH_ITEMS, BATCHES, CLUBS, LETTERS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS,
+    TIMELINE, USERS,
 };
 use service::docs;
+use service::problem::Problem;
 use utoipa::openapi::OpenApi;
 
 use crate::codes::keys_missing;
@@ -39,6 +41,14 @@ pub fn document() -> OpenApi {
     add(&mut document, &RECEIPTS, "/api/v1/receipts", true);
     add_list_for_some(&mut document, &LETTERS, "/api/v1/letters");
     add_list_for_some(&mut document, &SUSPENSIONS, "/api/v1/suspensions");
+    let hidden = [Problem::not_found()];
+    add_with(&mut document, &BATCHES, "/api/v1/batches", true, &hidden);
+    add_of_path(
+        &mut document,
+        &BATCH_ITEMS,
+        "/api/v1/batches/{batch_id}/results",
+        "batch_id",
+    );
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);

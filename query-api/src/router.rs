@@ -7,6 +7,7 @@ use service::auth::guarded;
 use service::docs;
 
 use crate::AppState;
+use crate::batches::{get_batch, list_batches, list_results};
 use crate::clubs::list_clubs;
 use crate::gate_lists::{self, license_keys, list_revocations};
 use crate::letters::list_letters;
@@ -52,6 +53,9 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/receipts/{receipt_id}/receipt.pdf"),
     ("GET", "/api/v1/letters"),
     ("GET", "/api/v1/suspensions"),
+    ("GET", "/api/v1/batches"),
+    ("GET", "/api/v1/batches/{batch_id}"),
+    ("GET", "/api/v1/batches/{batch_id}/results"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
@@ -75,6 +79,9 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
         .route("/api/v1/letters", get(list_letters))
         .route("/api/v1/suspensions", get(list_suspensions))
+        .route("/api/v1/batches", get(list_batches))
+        .route("/api/v1/batches/{batch_id}", get(get_batch))
+        .route("/api/v1/batches/{batch_id}/results", get(list_results))
         .route("/api/v1/users", get(list_users))
         .route("/api/v1/users/me", get(get_me))
         .route("/api/v1/users/{user_id}", get(get_user))

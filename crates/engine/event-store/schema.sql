@@ -32,6 +32,22 @@ comment on column commands.response is 'The answer, a JSON object without its po
 comment on column commands."position" is 'The answer''s position: the command''s last event, or the head if it had none.';
 comment on column commands.recorded_at is 'When it was accepted.';
 
+create table data_keys (
+    after bigint not null,
+    events integer[] not null,
+    person_ids uuid[] not null,
+    master_keys text[] not null,
+    wrapped bytea[] not null,
+    constraint data_keys_pkey PRIMARY KEY (after),
+    constraint data_keys_check CHECK (((cardinality(events) > 0) AND (cardinality(person_ids) = cardinality(events)) AND (cardinality(master_keys) = cardinality(events)) AND (cardinality(wrapped) = cardinality(events))))
+) with (toast_tuple_target=8160);
+comment on table data_keys is 'The data keys that personal data in events is sealed with, one row for each batch of commands. A destroyed key is an empty one of person 0.';
+comment on column data_keys.after is 'The end of the log before the batch.';
+comment on column data_keys.events is 'Of each key, its event: position minus after. The keys of an event stand together, in the order of their numbers.';
+comment on column data_keys.person_ids is 'Whose data each key seals; the aggregate''s where no person is named.';
+comment on column data_keys.master_keys is 'Which master key wraps each.';
+comment on column data_keys.wrapped is 'Each key, encrypted by the master key.';
+
 create table events (
     "position" bigint not null,
     aggregate_type text not null,
@@ -155,7 +171,7 @@ create table person_keys (
     wrapped bytea not null,
     constraint person_keys_pkey PRIMARY KEY (aggregate_id, key_id)
 );
-comment on table person_keys is 'The data keys that personal data in events is sealed with; deleted to erase a person.';
+comment on table person_keys is 'Data keys of events that seal each value by itself, and where data in clear is. Nothing is added for new events.';
 comment on column person_keys.aggregate_id is 'The aggregate whose events hold the data.';
 comment on column person_keys.key_id is 'Names the key in the payloads.';
 comment on column person_keys.person_id is 'Whose data it is; the aggregate where no person is named.';
@@ -245,7 +261,27 @@ CREATE TRIGGER epochs_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.lo
 
 CREATE TRIGGER seals_are_final BEFORE DELETE OR UPDATE OR TRUNCATE ON public.log_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE OR REPLACE FUNCTION public.append_batch(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_command integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_command integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], in_turn integer[], k_command integer[], k_aggregate_type text[], k_aggregate_id uuid[], k_id uuid[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
+create view personal_data as
+ SELECT k.person_id,
+    e.aggregate_type,
+    e.aggregate_id,
+    e."position"
+   FROM ((data_keys d
+     CROSS JOIN LATERAL UNNEST(d.events, d.person_ids) k(event, person_id))
+     CROSS JOIN LATERAL ( SELECT e_1.aggregate_type,
+            e_1.aggregate_id,
+            e_1."position"
+           FROM events e_1
+          WHERE (e_1."position" = (d.after + k.event))
+         OFFSET 0) e)
+UNION ALL
+ SELECT k.person_id,
+    k.aggregate_type,
+    k.aggregate_id,
+    k."position"
+   FROM person_keys k;
+
+CREATE OR REPLACE FUNCTION public.append_batch(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_command integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_command integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], in_turn integer[], k_event integer[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
  RETURNS TABLE(ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
  LANGUAGE plpgsql
 AS $function$
@@ -375,12 +411,16 @@ begin
             end if;
         end if;
 
-        if k_command is not null then
-            insert into person_keys (aggregate_id, key_id, person_id, aggregate_type, position, master_key, wrapped)
-            select k.aggregate_id, k.id, k.person, k.aggregate_type, base + c_last[k.command] - coalesce(dropped[k.command], 0), k.master, k.wrapped
-            from unnest(k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped)
-                 as k (command, aggregate_type, aggregate_id, id, person, master, wrapped)
-            where r_n is null or k.command <> all (r_n);
+        if k_event is not null and r_n is null then
+            insert into data_keys (after, events, person_ids, master_keys, wrapped)
+            values (base, k_event, k_person, k_master, k_wrapped);
+        elsif k_event is not null then
+            insert into data_keys (after, events, person_ids, master_keys, wrapped)
+            select base, array_agg(k.event - coalesce(dropped[e_command[k.event]], 0) order by k.n),
+                   array_agg(k.person order by k.n), array_agg(k.master order by k.n), array_agg(k.wrapped order by k.n)
+            from unnest(k_event, k_person, k_master, k_wrapped) with ordinality as k (event, person, master, wrapped, n)
+            where e_command[k.event] <> all (r_n)
+            having count(*) > 0;
         end if;
 
         -- The unique index refuses a sequence that exists; this refuses one whose predecessor does not, or comes behind it.
@@ -423,11 +463,11 @@ begin
     return query select * from append_batch_checked(c_scope, c_key, c_hash, c_response, c_last,
         e_aggregate_type, e_aggregate_id, e_sequence, e_event_type, e_event_version, e_payload, e_metadata,
         s_last, s_scope, s_key, s_holder, s_at_most,
-        k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped, c_former);
+        k_event, k_person, k_master, k_wrapped, c_former);
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION public.append_batch_checked(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], k_command integer[], k_aggregate_type text[], k_aggregate_id uuid[], k_id uuid[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
+CREATE OR REPLACE FUNCTION public.append_batch_checked(c_scope text[], c_key text[], c_hash bytea[], c_response text[], c_last integer[], e_aggregate_type text[], e_aggregate_id uuid[], e_sequence bigint[], e_event_type text[], e_event_version text[], e_payload text[], e_metadata text[], s_last integer[], s_scope text[], s_key text[], s_holder uuid[], s_at_most integer[], k_event integer[], k_person uuid[], k_master text[], k_wrapped bytea[], c_former bytea[])
  RETURNS TABLE(ordinal integer, outcome text, "position" bigint, response text, epoch uuid)
  LANGUAGE plpgsql
 AS $function$
@@ -488,22 +528,56 @@ begin
                     e_event_type[first_e:last_e], e_event_version[first_e:last_e],
                     e_payload[first_e:last_e], e_metadata[first_e:last_e])
              with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, n);
+
+        insert into data_keys (after, events, person_ids, master_keys, wrapped)
+        select head, array_agg(k.event - first_e + 1 order by k.n), array_agg(k.person order by k.n), array_agg(k.master order by k.n),
+               array_agg(k.wrapped order by k.n)
+        from unnest(k_event, k_person, k_master, k_wrapped) with ordinality as k (event, person, master, wrapped, n)
+        where k.event between first_e and last_e
+        having count(*) > 0;
         head := head + last_e - first_e + 1;
 
         insert into commands (scope, idempotency_key, request_hash, response, position, recorded_at)
         values (c_scope[i], c_key[i], c_hash[i], c_response[i], head, at);
-
-        insert into person_keys (aggregate_id, key_id, person_id, aggregate_type, position, master_key, wrapped)
-        select k.aggregate_id, k.id, k.person, k.aggregate_type, head, k.master, k.wrapped
-        from unnest(k_command, k_aggregate_type, k_aggregate_id, k_id, k_person, k_master, k_wrapped)
-             as k (command, aggregate_type, aggregate_id, id, person, master, wrapped)
-        where k.command = i;
     end loop;
 
     if head > started then
         update log_head h set position = head;
         perform pg_notify('log_appended', head::text);
     end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.destroy_keys(person uuid, aggregates uuid[], through bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+    d         data_keys;
+    gone      integer[];
+    i         integer;
+    destroyed bigint;
+begin
+    delete from person_keys k
+    where k.aggregate_id = any (aggregates) and k.person_id in (person, k.aggregate_id) and k.position <= through;
+    get diagnostics destroyed = row_count;
+    -- With each row locked, a change of the master key can't bring back what goes here.
+    for d in
+        select * from data_keys k where k.after < through and k.person_ids && (person || aggregates) order by k.after for update
+    loop
+        select array_agg(k.n) into gone
+        from unnest(d.events, d.person_ids) with ordinality as k (event, person_id, n)
+        join events e on e.position = d.after + k.event
+        where e.aggregate_id = any (aggregates) and k.person_id in (person, e.aggregate_id) and e.position <= through;
+        continue when gone is null;
+        foreach i in array gone loop
+            d.person_ids[i] := '00000000-0000-0000-0000-000000000000';
+            d.wrapped[i] := '';
+        end loop;
+        update data_keys k set person_ids = d.person_ids, wrapped = d.wrapped where k.after = d.after;
+        destroyed := destroyed + cardinality(gone);
+    end loop;
+    return destroyed;
 end
 $function$;
 

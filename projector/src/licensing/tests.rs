@@ -1,3 +1,5 @@
+mod batches;
+mod granted;
 mod refunds;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};

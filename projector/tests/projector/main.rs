@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod batches;
 mod command;
 mod engine_tables;
 mod faults;

@@ -52,6 +52,12 @@ pub(crate) fn purchase(number: u32) -> Vec<Vec<NewEvent>> {
     commands
 }
 
+/// A license of an order with this id.
+pub(crate) fn issued(order_id: Uuid) -> LicenseIssued {
+    let placed = placed(1);
+    LicenseIssued::of_line(order_id, &placed, &placed.lines[0])
+}
+
 /// A license type and its first price.
 pub(crate) fn license_type(id: Uuid, code: &str) -> Vec<NewEvent> {
     let created = LicenseTypeCreated {

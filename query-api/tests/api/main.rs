@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod caching;
 #[cfg(test)]
 mod command_line;

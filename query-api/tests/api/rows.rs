@@ -44,6 +44,24 @@ pub(crate) async fn receipt(client: &Client, changes: Value) -> Result<Uuid> {
     insert(client, "receipts", "receipt_id", row, changes).await
 }
 
+/// Inserts a batch and returns its id.
+pub(crate) async fn batch(client: &Client, changes: Value) -> Result<Uuid> {
+    let example = include_str!("../../../schemas/openapi/examples/batches.json");
+    let mut row: Value = serde_json::from_str(example)?;
+    row["batch_id"] = json!(Uuid::now_v7());
+    insert(client, "batches", "batch_id", row, changes).await
+}
+
+/// Inserts an item of a batch and returns the id of its row.
+pub(crate) async fn batch_item(client: &Client, changes: Value) -> Result<Uuid> {
+    let example = include_str!("../../../schemas/openapi/examples/batch_results.json");
+    let mut row: Value = serde_json::from_str(example)?;
+    row["item_id"] = json!(Uuid::new_v4());
+    row["version"] = json!(2);
+    row["position"] = json!(1);
+    insert(client, "batch_items", "item_id", row, changes).await
+}
+
 /// Inserts a license type and returns its id.
 pub(crate) async fn license_type(client: &Client, changes: Value) -> Result<Uuid> {
     let row = json!({

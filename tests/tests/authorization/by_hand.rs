@@ -24,6 +24,9 @@ const EXPECTED: &[Row] = &[
     ("GET", "/api/v1/users", &[
         (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),
+    ("GET", "/api/v1/batches", &[
+        (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
+    ]),
     ("POST", "/api/v1/licenses/{license_id}/revoke", &[
         (Owner, 403), (Organizer, 403), (Staff, 400), (Admin, 400), (Anonymous, 401),
     ]),

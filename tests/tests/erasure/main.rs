@@ -69,7 +69,7 @@ async fn forgotten(shop: &Shop, person: &str, erased: &Answer) {
     let log = books::connect(&shop.system.databases().events_reader).await;
     let person: uuid::Uuid = person.parse().unwrap();
     eventually("the keys are destroyed", async || {
-        let keys = "select count(*) from person_keys where person_id = $1";
+        let keys = "select count(*) from personal_data where person_id = $1";
         let keys: i64 = log.query_one(keys, &[&person]).await.unwrap().get(0);
         (keys == 0).then_some(())
     })
@@ -228,7 +228,7 @@ async fn what_is_needed_is_not_forgotten_and_only_administrators_forget() {
 /// The key rows name the holder.
 async fn holder_id_of(shop: &Shop, order_id: &str) -> String {
     let log = books::connect(&shop.system.databases().events_reader).await;
-    let person = "select person_id from person_keys where aggregate_id = $1";
+    let person = "select distinct person_id from personal_data where aggregate_id = $1";
     let id: uuid::Uuid = order_id.parse().unwrap();
     let person: uuid::Uuid = log.query_one(person, &[&id]).await.unwrap().get(0);
     person.to_string()
@@ -270,7 +270,7 @@ async fn what_was_forgotten_stays_forgotten_after_a_restore() {
     // Before it is ready, the ledger is carried out.
     let log = books::connect(&shop.system.databases().events_reader).await;
     let person: uuid::Uuid = holder_id.parse().unwrap();
-    let keys = "select count(*) from person_keys where person_id = $1";
+    let keys = "select count(*) from personal_data where person_id = $1";
     let keys: i64 = log.query_one(keys, &[&person]).await.unwrap().get(0);
     assert_eq!(keys, 0);
     eventually("the rows follow", async || {

@@ -73,18 +73,27 @@ impl Page {
         }))
     }
 
-    /// The data keys of the aggregate.
+    /// The data keys of the events.
     fn keys(&self, vault: Option<&Vault>) -> Result<KeyRing, Error> {
-        let (Some(vault), Some(list)) = (vault, self.row.try_get::<_, Option<&str>>(11)?) else {
-            return Ok(KeyRing::default());
+        let mut ring = KeyRing::default();
+        let Some(vault) = vault else { return Ok(ring) };
+        let unreadable = || Error::Unreadable("a data key".into());
+        let list = |column| {
+            let list = self.row.try_get::<_, Option<&str>>(column)?;
+            Ok::<_, Error>(list.into_iter().flat_map(|list| list.split(SEPARATOR)))
         };
-        let rows = list
-            .split(SEPARATOR)
-            .map(|key| key_row(self.ask.aggregate_id, key));
-        let rows = rows
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::Unreadable("a data key".into()))?;
-        Ok(KeyRing::unwrap(vault, rows)?)
+        for key in list(11)? {
+            let row = key_row(self.ask.aggregate_id, key).ok_or_else(unreadable)?;
+            ring.add_named(vault, &row)?;
+        }
+        let (mut last, mut number) = (0, 0);
+        for key in list(12)? {
+            let (sequence, person, master_key, wrapped) = numbered(key).ok_or_else(unreadable)?;
+            number = if sequence == last { number + 1 } else { 0 };
+            last = sequence;
+            ring.add(vault, (sequence, number), (person, master_key, &wrapped))?;
+        }
+        Ok(ring)
     }
 
     /// The events, in order and without a gap, and whether there may be more after them.
@@ -146,6 +155,15 @@ fn key_row(aggregate_id: Uuid, key: &str) -> Option<KeyRow> {
         wrapped: hex::decode(parts.next()?)?,
     };
     parts.next().is_none().then_some(row)
+}
+
+/// A key's event, by its sequence, and what its row has.
+fn numbered(key: &str) -> Option<(u64, Uuid, &str, Vec<u8>)> {
+    let mut parts = key.split(' ');
+    let sequence = parts.next()?.parse().ok()?;
+    let person = parts.next()?.parse().ok()?;
+    let key = (sequence, person, parts.next()?, hex::decode(parts.next()?)?);
+    parts.next().is_none().then_some(key)
 }
 
 /// Only if something other than the writer wrote to the log.

@@ -1,8 +1,8 @@
 //! Personal data in events: sealed when it is recorded, opened when it is read, gone when its keys are deleted.
 //!
 //! An event payload marks its personal data ([`envelope::Personal`]). A [`Vault`] that the appender is given replaces each
-//! marked value by its ciphertext. Each command brings a fresh data key for each aggregate and person in it. The key is a
-//! row beside the events, wrapped by a master key from a file outside the database. [`crate::Log::open`] gets the values
+//! marked value by its ciphertext. Each event brings a fresh data key for each person in it. The keys of a batch are a row
+//! beside the events, wrapped by a master key from a file outside the database. [`crate::Log::open`] gets the values
 //! back for readers that may see them; everything else (bus, seals, backups) carries the ciphertext. To erase a person,
 //! their data keys are deleted ([`crate::Log::destroy_keys`]): an event without its key has blank values there.
 //!
@@ -13,6 +13,7 @@ mod json;
 mod keeper;
 mod keys;
 mod master;
+mod open;
 mod opened;
 mod rotation;
 mod seal;
@@ -26,8 +27,8 @@ pub use rotation::MasterKeyUse;
 pub use seal::is_clear;
 
 pub(crate) use keys::{DataKey, KeyRing, KeyRow};
+pub(crate) use open::is_sealed;
 pub(crate) use opened::open_one;
-pub(crate) use seal::is_sealed;
 
 /// Why personal data could not be sealed or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -50,7 +50,8 @@ impl Serialize for Record {
     }
 }
 
-/// The JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as JSON numbers.
+/// The JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as JSON numbers,
+/// truth as JSON has it.
 fn value(row: &Row, index: usize, column: &'static str) -> Result<Value, Error> {
     let found = row.columns()[index].type_();
     let value = match *found {
@@ -60,6 +61,7 @@ fn value(row: &Row, index: usize, column: &'static str) -> Result<Value, Error> 
             .map(|id| id.to_string().into()),
         Type::INT8 => row.try_get::<_, Option<i64>>(index)?.map(Value::from),
         Type::INT4 => row.try_get::<_, Option<i32>>(index)?.map(Value::from),
+        Type::BOOL => row.try_get::<_, Option<bool>>(index)?.map(Value::from),
         Type::DATE => row
             .try_get::<_, Option<NaiveDate>>(index)?
             .map(|date| date.to_string().into()),

@@ -54,6 +54,9 @@ pub const POLICY: &[Rule] = &[
 
     // Many commands at once.
     Rule::new("POST", "/api/v1/batches", Staff),
+    Rule::new("GET",  "/api/v1/batches", Staff),
+    Rule::new("GET",  "/api/v1/batches/{batch_id}", Staff),
+    Rule::new("GET",  "/api/v1/batches/{batch_id}/results", Staff),
 
     // People.
     Rule::new("POST", "/api/v1/suspensions", Staff),

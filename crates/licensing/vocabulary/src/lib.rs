@@ -312,9 +312,9 @@ words! {
 #[cfg(test)]
 mod tests {
     use super::{
-        Category, ClubStatus, Language, LetterFailure, LetterKind, LetterStatus, LicenseStatus,
-        LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role, ScanOutcome, Standing,
-        SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
+        BatchKind, BatchStatus, Category, ClubStatus, ItemOutcome, Language, LetterFailure, LetterKind,
+        LetterStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role,
+        ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -347,6 +347,9 @@ mod tests {
         texts_are_those_of_json::<Standing>();
         texts_are_those_of_json::<SuspensionStatus>();
         texts_are_those_of_json::<SuspensionKind>();
+        texts_are_those_of_json::<BatchKind>();
+        texts_are_those_of_json::<BatchStatus>();
+        texts_are_those_of_json::<ItemOutcome>();
         assert_eq!(Category::texts()[2], "track_day");
     }
 }

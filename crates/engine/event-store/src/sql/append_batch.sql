@@ -2,4 +2,4 @@
 select ordinal, outcome, position, response, epoch
 from append_batch($1::text[], $2::text[], $3::bytea[], $4::text[], $5::integer[],
                   $6::integer[], $7::text[], $8::uuid[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
-                  null, null, null, null, null, null, null, null, null, null, null, null, null, null, $14::bytea[])
+                  null, null, null, null, null, null, null, null, null, null, null, $14::bytea[])

@@ -1,6 +1,7 @@
--- vault::keys. $1, $2 per key: aggregate, id.
-select k.aggregate_id, k.key_id, k.person_id, k.master_key, k.wrapped
-from (select distinct aggregate_id, key_id from unnest($1::uuid[], $2::uuid[]) as n (aggregate_id, key_id)) n
-cross join lateral (
-    select k.* from person_keys k where k.aggregate_id = n.aggregate_id and k.key_id = n.key_id offset 0
-) k
+-- vault::keys. $1 positions of events. The keys of every batch that holds one of these.
+select d.after, d.events, d.person_ids, d.master_keys, d.wrapped
+from (
+    select distinct d.after from unnest($1::bigint[]) as p (position)
+    cross join lateral (select d.after from data_keys d where d.after < p.position order by d.after desc limit 1) d
+) b
+cross join lateral (select d.* from data_keys d where d.after = b.after offset 0) d

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_lc_rs::aead::NONCE_LEN;
 use aws_lc_rs::hmac;
 use deadpool_postgres::Pool;
 
 use super::VaultError;
-use super::cipher::{KEY_LEN, random_key};
+use super::cipher::{KEY_LEN, random};
 use super::master::MasterKeys;
 use crate::error::Error;
 
@@ -67,7 +68,7 @@ impl Vault {
 
     async fn secret(&self, pool: &Pool, name: &str) -> Result<hmac::Key, Error> {
         let keys = self.current();
-        let fresh = random_key().ok_or(VaultError::NotSealed)?;
+        let fresh = random::<KEY_LEN>().ok_or(VaultError::NotSealed)?;
         let wrapped = Self::wrap(&keys, name.as_bytes(), &fresh)?;
         let client = pool.get().await?;
         let active: &str = keys.active();
@@ -95,10 +96,20 @@ impl Vault {
         salted
     }
 
-    /// A key, wrapped for the row that these bytes identify.
+    /// A key, wrapped for what these bytes identify.
     pub(super) fn wrap(keys: &MasterKeys, bound: &[u8], key: &[u8; KEY_LEN]) -> Result<Vec<u8>, VaultError> {
+        Self::wrap_with(random().ok_or(VaultError::NotSealed)?, keys, bound, key)
+    }
+
+    /// As above, with random bytes that the caller has.
+    pub(super) fn wrap_with(
+        nonce: [u8; NONCE_LEN],
+        keys: &MasterKeys,
+        bound: &[u8],
+        key: &[u8; KEY_LEN],
+    ) -> Result<Vec<u8>, VaultError> {
         let master = keys.get(keys.active()).ok_or(VaultError::NotSealed)?;
-        master.seal(key, bound).ok_or(VaultError::NotSealed)
+        master.seal(nonce, key, bound).ok_or(VaultError::NotSealed)
     }
 
     pub(super) fn unwrap(

@@ -1,7 +1,6 @@
 //! Data keys: fresh ones of a command, and those that a reader fetched.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use envelope::Position;
@@ -15,17 +14,16 @@ use super::keeper::Vault;
 use crate::error::Error;
 use crate::log::Log;
 
-/// A fresh data key, as its row is written.
+/// A fresh data key, as it is written.
 pub(crate) struct DataKey {
-    pub(crate) aggregate_type: Cow<'static, str>,
-    pub(crate) aggregate_id: Uuid,
-    pub(crate) id: Uuid,
+    /// The event among its command's events, from 0. The keys of an event follow each other in the order of their numbers.
+    pub(crate) event: usize,
     pub(crate) person: Uuid,
     pub(crate) master_key: Arc<str>,
     pub(crate) wrapped: Vec<u8>,
 }
 
-/// A data key, as its row is read.
+/// A data key of a release that sealed each value by itself, as its row is read.
 pub(crate) struct KeyRow {
     pub(crate) aggregate_id: Uuid,
     pub(crate) id: Uuid,
@@ -34,9 +32,14 @@ pub(crate) struct KeyRow {
     pub(crate) wrapped: Vec<u8>,
 }
 
-/// The data keys of some events, by their ids.
+/// The data keys of some events.
 #[derive(Default)]
-pub(crate) struct KeyRing(HashMap<Uuid, RingKey>);
+pub(crate) struct KeyRing {
+    /// By event, and number in the event.
+    numbered: HashMap<(u64, usize), RingKey>,
+    /// Those with ids.
+    named: HashMap<Uuid, RingKey>,
+}
 
 pub(super) struct RingKey {
     pub(super) person: Uuid,
@@ -44,26 +47,78 @@ pub(super) struct RingKey {
 }
 
 impl KeyRing {
-    pub(crate) fn unwrap(vault: &Vault, rows: Vec<KeyRow>) -> Result<Self, VaultError> {
-        let mut keys = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let bound = bound(row.aggregate_id, row.id, row.person);
-            let key: [u8; KEY_LEN] = vault.unwrap(&row.master_key, &bound, &row.wrapped)?;
-            let cipher = Cipher::new(&key).ok_or(VaultError::NotSealed)?;
-            let person = row.person;
-            keys.insert(row.id, RingKey { person, cipher });
+    /// Adds an event's key. `at`: the event, by what the caller numbers events. An empty key was destroyed.
+    pub(crate) fn add(
+        &mut self,
+        vault: &Vault,
+        (at, number): (u64, usize),
+        (person, master_key, wrapped): (Uuid, &str, &[u8]),
+    ) -> Result<(), VaultError> {
+        if !wrapped.is_empty() {
+            let key = unwrap(vault, person, master_key, (&bound(person), wrapped))?;
+            self.numbered.insert((at, number), key);
         }
-        Ok(Self(keys))
+        Ok(())
     }
 
-    pub(super) fn get(&self, id: Uuid) -> Option<&RingKey> {
-        self.0.get(&id)
+    /// Adds a key that payloads name by its id.
+    pub(crate) fn add_named(&mut self, vault: &Vault, row: &KeyRow) -> Result<(), VaultError> {
+        let bound = bound_with_id(row);
+        let key = unwrap(vault, row.person, &row.master_key, (&bound, &row.wrapped))?;
+        self.named.insert(row.id, key);
+        Ok(())
+    }
+
+    pub(super) fn numbered(&self, at: u64, number: usize) -> Option<&RingKey> {
+        self.numbered.get(&(at, number))
+    }
+
+    pub(super) fn named(&self, id: Uuid) -> Option<&RingKey> {
+        self.named.get(&id)
     }
 }
 
-/// What a wrapped key is bound to, so that its row can't become another one.
-pub(super) fn bound(aggregate_id: Uuid, id: Uuid, person: Uuid) -> Vec<u8> {
-    [aggregate_id, id, person].map(Uuid::into_bytes).concat()
+fn unwrap(
+    vault: &Vault,
+    person: Uuid,
+    master_key: &str,
+    (bound, wrapped): (&[u8], &[u8]),
+) -> Result<RingKey, VaultError> {
+    let key: [u8; KEY_LEN] = vault.unwrap(master_key, bound, wrapped)?;
+    let cipher = Cipher::new(&key).ok_or(VaultError::NotSealed)?;
+    Ok(RingKey { person, cipher })
+}
+
+/// What a wrapped key is bound to, so that it can't become another person's and outlive an erasure.
+pub(super) fn bound(person: Uuid) -> [u8; 16] {
+    person.into_bytes()
+}
+
+pub(super) fn bound_with_id(row: &KeyRow) -> Vec<u8> {
+    [row.aggregate_id, row.id, row.person]
+        .map(Uuid::into_bytes)
+        .concat()
+}
+
+/// The data keys of a batch of commands, as its row is read.
+pub(super) struct BatchKeys {
+    /// The end of the log before the batch.
+    pub(super) after: i64,
+    /// Of each key, its event's place in the batch.
+    pub(super) events: Vec<i32>,
+    pub(super) people: Vec<Uuid>,
+    pub(super) master_keys: Vec<String>,
+    pub(super) wrapped: Vec<Vec<u8>>,
+}
+
+pub(super) fn batch_keys(row: &Row) -> Result<BatchKeys, tokio_postgres::Error> {
+    Ok(BatchKeys {
+        after: row.try_get(0)?,
+        events: row.try_get(1)?,
+        people: row.try_get(2)?,
+        master_keys: row.try_get(3)?,
+        wrapped: row.try_get(4)?,
+    })
 }
 
 pub(super) fn key_row(row: &Row) -> Result<KeyRow, tokio_postgres::Error> {
@@ -139,22 +194,61 @@ impl Log {
 
     /// Deletes data keys for ever, and returns how many there were. Done again, it finds none.
     pub async fn destroy_keys(&self, keys: &HeldKeys) -> Result<u64, Error> {
-        let client = self.pool.get().await?;
-        let statement = client
-            .prepare_cached(include_str!("../sql/destroy_keys.sql"))
-            .await?;
         let through = keys.through.to_sql();
-        Ok(client
-            .execute(&statement, &[&keys.person, &keys.aggregates, &through])
-            .await?)
+        let binds: [&(dyn ToSql + Sync); 3] = [&keys.person, &keys.aggregates, &through];
+        let rows = self
+            .query(include_str!("../sql/destroy_keys.sql"), &binds)
+            .await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    /// The data keys of these events that are still there.
-    pub(super) async fn keys_named(&self, aggregates: &[Uuid], ids: &[Uuid]) -> Result<Vec<KeyRow>, Error> {
+    /// Adds the keys of the events at these positions that are still there.
+    pub(super) async fn add_keys(
+        &self,
+        ring: &mut KeyRing,
+        vault: &Vault,
+        positions: &[i64],
+    ) -> Result<(), Error> {
+        let wanted: HashSet<i64> = positions.iter().copied().collect();
         let rows = self
-            .query(include_str!("../sql/find_keys.sql"), &[&aggregates, &ids])
+            .query(include_str!("../sql/find_keys.sql"), &[&positions])
             .await?;
-        let rows = rows.iter().map(key_row).collect::<Result<_, _>>()?;
-        Ok(rows)
+        for row in &rows {
+            let batch = batch_keys(row)?;
+            let (mut last, mut number) = (0, 0);
+            for (((event, person), master_key), wrapped) in batch
+                .events
+                .into_iter()
+                .zip(batch.people)
+                .zip(&batch.master_keys)
+                .zip(&batch.wrapped)
+            {
+                number = if event == last { number + 1 } else { 0 };
+                last = event;
+                let position = batch.after + i64::from(event);
+                if wanted.contains(&position) {
+                    let at = Position::from_sql(position).get();
+                    ring.add(vault, (at, number), (person, master_key, wrapped))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the keys with these ids that are still there.
+    pub(super) async fn add_named_keys(
+        &self,
+        ring: &mut KeyRing,
+        vault: &Vault,
+        (aggregates, ids): (&[Uuid], &[Uuid]),
+    ) -> Result<(), Error> {
+        let rows = self
+            .query(include_str!("../sql/find_named_keys.sql"), &[&aggregates, &ids])
+            .await?;
+        for row in &rows {
+            ring.add_named(vault, &key_row(row)?)?;
+        }
+        Ok(())
     }
 }

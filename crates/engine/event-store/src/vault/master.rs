@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::VaultError;
-use super::cipher::{Cipher, KEY_LEN, random_key};
+use super::cipher::{Cipher, KEY_LEN, random};
 use crate::seal::hex;
 
 /// Most characters of a key's name.
@@ -74,7 +74,7 @@ pub fn with_new_master_key(name: &str, existing: &str) -> Result<String, VaultEr
     if !is_name(name) {
         return Err(VaultError::MasterKeys(format!("{name:?} is no name of a key")));
     }
-    let key = random_key().ok_or_else(|| VaultError::MasterKeys("no random numbers".into()))?;
+    let key = random::<KEY_LEN>().ok_or_else(|| VaultError::MasterKeys("no random numbers".into()))?;
     let mut text = format!("{name} {}\n", hex::encode(&key));
     for line in existing.lines() {
         // A `String` takes every text.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::VaultError;
 use super::cipher::Place;
 use super::keys::KeyRing;
-use super::seal::{is_sealed, names_keys, open};
+use super::open::{Sealed, how_sealed, names_keys, open};
 use crate::error::Error;
 use crate::log::Log;
 
@@ -95,27 +95,35 @@ impl Log {
     /// An event that was tampered with fails alone ([`Opened::failure`]).
     pub async fn open(&self, events: Vec<RecordedEvent>) -> Result<Opened, Error> {
         let mut opened = Opened::as_recorded(events);
-        let (mut aggregates, mut ids) = (Vec::new(), Vec::new());
-        for event in opened
-            .events
-            .iter()
-            .filter(|event| is_sealed(event.payload.get()))
-        {
-            names_keys(event.payload.get(), &mut ids);
-            aggregates.resize(ids.len(), event.aggregate_id);
+        let (mut positions, mut aggregates, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for event in &opened.events {
+            match how_sealed(event.payload.get()) {
+                None => {}
+                Some(Sealed::Together) => positions.push(event.position.to_sql()),
+                Some(Sealed::EachValue) => {
+                    names_keys(event.payload.get(), &mut ids);
+                    aggregates.resize(ids.len(), event.aggregate_id);
+                }
+            }
         }
-        if ids.is_empty() {
+        if positions.is_empty() && ids.is_empty() {
             return Ok(opened);
         }
         let vault = self.vault.as_ref().ok_or(VaultError::NoMasterKeys)?;
-        let keys = KeyRing::unwrap(vault, self.keys_named(&aggregates, &ids).await?)?;
+        let mut keys = KeyRing::default();
+        if !positions.is_empty() {
+            self.add_keys(&mut keys, vault, &positions).await?;
+        }
+        if !ids.is_empty() {
+            self.add_named_keys(&mut keys, vault, (&aggregates, &ids)).await?;
+        }
         for (index, event) in opened.events.iter_mut().enumerate() {
             let place = Place {
                 aggregate_type: &event.aggregate_type,
                 aggregate_id: event.aggregate_id,
                 sequence: event.sequence,
             };
-            let payload = match open(&keys, &place, event.payload.get()) {
+            let payload = match open(&keys, event.position.get(), &place, event.payload.get()) {
                 Ok(None) => continue,
                 Ok(Some(payload)) => payload,
                 Err(error) => {
@@ -133,7 +141,7 @@ impl Log {
     }
 }
 
-/// The facts of an aggregate's event, in clear; `None` if nothing in it is sealed.
+/// The facts of an aggregate's event, in clear; `None` if nothing in it is sealed. The ring has its keys by its sequence.
 pub(crate) fn open_one(
     keys: &KeyRing,
     (aggregate_type, aggregate_id, sequence): (&str, uuid::Uuid, u64),
@@ -144,5 +152,5 @@ pub(crate) fn open_one(
         aggregate_id,
         sequence,
     };
-    open(keys, &place, payload)
+    open(keys, sequence, &place, payload)
 }

@@ -6,12 +6,14 @@ use tokio_postgres::types::ToSql;
 
 use super::VaultError;
 use super::keeper::Vault;
-use super::keys::{bound, key_row};
+use super::keys::{batch_keys, bound, bound_with_id, key_row};
 use crate::error::Error;
 use crate::log::Log;
 
-/// Rows wrapped again in one statement.
-const BATCH: i64 = 1_000;
+/// Rows wrapped again in one statement. One holds the keys of a whole batch of commands.
+const ROWS: i64 = 50;
+/// As above, of rows with one key each.
+const NAMED_ROWS: i64 = 1_000;
 
 /// How many wrapped keys each master key has.
 pub type MasterKeyUse = BTreeMap<String, u64>;
@@ -31,30 +33,82 @@ impl Log {
     /// the next call continues.
     pub async fn wrap_again(&self, vault: &Vault, mut done: impl FnMut(u64)) -> Result<u64, Error> {
         let mut count = self.wrap_secrets_again(vault).await?;
-        loop {
-            let keys = vault.current();
-            let active: &str = keys.active();
-            let rows = self
-                .query(include_str!("../sql/read_old_keys.sql"), &[&active, &BATCH])
-                .await?;
-            if rows.is_empty() {
-                return Ok(count);
-            }
-            let (mut aggregates, mut ids, mut old, mut new) = (vec![], vec![], vec![], vec![]);
-            for row in &rows {
-                let row = key_row(row)?;
-                let bound = bound(row.aggregate_id, row.id, row.person);
-                let key = vault.unwrap(&row.master_key, &bound, &row.wrapped)?;
-                new.push(Vault::wrap(&keys, &bound, &key)?);
-                old.push(row.wrapped);
-                aggregates.push(row.aggregate_id);
-                ids.push(row.id);
-            }
-            let binds: [&(dyn ToSql + Sync); 5] = [&aggregates, &ids, &old, &new, &active];
-            self.query(include_str!("../sql/wrap_again.sql"), &binds).await?;
-            count += rows.len() as u64;
+        let mut after = -1;
+        while let Some((through, keys)) = self.wrap_batches_again(vault, after).await? {
+            after = through;
+            count += keys;
             done(count);
         }
+        loop {
+            let keys = self.wrap_named_again(vault).await?;
+            if keys == 0 {
+                return Ok(count);
+            }
+            count += keys;
+            done(count);
+        }
+    }
+
+    /// The next keys behind a place in the log. `None` once there are none.
+    async fn wrap_batches_again(&self, vault: &Vault, after: i64) -> Result<Option<(i64, u64)>, Error> {
+        let keys = vault.current();
+        let active: &str = keys.active();
+        let rows = self
+            .query(
+                include_str!("../sql/read_old_keys.sql"),
+                &[&active, &after, &ROWS],
+            )
+            .await?;
+        let (mut through, mut count) = (None, 0);
+        let (mut afters, mut ends, mut old, mut new) = (vec![], vec![], vec![], vec![]);
+        for row in &rows {
+            let batch = batch_keys(row)?;
+            let rows = batch.people.into_iter().zip(batch.master_keys).zip(batch.wrapped);
+            for ((person, master_key), wrapped) in rows {
+                new.push(if wrapped.is_empty() {
+                    Vec::new()
+                } else {
+                    count += u64::from(master_key != active);
+                    let key = vault.unwrap(&master_key, &bound(person), &wrapped)?;
+                    Vault::wrap(&keys, &bound(person), &key)?
+                });
+                old.push(wrapped);
+            }
+            afters.push(batch.after);
+            ends.push(i32::try_from(new.len()).unwrap_or(i32::MAX));
+            through = Some(batch.after);
+        }
+        let Some(through) = through else { return Ok(None) };
+        // A row whose keys were changed since is left to the next call: one that was destroyed must not come back.
+        let binds: [&(dyn ToSql + Sync); 5] = [&afters, &ends, &old, &new, &active];
+        self.query(include_str!("../sql/wrap_again.sql"), &binds).await?;
+        Ok(Some((through, count)))
+    }
+
+    /// The next keys of releases that sealed each value by itself. 0 once there are none.
+    async fn wrap_named_again(&self, vault: &Vault) -> Result<u64, Error> {
+        let keys = vault.current();
+        let active: &str = keys.active();
+        let rows = self
+            .query(
+                include_str!("../sql/read_old_named_keys.sql"),
+                &[&active, &NAMED_ROWS],
+            )
+            .await?;
+        let (mut aggregates, mut ids, mut old, mut new) = (vec![], vec![], vec![], vec![]);
+        for row in &rows {
+            let row = key_row(row)?;
+            let bound = bound_with_id(&row);
+            let key = vault.unwrap(&row.master_key, &bound, &row.wrapped)?;
+            new.push(Vault::wrap(&keys, &bound, &key)?);
+            old.push(row.wrapped);
+            aggregates.push(row.aggregate_id);
+            ids.push(row.id);
+        }
+        let binds: [&(dyn ToSql + Sync); 5] = [&aggregates, &ids, &old, &new, &active];
+        self.query(include_str!("../sql/wrap_named_again.sql"), &binds)
+            .await?;
+        Ok(rows.len() as u64)
     }
 
     async fn wrap_secrets_again(&self, vault: &Vault) -> Result<u64, Error> {

@@ -1,173 +1,190 @@
-//! Sealing the events of a command, and opening payloads.
+//! Sealing the events of a command.
+//!
+//! All values of one person in an event are sealed as one text, with a key that seals nothing else. The text stands where the
+//! first of the values stood, and is bound to the event and to everything else in its payload:
+//!
+//! ```json
+//! {"name": {"$sealed": "<base64: ciphertext, tag>", "$key": 0}, "phone": {"$sealed": "", "$key": 0}}
+//! ```
+//!
+//! `$key` numbers the event's keys from 0. Each is found by the event's position.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
+use aws_lc_rs::aead::NONCE_LEN;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::VaultError;
-use super::cipher::{Cipher, Place, random_key};
-use super::json::{Marked, Unwritten, rewrite};
+use super::cipher::{Cipher, KEY_LEN, Place, random};
+use super::json::{Marked, Unwritten, rewrite, split_at_mark};
 use super::keeper::Vault;
-use super::keys::{DataKey, KeyRing, bound};
+use super::keys::{DataKey, bound};
+use super::master::MasterKeys;
 use crate::append::NewEvent;
 
-const CLEAR: &str = "$clear";
-const PERSON: &str = "$person";
-const SEALED: &str = "$sealed";
-const KEY: &str = "$key";
-
-/// Keys of one command, by aggregate and person.
-type Fresh = HashMap<(Uuid, Uuid), (Uuid, Cipher)>;
+pub(super) const CLEAR: &str = "$clear";
+pub(super) const PERSON: &str = "$person";
+/// How a marked value begins as `envelope::Personal` writes it. In a text, the quotes would be escaped.
+const MARK: &str = r#"{"$clear":"#;
+const NAMED: &str = r#","$person":""#;
+/// How a sealed value begins.
+pub(super) const SEAL: &str = r#"{"$sealed":""#;
+/// What stands between a sealed text and the number of its key.
+pub(super) const NUMBER: &str = r#"","$key":"#;
 
 impl Vault {
     /// Seals what these events, of one command, mark. Returns the keys, to be recorded with them.
     pub(crate) fn seal(&self, events: &mut [NewEvent]) -> Result<Vec<DataKey>, VaultError> {
-        let (mut fresh, mut rows) = (Fresh::new(), Vec::new());
-        for event in events {
-            if !is_clear(event.payload.get()) {
+        let mut keys = Vec::new();
+        for (number, event) in events.iter_mut().enumerate() {
+            let payload = event.payload.get();
+            if !is_clear(payload) {
                 continue;
             }
-            let sealed = {
-                let event = &*event;
-                rewrite(event.payload.get(), CLEAR, &mut |pointer, marked| {
-                    self.seal_value(event, pointer, marked, &mut fresh, &mut rows)
-                        .map(Some)
-                })
+            // Callers may write JSON of their own.
+            let taken = match TakenApart::of(payload, event.aggregate_id) {
+                Some(taken) if !is_clear(&taken.rest) => Some(taken),
+                _ => TakenApart::of(&as_we_write(payload)?, event.aggregate_id),
             };
-            let sealed = sealed.map_err(|error| not_written(error, VaultError::NotSealed))?;
+            let sealed = self.seal_event(event, number, taken.ok_or(VaultError::NotSealed)?, &mut keys)?;
             event.payload = RawValue::from_string(sealed).map_err(|_| VaultError::NotSealed)?;
         }
-        Ok(rows)
+        Ok(keys)
     }
 
-    fn seal_value(
+    fn seal_event(
         &self,
         event: &NewEvent,
-        pointer: &str,
-        marked: &Marked<'_>,
-        fresh: &mut Fresh,
-        rows: &mut Vec<DataKey>,
+        number: usize,
+        taken: TakenApart,
+        keys: &mut Vec<DataKey>,
     ) -> Result<String, VaultError> {
-        let value = member(marked, CLEAR).ok_or(VaultError::NotSealed)?;
-        let person = match member(marked, PERSON) {
-            None => event.aggregate_id,
-            Some(person) => serde_json::from_str(person).map_err(|_| VaultError::NotSealed)?,
+        let place = Place {
+            aggregate_type: &event.aggregate_type,
+            aggregate_id: event.aggregate_id,
+            sequence: event.sequence,
         };
-        let of = (event.aggregate_id, person);
-        let (id, cipher) = match fresh.entry(of) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let (row, cipher) = self.fresh_key(event.aggregate_type.clone(), of)?;
-                let id = row.id;
-                rows.push(row);
-                new.insert((id, cipher))
-            }
-        };
-        let sealed = cipher
-            .seal_at(&place(event), pointer, value)
-            .ok_or(VaultError::NotSealed)?;
-        let sealed = STANDARD_NO_PAD.encode(sealed);
-        Ok(format!(r#"{{"{SEALED}":"{sealed}","{KEY}":"{id}"}}"#))
-    }
-
-    fn fresh_key(
-        &self,
-        aggregate_type: Cow<'static, str>,
-        (aggregate_id, person): (Uuid, Uuid),
-    ) -> Result<(DataKey, Cipher), VaultError> {
-        let (id, master) = (Uuid::now_v7(), self.current());
-        let key = random_key().ok_or(VaultError::NotSealed)?;
-        let wrapped = Self::wrap(&master, &bound(aggregate_id, id, person), &key)?;
-        let row = DataKey {
-            aggregate_type,
-            aggregate_id,
-            id,
-            person,
-            master_key: master.active().clone(),
-            wrapped,
-        };
-        Ok((row, Cipher::new(&key).ok_or(VaultError::NotSealed)?))
+        let (master, bound) = (self.current(), place.and(&taken.rest));
+        let mut sealed = String::with_capacity(taken.sealed_len());
+        let mut from = 0;
+        for Text { person, values, at } in taken.texts {
+            let (key, cipher) = fresh_key(&master, number, person)?;
+            keys.push(key);
+            let text = cipher.seal_only(values, &bound).ok_or(VaultError::NotSealed)?;
+            sealed.push_str(taken.rest.get(from..at).ok_or(VaultError::NotSealed)?);
+            STANDARD_NO_PAD.encode_string(text, &mut sealed);
+            from = at;
+        }
+        sealed.push_str(taken.rest.get(from..).ok_or(VaultError::NotSealed)?);
+        Ok(sealed)
     }
 }
 
-/// The payload with every sealed value in clear, or erased where its key is gone; `None` if there is no sealed one.
-pub(super) fn open(keys: &KeyRing, place: &Place<'_>, payload: &str) -> Result<Option<String>, VaultError> {
-    if !is_sealed(payload) {
-        return Ok(None);
-    }
-    let not_opened = || VaultError::NotOpened {
-        aggregate_type: place.aggregate_type.to_owned(),
-        aggregate_id: place.aggregate_id,
-        sequence: place.sequence,
+fn fresh_key(master: &MasterKeys, event: usize, person: Uuid) -> Result<(DataKey, Cipher), VaultError> {
+    let random = random::<{ KEY_LEN + NONCE_LEN }>().ok_or(VaultError::NotSealed)?;
+    let parts = random.split_first_chunk::<KEY_LEN>().and_then(|(key, nonce)| {
+        let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
+        Some((key, nonce))
+    });
+    let (key, nonce) = parts.ok_or(VaultError::NotSealed)?;
+    let fresh = DataKey {
+        event,
+        person,
+        master_key: master.active().clone(),
+        wrapped: Vault::wrap_with(nonce, master, &bound(person), key)?,
     };
-    let opened = rewrite(payload, SEALED, &mut |pointer, marked| {
-        let id = named_key(marked).ok_or_else(not_opened)?;
-        let Some(key) = keys.get(id) else {
-            return Ok(Some(r#"{"$erased":true}"#.to_owned()));
-        };
-        let sealed = member(marked, SEALED).and_then(|text| serde_json::from_str::<Cow<'_, str>>(text).ok());
-        let sealed = sealed.and_then(|text| STANDARD_NO_PAD.decode(text.as_bytes()).ok());
-        let sealed = sealed.ok_or_else(not_opened)?;
-        let value = key
-            .cipher
-            .open_at(place, pointer, &sealed)
-            .map_err(|_| not_opened())?;
-        Ok(Some(if key.person == place.aggregate_id {
-            format!(r#"{{"{CLEAR}":{value}}}"#)
-        } else {
-            format!(r#"{{"{CLEAR}":{value},"{PERSON}":"{}"}}"#, key.person)
-        }))
-    });
-    opened.map(Some).map_err(|error| not_written(error, not_opened()))
+    Ok((fresh, Cipher::new(key).ok_or(VaultError::NotSealed)?))
 }
 
-/// Adds the ids of the keys that a payload names.
-pub(super) fn names_keys(payload: &str, ids: &mut Vec<Uuid>) {
-    if !is_sealed(payload) {
-        return;
+/// A payload and the values that were marked in it.
+struct TakenApart {
+    /// The payload with an empty sealed value in each place. Every text is bound to all of it.
+    rest: String,
+    texts: Vec<Text>,
+}
+
+/// What one key seals.
+struct Text {
+    person: Uuid,
+    /// The values, as the elements of a JSON array.
+    values: Vec<u8>,
+    /// Where it is inserted.
+    at: usize,
+}
+
+impl TakenApart {
+    /// `None` if a mark is not written as we write them.
+    fn of(payload: &str, aggregate_id: Uuid) -> Option<Self> {
+        let mut rest = String::with_capacity(payload.len() + 64);
+        let mut texts: Vec<Text> = Vec::new();
+        let mut left = payload;
+        while let Some((before, marked)) = split_at_mark(left, MARK) {
+            rest.push_str(before);
+            let (value, after) = first_value(marked)?;
+            let (person, after) = match after.strip_prefix(NAMED) {
+                None => (aggregate_id, after.strip_prefix('}')?),
+                Some(named) => {
+                    let (person, after) = named.split_once("\"}")?;
+                    (person.parse().ok()?, after)
+                }
+            };
+            let known = texts.iter().position(|text| text.person == person);
+            let number = known.unwrap_or(texts.len());
+            rest.push_str(SEAL);
+            if let Some(text) = texts.get_mut(number) {
+                text.values.push(b',');
+                text.values.extend(value.as_bytes());
+            } else {
+                let mut values = Vec::with_capacity(128);
+                values.extend(value.as_bytes());
+                let at = rest.len();
+                texts.push(Text { person, values, at });
+            }
+            rest.push_str(NUMBER);
+            rest.push_str(&number.to_string());
+            rest.push('}');
+            left = after;
+        }
+        rest.push_str(left);
+        Some(Self { rest, texts })
     }
-    // What can't be read here can't be opened either, and that is where it is reported.
-    let _ = rewrite(payload, SEALED, &mut |_, marked| {
-        ids.extend(named_key(marked));
-        Ok::<_, VaultError>(None)
-    });
+
+    fn sealed_len(&self) -> usize {
+        let texts = self.texts.iter();
+        self.rest.len() + texts.map(|text| text.values.len() * 4 / 3 + 32).sum::<usize>()
+    }
 }
 
-/// Whether a payload holds sealed personal data, exactly as it is written here. In a text, the quotes would be escaped.
-pub(crate) fn is_sealed(payload: &str) -> bool {
-    payload.contains(r#"{"$sealed":""#)
+/// The JSON value that this text begins with, and what follows it.
+fn first_value(json: &str) -> Option<(&str, &str)> {
+    let mut values = serde_json::Deserializer::from_str(json).into_iter::<&RawValue>();
+    let value = values.next()?.ok()?.get();
+    Some((value, json.split_at_checked(values.byte_offset())?.1))
+}
+
+/// The payload with its marks as `envelope::Personal` writes them.
+fn as_we_write(payload: &str) -> Result<String, VaultError> {
+    let mark = |_: &str, marked: &Marked<'_>| {
+        let value = member(marked, CLEAR).ok_or(VaultError::NotSealed)?;
+        let Some(person) = member(marked, PERSON) else {
+            return Ok(Some(format!("{MARK}{value}}}")));
+        };
+        let person: Uuid = serde_json::from_str(person).map_err(|_| VaultError::NotSealed)?;
+        Ok(Some(format!("{MARK}{value}{NAMED}{person}\"}}")))
+    };
+    rewrite(payload, CLEAR, &mut { mark }).map_err(|error| match error {
+        Unwritten::Replacing(error) => error,
+        Unwritten::NotJson => VaultError::NotSealed,
+    })
+}
+
+pub(super) fn member<'a>(marked: &Marked<'a>, name: &str) -> Option<&'a str> {
+    let found = marked.iter().find(|(found, _)| found == name);
+    found.map(|(_, value)| value.get())
 }
 
 /// Whether JSON may hold personal data in clear.
 pub fn is_clear(json: &str) -> bool {
     json.contains(r#""$clear""#)
-}
-
-fn named_key(marked: &Marked<'_>) -> Option<Uuid> {
-    serde_json::from_str(member(marked, KEY)?).ok()
-}
-
-fn member<'a>(marked: &Marked<'a>, name: &str) -> Option<&'a str> {
-    let found = marked.iter().find(|(found, _)| found == name);
-    found.map(|(_, value)| value.get())
-}
-
-fn not_written(error: Unwritten<VaultError>, not_json: VaultError) -> VaultError {
-    match error {
-        Unwritten::Replacing(error) => error,
-        Unwritten::NotJson => not_json,
-    }
-}
-
-fn place(event: &NewEvent) -> Place<'_> {
-    Place {
-        aggregate_type: &event.aggregate_type,
-        aggregate_id: event.aggregate_id,
-        sequence: event.sequence,
-    }
 }

@@ -4,12 +4,15 @@ use aws_lc_rs::hmac;
 use uuid::Uuid;
 
 use super::VaultError;
-use super::cipher::{Cipher, KEY_LEN};
+use super::cipher::{Cipher, KEY_LEN, random};
 use super::keeper::Vault;
 
 impl Vault {
     pub(crate) fn seal_staged(&self, work: Uuid, first: u32, content: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let sealed = self.staged_cipher(work)?.seal(content, &bound(work, first));
+        let nonce = random().ok_or(VaultError::NotSealed)?;
+        let sealed = self
+            .staged_cipher(work)?
+            .seal(nonce, content, &bound(work, first));
         sealed.ok_or(VaultError::NotSealed)
     }
 

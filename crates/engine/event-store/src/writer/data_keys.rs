@@ -8,10 +8,8 @@ use super::pending::Pending;
 /// One element per key.
 #[derive(Default)]
 pub(super) struct Keys<'a> {
-    command: Vec<i32>,
-    aggregate_type: Vec<&'a str>,
-    aggregate_id: Vec<Uuid>,
-    id: Vec<Uuid>,
+    /// Its event in the batch, from 1.
+    event: Vec<i32>,
     person: Vec<Uuid>,
     master_key: Vec<&'a str>,
     wrapped: Vec<&'a [u8]>,
@@ -19,11 +17,8 @@ pub(super) struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// What is bound for a batch without keys.
-    pub(super) const NO_BINDS: [&'static (dyn ToSql + Sync); 7] = [
+    pub(super) const NO_BINDS: [&'static (dyn ToSql + Sync); 4] = [
         &None::<Vec<i32>>,
-        &None::<Vec<String>>,
-        &None::<Vec<Uuid>>,
-        &None::<Vec<Uuid>>,
         &None::<Vec<Uuid>>,
         &None::<Vec<String>>,
         &None::<Vec<Vec<u8>>>,
@@ -34,30 +29,21 @@ impl<'a> Keys<'a> {
         if batch.iter().all(|pending| pending.keys.is_empty()) {
             return None;
         }
-        let mut keys = Self::default();
-        for (command, pending) in (1..).zip(batch) {
+        let (mut keys, mut before) = (Self::default(), 1);
+        for pending in batch {
             for key in &pending.keys {
-                keys.command.push(command);
-                keys.aggregate_type.push(&key.aggregate_type);
-                keys.aggregate_id.push(key.aggregate_id);
-                keys.id.push(key.id);
+                keys.event
+                    .push(i32::try_from(before + key.event).unwrap_or(i32::MAX));
                 keys.person.push(key.person);
                 keys.master_key.push(&key.master_key);
                 keys.wrapped.push(&key.wrapped);
             }
+            before += pending.append.events.len();
         }
         Some(keys)
     }
 
-    pub(super) fn binds(&self) -> [&(dyn ToSql + Sync); 7] {
-        [
-            &self.command,
-            &self.aggregate_type,
-            &self.aggregate_id,
-            &self.id,
-            &self.person,
-            &self.master_key,
-            &self.wrapped,
-        ]
+    pub(super) fn binds(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.event, &self.person, &self.master_key, &self.wrapped]
     }
 }

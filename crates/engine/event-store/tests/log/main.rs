@@ -25,6 +25,7 @@ mod rehearsal;
 mod restore;
 mod schema;
 mod schema_sql;
+mod sealed_before;
 mod seals;
 mod snapshots;
 mod staging;

@@ -12,6 +12,7 @@ use event_store::{
     IdempotencyKey, LoaderOptions, Log, SnapshotOptions, Staging,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -89,7 +90,8 @@ impl Sealed {
 
     async fn keys(&self) -> i64 {
         let client = self.test.client().await;
-        let count = client.query_one("select count(*) from person_keys", &[]).await;
+        let keys = "select coalesce(sum(cardinality(array_remove(wrapped, ''))), 0) from data_keys";
+        let count = client.query_one(keys, &[]).await;
         count.unwrap().get(0)
     }
 
@@ -144,6 +146,64 @@ async fn the_log_holds_ciphertext_and_a_reader_with_the_keys_the_data() {
     assert!(
         matches!(refused, Error::Vault(VaultError::NoMasterKeys)),
         "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn every_event_and_person_has_a_key_of_its_own() {
+    let sealed = Sealed::new().await;
+    let (id, kari, ola) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let first = json!({
+        "holder": {"name": {"$clear": NAME, "$person": kari}, "phone": {"$clear": 90_000_000, "$person": kari}},
+        "guardian": {"$clear": ["Ola", null, {"$clear": "deep"}], "$person": ola},
+        "note": {"$clear": "called"},
+        "email": {"$clear": "k@example.test", "$person": kari},
+        "text": "{\"$clear\":1}",
+    });
+    let second = json!({"holder": {"$clear": NAME, "$person": kari}});
+    let events =
+        [&first, &json!({"count": 1}), &second].map(|facts| EventData::json("SignedUp", facts).unwrap());
+    let append = Append::new(key("a")).events("member", id, 0, events);
+    sealed.appender.append(append).await.unwrap();
+    assert_eq!(
+        sealed.keys().await,
+        4,
+        "three people in one event, and one in another"
+    );
+    assert_eq!(sealed.opened().await, [first, json!({"count": 1}), second]);
+    let client = sealed.test.client().await;
+    let different = "select count(distinct w) from data_keys, unnest(wrapped) w";
+    assert_eq!(
+        client.query_one(different, &[]).await.unwrap().get::<_, i64>(0),
+        4
+    );
+}
+
+#[tokio::test]
+async fn marks_are_sealed_however_their_json_is_written() {
+    let sealed = Sealed::new().await;
+    let person = Uuid::now_v7();
+    let payload = format!(
+        r#"{{ "a": {{ "$clear" : "{NAME}" }}, "b": {{"$person":"{person}", "$clear":{{"c":"{NAME}"}}}}, "d": "$clear" }}"#
+    );
+    let facts: Value = serde_json::from_str(&payload).unwrap();
+    let data = EventData {
+        payload: RawValue::from_string(payload).unwrap(),
+        ..EventData::json("SignedUp", &()).unwrap()
+    };
+    let append = Append::new(key("a")).events("member", Uuid::now_v7(), 0, [data]);
+    sealed.appender.append(append).await.unwrap();
+    let stored = sealed.payloads().await.join("");
+    assert!(
+        !stored.contains("Kari") && !stored.contains(&person.to_string()),
+        "{stored}"
+    );
+    assert_eq!(sealed.opened().await, [facts]);
+    let wrong = json!({"name": {"$clear": NAME, "$person": 7}});
+    let refused = signed_up(key("b"), Uuid::now_v7(), 1, &wrong);
+    assert!(
+        sealed.appender.append(refused).await.is_err(),
+        "never recorded in clear"
     );
 }
 
@@ -265,6 +325,62 @@ async fn a_value_opens_only_where_it_was_sealed() {
     ));
     assert_eq!(opened.recorded(1).unwrap(), moved[1], "as the log has it");
     assert_eq!(opened.recorded(0).unwrap(), events[0]);
+    // Nothing else in its payload can be changed, nor whose it is.
+    let mut changed = events.clone();
+    let payload = changed[0].payload.get().replace("\"count\":1", "\"count\":2");
+    assert_ne!(payload, events[0].payload.get());
+    changed[0].payload = RawValue::from_string(payload).unwrap();
+    assert!(sealed.log.open(changed).await.unwrap().failure(0).is_some());
+    let client = sealed.test.client().await;
+    let other = "update data_keys set person_ids[1] = gen_random_uuid() where after = 1";
+    client.execute(other, &[]).await.unwrap();
+    let refused = sealed.log.open(events).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::Vault(VaultError::NotUnwrapped(_))),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_member_is_loaded_with_the_keys_of_a_mixed_batch() {
+    let sealed = Sealed::new().await;
+    let members: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+    let name = |member: usize, number: u64| format!("{NAME} {member}.{number}");
+    let append = |member: usize, expected: u64| {
+        let named = [1, 2].map(|number| {
+            let name = Named(Personal::new(name(member, expected + number)));
+            EventData::json("Named", &name).unwrap()
+        });
+        Append::new(key(format!("{member} {expected}"))).events("member", members[member], expected, named)
+    };
+    sealed.appender.append(append(3, 0)).await.unwrap();
+    // The repeat is dropped, and the places of what follows move.
+    let mut batch: Vec<Append> = (0..4).map(|member| append(member, 0)).collect();
+    batch.swap(0, 3);
+    batch.push(append(3, 2));
+    let without = sealed.test.appender(AppenderOptions {
+        recent_outcomes: 0,
+        ..AppenderOptions::default()
+    });
+    let without = without.with_vault(Arc::clone(&sealed.vault));
+    let outcomes = in_one_batch_of(&sealed.test, &without, batch).await;
+    assert!(outcomes[0].as_ref().unwrap().replayed);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let handler = CommandHandler::new(
+        sealed.log.clone(),
+        sealed.test.loader(LoaderOptions {
+            max_events: 1,
+            ..LoaderOptions::default()
+        }),
+        sealed.appender.clone(),
+    );
+    for (member, id) in members.iter().enumerate() {
+        let loaded = handler.load::<Member>(*id).await.unwrap();
+        assert_eq!(
+            loaded.aggregate.0.unwrap().expose(),
+            &name(member, loaded.version)
+        );
+    }
 }
 
 #[tokio::test]
@@ -283,6 +399,7 @@ async fn a_master_key_is_changed_while_the_log_is_used() {
     let done = sealed.log.wrap_again(&rotating, |_| {}).await.unwrap();
     assert_eq!(done, 4, "three keys of data, and the one of the request hashes");
     assert_eq!(sealed.log.wrap_again(&rotating, |_| {}).await.unwrap(), 0);
+    assert_eq!(sealed.keys().await, 3);
     let used = sealed.log.master_key_use().await.unwrap();
     assert_eq!(used, [("second".to_owned(), 4)].into());
     // The running program finds the new key by itself.

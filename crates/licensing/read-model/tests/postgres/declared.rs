@@ -4,8 +4,8 @@ use anyhow::Result;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
 use read_model::write::{
-    ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow, SuspensionRow, TermsRow,
-    TimelineRow, UserRow,
+    BatchItemRow, BatchRow, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow,
+    SuspensionRow, TermsRow, TimelineRow, UserRow,
 };
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ async fn every_column_is_declared_with_its_type() -> Result<()> {
 #[tokio::test]
 async fn every_statement_that_is_made_prepares() -> Result<()> {
     let database = Database::migrated().await?;
-    let tables: [&Table; 10] = [
+    let tables: [&Table; 12] = [
         OrderRow::table(),
         LicenseRow::table(),
         LicenseTypeRow::table(),
@@ -53,6 +53,8 @@ async fn every_statement_that_is_made_prepares() -> Result<()> {
         TermsRow::table(),
         UserRow::table(),
         TimelineRow::table(),
+        BatchRow::table(),
+        BatchItemRow::table(),
     ];
     for table in tables {
         for statement in [&table.load, &table.upsert, &table.copy] {

@@ -1,6 +1,8 @@
 //! The crate against a real Postgres, a database per test.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod declared;
 #[cfg(test)]
 mod pages;
