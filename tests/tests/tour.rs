@@ -24,7 +24,11 @@ impl Checkout {
         let root = std::env::temp_dir().join(format!("bilsport-tour-{}", Uuid::new_v4()));
         std::fs::create_dir_all(root.join(".local/pids")).unwrap();
         let tokens = system.tokens(&[club]).unwrap();
-        std::fs::write(root.join(".local/stack.env"), system.stack_env(&tokens).unwrap()).unwrap();
+        std::fs::write(
+            root.join(".local/stack.env"),
+            stack::stack_env(system, &tokens).unwrap(),
+        )
+        .unwrap();
         let pid = system.pid(Process::CommandApi).unwrap();
         std::fs::write(root.join(".local/pids/command-api"), pid.to_string()).unwrap();
         // The programs are beside the directory of the test programs.

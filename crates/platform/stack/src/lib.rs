@@ -20,6 +20,7 @@ pub use progress::Progress;
 pub use proxy::{Direction, Network, Proxy};
 pub use schema_dump::{check_schema_file, schema_dump};
 pub use servers::{Server, Servers, ServersConfig, shared};
+pub use summary::stack_env;
 pub use system::{Options, System, Tokens};
 
 // The commands of the program `stack`.

@@ -12,7 +12,7 @@ use crate::system::{System, Tokens};
 const OF_ONE_PROCESS: [&str; 4] = ["LISTEN", "OPS_LISTEN", "NATS_", "LOG_"];
 
 /// The variables of `.local/stack.env`, in shell syntax.
-pub(crate) fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
+pub fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
     let url = system.servers().nats().url();
     // The operator may only read. For repairs the administrator's password is in its file.
     let (nats_url, nats_api_prefix) = match system.servers().nats_logins() {

@@ -29,7 +29,6 @@ use crate::progress::Progress;
 use crate::scratch::Scratch;
 use crate::secrets::{master_key, random_key, seal_key, shared_secrets};
 use crate::servers::{Server, Servers, shared};
-use crate::summary;
 
 const TOKEN_HOURS: i64 = 48;
 
@@ -374,11 +373,6 @@ impl System {
     /// The public key of the seals, in hexadecimal digits.
     pub fn seal_public_key(&self) -> &str {
         &self.seal_public_key
-    }
-
-    /// The variables of `.local/stack.env`, in shell syntax.
-    pub fn stack_env(&self, tokens: &Tokens) -> anyhow::Result<String> {
-        summary::stack_env(self, tokens)
     }
 
     /// The settings of a program.

@@ -1,9 +1,32 @@
 //! What a letter says: its headers, text and attachments, decoded.
 
+use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, MessagePart, MimeHeaders as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::store::Envelope;
+/// Who sent a letter to whom, and what a list shows of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Envelope {
+    pub(super) at: DateTime<Utc>,
+    /// Empty for a bounce.
+    pub(super) from: String,
+    pub(super) to: Vec<String>,
+    pub(super) subject: String,
+    pub(super) message_id: Option<String>,
+}
+
+impl Envelope {
+    /// The subject is the letter's and is set when it is kept.
+    pub(super) fn new(from: String, to: Vec<String>) -> Self {
+        Self {
+            at: Utc::now(),
+            from,
+            to,
+            subject: String::new(),
+            message_id: None,
+        }
+    }
+}
 
 /// A letter as `GET /messages` shows it.
 #[derive(Debug, Serialize)]

@@ -7,10 +7,11 @@ use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use self::Answer::{End, Kept, Say, SayAndEnd, Wrong};
 use super::Mail;
 use super::faults::Verdict;
+use super::letter::Envelope;
 use super::lines::{Ending, read_line};
-use super::store::Envelope;
 
 /// The largest letter, in octets.
 const MAX_BYTES: usize = 26_214_400;
@@ -44,8 +45,6 @@ enum Answer {
     Kept(u64),
     End,
 }
-
-use Answer::{End, Kept, Say, SayAndEnd, Wrong};
 
 impl Session {
     pub(super) fn new(stream: TcpStream, mail: Mail, shutdown: CancellationToken) -> Self {

@@ -7,39 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, bail};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
-use super::letter;
+use super::letter::{Envelope, heading};
 use crate::checkout::{create_dir, write_private};
 
 /// Above either bound, the oldest letters are deleted.
 const MAX_LETTERS: usize = 10_000;
 const MAX_BYTES: u64 = 1 << 30;
-
-/// Who sent a letter to whom, and what a list shows of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Envelope {
-    pub(super) at: DateTime<Utc>,
-    /// Empty for a bounce.
-    pub(super) from: String,
-    pub(super) to: Vec<String>,
-    pub(super) subject: String,
-    pub(super) message_id: Option<String>,
-}
-
-impl Envelope {
-    /// The subject is the letter's and is set when it is kept.
-    pub(super) fn new(from: String, to: Vec<String>) -> Self {
-        Self {
-            at: Utc::now(),
-            from,
-            to,
-            subject: String::new(),
-            message_id: None,
-        }
-    }
-}
 
 pub(super) struct Store {
     dir: PathBuf,
@@ -90,7 +64,7 @@ impl Store {
     }
 
     fn write(&self, mut envelope: Envelope, letter: &[u8]) -> anyhow::Result<u64> {
-        (envelope.subject, envelope.message_id) = letter::heading(letter);
+        (envelope.subject, envelope.message_id) = heading(letter);
         let mut file = serde_json::to_vec(&envelope)?;
         file.push(b'\n');
         file.extend_from_slice(letter);
