@@ -63,7 +63,10 @@ fn a_license_is_given_once_and_then_lives_as_any_other() {
         .when(give(grant()))
         .then_expect_error(Refusal::Exists);
     assert_eq!(license(&[granted()]).status(), Some(LicenseStatus::Issued));
-    assert_eq!(license(&[granted(), revoked()]).status(), Some(LicenseStatus::Revoked));
+    assert_eq!(
+        license(&[granted(), revoked()]).status(),
+        Some(LicenseStatus::Revoked)
+    );
 }
 
 #[test]
@@ -78,17 +81,37 @@ fn the_rules_of_an_orders_line_hold() {
     };
     let of_line = |change: &dyn Fn(&mut RequestedLine), pointer: &str, rule: Rule| {
         let fields = refused(&|asked| change(&mut asked.line));
-        assert!(fields.contains(&Field { pointer: pointer.into(), rule }), "{fields:?}");
+        assert!(
+            fields.contains(&Field {
+                pointer: pointer.into(),
+                rule
+            }),
+            "{fields:?}"
+        );
     };
-    of_line(&|line| line.asked.activity_date = date(2026, 6, 4), "/activity_date", Rule::ActivityPast);
-    of_line(&|line| line.asked.activity_days = Some(2), "/activity_days", Rule::ActivityDays);
+    of_line(
+        &|line| line.asked.activity_date = date(2026, 6, 4),
+        "/activity_date",
+        Rule::ActivityPast,
+    );
+    of_line(
+        &|line| line.asked.activity_days = Some(2),
+        "/activity_days",
+        Rule::ActivityDays,
+    );
     of_line(&|line| line.asked.vehicle = None, "/vehicle", Rule::Vehicle);
     of_line(&|line| line.asked.holder.phone = None, "/holder", Rule::Contact);
     of_line(&|line| line.club = None, "/club_id", Rule::Club);
     of_line(&|line| line.offer = None, "/license_type", Rule::LicenseType);
     let suspended = key().holder_id(&super::holder("Kari Nordmann"));
     let fields = refused(&|asked| asked.suspended = [suspended].into());
-    assert_eq!(fields, [Field { pointer: "/holder".into(), rule: Rule::HolderSuspended }]);
+    assert_eq!(
+        fields,
+        [Field {
+            pointer: "/holder".into(),
+            rule: Rule::HolderSuspended
+        }]
+    );
     assert!(!refused(&|asked| asked.reason = " ".into()).is_empty());
 }
 
@@ -104,7 +127,14 @@ fn it_takes_its_days_and_its_part_of_a_cap_and_gives_them_back_when_it_is_revoke
     };
     let dates: Vec<_> = claims.days.iter().map(|day| (day.license_id, day.date)).collect();
     assert_eq!(dates, [(LICENSE, date(2026, 6, 5)), (LICENSE, date(2026, 6, 6))]);
-    assert!(matches!(&*claims.caps, [CapClaim { at_most: 4, license_id: LICENSE, .. }]));
+    assert!(matches!(
+        &*claims.caps,
+        [CapClaim {
+            at_most: 4,
+            license_id: LICENSE,
+            ..
+        }]
+    ));
     let ended = license(&[event, revoked()]);
     assert_eq!(
         ended.claim_change(LICENSE, &[revoked()], &key()),
