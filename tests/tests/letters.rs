@@ -229,7 +229,7 @@ async fn a_mail_server_that_misbehaves_holds_up_no_order_and_no_letter_is_lost()
     buy(&shop, "grey", Some("grey.brev@example.no")).await;
     letters_to(&shop, "grey.brev@example.no", 2).await;
     assert!(
-        shop.command_metric("bilsport_letters_total", "put_off")
+        shop.command_metric("bilsport_letters_attempts_total", "put_off")
             .await
             .unwrap()
             >= 2.0
