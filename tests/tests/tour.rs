@@ -89,7 +89,7 @@ async fn tour_of_the_readme_works_as_it_is_written() {
     );
     assert!(others.len() == 1 && others[0].starts_with("404 "), "{others:?}");
     assert!(!said.contains("Ola Glemt"), "the rows still name him: {said}");
-    for found in ["compared", "local: ", "1 erasures", "\"erasure_id\""] {
+    for found in ["\"sent\"", "compared", "local: ", "1 erasures", "\"erasure_id\""] {
         assert!(said.contains(found), "no {found} in {said}");
     }
     let pdf = std::fs::read(checkout.0.join("license.pdf")).unwrap();
