@@ -48,7 +48,7 @@ async fn erasure_survives_kills_at_any_moment_and_is_carried_out_once() {
     for holder in &holders {
         let person: Uuid = holder.parse().unwrap();
         eventually("no key of the person is left", async || {
-            let keys = "select count(*) from person_keys where person_id = $1";
+            let keys = "select count(*) from personal_data where person_id = $1";
             let keys: i64 = log.query_one(keys, &[&person]).await.unwrap().get(0);
             (keys == 0).then_some(())
         })
