@@ -7,6 +7,7 @@
 mod ledger;
 mod older;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -180,6 +181,50 @@ pub(crate) async fn carry_out(log: &Log, ledger: Option<&Ledger>, person: Uuid) 
         }
     }
     Ok(destroyed)
+}
+
+/// Records the erasure again if an aggregate that it does not name got data of the person between its look and its commit,
+/// as a letter does that is under way: a new aggregate conflicts with nothing. What began after the erasure is of a person
+/// who came back, and stays.
+pub(crate) async fn complete(
+    command_handler: &CommandHandler,
+    holder_key: &Arc<HolderKey>,
+    person: Uuid,
+    metadata: Metadata,
+) -> Result<(), EraseError> {
+    let log = command_handler.log();
+    let (mut named, mut last) = (HashSet::new(), None);
+    for recorded in log.load(aggregate_type::PERSON, person, 0).await? {
+        for erased in erasures(&recorded)? {
+            named.extend(erased.aggregates.iter().map(|held| held.aggregate_id));
+            last = Some((recorded.position, erased.erasure_id, erased.ground));
+        }
+    }
+    let Some((position, id, ground)) = last else {
+        return Ok(());
+    };
+    let most = u32::try_from(MOST_AGGREGATES).unwrap_or(u32::MAX);
+    let mut missed = false;
+    for held in log.held_of(person, most).await? {
+        if !named.contains(&held.aggregate_id) {
+            let events = log.load(&held.aggregate_type, held.aggregate_id, 0).await?;
+            missed |= events.first().is_some_and(|first| first.position < position);
+        }
+    }
+    if !missed {
+        return Ok(());
+    }
+    let erasure = Erasure {
+        id: Uuid::new_v5(&id, b"again"),
+        person,
+        ground,
+        is_user: false,
+        decided_before: true,
+    };
+    let key = IdempotencyKey::new("erasure", erasure.id.to_string(), "again");
+    record(command_handler, holder_key, erasure, (key, metadata)).await?;
+    tracing::warn!(erasure_id = %erasure.id, "an erasure is recorded again: data came between its look and its commit");
+    Ok(())
 }
 
 fn erasures(recorded: &RecordedEvent) -> Result<Vec<PersonErased>, envelope::DecodeError> {
