@@ -13,13 +13,13 @@ async fn every_event_and_person_has_a_key_of_its_own() {
     let sealed = Sealed::new().await;
     let (id, kari, ola) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
     let first = json!({
-        "holder": {"name": {"$clear": NAME, "$person": kari}, "phone": {"$clear": 90_000_000, "$person": kari}},
-        "guardian": {"$clear": ["Ola", null, {"$clear": "deep"}], "$person": ola},
+        "signed": {"name": {"$clear": NAME, "$person": kari}, "phone": {"$clear": 90_000_000, "$person": kari}},
+        "parent": {"$clear": ["Ola", null, {"$clear": "deep"}], "$person": ola},
         "note": {"$clear": "called"},
         "email": {"$clear": "k@example.test", "$person": kari},
         "text": "{\"$clear\":1}",
     });
-    let second = json!({"holder": {"$clear": NAME, "$person": kari}});
+    let second = json!({"signed": {"$clear": NAME, "$person": kari}});
     let events =
         [&first, &json!({"count": 1}), &second].map(|facts| EventData::json("SignedUp", facts).unwrap());
     let append = Append::new(key("a")).events("member", id, 0, events);
