@@ -17,7 +17,6 @@ use vocabulary::{LetterFailure, Word as _};
 
 pub(super) use self::due::age;
 use self::due::{Due, Whom, content, due, is_forgotten, whom};
-
 use super::context::ProcessContext;
 use super::step::{Outcome, StepError, call, key};
 use crate::letters::{Content, NotMade, NotTaken, Post, Trouble, Wrapped, address, message};
