@@ -1,5 +1,6 @@
 //! Batches on the command line: submit a file, and see how far a batch is. The items are done by `serve`.
 
+use std::fmt::Write as _;
 use std::io::{Write as _, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -181,8 +182,9 @@ async fn submit_file(options: &SubmitOptions) -> anyhow::Result<Uuid> {
         },
         key: |content: &[u8]| {
             let file = IdempotencyKey::new("", "", content).request_hash;
-            let file: String = file.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            IdempotencyKey::new("submit_batch:operator", format!("{file} {again}"), content)
+            let file = file.first_chunk().map(|begin| u128::from_be_bytes(*begin));
+            let file = file.unwrap_or_default();
+            IdempotencyKey::new("submit_batch:operator", format!("{file:032x} {again}"), content)
         },
     };
     let declared = Declared {
@@ -318,10 +320,9 @@ fn in_words(report: &Report) -> String {
             .fields
             .iter()
             .map(|field| format!(" {} {}", field.pointer, field.code));
-        text.push_str(&format!(
-            "  {n}  {target}  {code}{}\n",
-            fields.collect::<String>()
-        ));
+        let fields: String = fields.collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {n}  {target}  {code}{fields}");
     }
     text
 }

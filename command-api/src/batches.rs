@@ -7,6 +7,8 @@
 
 pub(crate) mod columns;
 pub(crate) mod csv;
+mod grant;
+pub(crate) mod item;
 pub(crate) mod items;
 pub(crate) mod json;
 pub(crate) mod problems;

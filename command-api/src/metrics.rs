@@ -64,9 +64,9 @@ pub const RECEIPTS_POSITION: &str = "bilsport_receipts_position";
 
 /// Counter, by `kind` and `outcome`: items of batches that are done or have failed.
 pub const BATCH_ITEMS_TOTAL: &str = "bilsport_batch_items_total";
-/// Letters by `kind` and `outcome`, each attempt: sent, refused, undeliverable, put_off, nothing_to_send, too_old,
-/// not_configured.
-pub const LETTERS_TOTAL: &str = "bilsport_letters_total";
+/// Letters by `kind` and `outcome`, each attempt: `sent`, `refused`, `undeliverable`, `put_off`, `nothing_to_send`, `too_old`,
+/// `not_configured`.
+pub const LETTERS_TOTAL: &str = "bilsport_letters_attempts_total";
 /// What becomes of an attempt at a letter.
 pub(crate) const LETTER_OUTCOMES: [&str; 7] = [
     "sent",

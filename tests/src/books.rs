@@ -24,6 +24,12 @@ use crate::{PATIENCE, Shop, eventually_within};
 /// How long all background work may take to finish.
 const REST: Duration = Duration::from_mins(2);
 
+/// Whether each letter has its end: the planner has read every event that asks for one, and no task of one is open.
+const LETTERS_DONE: &str = "
+    select not exists (select from process_tasks where process = 'orders' and kind = 'letter')
+        and (select coalesce(max(position), 0) from events where event_type in ('OrderFulfilled', 'ReceiptIssued'))
+            <= coalesce((select position from process_checkpoints where process = 'orders'), 0)";
+
 /// Everything that was found.
 #[derive(Debug, Default)]
 pub struct Audit {
@@ -43,7 +49,8 @@ pub struct Audit {
     pub seals: Value,
 }
 
-/// Waits until all purchases are fulfilled, their money is collected, and rows and stream are at the log's head.
+/// Waits until all purchases are fulfilled, their money is collected, their letters have an end, and rows and stream are at the
+/// log's head.
 pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
     let log = connect(&shop.system.databases().events_reader).await;
     let expected = i64::try_from(sales.purchases.len()).unwrap();
@@ -56,6 +63,11 @@ pub async fn come_to_rest(shop: &Shop, sales: &Sales) {
     eventually_within(REST, "what was collected has receipts", async || {
         let row = log.query_one(receipts::ISSUED_OF_DUE, &[]).await.unwrap();
         (row.get::<_, i64>(0) >= row.get::<_, i64>(1)).then_some(())
+    })
+    .await;
+    eventually_within(REST, "each letter has its end", async || {
+        let done: bool = log.query_one(LETTERS_DONE, &[]).await.unwrap().get(0);
+        done.then_some(())
     })
     .await;
     at_the_head(shop).await;

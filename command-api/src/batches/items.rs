@@ -1,38 +1,32 @@
 //! One item: the same command that its route gives, under a key of the batch.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
-
+use axum::http::StatusCode;
 use domain::{
-    AskedLine, Club, ClubCommand, GrantLicense, License, LicenseCommand, LicenseType, LicenseTypeCommand,
-    NewSuspension, RequestedHolder, RequestedVehicle, ScanReport, license_type_id,
+    Club, ClubCommand, LicenseType, LicenseTypeCommand, NewSuspension, ScanReport, license_type_id,
 };
 use envelope::Metadata;
 use event_store::{CommandError, CommandHandler, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
 use events::{ItemField, ItemOutcome, ItemResult};
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use service::extract::Json;
 use service::problem::Problem;
 use uuid::Uuid;
 use vocabulary::{BatchKind, ClubStatus};
 
+use super::item::{Item, missing};
 use crate::answer::problem;
-use crate::command::{now, stored};
+use crate::club_names;
+use crate::command::now;
 use crate::router::set_price::SetPrice;
 use crate::router::{check_in_license, correct_license, impose_suspension, revoke_license};
 use crate::state::ShopSettings;
-use crate::{catalogue, club_names, rule_seven, rule_six};
 
 /// Longest texts of a result: codes and pointers of ours are shorter, and a name in an unknown field is cut.
 const MAX_TEXT: usize = 200;
 /// Most fields of a result.
 const MAX_FIELDS: usize = 20;
-/// How often a license is given anew, when suspensions are imposed meanwhile.
-const LOOKS: usize = 5;
+/// Attempts after which an item that breaks something counts as failed, so that it does not hold up the others for ever.
+const PATIENCE: u32 = 10;
 
 /// What does the items of one batch.
 pub(crate) struct Desk<'a> {
@@ -43,19 +37,11 @@ pub(crate) struct Desk<'a> {
     pub(crate) kind: BatchKind,
     /// Who submitted the batch, and by which request.
     pub(crate) metadata: &'a Metadata,
+    /// How often the batch was tried since its last progress.
+    pub(crate) attempts: u32,
     /// Who submitted it, if that was a user.
     pub(crate) user_id: Uuid,
 }
-
-/// An item with its number, from 1.
-pub(crate) struct Item {
-    pub(crate) number: u32,
-    text: Box<RawValue>,
-    members: Result<Members, Problem>,
-}
-
-/// The members of an item, as they are written.
-struct Members(BTreeMap<String, Box<RawValue>>);
 
 /// Why an item has no result yet: it is done later.
 #[derive(Debug, thiserror::Error)]
@@ -65,105 +51,7 @@ pub(crate) struct NotNow {
     code: String,
 }
 
-type Done = Result<CommandResponse, Problem>;
-
-impl Item {
-    pub(crate) fn new(number: u32, text: Box<RawValue>) -> Self {
-        let members = Members::of(&text);
-        Self {
-            number,
-            text,
-            members,
-        }
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let raw = self.members.as_ref().ok()?.0.get(name)?;
-        serde_json::from_str(raw.get()).ok()
-    }
-
-    /// Items of the same subject are done one after the other, others side by side.
-    pub(crate) fn subject(&self, kind: BatchKind) -> String {
-        let subject = match kind {
-            BatchKind::SetPrice => self.text("code"),
-            BatchKind::UpsertClub => self
-                .text("club_id")
-                .or_else(|| self.text("name").map(|name| domain::club_identity(&name))),
-            BatchKind::RevokeLicense | BatchKind::CorrectLicense | BatchKind::CheckIn => {
-                self.text("license_id").map(|id| id.to_lowercase())
-            }
-            BatchKind::Suspend | BatchKind::ComplimentaryLicense => None,
-        };
-        subject.unwrap_or_else(|| format!("\n{}", self.number))
-    }
-
-    /// What the item's path names, and the item without it: the body of its route.
-    fn split<T: DeserializeOwned>(&self, name: &str) -> Result<(String, T), Problem> {
-        let Members(members) = self.members.as_ref().map_err(Clone::clone)?;
-        let target = members.get(name).ok_or_else(|| missing(name))?;
-        let target = serde_json::from_str(target.get()).map_err(|_| invalid(name))?;
-        let rest: BTreeMap<_, _> = members.iter().filter(|(member, _)| *member != name).collect();
-        let rest = serde_json::to_vec(&rest).map_err(|error| Problem::internal(&error))?;
-        let Json(request) = Json::from_bytes(&rest)?;
-        Ok((target, request))
-    }
-
-    fn license<T: DeserializeOwned>(&self) -> Result<(Uuid, T), Problem> {
-        let (license_id, request) = self.split("license_id")?;
-        let license_id = license_id.parse().map_err(|_| invalid("license_id"))?;
-        Ok((license_id, request))
-    }
-
-    fn whole<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let Json(request) = Json::from_bytes(self.text.get().as_bytes())?;
-        Ok(request)
-    }
-}
-
-impl Members {
-    /// A member that is there twice would be read as either one, so it is refused.
-    fn of(text: &RawValue) -> Result<Self, Problem> {
-        let Pairs(pairs) = serde_json::from_str(text.get()).map_err(|_| not_an_item())?;
-        let mut members = BTreeMap::new();
-        for (name, value) in pairs {
-            let again = format!("/{name}");
-            if members.insert(name, value).is_some() {
-                return Err(malformed().field(
-                    again,
-                    "duplicate_field",
-                    "Feltet er oppgitt flere ganger.",
-                    "The field is given more than once.",
-                ));
-            }
-        }
-        Ok(Self(members))
-    }
-}
-
-/// The members of an object in their order, also those that are there twice.
-struct Pairs(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Pairs;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
+pub(super) type Done = Result<CommandResponse, Problem>;
 
 impl Desk<'_> {
     /// The key that this item is done under.
@@ -319,60 +207,6 @@ impl Desk<'_> {
         })
     }
 
-    async fn grant(&self, item: &Item) -> Done {
-        let asked: ComplimentaryLicense = item.whole()?;
-        let reason = asked.reason.clone();
-        let line = asked.line();
-        let subjects = line.subjects(&self.shop.holder_key);
-        let unreadable = |error| crate::answer::unreadable(&error);
-        let now = now();
-        let resolved = catalogue::resolve(self.command_handler, vec![line], now).await;
-        let Some(line) = resolved.map_err(unreadable)?.pop() else {
-            return Err(not_an_item());
-        };
-        let grant_id = self.id_of(item);
-        let license_id = GrantLicense::license_id(grant_id);
-        let mut looks = 0;
-        loop {
-            looks += 1;
-            let seen = rule_six::look(self.command_handler, &subjects, now)
-                .await
-                .map_err(unreadable)?;
-            let grant = GrantLicense {
-                grant_id,
-                given_by: self.user_id,
-                line: line.clone(),
-                reason: reason.clone(),
-                suspended: seen.suspended,
-                holder_key: Arc::clone(&self.shop.holder_key),
-                now,
-            };
-            let guards = seen.guards;
-            let given = self
-                .command_handler
-                .together(self.key(item), self.metadata.clone(), |unit| {
-                    let (grant, guards) = (grant.clone(), guards.clone());
-                    async move {
-                        let mut license = unit.load::<License>(license_id).await?;
-                        let command = LicenseCommand::Grant(Box::new(grant));
-                        unit.handle(&mut license, command).await?;
-                        for guard in guards {
-                            unit.guard(guard);
-                        }
-                        Ok(stored(&Given { license_id }))
-                    }
-                })
-                .await;
-            return match given {
-                Err(CommandError::ClaimTaken(taken)) if rule_six::outdated(&taken) && looks < LOOKS => {
-                    continue;
-                }
-                Err(CommandError::ClaimTaken(taken)) => Err(rule_seven::correction_refused(&taken)),
-                given => given.map_err(problem),
-            };
-        }
-    }
-
     fn request<C>(&self, aggregate_id: Uuid, command: C, item: &Item) -> CommandRequest<C> {
         CommandRequest {
             aggregate_id,
@@ -385,7 +219,7 @@ impl Desk<'_> {
     }
 
     /// The id of what an item creates: doing it again creates the same.
-    fn id_of(&self, item: &Item) -> Uuid {
+    pub(super) fn id_of(&self, item: &Item) -> Uuid {
         Uuid::new_v5(&self.batch_id, &item.number.to_be_bytes())
     }
 
@@ -394,8 +228,10 @@ impl Desk<'_> {
             Ok(response) => return Ok(succeeded(self.target(item, &response.body))),
             Err(refused) => refused,
         };
-        let passing = ["conflict", "request_in_flight"].contains(&refused.code());
-        if refused.status().is_server_error() || passing {
+        let passing = refused.status() == StatusCode::SERVICE_UNAVAILABLE
+            || ["conflict", "request_in_flight"].contains(&refused.code());
+        let broken = refused.status().is_server_error() && self.attempts < PATIENCE;
+        if passing || broken {
             return Err(NotNow {
                 number: item.number,
                 code: refused.code().to_owned(),
@@ -403,7 +239,7 @@ impl Desk<'_> {
         }
         let fields = refused.fields().take(MAX_FIELDS);
         let fields = fields.map(|(pointer, code)| ItemField {
-            pointer: cut(pointer),
+            pointer: named(pointer),
             code: cut(code),
         });
         Ok(ItemResult {
@@ -446,38 +282,6 @@ struct UpsertClub {
     status: Option<ClubStatus>,
 }
 
-/// A license to give without an order: the line of an order, and why.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ComplimentaryLicense {
-    license_type: String,
-    club_id: Uuid,
-    #[serde(deserialize_with = "domain::typed::date")]
-    activity_date: chrono::NaiveDate,
-    activity_days: Option<u8>,
-    holder: RequestedHolder,
-    vehicle: Option<RequestedVehicle>,
-    reason: String,
-}
-
-impl ComplimentaryLicense {
-    fn line(self) -> AskedLine {
-        AskedLine {
-            license_type: self.license_type,
-            club_id: self.club_id,
-            activity_date: self.activity_date,
-            activity_days: self.activity_days,
-            holder: self.holder,
-            vehicle: self.vehicle,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Given {
-    license_id: Uuid,
-}
-
 fn club_answer(club_id: Uuid, club: &Club, version: u64) -> Value {
     json!({"club_id": club_id, "status": club.status(), "version": version})
 }
@@ -491,43 +295,30 @@ fn succeeded(target: Option<String>) -> ItemResult {
     }
 }
 
+/// A pointer to a field of ours. Another name is somebody's text, and may name a person.
+fn named(pointer: &str) -> String {
+    let ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_/".contains(&byte);
+    if pointer.bytes().all(ours) {
+        cut(pointer)
+    } else {
+        String::new()
+    }
+}
+
 fn cut(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
-/// Not a JSON object.
-fn not_an_item() -> Problem {
-    malformed().field(
-        "",
-        "invalid_value",
-        "Elementet må være et objekt.",
-        "The item must be an object.",
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::named;
 
-fn missing(name: &str) -> Problem {
-    malformed().field(
-        format!("/{name}"),
-        "missing_field",
-        "Feltet mangler.",
-        "The field is missing.",
-    )
-}
-
-fn invalid(name: &str) -> Problem {
-    malformed().field(
-        format!("/{name}"),
-        "invalid_value",
-        "Verdien er ikke gyldig.",
-        "The value is not valid.",
-    )
-}
-
-fn malformed() -> Problem {
-    Problem::new(
-        axum::http::StatusCode::BAD_REQUEST,
-        "malformed_body",
-        "Elementet kunne ikke leses.",
-        "The item could not be read.",
-    )
+    #[test]
+    fn pointers_name_fields_of_ours_only() {
+        assert_eq!(named("/holder/birth_date"), "/holder/birth_date");
+        assert_eq!(named("/lines/0/holder"), "/lines/0/holder");
+        for text in ["/Kari Nordmann", "/kåre", "/a~1b"] {
+            assert_eq!(named(text), "");
+        }
+    }
 }

@@ -15,7 +15,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 use vocabulary::Word as _;
 
-use super::items::{Desk, Item, NotNow};
+use super::item::Item;
+use super::items::{Desk, NotNow};
 use crate::metrics::BATCH_ITEMS_TOTAL;
 use crate::process::context::ProcessContext;
 use crate::process::step::{self, Outcome, StepError};
@@ -46,6 +47,7 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
         shop: &context.desk.shop,
         batch_id,
         kind: submitted.kind,
+        attempts: task.attempts,
         user_id: metadata
             .actor
             .as_deref()

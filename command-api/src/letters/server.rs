@@ -21,7 +21,7 @@ use url::{Host, Url};
 /// How long a connection may take until the server knows who asks.
 const CONNECT: Duration = Duration::from_secs(20);
 /// How long the server may take for a command.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_mins(1);
 /// How long it may take to accept a letter. Long, because a letter that we give up too early arrives twice.
 const LETTER: Duration = Duration::from_mins(4);
 /// The most connections that are kept for the next letter, and how long. Most servers close one after a minute.

@@ -1,24 +1,22 @@
 //! A letter is sent, once. Its end is recorded after the exchange with the mail server, so a crash within the exchange may
 //! send it twice, with the same `Message-ID`; nothing else does.
 
+mod due;
+
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
-use chrono::{DateTime, TimeDelta, Utc};
-use documents::Language;
-use domain::{
-    Letter, LetterOutcome, Letters, LettersCommand, License, Order, Recipient, SmtpReply, User, letters_id,
-    today,
-};
-use envelope::{Personal, Position, RecordedEvent};
+use chrono::{TimeDelta, Utc};
+use domain::{Letter, LetterOutcome, Letters, LettersCommand, Recipient, SmtpReply, letters_id};
+use envelope::Personal;
 use event_store::{CommandError, Task};
-use events::{Event, OrderEvent, OrderPlaced, ReceiptIssued, ReceiptSeriesEvent, aggregate_type};
-use futures_util::future::try_join_all;
 use lettre::Address;
 use metrics::counter;
 use serde_json::json;
-use uuid::Uuid;
-use vocabulary::{LetterFailure, LetterKind, Word as _};
+use vocabulary::{LetterFailure, Word as _};
+
+pub(super) use self::due::age;
+use self::due::{Due, Whom, content, due, is_forgotten, whom};
 
 use super::context::ProcessContext;
 use super::step::{Outcome, StepError, call, key, metadata};
@@ -33,24 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(30);
 /// How often the record of a letter that was sent is tried, a second apart: about as long as an attempt may take.
 const RECORD_TRIES: usize = 240;
 
-/// A letter that is due.
-struct Due {
-    letter: Letter,
-    placed: OrderPlaced,
-    /// The receipt that it brings, if it brings one.
-    receipt: Option<ReceiptIssued>,
-    since: DateTime<Utc>,
-}
-
-/// Whom a letter is for.
-enum Whom {
-    Known(Recipient, Language),
-    /// No address is known.
-    Nobody,
-    /// Whom it was for is forgotten.
-    Forgotten,
-}
-
 /// Why nothing was sent, for now.
 #[derive(Debug, thiserror::Error)]
 enum NotNow {
@@ -60,13 +40,16 @@ enum NotNow {
     Documents(#[from] NotMade),
     #[error("the message could not be composed")]
     Message,
+    /// The task stays: the other worker may fail.
+    #[error("another worker has begun")]
+    NotMine,
 }
 
 impl NotNow {
     fn reply(self) -> Option<SmtpReply> {
         match self {
             Self::Server(trouble) => trouble.reply,
-            Self::Documents(_) | Self::Message => None,
+            Self::Documents(_) | Self::Message | Self::NotMine => None,
         }
     }
 }
@@ -85,7 +68,7 @@ pub(super) async fn send(context: &ProcessContext, task: &Task) -> Result<Outcom
     }
     let old = Utc::now() - due.since > GIVE_UP;
     if old && task.attempts <= 1 {
-        // Planned for the first time long after its event, because the log began a new epoch: nobody waits for it.
+        // Planned for the first time long after its event, because the log began a new epoch: it is too late for a letter.
         return Ok(done(&due.letter, "too_old"));
     }
     let (to, language) = match whom(context, task, &due.placed).await? {
@@ -99,79 +82,14 @@ pub(super) async fn send(context: &ProcessContext, task: &Task) -> Result<Outcom
     let Ok(address) = address(to.address.expose()) else {
         return give_up(context, task, &due, LetterFailure::BadAddress, None).await;
     };
-    let Some(content) = content(context, &due, language).await? else {
+    let Some(brought) = content(context, &due, language).await? else {
         return Ok(done(&due.letter, "nothing_to_send"));
     };
-    match exchange(context, task, post, &due.letter, &address, content).await? {
-        Ok((Some(sent), taken)) => end(context, task, &due, to, sent, taken).await,
-        // Another worker has the task, or had it.
-        Ok((None, _)) => Ok(Outcome::Done),
+    match exchange(context, task, post, &due.letter, &address, brought).await? {
+        Ok(Handed::Over(sent, taken)) => end(context, task, &due, to, sent, taken).await,
+        Ok(Handed::ByAnother) => Ok(Outcome::Done),
         Err(problem) => wait(context, task, &due, problem).await,
     }
-}
-
-/// The letter of the task's event; none if the log has another event there, as after a restore.
-async fn due(context: &ProcessContext, task: &Task) -> Result<Option<Due>, StepError> {
-    let command_handler = &context.cashier.command_handler;
-    let Some(recorded) = event_at(context, task.position).await? else {
-        return Ok(None);
-    };
-    let (mut order_id, mut receipt) = (None, None);
-    for event in Event::read(&recorded)? {
-        match event {
-            Event::Order(OrderEvent::OrderFulfilled(_)) => order_id = Some(recorded.aggregate_id),
-            Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) => {
-                order_id = Some(issued.order_id);
-                receipt = Some(issued);
-            }
-            _ => {}
-        }
-    }
-    let Some(order_id) = order_id else { return Ok(None) };
-    let order = command_handler.load::<Order>(order_id).await?.aggregate;
-    let Some(placed) = order.placed().cloned() else {
-        return Ok(None);
-    };
-    let letter = Letter {
-        order_id,
-        order_number: placed.order_number.clone(),
-        kind: receipt
-            .as_ref()
-            .map_or(LetterKind::License, |_| LetterKind::Receipt),
-        receipt_number: receipt.as_ref().map(|receipt| receipt.receipt_number.clone()),
-    };
-    Ok(Some(Due {
-        letter,
-        placed,
-        receipt,
-        since: recorded.recorded_at,
-    }))
-}
-
-/// Seconds since the event at this position, the oldest that a letter waits for; 0 if none waits.
-pub(super) async fn age(
-    context: &ProcessContext,
-    oldest: Option<Position>,
-) -> Result<f64, event_store::Error> {
-    let Some(position) = oldest else { return Ok(0.0) };
-    let event = event_at(context, position).await?;
-    let waits = event.map(|event| (Utc::now() - event.recorded_at).to_std().unwrap_or_default());
-    Ok(waits.unwrap_or_default().as_secs_f64())
-}
-
-/// The event at a position, if the log reaches so far.
-async fn event_at(
-    context: &ProcessContext,
-    position: Position,
-) -> Result<Option<RecordedEvent>, event_store::Error> {
-    let before = Position::new(position.get().saturating_sub(1));
-    let found = context
-        .cashier
-        .command_handler
-        .log()
-        .read_after(before, 1)
-        .await?;
-    Ok(found.into_iter().find(|event| event.position == position))
 }
 
 async fn has_end(context: &ProcessContext, letter: &Letter) -> Result<bool, StepError> {
@@ -180,67 +98,12 @@ async fn has_end(context: &ProcessContext, letter: &Letter) -> Result<bool, Step
     Ok(letters.aggregate.ended(letter.id()))
 }
 
-/// The buyer, by their contact data; else the holder of the first line.
-async fn whom(context: &ProcessContext, task: &Task, placed: &OrderPlaced) -> Result<Whom, StepError> {
-    let (command_handler, buyer) = (&context.cashier.command_handler, placed.customer_id);
-    let user = command_handler.load::<User>(buyer).await?.aggregate;
-    let language = match user.contact().language {
-        Some(vocabulary::Language::En) => Language::En,
-        Some(vocabulary::Language::Nb) | None => Language::Nb,
-    };
-    let known = |id, address: &Personal<String>| {
-        let address = address.clone();
-        Whom::Known(Recipient { id, address }, language)
-    };
-    if let Some(email) = &user.contact().email {
-        return Ok(known(buyer, email));
-    }
-    if is_forgotten(context, task, buyer).await? {
-        return Ok(Whom::Forgotten);
-    }
-    let Some(first) = placed.lines.first() else {
-        return Ok(Whom::Nobody);
-    };
-    if first.holder.name.is_erased() {
-        return Ok(Whom::Forgotten);
-    }
-    let holder_id = || {
-        first
-            .holder_id
-            .unwrap_or_else(|| context.holder_key.holder_id(&first.holder))
-    };
-    Ok(match &first.holder.email {
-        Some(email) => known(holder_id(), email),
-        None => Whom::Nobody,
-    })
-}
-
-/// What the letter brings; nothing if all of it is revoked or forgotten.
-async fn content(
-    context: &ProcessContext,
-    due: &Due,
-    language: Language,
-) -> Result<Option<Content>, StepError> {
-    if let Some(receipt) = due.receipt.clone().map(Box::new) {
-        return Ok(Some(Content::Receipt { receipt, language }));
-    }
-    let lines = due.placed.lines.iter();
-    let licenses = try_join_all(lines.map(async |line| {
-        let loaded = context
-            .cashier
-            .command_handler
-            .load::<License>(line.license_id)
-            .await?;
-        let issued = loaded.aggregate.issued().cloned();
-        let shown = issued.filter(|issued| !loaded.aggregate.revoked() && !issued.holder.name.is_erased());
-        Ok::<_, StepError>(shown.map(|issued| (line.license_id, issued)))
-    }));
-    let licenses: Vec<_> = licenses.await?.into_iter().flatten().collect();
-    Ok((!licenses.is_empty()).then_some(Content::Licenses {
-        licenses,
-        issued_on: today(due.since),
-        language,
-    }))
+/// Who has sent a letter.
+enum Handed {
+    /// This worker, and what the server said.
+    Over(Wrapped, Taken),
+    /// Its end is recorded.
+    ByAnother,
 }
 
 /// What the server said of a letter.
@@ -256,13 +119,13 @@ async fn exchange(
     post: &Post,
     letter: &Letter,
     to: &Address,
-    content: Content,
-) -> Result<Result<(Option<Wrapped>, Taken), NotNow>, StepError> {
+    brought: Content,
+) -> Result<Result<Handed, NotNow>, StepError> {
     let mut exchange = match post.server.connect().await {
         Ok(exchange) => exchange,
         Err(trouble) => return Ok(Err(trouble.into())),
     };
-    let made = match post.documents(content).await {
+    let made = match post.documents(brought).await {
         Ok(made) => made,
         Err(problem) => return Ok(Err(problem.into())),
     };
@@ -271,7 +134,7 @@ async fn exchange(
     };
     match exchange.offer(&post.from.email, to).await {
         Ok(()) => {}
-        Err(NotTaken::Refused(reply)) => return Ok(Ok((Some(wrapped), Taken::Refused(reply)))),
+        Err(NotTaken::Refused(reply)) => return Ok(Ok(Handed::Over(wrapped, Taken::Refused(reply)))),
         Err(NotTaken::Later(trouble)) => return Ok(Err(trouble.into())),
     }
     // A worker that was stopped for longer than its lease must not send what another one has sent meanwhile.
@@ -279,12 +142,15 @@ async fn exchange(
         context.tasks.renew(task, super::lanes::LEASE),
         has_end(context, letter)
     );
-    if !mine? || ended? {
-        return Ok(Ok((None, Taken::Yes)));
+    if ended? {
+        return Ok(Ok(Handed::ByAnother));
+    }
+    if !mine? {
+        return Ok(Err(NotNow::NotMine));
     }
     Ok(match exchange.hand_over(&wrapped.bytes).await {
-        Ok(()) => Ok((Some(wrapped), Taken::Yes)),
-        Err(NotTaken::Refused(reply)) => Ok((Some(wrapped), Taken::Refused(reply))),
+        Ok(()) => Ok(Handed::Over(wrapped, Taken::Yes)),
+        Err(NotTaken::Refused(reply)) => Ok(Handed::Over(wrapped, Taken::Refused(reply))),
         Err(NotTaken::Later(trouble)) => Err(trouble.into()),
     })
 }
@@ -348,13 +214,6 @@ async fn still(context: &ProcessContext, task: &Task, to: Recipient) -> Result<R
     Ok(Recipient { id: to.id, address })
 }
 
-/// Whether a person was forgotten after the event that asks for the letter. Who comes back later gets letters again.
-async fn is_forgotten(context: &ProcessContext, task: &Task, person: Uuid) -> Result<bool, StepError> {
-    let log = context.cashier.command_handler.log();
-    let erasures = log.load(aggregate_type::PERSON, person, 0).await?;
-    Ok(erasures.iter().any(|erasure| erasure.position > task.position))
-}
-
 /// The address may have been recorded after its owner was forgotten, although [`still`] looked before.
 async fn forget_again(context: &ProcessContext, task: &Task, due: &Due) -> Result<(), StepError> {
     let holder = due.placed.lines.first().and_then(|first| first.holder_id);
@@ -404,7 +263,7 @@ async fn wait(
     Ok(Outcome::Again(again, problem.to_string()))
 }
 
-/// Records a letter that nobody gets.
+/// Records that a letter can't be delivered.
 async fn give_up(
     context: &ProcessContext,
     task: &Task,

@@ -249,6 +249,19 @@ comment on column snapshots.correlation_id is 'The conversation that the first e
 comment on column snapshots.state is 'The aggregate as JSON. Holds personal data, as the events do.';
 comment on column snapshots.taken_at is 'When it was written, by the database''s clock.';
 
+create table staged_chunks (
+    work_id uuid not null,
+    first integer not null,
+    content bytea not null,
+    staged_at timestamp with time zone default clock_timestamp() not null,
+    constraint staged_chunks_pkey PRIMARY KEY (work_id, first)
+);
+comment on table staged_chunks is 'Work that was received and is not done yet, in chunks; a chunk is deleted when it is done.';
+comment on column staged_chunks.work_id is 'The work, for example a batch.';
+comment on column staged_chunks.first is 'Number of its first item, from 1.';
+comment on column staged_chunks.content is 'Its items, sealed: they may hold personal data.';
+comment on column staged_chunks.staged_at is 'When it was received.';
+
 CREATE INDEX claims_holder ON public.claims USING btree (holder);
 
 CREATE INDEX inbox_messages_by_age ON public.inbox_messages USING btree (source, dealt_with_at);

@@ -98,7 +98,7 @@ async fn each_item_of_the_largest_batch_has_its_row() {
     world.assert_equals_replay().await;
 }
 
-/// What does not follow is set aside, and the rows of the batch stay as they were.
+/// What does not follow is set aside, and changes no row of the batch.
 #[tokio::test]
 async fn results_that_do_not_follow_are_parked() {
     let world = World::shared().await;

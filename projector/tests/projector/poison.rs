@@ -193,7 +193,7 @@ async fn an_event_that_no_jsonb_could_hold_is_parked_like_any_other() {
         r#"select append_batch(array['foreign'], array['nul'], array['x'::bytea], array['{{}}'], array[1], array[1],
                array['license_type'], array['{sick}'::uuid], array[3::bigint], array['LicenseTypePriceSet'], array['1'],
                array['{{"price_ore": "K\u0000"}}'], array['{{}}'],
-               null, null, null, null, null, null, null, null, null, null, null, null, null, null, null)"#
+               null, null, null, null, null, null, null, null, null, null, null, null)"#
     );
     world.as_events_owner(&foreign).await;
     let last = world.append(shop::purchase(1)).await;
@@ -229,7 +229,7 @@ async fn what_no_row_or_answer_can_hold_is_parked_alike_live_and_in_a_replay() {
         r#"select append_batch(array['foreign'], array['nul'], array['x'::bytea], array['{{}}'], array[1], array[1], array['club'],
                array['{}'::uuid], array[1::bigint], array['ClubRegistered'], array['1'],
                array['{{"name": "NMK\u0000Bodø"}}'], array['{{}}'],
-               null, null, null, null, null, null, null, null, null, null, null, null, null, null, null)"#,
+               null, null, null, null, null, null, null, null, null, null, null, null)"#,
         Uuid::now_v7()
     );
     world.as_events_owner(&foreign).await;

@@ -119,9 +119,9 @@ impl Log {
     /// otherwise.
     pub(crate) async fn would_be_taken(&self, claims: &Claims) -> Result<Vec<TakenClaim>, Error> {
         let mut keys: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let takes = claims.take.iter().map(|claim| (&claim.scope, &claim.key));
+        let wanted = claims.take.iter().map(|claim| (&claim.scope, &claim.key));
         let guards = claims.guard.iter().map(|guard| (&guard.scope, &guard.key));
-        for (scope, key) in takes.chain(guards) {
+        for (scope, key) in wanted.chain(guards) {
             keys.entry(scope).or_default().push(key.clone());
         }
         let mut held = HashMap::new();

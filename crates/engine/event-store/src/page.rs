@@ -78,16 +78,16 @@ impl Page {
         let mut ring = KeyRing::default();
         let Some(vault) = vault else { return Ok(ring) };
         let unreadable = || Error::Unreadable("a data key".into());
-        let list = |column| {
+        let elements = |column| {
             let list = self.row.try_get::<_, Option<&str>>(column)?;
             Ok::<_, Error>(list.into_iter().flat_map(|list| list.split(SEPARATOR)))
         };
-        for key in list(11)? {
+        for key in elements(11)? {
             let row = key_row(self.ask.aggregate_id, key).ok_or_else(unreadable)?;
             ring.add_named(vault, &row)?;
         }
         let (mut last, mut number) = (0, 0);
-        for key in list(12)? {
+        for key in elements(12)? {
             let (sequence, person, master_key, wrapped) = numbered(key).ok_or_else(unreadable)?;
             number = if sequence == last { number + 1 } else { 0 };
             last = sequence;

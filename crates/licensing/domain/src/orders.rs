@@ -29,4 +29,4 @@ pub use refunds::{Overrider, RefundPolicy, RefundStep, RequestRefund};
 pub use state::Order;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

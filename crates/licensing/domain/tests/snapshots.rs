@@ -16,15 +16,16 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use deadpool_postgres::{Manager, Pool};
 use domain::{
-    CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType, LicenseTypeCommand, NewTerms,
-    Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution, Suspension,
-    SuspensionCommand, Terms, TermsCommand,
+    Batch, BatchCommand, CapturePolicy, Club, ClubCommand, License, LicenseCommand, LicenseType,
+    LicenseTypeCommand, NewTerms, Order, OrderCommand, PaymentBooks, RefundPolicy, RequestRefund, Resolution,
+    Suspension, SuspensionCommand, Terms, TermsCommand,
 };
 use envelope::{EventPayload, Metadata};
 use event_store::{
     Appender, AppenderOptions, CommandHandler, CommandRequest, IdempotencyKey, Loader, LoaderOptions, Log,
     SnapshotOptions,
 };
+use events::{BatchItemsDone, ItemOutcome, ItemResult};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -444,4 +445,23 @@ async fn terms() {
     };
     let commands = vec![new("2026-01"), new("2099-01")];
     check::<Terms>(Script { events, commands }, Snapshots::Due).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches() {
+    let events = events(&["BatchSubmitted"], &["BatchItemsDone"]);
+    let note = |first| {
+        BatchCommand::NoteDone(BatchItemsDone {
+            first,
+            results: vec![ItemResult {
+                outcome: ItemOutcome::Succeeded,
+                target: None,
+                code: None,
+                fields: Vec::new(),
+            }],
+        })
+    };
+    // Noted before, next of some length, and of none.
+    let commands = vec![note(1), note(41), note(1_000)];
+    check::<Batch>(Script { events, commands }, Snapshots::Due).await;
 }

@@ -1,5 +1,5 @@
 -- Data keys of a batch of commands are one row: a row and an index entry for each key were most of what sealing cost the
--- database. An event's keys are found by its position. The rows of person_keys stay as they are: they open the events of
+-- database. An event's keys are found by its position. The rows of person_keys stay unchanged: they open the events of
 -- before, which seal each value by itself and name its key.
 create table data_keys (
     after       bigint    primary key,

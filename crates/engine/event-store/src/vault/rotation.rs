@@ -34,10 +34,17 @@ impl Log {
     pub async fn wrap_again(&self, vault: &Vault, mut done: impl FnMut(u64)) -> Result<u64, Error> {
         let mut count = self.wrap_secrets_again(vault).await?;
         let mut after = -1;
-        while let Some((through, keys)) = self.wrap_batches_again(vault, after).await? {
-            after = through;
-            count += keys;
-            done(count);
+        loop {
+            match self.wrap_batches_again(vault, after).await? {
+                Some((through, keys)) => {
+                    after = through;
+                    count += keys;
+                    done(count);
+                }
+                None if after < 0 => break,
+                // Once more from the start: a row that was changed meanwhile was left out.
+                None => after = -1,
+            }
         }
         loop {
             let keys = self.wrap_named_again(vault).await?;
@@ -79,7 +86,7 @@ impl Log {
             through = Some(batch.after);
         }
         let Some(through) = through else { return Ok(None) };
-        // A row whose keys were changed since is left to the next call: one that was destroyed must not come back.
+        // A row whose keys were changed since is left to the next look: one that was destroyed must not come back.
         let binds: [&(dyn ToSql + Sync); 5] = [&afters, &ends, &old, &new, &active];
         self.query(include_str!("../sql/wrap_again.sql"), &binds).await?;
         Ok(Some((through, count)))

@@ -1,5 +1,6 @@
 mod corrections;
 mod erasing;
+mod grants;
 mod life;
 mod scans;
 

@@ -39,7 +39,7 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
-fn line() -> RequestedLine {
+pub(crate) fn line() -> RequestedLine {
     RequestedLine {
         asked: AskedLine {
             license_type: "konkurranse-bilcross".into(),
