@@ -211,9 +211,44 @@ pub(crate) async fn complete(
             missed |= events.first().is_some_and(|first| first.position < position);
         }
     }
-    if !missed {
-        return Ok(());
+    if missed {
+        again(command_handler, holder_key, (person, id, ground), metadata).await?;
     }
+    Ok(())
+}
+
+/// Records the last erasure of a person again if this aggregate, which is about something older, got data of the person after it.
+pub(crate) async fn complete_in(
+    command_handler: &CommandHandler,
+    holder_key: &Arc<HolderKey>,
+    (person, aggregate_id): (Uuid, Uuid),
+    metadata: Metadata,
+) -> Result<(), EraseError> {
+    let log = command_handler.log();
+    let recorded = log.load(aggregate_type::PERSON, person, 0).await?;
+    let Some(last) = recorded
+        .last()
+        .map(erasures)
+        .transpose()?
+        .and_then(|all| all.into_iter().last())
+    else {
+        return Ok(());
+    };
+    let most = u32::try_from(MOST_AGGREGATES).unwrap_or(u32::MAX);
+    let held = log.held_of(person, most).await?;
+    if held.iter().any(|held| held.aggregate_id == aggregate_id) {
+        let last = (person, last.erasure_id, last.ground);
+        again(command_handler, holder_key, last, metadata).await?;
+    }
+    Ok(())
+}
+
+async fn again(
+    command_handler: &CommandHandler,
+    holder_key: &Arc<HolderKey>,
+    (person, id, ground): (Uuid, Uuid, ErasureGround),
+    metadata: Metadata,
+) -> Result<(), EraseError> {
     let erasure = Erasure {
         id: Uuid::new_v5(&id, b"again"),
         person,

@@ -18,7 +18,8 @@ use vocabulary::{LetterFailure, Word as _};
 pub(super) use self::due::age;
 use self::due::{Due, Whom, content, due, is_forgotten, whom};
 use super::context::ProcessContext;
-use super::step::{Outcome, StepError, call, key};
+use super::step::{Outcome, StepError, call, key, metadata};
+use crate::erasure::complete_in;
 use crate::letters::{Content, NotMade, NotTaken, Post, Trouble, Wrapped, address, message};
 use crate::metrics::LETTERS_TOTAL;
 
@@ -61,6 +62,7 @@ pub(super) async fn send(context: &ProcessContext, task: &Task) -> Result<Outcom
         return Ok(done(&due.letter, "not_configured"));
     };
     if has_end(context, &due.letter).await? {
+        forget_again(context, task, &due).await?;
         return Ok(Outcome::Done);
     }
     let old = Utc::now() - due.since > GIVE_UP;
@@ -182,6 +184,7 @@ async fn end(
         .with_delay(Duration::from_secs(1))
         .with_max_times(RECORD_TRIES);
     record_once.retry(pace).when(may_pass).await?;
+    forget_again(context, task, due).await?;
     let (order_id, letter_id) = (due.letter.order_id, due.letter.id());
     Ok(match &taken {
         Taken::Yes => {
@@ -208,6 +211,19 @@ async fn still(context: &ProcessContext, task: &Task, to: Recipient) -> Result<R
         to.address
     };
     Ok(Recipient { id: to.id, address })
+}
+
+/// The address may have been recorded after its owner was forgotten, although [`still`] looked before.
+async fn forget_again(context: &ProcessContext, task: &Task, due: &Due) -> Result<(), StepError> {
+    let holder = due.placed.lines.first().and_then(|first| first.holder_id);
+    for person in [Some(due.placed.customer_id), holder].into_iter().flatten() {
+        if is_forgotten(context, task, person).await? {
+            let (handler, key) = (&context.cashier.command_handler, &context.holder_key);
+            let of = (person, letters_id(due.letter.order_id));
+            complete_in(handler, key, of, metadata(task)).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn record(
