@@ -260,7 +260,7 @@ impl Asking {
     }
 }
 
-/// A name that nobody has. Without digits: eleven of them can be a national identity number, which is refused.
+/// A name that no person has. Without digits: eleven of them can be a national identity number, which is refused.
 fn letters() -> String {
     let id = Uuid::new_v4().simple().to_string();
     let letter = |c: char| {

@@ -26,7 +26,7 @@ use tokio::io::AsyncReadExt as _;
 use uuid::Uuid;
 use vocabulary::{BatchKind, BatchStatus, Word as _};
 
-use crate::batches::receive::{Declared, Format};
+use crate::batches::intake::{Declared, Format};
 use crate::router::submit_batch::Submission;
 use crate::shop_settings::PersonalDataArgs;
 

@@ -8,6 +8,7 @@
 pub(crate) mod columns;
 pub(crate) mod csv;
 mod grant;
+pub(crate) mod intake;
 pub(crate) mod item;
 pub(crate) mod items;
 pub(crate) mod json;

@@ -38,6 +38,7 @@ mod rule_seven;
 mod rule_six;
 mod sealing;
 mod serve;
+mod shop;
 mod shop_settings;
 mod state;
 mod terms_in_use;
@@ -47,7 +48,8 @@ mod writing;
 pub use config::Cli;
 pub use router::{openapi, router};
 pub use serve::run;
-pub use state::{AppState, ShopSettings};
+pub use shop::ShopSettings;
+pub use state::AppState;
 
 #[cfg(test)]
 mod wire;

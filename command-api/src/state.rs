@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chrono::TimeDelta;
-use domain::{HolderKey, RefundPolicy};
 use event_store::{CommandHandler, Inbox, Staging};
 use service::auth::Authenticator;
-use service::return_key::ReturnKey;
-use service::secret::Secret;
 
 use crate::idempotency::InFlight;
 use crate::process::context::Cashier;
+use crate::shop::ShopSettings;
 use crate::terms_in_use::TermsInUse;
 
 /// What every handler has at hand.
@@ -33,29 +30,6 @@ pub struct AppState {
     pub in_flight: InFlight,
     /// The terms that orders accept.
     pub(crate) terms: TermsInUse,
-}
-
-/// How this shop is set up.
-#[derive(Debug)]
-pub struct ShopSettings {
-    /// Host as Vipps signs webhooks for, for example `api.bilsportlisens.no`.
-    pub webhook_host: String,
-    /// Where the payment providers reach this service.
-    pub public_url: String,
-    /// Secret that the webhooks of Vipps are signed with.
-    pub vipps_webhook_secret: Option<Secret>,
-    /// Text that the webhooks of Nexi show.
-    pub nexi_webhook_authorization: Option<Secret>,
-    /// Where the customer's browser comes back to.
-    pub return_url: String,
-    /// Makes the capabilities of return URLs.
-    pub return_key: ReturnKey,
-    /// How long an order may stay unpaid.
-    pub time_to_pay: TimeDelta,
-    /// Makes holder ids.
-    pub holder_key: Arc<HolderKey>,
-    /// Until when and how much staff gives back.
-    pub refund_policy: Arc<RefundPolicy>,
 }
 
 impl FromRef<AppState> for Authenticator {

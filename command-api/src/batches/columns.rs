@@ -211,7 +211,7 @@ fn ore(text: &str) -> Option<i64> {
     whole.checked_mul(100)?.checked_add(part)
 }
 
-/// `05.06.2026` as `2026-06-05`; another form stays as it is.
+/// `05.06.2026` as `2026-06-05`; another form does not change.
 fn day(text: &str) -> Option<String> {
     let parsed = chrono::NaiveDate::parse_from_str(text, "%d.%m.%Y").ok()?;
     Some(parsed.to_string())

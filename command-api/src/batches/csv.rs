@@ -7,8 +7,8 @@ use vocabulary::BatchKind;
 
 use super::MAX_ITEM_BYTES;
 use super::columns::{BadHeader, Header};
+use super::intake::{Sink, Source};
 use super::problems::Unreadable;
-use super::receive::{Sink, Source};
 
 /// Reads a header and a row for each item. Rows of empty cells are none.
 pub(crate) fn read(source: Source, kind: BatchKind, sink: &mut Sink) -> Result<(), Unreadable> {

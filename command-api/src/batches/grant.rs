@@ -14,7 +14,7 @@ use crate::answer::{problem, unreadable};
 use crate::command::{now, stored};
 use crate::{catalogue, rule_seven, rule_six};
 
-/// How often a license is given anew, when suspensions are imposed meanwhile.
+/// How often a license is tried again, when suspensions are imposed meanwhile.
 const LOOKS: usize = 5;
 
 impl Desk<'_> {

@@ -14,12 +14,13 @@ use uuid::Uuid;
 use vocabulary::{BatchKind, ClubStatus};
 
 use super::item::{Item, missing};
+use super::problems::NotNow;
 use crate::answer::problem;
 use crate::club_names;
 use crate::command::now;
 use crate::router::set_price::SetPrice;
 use crate::router::{check_in_license, correct_license, impose_suspension, revoke_license};
-use crate::state::ShopSettings;
+use crate::shop::ShopSettings;
 
 /// Longest texts of a result: codes and pointers of ours are shorter, and a name in an unknown field is cut.
 const MAX_TEXT: usize = 200;
@@ -41,14 +42,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) attempts: u32,
     /// Who submitted it, if that was a user.
     pub(crate) user_id: Uuid,
-}
-
-/// Why an item has no result yet: it is done later.
-#[derive(Debug, thiserror::Error)]
-#[error("item {number}: {code}")]
-pub(crate) struct NotNow {
-    number: u32,
-    code: String,
 }
 
 pub(super) type Done = Result<CommandResponse, Problem>;
@@ -295,7 +288,7 @@ fn succeeded(target: Option<String>) -> ItemResult {
     }
 }
 
-/// A pointer to a field of ours. Another name is somebody's text, and may name a person.
+/// A pointer to a field of ours. Another name is a text of the sender, and may name a person.
 fn named(pointer: &str) -> String {
     let ours = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_/".contains(&byte);
     if pointer.bytes().all(ours) {

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use vocabulary::BatchKind;
 
 use super::MAX_ITEM_BYTES;
+use super::intake::{Declared, Sink, Source};
 use super::problems::Unreadable;
-use super::receive::{Declared, Sink, Source};
 
 /// A byte order mark.
 const MARK: &[u8] = "\u{feff}".as_bytes();

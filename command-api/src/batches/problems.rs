@@ -1,10 +1,18 @@
-//! Why a file of items is refused whole. Items that are wrong by themselves fail by themselves.
+//! Why a file of items is refused whole, and why an item waits. Items that are wrong by themselves fail by themselves.
 
 use axum::http::StatusCode;
 use serde_json::json;
 use service::problem::Problem;
 
 use super::{MAX_BATCH_BYTES, MAX_ITEM_BYTES};
+
+/// Why an item has no result yet: it is done later.
+#[derive(Debug, thiserror::Error)]
+#[error("item {number}: {code}")]
+pub(crate) struct NotNow {
+    pub(super) number: u32,
+    pub(super) code: String,
+}
 
 /// Why a file of items can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use uuid::Uuid;
 use vocabulary::Word as _;
 
 use super::item::Item;
-use super::items::{Desk, NotNow};
+use super::items::Desk;
+use super::problems::NotNow;
 use crate::metrics::BATCH_ITEMS_TOTAL;
 use crate::process::context::ProcessContext;
 use crate::process::step::{self, Outcome, StepError};
@@ -123,7 +124,7 @@ async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Ve
     Ok(results.into_values().collect())
 }
 
-/// Chunks and events are in one database and go together; if somebody deletes chunks, the batch still ends.
+/// Chunks and events are in one database and go together; if chunks are deleted by hand, the batch still ends.
 fn lost(submitted: &BatchSubmitted, done: u32) -> Vec<ItemResult> {
     tracing::error!(done, "the items of a batch are gone");
     let lost = ItemResult {

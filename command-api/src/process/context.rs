@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::providers::Providers;
 use crate::erasure::Ledger;
 use crate::letters::Post;
-use crate::state::ShopSettings;
+use crate::shop::ShopSettings;
 
 /// What the workers have at hand.
 #[derive(Clone)]

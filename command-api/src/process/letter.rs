@@ -15,13 +15,14 @@ use metrics::counter;
 use serde_json::json;
 use vocabulary::{LetterFailure, Word as _};
 
-pub(super) use self::due::age;
 use self::due::{Due, Whom, content, due, is_forgotten, whom};
 use super::context::ProcessContext;
 use super::step::{Outcome, StepError, call, key, metadata};
 use crate::erasure::complete_in;
 use crate::letters::{Content, NotMade, NotTaken, Post, Trouble, Wrapped, address, message};
 use crate::metrics::LETTERS_TOTAL;
+
+pub(super) use self::due::age;
 
 /// How long a letter is tried. After that the licenses are old news, and staff sees that it did not arrive.
 const GIVE_UP: TimeDelta = TimeDelta::days(3);

@@ -37,7 +37,7 @@ pub(crate) enum StepError {
     NotConfigured(String),
     /// An item of a batch could be neither done nor refused.
     #[error("batch: {0}")]
-    Item(#[from] crate::batches::items::NotNow),
+    Item(#[from] crate::batches::problems::NotNow),
     /// The payment provider failed or refused.
     #[error("provider: {0}")]
     Provider(#[from] payments::Error),

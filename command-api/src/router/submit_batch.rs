@@ -23,8 +23,9 @@ use uuid::Uuid;
 use vocabulary::{BatchKind, BatchStatus, Word as _};
 
 use crate::answer::{answered, problem};
+use crate::batches::intake::{Declared, Format};
 use crate::batches::problems::{Unreadable, too_large, unknown_format};
-use crate::batches::receive::{Declared, Format, bytes, receive};
+use crate::batches::receive::{bytes, receive};
 use crate::batches::{MAX_BATCH_BYTES, remove_abandoned};
 use crate::command::stored;
 use crate::idempotency::RequestKey;

@@ -4,7 +4,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use vocabulary::BatchKind;
 
-use super::{Declared, Format, parse};
+use super::parse;
+use crate::batches::intake::{Declared, Format};
 use crate::batches::problems::Unreadable;
 use crate::batches::{CHUNK_ITEMS, MAX_ITEM_BYTES};
 

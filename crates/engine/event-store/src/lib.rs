@@ -35,6 +35,7 @@ mod loader;
 mod log;
 pub mod metrics;
 mod page;
+mod rehearsal;
 mod replay;
 mod retries;
 mod schema;

@@ -23,8 +23,9 @@ pub use collect::{CapturePolicy, PaymentBooks, Resolution};
 pub use command::OrderCommand;
 pub use differences::{Difference, SeenPayment};
 pub(crate) use line::LineRules;
+pub use line::{AskedLine, OrderClub, RequestedLine};
 pub use paid::PaidOrder;
-pub use place::{AskedLine, MAX_LINES, OrderClub, PlaceOrder, RequestedLine};
+pub use place::{MAX_LINES, PlaceOrder};
 pub use refunds::{Overrider, RefundPolicy, RefundStep, RequestRefund};
 pub use state::Order;
 

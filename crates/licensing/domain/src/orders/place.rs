@@ -5,19 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use events::{OrderLine, OrderPlaced};
-use serde::Deserialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
-use vocabulary::{ClubStatus, PaymentProvider, Word as _};
+use vocabulary::{PaymentProvider, Word as _};
 
 use super::claims::{LineClaims, claims_of};
-use super::line::LineRules;
+use super::line::{LineRules, RequestedLine};
 use crate::day::days;
 use crate::findings::Findings;
 use crate::holder::HolderKey;
 use crate::ids::{license_id, order_number};
-use crate::license_types::Offer;
-use crate::people::{RequestedHolder, RequestedVehicle};
 use crate::refusal::{Refusal, Rule};
 use crate::terms::Terms;
 use crate::typed::label;
@@ -50,57 +46,6 @@ pub struct PlaceOrder {
     pub holder_key: Arc<HolderKey>,
     /// Which of the holders and vehicles are suspended.
     pub suspended: BTreeSet<Uuid>,
-}
-
-/// One line, as the customer gives it.
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AskedLine {
-    /// Code of the license type.
-    #[schema(example = "konkurranse-bilcross")]
-    pub license_type: String,
-    /// The organizing club.
-    pub club_id: Uuid,
-    /// First day of the activity.
-    #[serde(deserialize_with = "crate::typed::date")]
-    #[schema(pattern = "^(19[0-9]{2}|20[0-9]{2}|2100)-", example = "2026-06-05")]
-    pub activity_date: NaiveDate,
-    /// How many consecutive days; 1 if not given.
-    #[schema(minimum = 1, maximum = 3, example = 1)]
-    pub activity_days: Option<u8>,
-    /// Who the license is for.
-    pub holder: RequestedHolder,
-    /// With which vehicle.
-    pub vehicle: Option<RequestedVehicle>,
-}
-
-/// One line with the catalogue's entries for it.
-#[derive(Clone)]
-pub struct RequestedLine {
-    /// What the customer asks for.
-    pub asked: AskedLine,
-    /// What the catalogue offers under that code now, if anything.
-    pub offer: Option<Offer>,
-    /// The club, if there is one.
-    pub club: Option<OrderClub>,
-}
-
-/// A club, as an order refers to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderClub {
-    /// Its id.
-    pub club_id: Uuid,
-    /// Its name.
-    pub name: String,
-    /// Whether it organizes activities.
-    pub status: ClubStatus,
-}
-
-impl AskedLine {
-    /// The ids by which suspensions know this line's holder and vehicle.
-    pub fn subjects(&self, key: &HolderKey) -> BTreeSet<Uuid> {
-        key.asked(Some(&self.holder), self.vehicle.as_ref())
-    }
 }
 
 impl PlaceOrder {
