@@ -339,13 +339,16 @@ async fn a_master_key_is_changed_while_the_log_is_used() {
     sealed.file.write(&with_new_master_key("second", &first).unwrap());
     let rotating = sealed.file.vault();
     let used = sealed.log.master_key_use().await.unwrap();
-    assert_eq!(used, [("first".to_owned(), 4)].into());
+    assert_eq!(used, [("first".to_owned(), 5)].into());
     let done = sealed.log.wrap_again(&rotating, |_| {}).await.unwrap();
-    assert_eq!(done, 4, "three keys of data, and the one of the request hashes");
+    assert_eq!(
+        done, 5,
+        "three keys of data, and the secrets of request hashes and of staged work"
+    );
     assert_eq!(sealed.log.wrap_again(&rotating, |_| {}).await.unwrap(), 0);
     assert_eq!(sealed.keys().await, 3);
     let used = sealed.log.master_key_use().await.unwrap();
-    assert_eq!(used, [("second".to_owned(), 4)].into());
+    assert_eq!(used, [("second".to_owned(), 5)].into());
     // The running program finds the new key by itself.
     assert_eq!(sealed.opened().await, vec![facts.clone(); 3]);
     // Without the first key, everything opens; with the first alone, nothing does.
