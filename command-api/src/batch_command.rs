@@ -58,7 +58,7 @@ pub(crate) struct SubmitOptions {
     /// How the file is written; by its name (.json, .ndjson, .jsonl, .csv), if not given
     #[arg(long, env = "BATCH_FORMAT", value_name = "FORMAT")]
     format: Option<FileFormat>,
-    /// What the items are; a JSON document says it itself
+    /// What the items are, if the file does not say it
     #[arg(long, env = "BATCH_KIND", value_name = "KIND", value_parser = kind)]
     kind: Option<BatchKind>,
     /// Only judge the items, each as if it were alone
@@ -159,9 +159,6 @@ async fn submit_file(options: &SubmitOptions) -> anyhow::Result<Uuid> {
         FileFormat::Ndjson => Format::Lines,
         FileFormat::Csv => Format::Csv,
     };
-    if format == Format::Json && (options.kind.is_some() || options.dry_run) {
-        bail!("a JSON document says kind and dry_run itself");
-    }
     let url = options.database.url()?;
     let pool = postgres::pool(url.expose(), &PoolOptions::default(), "command-api batch")?;
     event_store::check_schema(&pool).await?;

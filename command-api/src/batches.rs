@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use domain::Batch;
 use event_store::{CommandHandler, Error, Staging};
+use tokio_util::sync::CancellationToken;
 
 /// Most items in a chunk.
 pub(crate) const CHUNK_ITEMS: usize = 250;
@@ -32,13 +33,29 @@ pub(crate) const MAX_BATCH_BYTES: usize = 32 << 20;
 /// Items of an upload that broke off are kept this long.
 const ABANDONED: Duration = Duration::from_hours(24);
 /// How many such uploads are looked for at a time.
-const ABANDONED_AT_ONCE: u32 = 20;
+const ABANDONED_AT_ONCE: u32 = 1_000;
 
-/// Deletes the items of uploads that broke off.
-pub(crate) async fn remove_abandoned(
-    staging: &Staging,
-    command_handler: &CommandHandler,
-) -> Result<(), Error> {
+/// How often such uploads are looked for.
+const LOOK: Duration = Duration::from_hours(1);
+
+/// Uploads at once; one more is asked to come again. Each holds a thread while its bytes come.
+pub(crate) const UPLOADS: usize = 4;
+
+/// Deletes the items of uploads that broke off, until `shutdown`.
+pub(crate) async fn forget_abandoned(
+    staging: Staging,
+    command_handler: CommandHandler,
+    shutdown: CancellationToken,
+) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = remove_abandoned(&staging, &command_handler).await {
+            tracing::warn!(error = %error, "uploads that broke off could not be looked for");
+        }
+        shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+    }
+}
+
+async fn remove_abandoned(staging: &Staging, command_handler: &CommandHandler) -> Result<(), Error> {
     for batch_id in staging.older_than(ABANDONED, ABANDONED_AT_ONCE).await? {
         let batch = command_handler.load::<Batch>(batch_id).await?.aggregate;
         if batch.submitted().is_none() {

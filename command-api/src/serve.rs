@@ -13,13 +13,14 @@ use service::health::Check;
 use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::AccountsInTheLog;
 use crate::background::{end, lead, spawn_workers, watch_database};
+use crate::batches::{UPLOADS, forget_abandoned};
 use crate::bulkheads::Bulkheads;
 use crate::config::{Cli, Command, ServeOptions};
 use crate::idempotency::InFlight;
@@ -130,7 +131,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         shop: settings,
         command_handler,
         cashier: context.cashier.clone(),
-        staging,
+        staging: staging.clone(),
+        uploads: Arc::new(Semaphore::new(UPLOADS)),
         inbox: inbox.clone(),
         in_flight: InFlight::default(),
         terms: TermsInUse::default(),
@@ -144,6 +146,11 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     background.spawn(watch_database(
         pools.bulkheads.health.clone(),
         check,
+        shutdown.clone(),
+    ));
+    background.spawn(forget_abandoned(
+        staging,
+        context.desk.command_handler.clone(),
         shutdown.clone(),
     ));
     spawn_workers(&background, &context, inbox, check_process, &shutdown);

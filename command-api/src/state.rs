@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use event_store::{CommandHandler, Inbox, Staging};
 use service::auth::Authenticator;
+use tokio::sync::Semaphore;
 
 use crate::idempotency::InFlight;
 use crate::process::context::Cashier;
@@ -22,6 +23,8 @@ pub struct AppState {
     pub(crate) cashier: Cashier,
     /// The items of batches that are not done yet.
     pub(crate) staging: Staging,
+    /// How many batches may still be received at once.
+    pub(crate) uploads: Arc<Semaphore>,
     /// The webhooks that were applied.
     pub(crate) inbox: Inbox,
     /// How this shop is set up.

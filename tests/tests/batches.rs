@@ -116,8 +116,6 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
             json!({"price_ore": 1}),
             json!({"code": 7, "price_ore": 1}),
             json!({"code": "konkurranse-bilcross", "price_ore": 1, "more": true}),
-            json!([]),
-            json!("konkurranse-bilcross"),
         ],
     )
     .await;
@@ -132,8 +130,6 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
             "malformed_body /code missing_field",
             "malformed_body /code invalid_value",
             "unknown_field /more unknown_field",
-            "malformed_body  invalid_value",
-            "malformed_body  invalid_value",
         ]
     );
 
@@ -303,7 +299,7 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
         ],
     )
     .await;
-    assert_eq!(outcomes(&shop, &revocations).await, ["done", "done", "not_found"]);
+    assert_eq!(outcomes(&shop, &revocations).await, ["done", "done", "license_state"]);
     let revoked = shop.get(&format!("/licenses/{kari}"), staff).await.expect(200);
     assert_eq!(revoked.text_at("/status"), "revoked");
     assert_eq!(revoked.text_at("/holder/name"), "Kari Nordmann Hansen");
@@ -410,7 +406,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             address,
             "text/csv",
             b"name\nNMK Bod\xf8\n".to_vec(),
-            400,
+            422,
             "not_utf8",
         ),
         (
@@ -418,7 +414,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             address,
             "text/csv",
             b"\xff\xfen\0a\0".to_vec(),
-            400,
+            422,
             "not_utf8",
         ),
         (
@@ -426,7 +422,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             address,
             "text/csv",
             b"navn\nNMK\n".to_vec(),
-            400,
+            422,
             "csv_column_unknown",
         ),
         (
@@ -434,7 +430,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             address,
             "text/csv",
             b"name;status\nNMK\n".to_vec(),
-            400,
+            422,
             "csv_cells",
         ),
         (
@@ -442,7 +438,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             address,
             "text/csv",
             Vec::new(),
-            400,
+            422,
             "csv_header_missing",
         ),
         (
@@ -475,7 +471,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             "",
             "text/csv",
             b"name\nNMK\n".to_vec(),
-            400,
+            422,
             "batch_kind",
         ),
         (
@@ -483,7 +479,7 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             "?kind=upsert_club&kind=suspend",
             "text/csv",
             b"name\nNMK\n".to_vec(),
-            400,
+            422,
             "batch_kind",
         ),
         (
@@ -491,14 +487,14 @@ async fn files_are_taken_as_spreadsheets_write_them_or_refused_whole() {
             "?kind=club",
             "text/csv",
             b"name\nNMK\n".to_vec(),
-            400,
+            422,
             "batch_kind",
         ),
         (
             "parameter",
-            "?kind=set_price",
+            "?kinds=set_price",
             "application/json",
-            items("[1]"),
+            items("[{}]"),
             400,
             "unknown_parameter",
         ),

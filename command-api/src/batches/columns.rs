@@ -130,7 +130,7 @@ impl Header {
             let Some(column) = column else {
                 let known: Vec<_> = known.iter().map(|(name, ..)| *name).collect();
                 return Err(BadHeader::Unknown {
-                    name: name.chars().take(60).collect(),
+                    name: name.chars().filter(|c| !c.is_control()).take(60).collect(),
                     known: known.join(", "),
                 });
             };

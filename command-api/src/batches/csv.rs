@@ -1,6 +1,8 @@
 //! Items as a spreadsheet saves them: with or without a byte order mark, separated by semicolons, commas or tabs.
 
-use std::io::{BufRead as _, BufReader, Cursor, Read as _};
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader, Cursor, Read};
+use std::rc::Rc;
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 use vocabulary::BatchKind;
@@ -12,7 +14,11 @@ use super::problems::Unreadable;
 
 /// Reads a header and a row for each item. Rows of empty cells are none.
 pub(crate) fn read(source: Source, kind: BatchKind, sink: &mut Sink) -> Result<(), Unreadable> {
-    let mut source = BufReader::new(source);
+    let quotes = Rc::new(Cell::new(0));
+    let mut source = BufReader::new(Counting {
+        source,
+        quotes: Rc::clone(&quotes),
+    });
     let mut first = first_line(&mut source)?;
     let mut lines_before = 0;
     let mut delimiter = None;
@@ -39,23 +45,48 @@ pub(crate) fn read(source: Source, kind: BatchKind, sink: &mut Sink) -> Result<(
         BadHeader::Unknown { name, known } => Unreadable::Column(name, known),
         BadHeader::Twice(name) => Unreadable::ColumnTwice(name),
     })?;
-    let mut row = StringRecord::new();
+    let (mut row, mut last) = (StringRecord::new(), 1);
     while reader
         .read_record(&mut row)
         .map_err(|error| unreadable(&error, lines_before, sink))?
     {
+        // A quotation mark that is not closed makes one cell of all that follows, up to the next one.
+        last = row.position().map_or(last, csv::Position::line);
+        let line = last + lines_before;
+        if row.iter().any(|cell| cell.contains(['\n', '\r'])) {
+            return Err(Unreadable::Quotes(line));
+        }
         if row.iter().all(|cell| cell.trim().is_empty()) {
+            sink.pass_by();
             continue;
         }
         let item = header.item(row.iter());
         let item = serde_json::value::to_raw_value(&item).map_err(|_| Unreadable::Stopped)?;
         sink.push(&item)?;
     }
+    if quotes.get() % 2 == 1 {
+        return Err(Unreadable::Quotes(last + lines_before));
+    }
     Ok(())
 }
 
+/// Counts the quotation marks: a file that ends well has an even number.
+struct Counting {
+    source: Source,
+    quotes: Rc<Cell<u64>>,
+}
+
+impl Read for Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        let found = buffer[..length].split(|byte| *byte == b'"').count() - 1;
+        self.quotes.set(self.quotes.get() + found as u64);
+        Ok(length)
+    }
+}
+
 /// The first line with its end, without a byte order mark.
-fn first_line(source: &mut BufReader<Source>) -> Result<Vec<u8>, Unreadable> {
+fn first_line(source: &mut BufReader<Counting>) -> Result<Vec<u8>, Unreadable> {
     let mut line = Vec::new();
     let most = u64::try_from(MAX_ITEM_BYTES).unwrap_or(u64::MAX);
     let read = source.by_ref().take(most).read_until(b'\n', &mut line);

@@ -37,6 +37,27 @@ pub(crate) struct Declared {
     pub(crate) dry_run: Option<bool>,
 }
 
+impl Declared {
+    /// What the address and the document say, if they agree.
+    pub(super) fn and(self, other: Self) -> Result<Self, Unreadable> {
+        let contradicts = self.kind.zip(other.kind).is_some_and(|(one, other)| one != other);
+        if contradicts {
+            return Err(Unreadable::Kind("?kind="));
+        }
+        if self
+            .dry_run
+            .zip(other.dry_run)
+            .is_some_and(|(one, other)| one != other)
+        {
+            return Err(Unreadable::Kind("?dry_run="));
+        }
+        Ok(Self {
+            kind: self.kind.or(other.kind),
+            dry_run: self.dry_run.or(other.dry_run),
+        })
+    }
+}
+
 /// Both ends: the bytes that come in, and the chunks that go out.
 pub(super) fn intake(frames: mpsc::Receiver<Bytes>, chunks: mpsc::Sender<Chunk>) -> (Source, Sink) {
     let since_item = Arc::new(AtomicUsize::new(0));
@@ -105,6 +126,8 @@ impl Sink {
             Some(Unreadable::TooMany)
         } else if item.get().len() > MAX_ITEM_BYTES {
             Some(Unreadable::ItemTooLarge(self.next_number()))
+        } else if !item.get().starts_with('{') {
+            Some(Unreadable::NotAnObject(self.next_number()))
         } else {
             None
         };
@@ -122,6 +145,11 @@ impl Sink {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// What was read was no item.
+    pub(crate) fn pass_by(&self) {
+        self.since_item.store(0, Ordering::Relaxed);
     }
 
     /// Number of the item that comes next.

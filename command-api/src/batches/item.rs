@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::http::StatusCode;
+use chrono::NaiveDate;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -47,9 +48,22 @@ impl Item {
             BatchKind::RevokeLicense | BatchKind::CorrectLicense | BatchKind::CheckIn => {
                 self.text("license_id").map(|id| id.to_lowercase())
             }
-            BatchKind::Suspend | BatchKind::ComplimentaryLicense => None,
+            BatchKind::ComplimentaryLicense => self.holder(),
+            BatchKind::Suspend => None,
         };
         subject.unwrap_or_else(|| format!("\n{}", self.number))
+    }
+
+    /// The person whom a license is for, in every spelling.
+    fn holder(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+            birth_date: NaiveDate,
+        }
+        let holder = self.members.as_ref().ok()?.0.get("holder")?;
+        let Named { name, birth_date } = serde_json::from_str(holder.get()).ok()?;
+        Some(domain::holder_identity(&name, birth_date))
     }
 
     /// What the item's path names, and the item without it: the body of its route.
@@ -65,8 +79,10 @@ impl Item {
 
     pub(super) fn license<T: DeserializeOwned>(&self) -> Result<(Uuid, T), Problem> {
         let (license_id, request) = self.split("license_id")?;
-        let license_id = license_id.parse().map_err(|_| invalid("license_id"))?;
-        Ok((license_id, request))
+        // As in a path: one spelling of an id.
+        let license_id = Some(license_id).filter(|id| id.len() == 36);
+        let license_id = license_id.and_then(|id| id.parse().ok());
+        Ok((license_id.ok_or_else(|| invalid("license_id"))?, request))
     }
 
     pub(super) fn whole<T: DeserializeOwned>(&self) -> Result<T, Problem> {
@@ -184,6 +200,11 @@ mod tests {
         assert_ne!(
             license("[]"),
             subject(BatchKind::CheckIn, r#"{"license_id":7}"#).replace('7', "8")
+        );
+        let gift = |text| subject(BatchKind::ComplimentaryLicense, text);
+        assert_eq!(
+            gift(r#"{"holder":{"name":"Kari  Nordmann","birth_date":"1990-05-17","phone":"1"}}"#),
+            gift(r#"{"reason":"x","holder":{"birth_date":"1990-05-17","name":"KARI nordmann"}}"#)
         );
         assert_eq!(subject(BatchKind::Suspend, r#"{"person":{}}"#), "\n7");
     }

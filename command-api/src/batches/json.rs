@@ -61,6 +61,7 @@ pub(crate) fn read_lines(source: Source, sink: &mut Sink) -> Result<(), Unreadab
             text
         };
         if text.trim().is_empty() {
+            sink.pass_by();
             continue;
         }
         let item: Box<RawValue> =

@@ -25,6 +25,8 @@ pub(crate) enum Unreadable {
     NotJson(u64, String),
     /// The rows of a CSV file have different numbers of cells.
     Cells(u64),
+    /// A cell has a line break, or the file ends within quotes: rows were swallowed.
+    Quotes(u64),
     /// A CSV file has columns that its kind does not know. Names the first one, and those that it may have.
     Column(String, String),
     /// A column is there twice.
@@ -37,6 +39,8 @@ pub(crate) enum Unreadable {
     Empty,
     /// An item is too large.
     ItemTooLarge(u32),
+    /// An item is no JSON object.
+    NotAnObject(u32),
     /// No kind, or two different ones.
     Kind(&'static str),
     /// The rest of the file is not wanted any more.
@@ -47,10 +51,10 @@ impl Unreadable {
     /// The answer.
     pub(crate) fn problem(&self) -> Problem {
         let (code, nb, en) = self.texts();
-        let status = if *self == Self::TooMany || *self == Self::Empty {
-            StatusCode::UNPROCESSABLE_ENTITY
-        } else {
-            StatusCode::BAD_REQUEST
+        // What is no JSON is malformed; everything else is a text that does not say what a batch needs.
+        let status = match self {
+            Self::NotJson(..) | Self::NotAnObject(_) | Self::Stopped => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let problem = Problem::new(status, code, nb, en);
         match self.line() {
@@ -61,7 +65,9 @@ impl Unreadable {
 
     const fn line(&self) -> Option<u64> {
         match self {
-            Self::NotUtf8(line) | Self::NotJson(line, _) | Self::Cells(line) => Some(*line),
+            Self::NotUtf8(line) | Self::NotJson(line, _) | Self::Cells(line) | Self::Quotes(line) => {
+                Some(*line)
+            }
             _ => None,
         }
     }
@@ -91,6 +97,11 @@ impl Unreadable {
                 "csv_cells",
                 format!("Linje {line} har et annet antall celler enn overskriften."),
                 format!("Line {line} has another number of cells than the header."),
+            ),
+            Self::Quotes(line) => (
+                "csv_quotes",
+                format!("Rundt linje {line} mangler et anførselstegn, eller en celle går over flere linjer."),
+                format!("Near line {line} a quotation mark is missing, or a cell has several lines."),
             ),
             Self::Column(name, known) => (
                 "csv_column_unknown",
@@ -122,6 +133,11 @@ impl Unreadable {
                 format!("Element {number} er større enn {} kB.", MAX_ITEM_BYTES >> 10),
                 format!("Item {number} is larger than {} kB.", MAX_ITEM_BYTES >> 10),
             ),
+            Self::NotAnObject(number) => (
+                "malformed_body",
+                format!("Element {number} er ikke et objekt."),
+                format!("Item {number} is not an object."),
+            ),
             Self::Kind(what) => (
                 "batch_kind",
                 format!("Oppgi hva elementene er, én gang ({what})."),
@@ -138,12 +154,14 @@ impl Unreadable {
             Self::NotUtf8(17),
             Self::NotJson(17, "EOF while parsing".into()),
             Self::Cells(17),
+            Self::Quotes(17),
             Self::Column("pris".into(), "code, price_ore".into()),
             Self::ColumnTwice("code".into()),
             Self::NoHeader,
             Self::TooMany,
             Self::Empty,
             Self::ItemTooLarge(17),
+            Self::NotAnObject(17),
             Self::Kind("kind"),
         ];
         all.iter().map(Self::problem).collect()
@@ -154,6 +172,15 @@ impl Unreadable {
 pub(crate) fn too_large() -> Problem {
     Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE)
         .detail(format!("the limit of a batch is {MAX_BATCH_BYTES} bytes"))
+}
+
+/// 503: as many batches as may be are being received.
+pub(crate) fn too_many_uploads() -> Problem {
+    Problem::unavailable(
+        "batches_busy",
+        "Mange batcher mottas akkurat nå. Prøv igjen om litt.",
+        "Many batches are being received right now. Try again shortly.",
+    )
 }
 
 /// 415: not a format that a batch can have.

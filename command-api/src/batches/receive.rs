@@ -129,7 +129,10 @@ fn parse(
 ) -> Result<(Declared, u32), Unreadable> {
     let (source, mut sink) = intake(frames, chunks);
     let read = match (format, declared.kind) {
-        (Format::Json, _) => json::read_document(source, &mut sink).map(|said| declared = said),
+        (Format::Json, _) => json::read_document(source, &mut sink).and_then(|said| {
+            declared = declared.and(said)?;
+            Ok(())
+        }),
         (Format::Lines, _) => json::read_lines(source, &mut sink),
         (Format::Csv, Some(kind)) => csv::read(source, kind, &mut sink),
         (Format::Csv, None) => Err(Unreadable::Kind("?kind=")),

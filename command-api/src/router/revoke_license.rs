@@ -65,6 +65,7 @@ impl Operation for RevokeLicense {
         Refusal::Invalid(Vec::new()),
         Refusal::Unknown,
         Refusal::OrderState,
+        Refusal::LicenseState,
     ];
     type Path = LicensePath;
     type Answer = RevokedLicense;
@@ -142,6 +143,10 @@ async fn revoke(
     let refund = match (refund, license.aggregate.order_line()) {
         (Some(asked), Some((order_id, line))) => {
             let mut order = unit.load::<Order>(order_id).await?;
+            if order.version == 0 {
+                // A complimentary license has no order, and nothing to give back.
+                return Err(CommandError::Refused(Refusal::LicenseState));
+            }
             let asked = RequestRefund {
                 lines: Some(vec![line]),
                 ..asked

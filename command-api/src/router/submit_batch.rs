@@ -23,10 +23,10 @@ use uuid::Uuid;
 use vocabulary::{BatchKind, BatchStatus, Word as _};
 
 use crate::answer::{answered, problem};
+use crate::batches::MAX_BATCH_BYTES;
 use crate::batches::intake::{Declared, Format};
-use crate::batches::problems::{Unreadable, too_large, unknown_format};
+use crate::batches::problems::{Unreadable, too_large, too_many_uploads, unknown_format};
 use crate::batches::receive::{bytes, receive};
-use crate::batches::{MAX_BATCH_BYTES, remove_abandoned};
 use crate::command::stored;
 use crate::idempotency::RequestKey;
 use crate::incoming::{metadata, unknown_parameter};
@@ -37,6 +37,7 @@ use crate::state::AppState;
 /// Commands of one kind. As `application/x-ndjson` or `text/csv` the items stand alone, and `kind` and `dry_run` are
 /// parameters of the address.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only documented: the body is read as a stream")]
 pub(crate) struct NewBatch {
     /// What the items are.
@@ -79,7 +80,7 @@ impl Operation for NewBatch {
 
     fn problems() -> Vec<Problem> {
         let mut problems = Unreadable::examples();
-        problems.extend([too_large(), unknown_format()]);
+        problems.extend([too_large(), unknown_format(), too_many_uploads()]);
         problems
     }
 
@@ -110,9 +111,7 @@ pub(crate) async fn submit_batch(
         .in_flight
         .enter(&request_key.scoped(NewBatch::NAME, user_id, b""))
         .await?;
-    if let Err(error) = remove_abandoned(&state.staging, &state.command_handler).await {
-        tracing::warn!(error = %error, "uploads that broke off could not be looked for");
-    }
+    let _place = state.uploads.try_acquire().map_err(|_| too_many_uploads())?;
     let submitted = Submission {
         command_handler: &state.command_handler,
         staging: &state.staging,
@@ -213,14 +212,11 @@ fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     }
 }
 
-/// What the address says: nothing for a document, which says it itself.
+/// What the address says. A document may say it as well, and then says the same.
 fn declared(format: Format, uri: &Uri) -> Result<Declared, Problem> {
     let mut declared = Declared::default();
     let query = uri.query().unwrap_or_default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        if format == Format::Json {
-            return Err(unknown_parameter());
-        }
         match pair.split_once('=').unwrap_or((pair, "")) {
             ("kind", kind) if declared.kind.is_none() => {
                 let kind = BatchKind::from_str(kind);
@@ -230,7 +226,8 @@ fn declared(format: Format, uri: &Uri) -> Result<Declared, Problem> {
                 let flag = bool::from_str(flag);
                 declared.dry_run = Some(flag.map_err(|_| Unreadable::Kind("?dry_run=true").problem())?);
             }
-            _ => return Err(Unreadable::Kind("?kind=…&dry_run=…").problem()),
+            ("kind" | "dry_run", _) => return Err(Unreadable::Kind("?kind=…&dry_run=…").problem()),
+            _ => return Err(unknown_parameter()),
         }
     }
     if format != Format::Json && declared.kind.is_none() {
@@ -257,18 +254,12 @@ pub(crate) fn documented(who: Who) -> Documented {
             .required(Required::False)
             .description(Some(description))
     };
-    let kind = parameter(
-        "kind",
-        "What the items are, for `application/x-ndjson` and `text/csv`.",
-    )
-    .schema(Some(BatchKind::schema()))
-    .build();
-    let dry_run = parameter(
-        "dry_run",
-        "Whether nothing is done, for `application/x-ndjson` and `text/csv`.",
-    )
-    .schema(Some(bool::schema()))
-    .build();
+    let kind = parameter("kind", "What the items are, if the body does not say it.")
+        .schema(Some(BatchKind::schema()))
+        .build();
+    let dry_run = parameter("dry_run", "Whether nothing is done, if the body does not say it.")
+        .schema(Some(bool::schema()))
+        .build();
     operation
         .parameters
         .get_or_insert_default()

@@ -71,12 +71,12 @@ fn what_is_no_document_of_a_batch_is_refused() {
         "{",
         "{\"kind\":\"set_price\"}",
         "{\"kind\":\"set_price\",\"items\":{}}",
-        "{\"kind\":\"nothing\",\"items\":[1]}",
-        "{\"kind\":\"set_price\",\"items\":[1]} x",
-        "{\"kind\":\"set_price\",\"kind\":\"set_price\",\"items\":[1]}",
-        "{\"kind\":\"set_price\",\"items\":[1],\"items\":[1]}",
-        "{\"kind\":\"set_price\",\"more\":1,\"items\":[1]}",
-        "{\"kind\":\"set_price\",\"items\":[1",
+        "{\"kind\":\"nothing\",\"items\":[{}]}",
+        "{\"kind\":\"set_price\",\"items\":[{}]} x",
+        "{\"kind\":\"set_price\",\"kind\":\"set_price\",\"items\":[{}]}",
+        "{\"kind\":\"set_price\",\"items\":[{}],\"items\":[{}]}",
+        "{\"kind\":\"set_price\",\"more\":1,\"items\":[{}]}",
+        "{\"kind\":\"set_price\",\"items\":[{}",
     ] {
         assert!(
             matches!(refused(Format::Json, bad), Unreadable::NotJson(..)),
@@ -86,10 +86,14 @@ fn what_is_no_document_of_a_batch_is_refused() {
     assert!(matches!(
         refused(
             Format::Json,
-            b"{\"kind\":\"set_price\",\"items\":[\"\xf8\"]}".to_vec()
+            b"{\"kind\":\"set_price\",\"items\":[{\"a\":\"\xf8\"}]}".to_vec()
         ),
         Unreadable::NotJson(..)
     ));
+    for item in ["1", "[]", "\"a\"", "null"] {
+        let document = format!("{{\"kind\":\"set_price\",\"items\":[{{}}, {item}]}}");
+        assert_eq!(refused(Format::Json, document), Unreadable::NotAnObject(2));
+    }
     assert_eq!(
         refused(Format::Json, "{\"kind\":\"set_price\",\"items\":[]}"),
         Unreadable::Empty
@@ -98,12 +102,12 @@ fn what_is_no_document_of_a_batch_is_refused() {
 
 #[test]
 fn lines_are_items_and_empty_lines_are_none() {
-    let (_, items) = read(Format::Lines, "\u{feff}{\"a\":1}\r\n\n  \n[2]\n{\"a\":3}").unwrap();
+    let (_, items) = read(Format::Lines, "\u{feff}{\"a\":1}\r\n\n  \n {}\n{\"a\":3}").unwrap();
     assert_eq!(
         items,
         [
             serde_json::json!({"a": 1}),
-            serde_json::json!([2]),
+            serde_json::json!({}),
             serde_json::json!({"a": 3})
         ]
     );
@@ -168,16 +172,16 @@ fn numbers_and_sizes_are_bounded() {
     let lines = |count: usize| "{}\n".repeat(count);
     assert_eq!(read(Format::Lines, lines(10_000)).unwrap().1.len(), 10_000);
     assert_eq!(refused(Format::Lines, lines(10_001)), Unreadable::TooMany);
-    let items = vec!["1"; 10_001].join(",");
+    let items = vec!["{}"; 10_001].join(",");
     let document = format!("{{\"kind\":\"set_price\",\"items\":[{items}]}}");
     assert_eq!(refused(Format::Json, document), Unreadable::TooMany);
-    let large = format!("\"{}\"", "x".repeat(MAX_ITEM_BYTES));
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_ITEM_BYTES));
     assert_eq!(
         refused(Format::Lines, format!("{{}}\n{large}\n")),
         Unreadable::ItemTooLarge(2)
     );
     for size in [1, 10] {
-        let large = format!("\"{}\"", "x".repeat(size * MAX_ITEM_BYTES));
+        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(size * MAX_ITEM_BYTES));
         let document = format!("{{\"kind\":\"set_price\",\"items\":[{{}},{large}]}}");
         assert_eq!(refused(Format::Json, document), Unreadable::ItemTooLarge(2));
     }
@@ -186,4 +190,29 @@ fn numbers_and_sizes_are_bounded() {
         refused(Format::Csv, format!("code\n{cell}\n")),
         Unreadable::ItemTooLarge(1)
     );
+}
+
+#[test]
+fn rows_that_a_quote_swallows_are_refused() {
+    for (file, line) in [
+        ("code;price_kr\n\"a;1\nb;2\nc;3\n", 2),
+        ("code;price_kr\n\"a;1\nb;2\n\"c;3\n", 2),
+        ("code;price_kr\na;1\n\"b\nc\";2\n", 3),
+        ("code;price_kr\na;1\n\"b;2", 3),
+        ("code;price_kr\na;1\nb\";2\n", 3),
+    ] {
+        let found = refused(Format::Csv, file);
+        assert!(
+            matches!(found, Unreadable::Quotes(at) | Unreadable::Cells(at) if at >= line),
+            "{file:?}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn empty_rows_and_lines_are_no_items_however_many_there_are() {
+    let rows = format!("code;price_kr\na;1\n{}", ";\n".repeat(60_000));
+    assert_eq!(read(Format::Csv, rows).unwrap().1.len(), 1);
+    let lines = format!("{{}}\n{}{{}}\n", "\n".repeat(90_000));
+    assert_eq!(read(Format::Lines, lines).unwrap().1.len(), 2);
 }
