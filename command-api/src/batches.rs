@@ -23,7 +23,7 @@ use event_store::{CommandHandler, Error, Staging};
 use tokio_util::sync::CancellationToken;
 
 /// Most items in a chunk.
-pub(crate) const CHUNK_ITEMS: usize = 250;
+pub(crate) const CHUNK_ITEMS: usize = 500;
 /// Most bytes in a chunk, about: the item that reaches it is the chunk's last.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// Most bytes of one item.

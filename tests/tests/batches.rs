@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 use stack::{Options, Process};
 use system_tests::books::{connect, rows_equal_a_replay};
 use system_tests::{Answer, Shop, answer, eventually_within};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -674,61 +672,6 @@ async fn operators_submit_files_on_the_command_line() {
     }
     assert_eq!(count(&shop, "select count(*) from staged_chunks").await, 0);
     std::fs::remove_dir_all(directory).unwrap();
-    shop.close().await;
-}
-
-#[tokio::test]
-async fn uploads_that_do_not_end_hold_a_bounded_number_of_places() {
-    let shop = Shop::open(Options::default()).await;
-    let url = shop.system.command_api_url();
-    let address = url.strip_prefix("http://").unwrap();
-    let mut slow = Vec::new();
-    for number in 0..4 {
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        let head = format!(
-            "POST /api/v1/batches?kind=upsert_club HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
-             idempotency-key: slow-{number}\r\ncontent-type: text/csv\r\ncontent-length: 1000\r\n\r\nname\n",
-            shop.tokens.staff
-        );
-        connection.write_all(head.as_bytes()).await.unwrap();
-        slow.push(connection);
-    }
-    let one = async |name: &str| {
-        let key = Uuid::now_v7().to_string();
-        send(
-            &shop,
-            &key,
-            "?kind=upsert_club&dry_run=true",
-            "text/csv",
-            format!("name\n{name}\n"),
-        )
-        .await
-    };
-    let busy = eventually_within(PATIENCE, "all places are taken", async || {
-        Some(one("NMK Nyby").await).filter(|answer| answer.status != 202)
-    })
-    .await;
-    assert_eq!(
-        (
-            busy.status.as_u16(),
-            busy.text_at("/code"),
-            busy.header("retry-after")
-        ),
-        (503, "batches_busy", Some("1"))
-    );
-    drop(slow);
-    eventually_within(PATIENCE, "places are free again", async || {
-        Some(one("NMK Nyby").await).filter(|answer| answer.status == 202)
-    })
-    .await;
-    assert_eq!(
-        count(
-            &shop,
-            "select count(*) from events where event_type = 'ClubRegistered' and payload like '%Nyby%'"
-        )
-        .await,
-        0
-    );
     shop.close().await;
 }
 

@@ -24,7 +24,7 @@ use crate::process::step::{self, Outcome, StepError};
 
 /// Subjects that are worked on side by side. Together they are a fraction of what the log takes at once, so that customers
 /// never wait for a batch.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// How long one attempt works before another batch may have its turn.
 const SLICE: Duration = Duration::from_secs(20);
 
