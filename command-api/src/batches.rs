@@ -22,8 +22,8 @@ use domain::Batch;
 use event_store::{CommandHandler, Error, Staging};
 use tokio_util::sync::CancellationToken;
 
-/// Most items in a chunk.
-pub(crate) const CHUNK_ITEMS: usize = 500;
+/// Most items in a chunk. Their results are one event, which has to fit into the log whatever they say.
+pub(crate) const CHUNK_ITEMS: usize = 250;
 /// Most bytes in a chunk, about: the item that reaches it is the chunk's last.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// Most bytes of one item.

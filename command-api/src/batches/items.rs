@@ -23,9 +23,9 @@ use crate::router::{check_in_license, correct_license, impose_suspension, revoke
 use crate::shop::ShopSettings;
 
 /// Longest texts of a result: codes and pointers of ours are shorter, and a name in an unknown field is cut.
-const MAX_TEXT: usize = 200;
+const MAX_TEXT: usize = 100;
 /// Most fields of a result.
-const MAX_FIELDS: usize = 20;
+const MAX_FIELDS: usize = 8;
 /// Attempts after which an item that breaks something counts as failed, so that it does not hold up the others for ever.
 const PATIENCE: u32 = 10;
 
@@ -304,7 +304,10 @@ fn cut(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use events::{ItemField, ItemOutcome, ItemResult};
+
+    use super::{MAX_FIELDS, MAX_TEXT, named};
+    use crate::batches::CHUNK_ITEMS;
 
     #[test]
     fn pointers_name_fields_of_ours_only() {
@@ -313,5 +316,29 @@ mod tests {
         for text in ["/Kari Nordmann", "/kåre", "/a~1b"] {
             assert_eq!(named(text), "");
         }
+    }
+
+    #[test]
+    fn the_results_of_a_chunk_fit_into_an_event_whatever_they_say() {
+        let text = "x".repeat(MAX_TEXT);
+        let field = ItemField {
+            pointer: text.clone(),
+            code: text.clone(),
+        };
+        let result = ItemResult {
+            outcome: ItemOutcome::Succeeded,
+            target: Some(uuid::Uuid::nil().to_string()),
+            code: Some(text),
+            fields: vec![field; MAX_FIELDS],
+        };
+        let done = events::BatchItemsDone {
+            first: 10_000,
+            results: vec![result; CHUNK_ITEMS],
+        };
+        let bytes = serde_json::to_vec(&done).unwrap().len();
+        assert!(
+            bytes < event_store::AppenderOptions::default().max_payload_bytes,
+            "{bytes}"
+        );
     }
 }
