@@ -14,6 +14,9 @@ use super::problems::Unreadable;
 /// A byte order mark.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
+/// What serde says of bytes that are not UTF-8.
+const NOT_UTF8: &str = "invalid unicode code point";
+
 /// Reads a document. Its items go out as they come, so their kind may follow them.
 pub(crate) fn read_document(source: Source, sink: &mut Sink) -> Result<Declared, Unreadable> {
     let mut declared = Declared::default();
@@ -33,7 +36,13 @@ pub(crate) fn read_document(source: Source, sink: &mut Sink) -> Result<Declared,
     if let Some(refused) = sink.refused() {
         return Err(refused);
     }
-    read.map_err(|error| Unreadable::NotJson(u64::try_from(error.line()).unwrap_or(0), shown(&error)))?;
+    read.map_err(|error| {
+        let line = u64::try_from(error.line()).unwrap_or(0);
+        match shown(&error) {
+            what if what == NOT_UTF8 => Unreadable::NotUtf8(line),
+            what => Unreadable::NotJson(line, what),
+        }
+    })?;
     Ok(declared)
 }
 

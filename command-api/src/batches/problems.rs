@@ -17,7 +17,7 @@ pub(crate) struct NotNow {
 /// Why a file of items can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// A line of a CSV file is not UTF-8.
+    /// A line is not UTF-8.
     NotUtf8(u64),
     /// The file is UTF-16.
     Utf16,
@@ -77,10 +77,10 @@ impl Unreadable {
             Self::NotUtf8(line) => (
                 "not_utf8",
                 format!(
-                    "Linje {line} er ikke UTF-8. Filen er trolig lagret som Windows-1252: lagre den som «CSV UTF-8»."
+                    "Linje {line} er ikke UTF-8. Filen er trolig lagret som Windows-1252. Lagre den som UTF-8 (i Excel «CSV UTF-8»)."
                 ),
                 format!(
-                    "Line {line} is not UTF-8. The file was probably saved as Windows-1252: save it as \"CSV UTF-8\"."
+                    "Line {line} is not UTF-8. The file was probably saved as Windows-1252. Save it as UTF-8 (in Excel \"CSV UTF-8\")."
                 ),
             ),
             Self::Utf16 => (

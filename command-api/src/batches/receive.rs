@@ -135,7 +135,7 @@ fn parse(
         }),
         (Format::Lines, _) => json::read_lines(source, &mut sink),
         (Format::Csv, Some(kind)) => csv::read(source, kind, &mut sink),
-        (Format::Csv, None) => Err(Unreadable::Kind("?kind=")),
+        (Format::Csv, None) => Err(Unreadable::Kind("kind")),
     };
     // A reader that was cut off says that the file ends too early.
     if let (Err(_), Some(refused)) = (&read, sink.refused()) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use domain::{Batch, BatchCommand};
 use envelope::Metadata;
-use event_store::{Chunk, CommandRequest, IdempotencyKey, Task};
+use event_store::{Chunk, CommandRequest, IdempotencyKey, Loaded, Staging, Task};
 use events::{BatchItemsDone, BatchSubmitted, ItemOutcome, ItemResult, aggregate_type};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use metrics::counter;
@@ -22,19 +22,18 @@ use crate::metrics::BATCH_ITEMS_TOTAL;
 use crate::process::context::ProcessContext;
 use crate::process::step::{self, Outcome, StepError};
 
-/// Subjects that are worked on side by side. Together they are a fraction of what the log takes at once, so that customers
-/// never wait for a batch.
-const AT_ONCE: usize = 128;
+/// Chunks that may be done and not noted when an attempt begins: while one is noted, the next one is done.
+const CHUNKS_IN_DOUBT: u8 = 2;
 /// How long one attempt works before another batch may have its turn.
 const SLICE: Duration = Duration::from_secs(20);
 
 /// Does what is left of the task's batch. Died at any point, the next attempt continues with the first chunk that is not
-/// noted: an item of it that was done is known by its key.
+/// noted: an item that was done is known by its key.
 pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome, StepError> {
     let (command_handler, batch_id) = (&context.desk.command_handler, task.aggregate_id);
     let begun = Instant::now();
-    let batch = command_handler.load::<Batch>(batch_id).await?.aggregate;
-    let Some(submitted) = batch.submitted().cloned() else {
+    let loaded = command_handler.load::<Batch>(batch_id).await?;
+    let Some(submitted) = loaded.aggregate.submitted().cloned() else {
         return Ok(Outcome::Done);
     };
     let metadata = who_submitted(context, batch_id).await?;
@@ -56,22 +55,35 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
             .unwrap_or_default(),
         metadata: &metadata,
     };
-    let mut done = batch.done();
-    let mut may_be_done = true;
-    while done < submitted.total {
-        if begun.elapsed() > SLICE {
-            return Ok(Outcome::Later(Utc::now()));
-        }
-        let staged = context.desk.staging.next(batch_id, done).await?;
-        let chunk = staged.filter(|chunk| chunk.first == done + 1);
-        let results = match chunk {
-            Some(chunk) => do_chunk(&desk, chunk, may_be_done).await?,
-            None => lost(&submitted, done),
+    let mut recorder = Recorder {
+        context,
+        task,
+        done: loaded.aggregate.done(),
+        known: Some(loaded),
+    };
+    let (mut begin, mut waiting, mut may_be_done) = (recorder.done, None, CHUNKS_IN_DOUBT);
+    loop {
+        let pause = begun.elapsed() > SLICE;
+        // While the results of one chunk are recorded, the next one is done.
+        let (noted, next) = tokio::join!(recorder.note(waiting.take()), async {
+            if pause || begin >= submitted.total {
+                return Ok(None);
+            }
+            do_next(&desk, &context.desk.staging, &submitted, begin, may_be_done > 0)
+                .await
+                .map(Some)
+        });
+        noted?;
+        let Some(results) = next? else {
+            break;
         };
-        may_be_done = false;
         count(&desk, &results);
-        done = note(context, task, done + 1, results).await?;
-        context.desk.staging.remove(batch_id, done).await?;
+        begin += u32::try_from(results.len()).unwrap_or(u32::MAX);
+        may_be_done = may_be_done.saturating_sub(1);
+        waiting = Some(results);
+    }
+    if recorder.done < submitted.total {
+        return Ok(Outcome::Later(Utc::now()));
     }
     context.desk.staging.remove(batch_id, u32::MAX).await?;
     tracing::info!(%batch_id, kind = submitted.kind.as_str(), total = submitted.total, dry_run = submitted.dry_run, "a batch is done");
@@ -89,6 +101,21 @@ async fn who_submitted(context: &ProcessContext, batch_id: Uuid) -> Result<Metad
         causation_position: Some(submitted.position),
         ..submitted.metadata
     })
+}
+
+/// Does the chunk that follows item `done`.
+async fn do_next(
+    desk: &Desk<'_>,
+    staging: &Staging,
+    submitted: &BatchSubmitted,
+    done: u32,
+    may_be_done: bool,
+) -> Result<Vec<ItemResult>, StepError> {
+    let staged = staging.next(desk.batch_id, done).await?;
+    match staged.filter(|chunk| chunk.first == done + 1) {
+        Some(chunk) => do_chunk(desk, chunk, may_be_done).await,
+        None => Ok(lost(submitted, done)),
+    }
 }
 
 async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Vec<ItemResult>, StepError> {
@@ -117,7 +144,7 @@ async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Ve
         subjects.entry(item.subject(desk.kind)).or_default().push(item);
     }
     let done = stream::iter(subjects.into_values().map(|items| desk.in_turn(items)))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(super::CHUNK_ITEMS)
         .try_collect::<Vec<_>>();
     let done = done.await.map_err(|not_now: NotNow| StepError::Item(not_now))?;
     results.extend(done.into_iter().flatten());
@@ -137,29 +164,40 @@ fn lost(submitted: &BatchSubmitted, done: u32) -> Vec<ItemResult> {
     vec![lost; left.min(super::CHUNK_ITEMS)]
 }
 
-/// Records the results from item `first` on, and returns how many items are done now.
-async fn note(
-    context: &ProcessContext,
-    task: &Task,
-    first: u32,
-    results: Vec<ItemResult>,
-) -> Result<u32, StepError> {
-    let done = first - 1 + u32::try_from(results.len()).unwrap_or(u32::MAX);
-    let batch_id = task.aggregate_id;
-    let request = CommandRequest {
-        aggregate_id: batch_id,
-        command: BatchCommand::NoteDone(BatchItemsDone { first, results }),
-        key: IdempotencyKey::new("batch:done", format!("{batch_id}:{first}"), "done"),
-        metadata: step::metadata(task),
-        expected_version: None,
-        creates: false,
-    };
-    let noted = context
-        .desk
-        .command_handler
-        .execute::<Batch>(request, |_, _| json!({}));
-    noted.await?;
-    Ok(done)
+/// Records what became of chunks, one after the other.
+struct Recorder<'a> {
+    context: &'a ProcessContext,
+    task: &'a Task,
+    /// How many items are done, by what is recorded.
+    done: u32,
+    known: Option<Loaded<Batch>>,
+}
+
+impl Recorder<'_> {
+    /// Records the results of the next chunk, and deletes the chunk.
+    async fn note(&mut self, results: Option<Vec<ItemResult>>) -> Result<(), StepError> {
+        let Some(results) = results else {
+            return Ok(());
+        };
+        let (batch_id, first) = (self.task.aggregate_id, self.done + 1);
+        let done = self.done + u32::try_from(results.len()).unwrap_or(u32::MAX);
+        let request = CommandRequest {
+            aggregate_id: batch_id,
+            command: BatchCommand::NoteDone(BatchItemsDone { first, results }),
+            key: IdempotencyKey::new("batch:done", format!("{batch_id}:{first}"), "done"),
+            metadata: step::metadata(self.task),
+            expected_version: None,
+            creates: false,
+        };
+        let desk = &self.context.desk;
+        let noted = desk
+            .command_handler
+            .execute_on::<Batch>(self.known.take(), request, |_, _| json!({}));
+        (_, self.known) = noted.await?;
+        self.done = done;
+        desk.staging.remove(batch_id, done).await?;
+        Ok(())
+    }
 }
 
 fn count(desk: &Desk<'_>, results: &[ItemResult]) {

@@ -171,7 +171,7 @@ comment on column license_types.discipline is 'Discipline, for example bilcross.
 comment on column license_types.role is 'driver, codriver, companion or passenger.';
 comment on column license_types.name_nb is 'Name in Norwegian (bokmål).';
 comment on column license_types.name_en is 'Name in English.';
-comment on column license_types.prices is 'Effective-dated prices in the order they were set, as they are shown: [{price_ore, valid_from}], valid_from an RFC 3339 timestamp.';
+comment on column license_types.prices is 'Prices that are coming, the one in force and the latest ones before it, in the order they were set, as they are shown: [{price_ore, valid_from}], valid_from an RFC 3339 timestamp.';
 comment on column license_types.min_age is 'Youngest age in years on the activity date, null for none.';
 comment on column license_types.max_age is 'Oldest age in years on the activity date, null for none.';
 comment on column license_types.max_days is 'Most consecutive days one license may span.';
@@ -181,7 +181,7 @@ comment on column license_types.updated_at is 'When the last event of the type w
 comment on column license_types.version is 'Sequence of the last applied event of the aggregate.';
 comment on column license_types."position" is 'Log position of the last event that changed the row.';
 comment on column license_types.prices_ore is 'The amounts of those prices that can come into force, in øre, in the same order.';
-comment on column license_types.prices_valid_from is 'The starts of those prices; the price now is the one with the latest start that has come, and the later entry of a tie.';
+comment on column license_types.prices_valid_from is 'The starts of those prices; the price now is the one with the latest start that has come.';
 comment on column license_types.search is 'What q searches, folded, separated by spaces: code and names.';
 comment on column license_types.lifetime_cap is 'Most licenses of the type that one holder may ever have; null for no limit.';
 comment on column license_types.tax_code is 'Bookkeeping code of the tax in its prices.';

@@ -1,5 +1,6 @@
 //! `license_types`.
 
+use chrono::{DateTime, Utc};
 use envelope::RecordedEvent;
 use events::{LicenseTypeCreated, LicenseTypeEvent};
 use read_model::write::{LicenseTypeRow, Price};
@@ -23,7 +24,7 @@ pub(super) fn apply(
                 price_ore: bounds::amount(set.price_ore, "price_ore")?,
                 valid_from: bounds::not_before(set.valid_from, "valid_from")?,
             };
-            row.prices.0.push(price);
+            add(&mut row.prices.0, price, recorded.recorded_at);
             touch(row, recorded);
             Ok(())
         }
@@ -41,6 +42,26 @@ pub(super) fn apply(
             touch(row, recorded);
             Ok(())
         }
+    }
+}
+
+/// How many prices that held before are shown.
+const EARLIER_PRICES: usize = 20;
+
+/// Of prices with one start, the one decided last holds. Of those that held before, only the latest are kept.
+fn add(prices: &mut Vec<Price>, price: Price, now: DateTime<Utc>) {
+    prices.retain(|other| other.valid_from != price.valid_from);
+    prices.push(price);
+    let mut held: Vec<_> = prices
+        .iter()
+        .map(|price| price.valid_from)
+        .filter(|valid_from| *valid_from <= now)
+        .collect();
+    // The one in force is among them.
+    if held.len() > EARLIER_PRICES + 1 {
+        held.sort_unstable();
+        let first = held[held.len() - EARLIER_PRICES - 1];
+        prices.retain(|price| price.valid_from >= first);
     }
 }
 
@@ -104,9 +125,10 @@ mod tests {
         Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
         LicenseTypePriceWithdrawn, Role, Tax,
     };
+    use read_model::write::Price;
     use uuid::Uuid;
 
-    use super::apply;
+    use super::{EARLIER_PRICES, add, apply};
 
     fn recorded(number: u64) -> RecordedEvent {
         RecordedEvent {
@@ -162,5 +184,24 @@ mod tests {
         assert_eq!(prices, [100, 300]);
         assert_eq!(row.prices_ore, [100, 300]);
         assert_eq!((row.version, row.position), (6, 60));
+    }
+
+    #[test]
+    fn of_the_prices_that_held_before_the_latest_are_shown() {
+        let hour = |hours| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::hours(hours);
+        let mut prices = Vec::new();
+        let price = |hours| Price {
+            price_ore: hours,
+            valid_from: hour(hours),
+        };
+        add(&mut prices, price(5000), hour(0));
+        for hours in 1..=1000 {
+            add(&mut prices, price(hours), hour(hours));
+        }
+        let shown: Vec<_> = prices.iter().map(|price| price.price_ore).collect();
+        let earlier = i64::try_from(EARLIER_PRICES).unwrap();
+        let mut expected = vec![5000];
+        expected.extend(1000 - earlier..=1000);
+        assert_eq!(shown, expected);
     }
 }

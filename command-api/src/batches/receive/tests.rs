@@ -83,13 +83,12 @@ fn what_is_no_document_of_a_batch_is_refused() {
             "{bad}"
         );
     }
-    assert!(matches!(
-        refused(
-            Format::Json,
-            b"{\"kind\":\"set_price\",\"items\":[{\"a\":\"\xf8\"}]}".to_vec()
-        ),
-        Unreadable::NotJson(..)
-    ));
+    for bad in [
+        b"{\"kind\":\"set_price\",\n\"items\":[{\"a\":\"\xf8\"}]}".to_vec(),
+        b"{\"kind\":\"set_price\",\n\"b\xf8\":1}".to_vec(),
+    ] {
+        assert_eq!(refused(Format::Json, bad), Unreadable::NotUtf8(2));
+    }
     for item in ["1", "[]", "\"a\"", "null"] {
         let document = format!("{{\"kind\":\"set_price\",\"items\":[{{}}, {item}]}}");
         assert_eq!(refused(Format::Json, document), Unreadable::NotAnObject(2));

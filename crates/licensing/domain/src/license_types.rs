@@ -20,6 +20,12 @@ const MAX_PRICE_ORE: i64 = 10_000_000;
 /// How far ahead a price may be set. Further ahead is a mistyped year.
 const MAX_PRICE_AHEAD: Days = Days::new(2 * 366);
 
+/// The most prices of one type that are not in force yet.
+const MAX_COMING_PRICES: usize = 50;
+
+/// How many prices of a type are known: those that are coming, the one in force, and the latest ones before it.
+const KNOWN_PRICES: usize = 200;
+
 /// A browser's "now" is this much in the past at most when it arrives: it then means now.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
@@ -138,12 +144,7 @@ impl LicenseType {
     /// What is offered at `moment`; nothing before the type exists and has a price, or after it was retired.
     pub fn offer_at(&self, moment: DateTime<Utc>) -> Option<Offer> {
         let created = self.created.as_ref().filter(|_| !self.retired)?;
-        // The latest start wins; of two with the same start, the one decided later.
-        let price = self
-            .prices
-            .iter()
-            .filter(|price| price.valid_from <= moment)
-            .max_by_key(|price| price.valid_from)?;
+        let price = self.price_at(moment)?;
         Some(Offer {
             facts: created.facts.clone(),
             price_ore: price.price_ore,
@@ -176,7 +177,7 @@ impl LicenseType {
                 price_ore,
                 valid_from,
                 now,
-            } => Ok(vec![price_set(price_ore, valid_from, now)?.into()]),
+            } => self.set_price(price_set(price_ore, valid_from, now)?, now),
             LicenseTypeCommand::WithdrawPrice { valid_from, now } => {
                 if !self.prices.iter().any(|price| price.valid_from == valid_from) {
                     return Err(Refusal::Unknown);
@@ -190,10 +191,50 @@ impl LicenseType {
             LicenseTypeCommand::Retire => Ok(vec![LicenseTypeRetired {}.into()]),
         }
     }
+
+    /// Records nothing that changes nothing, whatever is decided later.
+    fn set_price(
+        &self,
+        set: LicenseTypePriceSet,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<LicenseTypeEvent>, Refusal> {
+        let holds = self.price_at(set.valid_from);
+        let same = |price: &LicenseTypePriceSet| {
+            price.price_ore == set.price_ore && (set.valid_from <= now || price.valid_from == set.valid_from)
+        };
+        if holds.is_some_and(same) {
+            return Ok(Vec::new());
+        }
+        let coming = self
+            .prices
+            .iter()
+            .filter(|price| price.valid_from > now && price.valid_from != set.valid_from);
+        if set.valid_from > now && coming.count() >= MAX_COMING_PRICES {
+            return Err(Refusal::field("/valid_from", Rule::TooManyPrices));
+        }
+        Ok(vec![set.into()])
+    }
+
+    /// The latest start wins.
+    fn price_at(&self, moment: DateTime<Utc>) -> Option<&LicenseTypePriceSet> {
+        self.prices
+            .iter()
+            .filter(|price| price.valid_from <= moment)
+            .max_by_key(|price| price.valid_from)
+    }
+
     fn evolve(&mut self, event: LicenseTypeEvent) {
         match event {
             LicenseTypeEvent::LicenseTypeCreated(created) => self.created = Some(created),
-            LicenseTypeEvent::LicenseTypePriceSet(price) => self.prices.push(price),
+            LicenseTypeEvent::LicenseTypePriceSet(price) => {
+                // Of two with the same start, the one decided later holds.
+                self.prices.retain(|other| other.valid_from != price.valid_from);
+                self.prices.push(price);
+                if self.prices.len() > KNOWN_PRICES {
+                    let earliest = self.prices.iter().map(|price| price.valid_from).min();
+                    self.prices.retain(|price| Some(price.valid_from) != earliest);
+                }
+            }
             LicenseTypeEvent::LicenseTypePriceWithdrawn(withdrawn) => {
                 self.prices
                     .retain(|price| price.valid_from != withdrawn.valid_from);

@@ -46,7 +46,7 @@ query::resource! {
         role: Word<Role>, Shown, "What the holder does.";
         name_nb: String, Shown, "Name in Norwegian (bokmål).";
         name_en: String, Shown, "Name in English.";
-        prices: Json<Vec<Price>> as Vec<Price>, Shown, "Prices in the order they were set, earlier and later ones included.";
+        prices: Json<Vec<Price>> as Vec<Price>, Shown, "Prices in the order they were set: those that are coming, the one in force and the latest ones before it.";
         prices_ore: Vec<i64>, Internal, "The amounts of those prices that can come into force, in øre.";
         prices_valid_from: Vec<DateTime<Utc>>, Internal, "The starts of those prices.";
         min_age: Option<i32>, Shown, "Youngest age in years on the activity date; null for none.";

@@ -278,6 +278,69 @@ fn a_price_is_set_for_now_or_later_on_a_type_that_exists() {
 }
 
 #[test]
+fn a_price_that_changes_nothing_is_not_recorded() {
+    let coming = now() + TimeDelta::days(10);
+    let mut history = created();
+    let price = |price_ore, valid_from| {
+        LicenseTypeEvent::from(LicenseTypePriceSet {
+            price_ore,
+            valid_from,
+        })
+    };
+    history.push(price(25_000, coming));
+    let set = |price_ore, valid_from| LicenseTypeCommand::SetPrice {
+        price_ore,
+        valid_from,
+        now: now() + TimeDelta::hours(1),
+    };
+    let later = coming + TimeDelta::days(1);
+    for (command, recorded) in [
+        (set(22_000, None), vec![]),
+        (set(25_000, Some(coming)), vec![]),
+        // What holds from then on could change before that day.
+        (set(25_000, Some(later)), vec![price(25_000, later)]),
+        (set(26_000, Some(coming)), vec![price(26_000, coming)]),
+    ] {
+        TestFramework::<LicenseType>::with(())
+            .given(history.clone())
+            .when(command)
+            .then_expect_events(recorded);
+    }
+}
+
+#[test]
+fn prices_of_a_type_are_bounded() {
+    let mut kind = LicenseType::default();
+    created().into_iter().for_each(|event| kind.apply(event));
+    let day = |days| now() + TimeDelta::days(days);
+    let mut set = |price_ore, valid_from, now| {
+        let command = LicenseTypeCommand::SetPrice {
+            price_ore,
+            valid_from,
+            now,
+        };
+        let events = kind.decide(command)?;
+        events.into_iter().for_each(|event| kind.apply(event));
+        Ok::<_, Refusal>(kind.prices.len())
+    };
+    for ahead in 1..=50 {
+        set(30_000 + ahead, Some(day(ahead)), now()).unwrap();
+    }
+    let too_many = Refusal::field("/valid_from", Rule::TooManyPrices);
+    assert_eq!(set(1, Some(day(51)), now()), Err(too_many));
+    // Another price for a start that is there, and one that holds at once.
+    assert_eq!(set(1, Some(day(50)), now()), Ok(51));
+    assert_eq!(set(2, None, now()), Ok(51));
+    for second in 1..=1000 {
+        let at = now() + TimeDelta::seconds(second);
+        assert!(set(2 + second, None, at).unwrap() <= super::KNOWN_PRICES);
+    }
+    let price = |moment| kind.offer_at(moment).map(|offer| offer.price_ore);
+    assert_eq!(price(now() + TimeDelta::seconds(990)), Some(992));
+    assert_eq!((price(day(49)), price(day(60))), (Some(30_049), Some(1)));
+}
+
+#[test]
 fn a_price_is_withdrawn_until_it_is_in_force() {
     let coming = now() + TimeDelta::days(10);
     let mut history = created();

@@ -81,6 +81,8 @@ pub enum Rule {
     ValidFromPast,
     /// A price from a moment that is too far ahead.
     ValidFromTooFar,
+    /// A price of a type that has too many coming ones.
+    TooManyPrices,
     /// Not an age in years.
     Age,
     /// Minimum above maximum.
@@ -311,6 +313,11 @@ impl Rule {
                 "valid_from_too_far",
                 "Prisen kan gjelde fra høyst to år fram i tid.",
                 "The price can hold from at most two years ahead.",
+            ),
+            Self::TooManyPrices => (
+                "prices_too_many",
+                "Lisenstypen har allerede 50 kommende priser. Trekk en tilbake først.",
+                "The license type has 50 coming prices already. Withdraw one first.",
             ),
             Self::Age => (
                 "age_invalid",
