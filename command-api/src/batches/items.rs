@@ -76,7 +76,7 @@ impl Desk<'_> {
 
     /// What the stored answer of an item that was done before says.
     pub(crate) fn done_before(&self, item: &Item, response: &str) -> ItemResult {
-        succeeded(self.target(item, response))
+        self.succeeded(item, response)
     }
 
     async fn one(&self, item: &Item, known: &mut Option<Loaded<LicenseType>>) -> Done {
@@ -218,7 +218,7 @@ impl Desk<'_> {
 
     fn result(&self, item: &Item, done: Done) -> Result<ItemResult, NotNow> {
         let refused = match done {
-            Ok(response) => return Ok(succeeded(self.target(item, &response.body))),
+            Ok(response) => return Ok(self.succeeded(item, &response.body)),
             Err(refused) => refused,
         };
         let passing = refused.status() == StatusCode::SERVICE_UNAVAILABLE
@@ -241,6 +241,25 @@ impl Desk<'_> {
             code: Some(cut(refused.code())),
             fields: fields.collect(),
         })
+    }
+
+    fn succeeded(&self, item: &Item, response: &str) -> ItemResult {
+        ItemResult {
+            outcome: ItemOutcome::Succeeded,
+            target: self.target(item, response),
+            code: self.label(response),
+            fields: Vec::new(),
+        }
+    }
+
+    /// A scan is never refused, only labelled: how, unless it is the first of its license.
+    fn label(&self, response: &str) -> Option<String> {
+        if self.kind != BatchKind::CheckIn {
+            return None;
+        }
+        let answered: Map<String, Value> = serde_json::from_str(response).ok()?;
+        let outcome = answered.get("outcome").and_then(Value::as_str);
+        outcome.filter(|outcome| *outcome != "first").map(cut)
     }
 
     /// What an item is about, by its answer or by itself. Never a text that may name a person.
@@ -277,15 +296,6 @@ struct UpsertClub {
 
 fn club_answer(club_id: Uuid, club: &Club, version: u64) -> Value {
     json!({"club_id": club_id, "status": club.status(), "version": version})
-}
-
-fn succeeded(target: Option<String>) -> ItemResult {
-    ItemResult {
-        outcome: ItemOutcome::Succeeded,
-        target,
-        code: None,
-        fields: Vec::new(),
-    }
 }
 
 /// A pointer to a field of ours. Another name is a text of the sender, and may name a person.

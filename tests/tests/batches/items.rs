@@ -174,8 +174,8 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
         [
             "done",
             "done",
-            "done",
-            "done",
+            "done duplicate",
+            "done unknown_license",
             "malformed_body /license_id invalid_value"
         ]
     );

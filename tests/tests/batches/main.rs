@@ -69,13 +69,13 @@ async fn results(shop: &Shop, batch_id: &str) -> Vec<Value> {
     all
 }
 
-/// The outcome of each item: `done`, or the code of its problem with the fields that are wrong.
+/// The outcome of each item: `done` with its label, or the code of its problem with the fields that are wrong.
 async fn outcomes(shop: &Shop, batch_id: &str) -> Vec<String> {
     let outcome = |result: &Value| {
-        let Some(code) = result["code"].as_str() else {
-            assert_eq!(result["outcome"], "succeeded");
-            return "done".to_owned();
-        };
+        let code = result["code"].as_str().unwrap_or_default();
+        if result["outcome"] == "succeeded" {
+            return format!("done {code}").trim_end().to_owned();
+        }
         let fields = result["fields"].as_array().unwrap().iter();
         let fields = fields.map(|field| {
             format!(

@@ -44,7 +44,7 @@ pub struct ItemResult {
     /// What it is about: the id of a license, club or suspension, or the code of a license type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The code of the problem, if it failed.
+    /// The code of the problem, if it failed; how a scan is labelled, if it is not the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Which fields are wrong, if it failed because of some.

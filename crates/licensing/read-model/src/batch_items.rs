@@ -30,7 +30,7 @@ query::resource! {
         n: i64, Shown, "Number of the item in its batch, from 1.";
         outcome: Word<ItemOutcome>, Shown, "Whether it is done; in a dry run, whether it would have been.";
         target: Option<String>, Shown, "What it is about: the id of a license, club or suspension, or the code of a license type.";
-        code: Option<String>, Shown, "The code of the problem, if it was refused.";
+        code: Option<String>, Shown, "The code of the problem, if it was refused; `duplicate`, `after_revocation` or `unknown_license`, if it is a scan that was not the first.";
         fields: Json<Box<RawValue>> as Vec<BatchItemField>, Shown, "Which of its fields are wrong, if it was refused because of some.";
         version: i64, Internal, "Sequence of the event in its batch.";
         position: i64, Internal, "Log position of that event.";
