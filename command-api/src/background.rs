@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bulkheads::Bulkheads;
 use crate::process::context::ProcessContext;
-use crate::process::lanes::lanes;
+use crate::process::lanes::Lane;
 use crate::process::{lanes, planner, sweep, worker};
 use crate::router::webhooks;
 use crate::{leader, receipts, relay};
@@ -33,11 +33,12 @@ const SCHEDULE_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn spawn_workers(
     background: &TaskTracker,
     context: &ProcessContext,
+    lanes: Vec<Lane>,
     inbox: Inbox,
     check: Check,
     shutdown: &CancellationToken,
 ) {
-    for lane in lanes(context.cashier.providers.configured()) {
+    for lane in lanes {
         background.spawn(worker::work(context.clone(), lane, shutdown.clone()));
     }
     background.spawn(worker::observe(context.clone(), check, shutdown.clone()));

@@ -13,7 +13,7 @@ use service::health::Check;
 use service::postgres::PoolOptions;
 use service::{Booted, http, ops, postgres};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ use crate::idempotency::InFlight;
 use crate::payment_settings::Payments;
 use crate::process::context::{Cashier, Desk, ProcessContext, Reconciliation};
 use crate::process::kinds::{PROCESS, RECONCILIATION};
+use crate::process::lanes::{Planned, lanes};
 use crate::router::{endpoints, router};
 use crate::shop::ShopSettings;
 use crate::state::AppState;
@@ -103,6 +104,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
     let staging = Staging::new(pools.requests.clone(), vault);
     let inbox = Inbox::new(pools.bulkheads.inbox.clone());
+    let lanes = lanes(providers.configured());
     let context = ProcessContext {
         cashier: Cashier {
             command_handler: command_handler.clone().without_empty_outcomes(),
@@ -123,7 +125,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         ledger: options.personal_data.ledger(),
         holder_key: Arc::clone(&settings.holder_key),
         recheck_after: TimeDelta::seconds(options.shop.reconcile_after_s.into()),
-        planned: Arc::new(Notify::new()),
+        planned: Arc::new(Planned::of(&lanes)),
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
@@ -153,7 +155,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         context.desk.command_handler.clone(),
         shutdown.clone(),
     ));
-    spawn_workers(&background, &context, inbox, check_process, &shutdown);
+    spawn_workers(&background, &context, lanes, inbox, check_process, &shutdown);
     background.spawn(bus.observe(check_nats, shutdown.clone()));
     let head_watch = event_store::listen(url.expose(), shutdown.clone())?;
     background.spawn(lead(

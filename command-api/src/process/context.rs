@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{CapturePolicy, HolderKey};
 use event_store::{CommandHandler, Staging, Tasks};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use super::lanes::Planned;
 use super::providers::Providers;
 use crate::erasure::Ledger;
 use crate::letters::Post;
@@ -27,8 +28,8 @@ pub(crate) struct ProcessContext {
     pub(crate) holder_key: Arc<HolderKey>,
     /// How long after a capture the provider's books are looked at again.
     pub(crate) recheck_after: TimeDelta,
-    /// Notified when tasks were planned.
-    pub(crate) planned: Arc<Notify>,
+    /// Wakes workers when tasks were planned.
+    pub(crate) planned: Arc<Planned>,
     /// Why the planner does not plan although this instance leads, if an operator must act.
     pub(crate) planner_problem: Arc<watch::Sender<Option<String>>>,
 }

@@ -1,8 +1,11 @@
 //! Which tasks run side by side, and within which bounds.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use vocabulary::PaymentProvider;
 
 use super::kinds::{
@@ -18,6 +21,38 @@ pub(crate) struct Lane {
     pub(crate) at_once: usize,
     /// How long one attempt may take.
     pub(crate) attempt: Duration,
+}
+
+/// Wakes the worker of a lane when tasks of its kinds were planned, and no other one.
+#[derive(Debug, Default)]
+pub(crate) struct Planned(HashMap<Cow<'static, str>, Arc<Notify>>);
+
+impl Planned {
+    pub(crate) fn of(lanes: &[Lane]) -> Self {
+        let of_lane = |lane: &Lane| {
+            let wake = Arc::new(Notify::new());
+            lane.kinds
+                .clone()
+                .into_iter()
+                .map(move |kind| (kind, Arc::clone(&wake)))
+        };
+        Self(lanes.iter().flat_map(of_lane).collect())
+    }
+
+    /// What wakes the worker of this lane.
+    pub(crate) fn waking(&self, lane: &Lane) -> Arc<Notify> {
+        let of_lane = lane.kinds.first().and_then(|kind| self.0.get(kind));
+        of_lane.map(Arc::clone).unwrap_or_default()
+    }
+
+    /// Tasks of these kinds are due. A worker that is busy looks when it is done.
+    pub(crate) fn wake<'a>(&self, kinds: impl IntoIterator<Item = &'a str>) {
+        for kind in kinds.into_iter().collect::<BTreeSet<_>>() {
+            if let Some(wake) = self.0.get(kind) {
+                wake.notify_one();
+            }
+        }
+    }
 }
 
 /// How long a task is held without a renewal. After that its worker is presumed dead and another one begins the task
@@ -86,8 +121,21 @@ mod tests {
     use strum::VariantArray as _;
     use vocabulary::PaymentProvider;
 
-    use super::lanes;
+    use super::{Planned, lanes};
     use crate::process::kinds::{AT_PROVIDER, KINDS, at};
+
+    #[tokio::test]
+    async fn what_is_planned_wakes_its_lane_alone() {
+        let lanes = lanes(PaymentProvider::VARIANTS.iter().copied());
+        let planned = Planned::of(&lanes);
+        let kind = lanes[0].kinds.last().unwrap();
+        planned.wake([&**kind, &**kind, "unknown"]);
+        for (number, lane) in lanes.iter().enumerate() {
+            let waking = planned.waking(lane);
+            let woken = futures_util::FutureExt::now_or_never(waking.notified());
+            assert_eq!(woken.is_some(), number == 0, "{:?}", lane.kinds);
+        }
+    }
 
     #[test]
     fn every_kind_has_one_lane_and_each_at_a_provider_a_lane_of_its_own() {

@@ -122,14 +122,13 @@ async fn plan_from_checkpoint(
             .await?;
         // Workers find tasks that are due later by polling. Compared by the log's clock, as due times are.
         let now = events.iter().map(|event| event.recorded_at).max();
-        let due = tasks.iter().any(|task| Some(task.due_at) <= now);
+        let due = tasks.iter().filter(|task| Some(task.due_at) <= now);
+        let due: Vec<_> = due.map(|task| task.kind.clone()).collect();
         if !context.tasks.plan(done, Reached { mark, epoch }, tasks).await? {
             return Err(Interrupted::NotOwner);
         }
         done = mark.position;
-        if due {
-            context.planned.notify_waiters();
-        }
+        context.planned.wake(due.iter().map(|kind| &**kind));
         if events.len() < AT_ONCE {
             term.run_until_cancelled(tokio::time::sleep_until(next)).await;
         }

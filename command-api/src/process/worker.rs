@@ -38,8 +38,8 @@ const PATIENCE: u32 = 6;
 pub(crate) async fn work(context: ProcessContext, lane: Lane, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
     let kinds: Vec<&str> = lane.kinds.iter().map(|kind| &**kind).collect();
+    let waking = context.planned.waking(&lane);
     loop {
-        let planned = context.planned.notified();
         while running.try_join_next().is_some() {}
         if shutdown.is_cancelled() {
             break;
@@ -61,7 +61,7 @@ pub(crate) async fn work(context: ProcessContext, lane: Lane, shutdown: Cancella
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = planned => {}
+            () = waking.notified() => {}
             Some(_) = running.join_next() => {}
             () = tokio::time::sleep(POLL) => {}
         }

@@ -20,7 +20,7 @@ use super::{Error, Webhook};
 use crate::vipps::webhook::host_of;
 
 /// Webhooks on their way at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// How long a webhook waits for the next one to go first.

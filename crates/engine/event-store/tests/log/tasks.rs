@@ -116,6 +116,59 @@ async fn only_what_is_due_and_asked_for_is_claimed() {
 }
 
 #[tokio::test]
+async fn of_several_kinds_the_longest_due_are_claimed_first() {
+    let tasks = tasks().await;
+    let now = Utc::now();
+    let due = |kind, minutes, position| NewTask {
+        due_at: now - TimeDelta::minutes(minutes),
+        ..task(Uuid::now_v7(), kind, position)
+    };
+    let planned = vec![
+        due("a", 3, 1),
+        due("b", 5, 2),
+        due("a", 4, 3),
+        due("b", 1, 4),
+        due("c", 9, 5),
+    ];
+    assert!(tasks.plan(at(0), at(5), planned).await.unwrap());
+    let claim = async |limit| {
+        let claimed = tasks.claim(&["a", "b"], limit, LEASE).await.unwrap();
+        let mut positions: Vec<u64> = claimed.iter().map(|task| task.position.get()).collect();
+        positions.sort_unstable();
+        positions
+    };
+    assert_eq!(claim(2).await, [2, 3]);
+    // What the first claim only looked at is free.
+    assert_eq!(claim(2).await, [1, 4]);
+    assert!(claim(2).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_claim_costs_the_same_however_many_tasks_wait() {
+    let pool = pool(&TestLog::new().await.url);
+    let tasks = Tasks::new(pool.clone(), "test");
+    let waiting = (1..=2000)
+        .map(|number| task(Uuid::now_v7(), "a", number))
+        .collect();
+    assert!(tasks.plan(at(0), at(2000), waiting).await.unwrap());
+    let client = pool.get().await.unwrap();
+    client.batch_execute("analyze process_tasks").await.unwrap();
+    let claim = include_str!("../../src/sql/claim_tasks.sql");
+    let explain = format!("explain (analyze, costs off, timing off, summary off) {claim}");
+    let kinds = ["a", "b"];
+    let plan = client
+        .query(&explain, &[&"test", &&kinds[..], &3_i64, &60.0])
+        .await
+        .unwrap();
+    for line in &plan {
+        let line: &str = line.get(0);
+        let rows = line.split("rows=").nth(1).and_then(|rest| rest.split(' ').next());
+        let few = rows.is_none_or(|rows| rows.parse::<u32>().is_ok_and(|rows| rows <= 3));
+        assert!(few && !line.contains("Removed"), "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_planned_anew_survives_the_end_of_the_old() {
     let tasks = tasks().await;
     let id = Uuid::now_v7();
