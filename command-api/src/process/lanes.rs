@@ -100,7 +100,7 @@ pub(crate) fn lanes(providers: impl IntoIterator<Item = PaymentProvider>) -> Vec
     // Longer than a mail server may take for all steps, so that what it took is recorded by the attempt that sent it.
     let of_letters = Lane {
         kinds: vec![LETTER.into()],
-        at_once: 8,
+        at_once: 4,
         attempt: Duration::from_mins(12),
     };
     let at_providers = providers.into_iter().flat_map(|provider| {
