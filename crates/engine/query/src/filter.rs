@@ -24,6 +24,8 @@ pub struct Filter {
     pub example: Option<&'static str>,
     /// The filter that begins the range which this one ends.
     pub ends: Option<&'static str>,
+    /// The sort that goes with it, ascending.
+    pub sorted_by: Option<&'static str>,
     /// What must hold when both ends of the range are given, with a `?` for each.
     between: Option<&'static str>,
     /// The condition; each `?` in it stands for the value.
@@ -90,6 +92,7 @@ impl Filter {
             served,
             example: None,
             ends: None,
+            sorted_by: None,
             between: None,
             sql,
         }
@@ -166,6 +169,13 @@ impl Filter {
         self
     }
 
+    /// The rows that it keeps come by this sort, ascending.
+    #[must_use]
+    pub const fn sorted_by(mut self, sort: &'static str) -> Self {
+        self.sorted_by = Some(sort);
+        self
+    }
+
     /// A further condition when both ends of the range are given, with a `?` for the begin and one for the end.
     #[must_use]
     pub const fn between(mut self, sql: &'static str) -> Self {
@@ -203,6 +213,12 @@ pub struct Selection(Vec<(&'static Filter, FilterValue)>);
 impl Selection {
     pub(crate) fn push(&mut self, filter: &'static Filter, value: FilterValue) {
         self.0.push((filter, value));
+    }
+
+    /// The filter among them that has a sort of its own.
+    pub(crate) fn with_own_sort(&self) -> Option<&'static Filter> {
+        let mut filters = self.0.iter().map(|(filter, _)| *filter);
+        filters.find(|filter| filter.sorted_by.is_some())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {

@@ -40,8 +40,8 @@ crate::resource! {
     }
 
     sorts {
-        Sort::by("created_at", "created_at", index("notes_by_created"));
-        Sort::by("title", "title", index("notes_by_title"));
+        Sort::moment("created_at", "created_at", index("notes_by_created"));
+        Sort::text("title", "title", index("notes_by_title"));
     }
 
     filters {

@@ -37,7 +37,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("name", r#"name collate "nb-x-icu""#, index("clubs_by_name"));
+        Sort::text("name", r#"name collate "nb-x-icu""#, index("clubs_by_name"));
     }
 
     filters {

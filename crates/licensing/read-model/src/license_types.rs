@@ -73,8 +73,8 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("code", "code", index("license_types_code_key"));
-        Sort::by("name_nb", r#"name_nb collate "nb-x-icu""#, index("license_types_by_name"));
+        Sort::text("code", "code", index("license_types_code_key"));
+        Sort::text("name_nb", r#"name_nb collate "nb-x-icu""#, index("license_types_by_name"));
     }
 
     filters {

@@ -65,9 +65,9 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("created_at", "created_at", index("orders_by_created"));
-        Sort::by("total_ore", "total_ore", index("orders_by_total"));
-        Sort::by("activity_date", "activity_from", index("orders_by_activity"));
+        Sort::moment("created_at", "created_at", index("orders_by_created"));
+        Sort::number("total_ore", "total_ore", index("orders_by_total"));
+        Sort::date("activity_date", "activity_from", index("orders_by_activity"));
     }
 
     filters {

@@ -47,7 +47,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("suspensions_by_created"));
+        Sort::moment("created_at", "created_at", index("suspensions_by_created"));
     }
 
     filters {

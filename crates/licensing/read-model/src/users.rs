@@ -42,7 +42,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("users_by_created"));
+        Sort::moment("created_at", "created_at", index("users_by_created"));
     }
 
     filters {
