@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod anywhere;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]

@@ -85,6 +85,10 @@ async fn every_sort_sees_every_row_once_in_order() -> Result<()> {
                     resource.name,
                     sort.name
                 );
+                if resource.column(sort.name).is_none() && sort.name == "position" {
+                    // Not shown.
+                    continue;
+                }
                 let column = if resource.name == "orders" && sort.name == "activity_date" {
                     "activity_from"
                 } else {
