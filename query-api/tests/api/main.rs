@@ -33,6 +33,7 @@ mod refusals;
 mod return_status;
 #[cfg(test)]
 mod rows;
+mod search;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

@@ -39,6 +39,8 @@ struct ListBody<'a> {
     total: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_is_estimate: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    similar: bool,
 }
 
 /// The sealed edges of a page.
@@ -102,6 +104,7 @@ pub(crate) fn list(
         prev_cursor: cursors.previous,
         total: page.total.map(|total| total.rows),
         total_is_estimate: page.total.map(|total| total.is_estimate),
+        similar: page.similar,
     };
     let mut bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&bytes);

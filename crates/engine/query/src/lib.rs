@@ -57,7 +57,7 @@ pub use reads::{Access, Reads};
 pub use record::Record;
 pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, SortKind, SortValue, Towards};
 pub use schema_gate::{SchemaGate, SchemaRefused};
-pub use search::{Term, searched};
+pub use search::{Similar, Term, searched};
 pub use served::{Served, index, small_table};
 pub use view::{not_an_id, parse_key};
 pub use word::Word;

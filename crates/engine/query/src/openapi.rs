@@ -190,6 +190,9 @@ fn page(resource: &Resource) -> RefOr<Schema> {
     let is_estimate = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
         "With `count=true`: whether `total` is an estimate. Up to 10,000 rows are counted exactly.",
     ));
+    let similar = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
+        "There and true if nothing matches `q`, and these rows are only similar: the most similar first, without further pages.",
+    ));
     let position = whole(0).description(Some("The log position that the page is true at."));
     ObjectBuilder::new()
         .property("items", Array::new(Ref::from_schema_name(resource.schema)))
@@ -197,6 +200,7 @@ fn page(resource: &Resource) -> RefOr<Schema> {
         .property("prev_cursor", previous)
         .property("total", total)
         .property("total_is_estimate", is_estimate)
+        .property("similar", similar)
         .property("position", position)
         .required("items")
         .required("next_cursor")
@@ -300,7 +304,7 @@ fn of_filter(filter: &'static Filter) -> ParameterBuilder {
         ),
         FilterKind::Search => (
             text(None).max_length(Some(MAX_TEXT_CHARS)),
-            " Every word must be found.",
+            " Every word must be found, or, if no row has them all, something similar to each. Accents do not matter, å is also aa and ø is also o or oe. Words of one or two letters are found where words begin.",
         ),
         FilterKind::Text => (text(None).max_length(Some(MAX_TEXT_CHARS)), ""),
         FilterKind::Uuid => (text(Some(KnownFormat::Uuid)), ""),

@@ -15,6 +15,7 @@ use crate::conditions::{Bind, Conditions};
 use crate::error::Error;
 use crate::record::Record;
 use crate::resource::{Direction, Edge, PagePosition, Resource, Sort, SortValue, Towards};
+use crate::search::Similar;
 
 /// A place in the log: the rows hold everything up to `position`, and nothing after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,8 @@ pub struct PageQuery {
     pub limit: u16,
     /// Whether to count all rows that satisfy the conditions.
     pub count: bool,
+    /// What the rows are compared with, to come by their similarity.
+    pub similar: Option<Similar>,
 }
 
 /// What was read.
@@ -72,6 +75,8 @@ pub struct Page {
     pub checkpoint: Checkpoint,
     /// Whether it is known to be of another log than there is now.
     pub stale: bool,
+    /// Whether the rows are only similar to what was sought.
+    pub similar: bool,
 }
 
 /// How many rows there are on all pages.
@@ -101,6 +106,7 @@ impl PageQuery {
             edge: None,
             limit,
             count: false,
+            similar: None,
         }
     }
 }
@@ -205,6 +211,15 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         Bind::Text(resource.projection.into()),
     ]);
     let (limit, projection) = (binds.len() - 1, binds.len());
+    let (mut rank, mut within_rank, mut by_rank) = (String::new(), "", "");
+    if let Some(Similar { column, words }) = &query.similar {
+        for word in words {
+            binds.push(Bind::Text(word.clone()));
+            let _ = write!(rank, " + word_similarity(${}, {column})", binds.len());
+        }
+        rank = format!(", 0{rank} as page_rank");
+        (within_rank, by_rank) = ("page_rank desc, ", "page.page_rank desc, ");
+    }
     let mut selected = String::new();
     for (index, column) in columns.iter().enumerate() {
         // Writing to a String can't fail.
@@ -216,13 +231,13 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
 from (select 1) as one
 left join checkpoints head on head.projection = ${projection}
 left join (
-    select {key} as page_key, {order} as page_sort{selected}
+    select {key} as page_key, {order} as page_sort{selected}{rank}
     from {table}
     where {filter}{beginning}
-    order by {order} {towards}, {key} {towards}
+    order by {within_rank}{order} {towards}, {key} {towards}
     limit ${limit}
 ) page on true
-order by page.page_sort {shown}, page.page_key {shown}"
+order by {by_rank}page.page_sort {shown}, page.page_key {shown}"
     );
     (sql, binds)
 }
@@ -235,6 +250,7 @@ fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
         total: None,
         checkpoint: Checkpoint::default(),
         stale: false,
+        similar: query.similar.is_some(),
     };
     if let Some(head) = rows.first() {
         page.checkpoint = Checkpoint::from_columns(head.try_get(0)?, head.try_get(1)?);
@@ -274,6 +290,9 @@ fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
     let previous = own.first().map(place).transpose()?.map(Edge::before);
     // What lies on the other side of an edge exists, or did.
     let beyond = query.edge.as_ref().map(Edge::other_side);
+    if page.similar {
+        return Ok(page);
+    }
     (page.next, page.previous) = if backwards {
         (next.or(beyond), previous.filter(|_| more))
     } else {

@@ -107,17 +107,34 @@ impl Reads {
                 (Some(edge), Some(epoch))
             }
         };
+        let is_first = edge.is_none();
         let query = PageQuery {
             resource,
-            columns: view.columns,
-            conditions: selection.within(rows),
+            columns: view.columns.clone(),
+            conditions: selection.within(rows.clone()),
             sort,
             direction,
             edge,
             limit,
             count,
+            similar: None,
         };
         let mut page = self.read_at(query, view.min_position).await?;
+        if page.rows.is_empty()
+            && is_first
+            && let Some((conditions, similar)) = selection.similar_within(rows)
+        {
+            // Someone may have mistyped a name: the most similar rows, as one page.
+            let query = PageQuery {
+                columns: view.columns,
+                sort,
+                direction,
+                count,
+                similar: Some(similar),
+                ..PageQuery::first(resource, conditions, limit)
+            };
+            page = self.read_at(query, view.min_position).await?;
+        }
         page.rows.iter_mut().try_for_each(finish)?;
         if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
             return Err(cursor::refuse());

@@ -42,6 +42,6 @@ query::resource! {
 
     filters {
         Filter::word("status", ClubStatus::texts, "status = ?", small_table(), "In this status.");
-        Filter::search("search like ?", small_table(), "Found by this in the name.");
+        Filter::search("search", small_table(), "Found by this in the name.");
     }
 }

@@ -81,6 +81,6 @@ query::resource! {
         Filter::word("category", Category::texts, "category = ?", small_table(), "Of this category.");
         Filter::word("role", Role::texts, "role = ?", small_table(), "For this role.");
         Filter::word("status", LicenseTypeStatus::texts, "status = ?", small_table(), "In this status.");
-        Filter::search("search like ?", small_table(), "Found by this in code or names.");
+        Filter::search("search", small_table(), "Found by this in code or names.");
     }
 }

@@ -116,6 +116,6 @@ query::resource! {
         // Rows are never deleted: one that was revoked or forgotten says so.
         Filter::amount("changed_since", "position > ?", index("licenses_by_position"), "Changed after this log position, in the order of their last change. `position` of the last page is the next `changed_since`.")
             .sorted_by("position");
-        Filter::search("search like ?", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
+        Filter::search("search", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
     }
 }
