@@ -589,6 +589,8 @@ CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_ty
 
 CREATE INDEX licenses_by_order ON public.licenses USING btree (order_id, line);
 
+CREATE INDEX licenses_by_position ON public.licenses USING btree ("position", license_id);
+
 CREATE INDEX licenses_by_revocation ON public.licenses USING btree (activity_date, revocation_position) WHERE (revocation_position IS NOT NULL);
 
 CREATE INDEX licenses_by_role ON public.licenses USING btree (role, created_at, license_id);

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod anywhere;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod refusals;
 mod return_status;
 #[cfg(test)]
 mod rows;
+mod search;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

@@ -57,7 +57,15 @@ const LISTS: &[List] = &[
 ];
 
 /// What every list takes as well.
-const COMMON: &[&str] = &["limit", "cursor", "fields", "sort", "count", "min_position"];
+const COMMON: &[&str] = &[
+    "limit",
+    "cursor",
+    "seek",
+    "fields",
+    "sort",
+    "count",
+    "min_position",
+];
 
 /// What a value must not be, and the code that says so.
 const BAD_TEXTS: &[(&str, &str)] = &[

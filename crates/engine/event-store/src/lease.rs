@@ -7,9 +7,27 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::Error;
+
+/// In how many beats a lease expires that is not renewed.
+const BEATS: u32 = 5;
+
+/// What became of one instance's claim to lead.
+#[derive(Debug)]
+pub enum Standing {
+    /// It leads.
+    Leads,
+    /// It led until now.
+    Led,
+    /// Another instance leads.
+    StandsBy,
+    /// The database does not answer.
+    Unknown(Error),
+}
 
 /// One instance's claim to one lease.
 #[derive(Clone)]
@@ -49,5 +67,55 @@ impl Lease {
             .await?;
         client.execute(&statement, &[&self.name, &self.owner]).await?;
         Ok(())
+    }
+
+    /// Runs `lead` whenever this instance leads, until `shutdown`, and tells `observe` of every change and every failure. The
+    /// token given to `lead` is cancelled when leadership is lost; it is awaited before leadership is sought again.
+    pub async fn lead_whenever_possible<Leading>(
+        &self,
+        shutdown: &CancellationToken,
+        observe: impl Fn(Standing),
+        lead: impl Fn(CancellationToken) -> Leading,
+    ) where
+        Leading: Future<Output = ()>,
+    {
+        let beat = self.lasts / BEATS;
+        let mut stands_by = false;
+        while !shutdown.is_cancelled() {
+            match self.hold().await {
+                Ok(true) => {
+                    stands_by = false;
+                    observe(Standing::Leads);
+                    // Ends with the shutdown, as a child of it, or with the leadership; the work ends in either case.
+                    let term = shutdown.child_token();
+                    tokio::join!(lead(term.clone()), self.renew(beat, term));
+                    observe(Standing::Led);
+                }
+                Ok(false) if std::mem::replace(&mut stands_by, true) => {}
+                Ok(false) => observe(Standing::StandsBy),
+                Err(error) => {
+                    stands_by = false;
+                    observe(Standing::Unknown(error));
+                }
+            }
+            shutdown.run_until_cancelled(tokio::time::sleep(beat)).await;
+        }
+        // The next one need not wait; if this fails it waits until the lease expires.
+        let _ = timeout(beat, self.release()).await;
+    }
+
+    /// Renews until `term` ends. Ends it as soon as the lease may have expired.
+    async fn renew(&self, beat: Duration, term: CancellationToken) {
+        let mut expires = Instant::now() + self.lasts;
+        while term.run_until_cancelled(tokio::time::sleep(beat)).await.is_some() {
+            let asked = Instant::now();
+            match timeout_at(expires, self.hold()).await {
+                Ok(Ok(true)) => expires = asked + self.lasts,
+                Ok(Err(error)) if Instant::now() < expires => {
+                    tracing::debug!(error = %error, "the lease could not be renewed yet");
+                }
+                _ => term.cancel(),
+            }
+        }
     }
 }

@@ -57,7 +57,7 @@ pub use cqrs::StoreContext;
 pub use epoch::Epoch;
 pub use error::{AppendError, CommandError, Error, VersionConflict};
 pub use inbox::Inbox;
-pub use lease::Lease;
+pub use lease::{Lease, Standing};
 pub use listen::listen;
 pub use loader::{Loader, LoaderOptions};
 pub use log::{Log, Outcome};

@@ -11,7 +11,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use envelope::{Position, RecordedEvent};
 use event_bus::{CatchUpOptions, CatchUpStatus, CatchUpSubscription, Connection, StreamConfig};
-use event_store::Log;
+use event_store::{Lease, Log, Standing};
 use service::health::Check;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -32,6 +32,8 @@ const PACE: Duration = Duration::from_millis(1);
 const MAX_BATCH: usize = 4_000;
 /// About the most payload in one transaction, estimated from the last.
 const BATCH_BYTES: usize = 8 << 20;
+/// How long a leader leads without renewing. It saves work and fences nothing: the checkpoint moves only from its last value.
+const LASTS: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a [`Follower`] needs.
@@ -67,9 +69,33 @@ impl<P: Projection> Follower<P> {
         Self(parts)
     }
 
-    /// Follows the log until shutdown, which waits for the transaction under way. After a failure it resumes from the
-    /// checkpoint, after a pause of at most five seconds, for ever.
+    /// Follows the log whenever this instance leads, until shutdown, which waits for the transaction under way.
     pub async fn run(&self, shutdown: &CancellationToken) {
+        let leading = |leads: bool| {
+            let value = if leads { 1.0 } else { 0.0 };
+            ::metrics::gauge!(metrics::LEADING, "projection" => self.name()).set(value);
+        };
+        leading(false);
+        let observe = |standing| match standing {
+            Standing::Leads => leading(true),
+            Standing::Led => leading(false),
+            Standing::StandsBy => {
+                tracing::info!("standing by");
+                self.0
+                    .check
+                    .degraded("standing by: another projector follows the log");
+                self.0.check_stream.degraded("not read while standing by");
+            }
+            Standing::Unknown(error) => self.report(&Interrupted::read(error)),
+        };
+        let lease = Lease::new(self.0.read.clone(), self.name(), LASTS);
+        let lead = async |term: CancellationToken| self.lead(&term).await;
+        lease.lead_whenever_possible(shutdown, observe, lead).await;
+    }
+
+    /// Follows the log until `shutdown`. After a failure it resumes from the checkpoint, after a pause of at most five
+    /// seconds, for ever.
+    async fn lead(&self, shutdown: &CancellationToken) {
         let mut pauses = pauses();
         loop {
             let mut progressed = false;
@@ -98,9 +124,9 @@ impl<P: Projection> Follower<P> {
     fn report(&self, why: &Interrupted) {
         let check = &self.0.check;
         match why {
-            // Another process does the work: this is no failure.
+            // A former leader finished its last transaction, or the rows were swapped: this is no failure.
             Interrupted::NotOwner => {
-                tracing::info!(reason = %why, "standing by");
+                tracing::info!(reason = %why, "following the log was interrupted");
                 check.ok();
             }
             // The old rows are served meanwhile.

@@ -38,6 +38,8 @@ pub const STALE: &str = "bilsport_projector_stale";
 pub const REBUILDING: &str = "bilsport_projector_rebuild_running";
 /// 1 while the rows that were live before the last rebuild are kept: they take disk space.
 pub const ROWS_KEPT: &str = "bilsport_projector_rows_kept";
+/// 1 while this instance follows the log, 0 while it stands by.
+pub const LEADING: &str = "bilsport_projector_leading";
 /// 1 while events come over NATS, 0 while they are read from the event database instead.
 pub const STREAM_UP: &str = "bilsport_projector_stream_up";
 
@@ -92,6 +94,10 @@ pub fn describe(projections: &[&str]) {
     describe_gauge!(
         CONTRADICTED,
         "Whether the log does not hold the event of the checkpoint"
+    );
+    describe_gauge!(
+        LEADING,
+        "Whether this instance follows the log; another one does while it stands by"
     );
     describe_gauge!(STALE, "Whether the rows are of another log than there is now");
     describe_gauge!(REBUILDING, "Whether a rebuild is under way");

@@ -34,8 +34,19 @@ impl Audience {
 struct ListBody<'a> {
     items: &'a [Record],
     next_cursor: Option<String>,
+    prev_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_is_estimate: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    similar: bool,
+}
+
+/// The sealed edges of a page.
+pub(crate) struct PageCursors {
+    pub(crate) next: Option<String>,
+    pub(crate) previous: Option<String>,
 }
 
 /// Where in the log an answer is true, and of which log.
@@ -80,17 +91,20 @@ impl Content {
     }
 }
 
-/// Answers with the rows of a page, and the cursor of the next.
+/// Answers with the rows of a page, and the cursors of the pages beside it.
 pub(crate) fn list(
     resource: &Resource,
     page: &Page,
-    next_cursor: Option<String>,
+    cursors: PageCursors,
     if_none_match: Option<&str>,
 ) -> Result<Response, Problem> {
     let body = ListBody {
         items: &page.rows,
-        next_cursor,
-        total: page.total,
+        next_cursor: cursors.next,
+        prev_cursor: cursors.previous,
+        total: page.total.map(|total| total.rows),
+        total_is_estimate: page.total.map(|total| total.is_estimate),
+        similar: page.similar,
     };
     let mut bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&bytes);

@@ -10,8 +10,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::search::sought;
-
 /// A bound value with its Postgres type.
 #[derive(Clone, Debug)]
 pub enum Bind {
@@ -82,15 +80,26 @@ impl Conditions {
         self.push(" = ?)", [bind]);
     }
 
-    /// Adds that `fragment`, a `like ?` on a column made by [`searched`](crate::searched), holds for what `q` looks for.
-    pub(crate) fn and_search(&mut self, fragment: &'static str, q: &str) {
-        for spellings in sought(q) {
+    /// Adds that the column of that name, made by [`searched`](crate::searched), holds what is sought: of each list one.
+    pub(crate) fn and_search(&mut self, column: &'static str, sought: &[Vec<String>]) {
+        for spellings in sought {
             let open = if self.sql.is_empty() { "(" } else { " and (" };
             for (index, spelling) in spellings.iter().enumerate() {
                 self.sql.push_str(if index == 0 { open } else { " or " });
-                self.push(fragment, [Bind::Text(contains(spelling))]);
+                self.sql.push_str(column);
+                self.push(" like ?", [Bind::Text(contains(spelling))]);
             }
             self.sql.push(')');
+        }
+    }
+
+    /// Adds that the column holds something similar to each of the words.
+    pub(crate) fn and_similar(&mut self, column: &'static str, words: &[String]) {
+        for word in words {
+            self.sql
+                .push_str(if self.sql.is_empty() { "(" } else { " and (" });
+            self.sql.push_str(column);
+            self.push(" %> ?)", [Bind::Text(word.clone())]);
         }
     }
 
@@ -124,6 +133,7 @@ fn contains(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::sought;
 
     #[test]
     fn binds_are_numbered_in_order() {
@@ -143,7 +153,7 @@ mod tests {
     #[test]
     fn a_spelling_is_literal_and_one_of_each_word_must_hold() {
         let mut conditions = Conditions::default();
-        conditions.and_search("name like ?", "  100%_ A\\b\u{a0}ek-1");
+        conditions.and_search("name", &sought("  100%_ A\\b\u{a0}ek-1"));
         let (sql, binds) = conditions.into_parts();
         assert_eq!(
             sql,

@@ -1,6 +1,6 @@
-//! Where the next page starts, sealed: only the reader who got it can use it, for the list that it came from.
+//! Where the next page begins, or the one before ends, sealed: only the reader who got it can use it, for the list that it came from.
 //!
-//! A cursor holds the last row's sort key and id, and is signed together with the resource, sort, filters and reader.
+//! A cursor holds a row's sort key and id, and is signed together with the resource, sort, filters and reader.
 //! Nothing is kept on the server, so cursors survive restarts and work at every instance with the same secret.
 
 use anyhow::ensure;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::filter::Selection;
 use crate::metrics;
-use crate::resource::{Direction, PagePosition, Resource, Sort};
+use crate::resource::{Direction, Edge, Resource, Sort};
 
 /// Bytes of secret that HMAC-SHA256 deserves.
 const MIN_SECRET_BYTES: usize = 32;
@@ -61,8 +61,9 @@ impl<'a> Binding<'a> {
 /// What a cursor says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
-    /// The last row of the page before.
-    pub(crate) place: PagePosition,
+    /// Where the page begins or ends.
+    #[serde(flatten)]
+    pub(crate) edge: Edge,
     /// The log that this place belongs to.
     pub(crate) epoch: Uuid,
 }

@@ -7,6 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 
 use crate::conditions::{Bind, Conditions};
+use crate::search::{Similar, similar, sought};
 use crate::served::Served;
 
 /// A filter that can be asked for.
@@ -24,6 +25,8 @@ pub struct Filter {
     pub example: Option<&'static str>,
     /// The filter that begins the range which this one ends.
     pub ends: Option<&'static str>,
+    /// The sort that goes with it, ascending.
+    pub sorted_by: Option<&'static str>,
     /// What must hold when both ends of the range are given, with a `?` for each.
     between: Option<&'static str>,
     /// The condition; each `?` in it stands for the value.
@@ -90,6 +93,7 @@ impl Filter {
             served,
             example: None,
             ends: None,
+            sorted_by: None,
             between: None,
             sql,
         }
@@ -146,9 +150,9 @@ impl Filter {
         Self::new(name, FilterKind::Amount, sql, served, says)
     }
 
-    /// Keeps the rows that `q` finds; the condition is a `like ?` on a column made by [`searched`](crate::searched).
-    pub const fn search(sql: &'static str, served: Served, says: &'static str) -> Self {
-        Self::new("q", FilterKind::Search, sql, served, says)
+    /// Keeps the rows that `q` finds in a column made by [`searched`](crate::searched).
+    pub const fn search(column: &'static str, served: Served, says: &'static str) -> Self {
+        Self::new("q", FilterKind::Search, column, served, says)
     }
 
     /// A value for the documentation that says more than that of its kind.
@@ -163,6 +167,13 @@ impl Filter {
     #[must_use]
     pub const fn ends(mut self, begin: &'static str) -> Self {
         self.ends = Some(begin);
+        self
+    }
+
+    /// The rows that it keeps come by this sort, ascending.
+    #[must_use]
+    pub const fn sorted_by(mut self, sort: &'static str) -> Self {
+        self.sorted_by = Some(sort);
         self
     }
 
@@ -205,6 +216,12 @@ impl Selection {
         self.0.push((filter, value));
     }
 
+    /// The filter among them that has a sort of its own.
+    pub(crate) fn with_own_sort(&self) -> Option<&'static Filter> {
+        let mut filters = self.0.iter().map(|(filter, _)| *filter);
+        filters.find(|filter| filter.sorted_by.is_some())
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {
         self.0
             .iter()
@@ -214,10 +231,37 @@ impl Selection {
 
     /// These conditions, and those of the filters.
     #[must_use]
-    pub fn within(&self, mut conditions: Conditions) -> Conditions {
+    pub fn within(&self, conditions: Conditions) -> Conditions {
+        self.within_as(conditions, |conditions, column, q| {
+            conditions.and_search(column, &sought(q));
+        })
+    }
+
+    /// As [`Self::within`], with words that are only similar to those of `q`; nothing if `q` has no word that could be.
+    pub(crate) fn similar_within(&self, conditions: Conditions) -> Option<(Conditions, Similar)> {
+        let (column, q) = self
+            .0
+            .iter()
+            .find_map(|(filter, value)| match (filter.kind, value) {
+                (FilterKind::Search, FilterValue::Text(q)) => Some((filter.sql, q)),
+                _ => None,
+            })?;
+        let (words, others) = similar(q)?;
+        let conditions = self.within_as(conditions, |conditions, column, _| {
+            conditions.and_similar(column, &words);
+            conditions.and_search(column, &others);
+        });
+        Some((conditions, Similar { column, words }))
+    }
+
+    fn within_as(
+        &self,
+        mut conditions: Conditions,
+        search: impl Fn(&mut Conditions, &'static str, &str),
+    ) -> Conditions {
         for (filter, value) in &self.0 {
             if let (FilterKind::Search, FilterValue::Text(q)) = (filter.kind, value) {
-                conditions.and_search(filter.sql, q);
+                search(&mut conditions, filter.sql, q);
                 continue;
             }
             let places = filter.sql.matches('?').count();

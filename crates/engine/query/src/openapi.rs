@@ -173,23 +173,38 @@ fn operation(resource: &Resource) -> OperationBuilder {
 
 /// A page of rows.
 fn page(resource: &Resource) -> RefOr<Schema> {
-    let cursor = ObjectBuilder::new()
-        .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
-            Type::String,
-            Type::Null,
-        ]))
-        .description(Some(
-            "Where the next page begins, for `cursor`; null on the last page.",
-        ));
+    let cursor = |description| {
+        ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
+                Type::String,
+                Type::Null,
+            ]))
+            .description(Some(description))
+    };
+    let next = cursor("Where the next page begins, for `cursor`; null on the last page.");
+    let previous = cursor(
+        "Where the page before ends, for `cursor`; null on the first page. A list that was begun with `seek` may have \
+         nothing there.",
+    );
     let total = whole(0).description(Some("How many rows match on all pages, with `count=true`."));
+    let is_estimate = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
+        "With `count=true`: whether `total` is an estimate. Up to 10,000 rows are counted exactly.",
+    ));
+    let similar = ObjectBuilder::new().schema_type(Type::Boolean).description(Some(
+        "There and true if nothing matches `q`, and these rows are only similar: the most similar first, without further pages.",
+    ));
     let position = whole(0).description(Some("The log position that the page is true at."));
     ObjectBuilder::new()
         .property("items", Array::new(Ref::from_schema_name(resource.schema)))
-        .property("next_cursor", cursor)
+        .property("next_cursor", next)
+        .property("prev_cursor", previous)
         .property("total", total)
+        .property("total_is_estimate", is_estimate)
+        .property("similar", similar)
         .property("position", position)
         .required("items")
         .required("next_cursor")
+        .required("prev_cursor")
         .required("position")
         .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
         .build()
@@ -203,7 +218,7 @@ fn a_row(resource: &Resource) -> Value {
 
 /// The example of a page.
 fn a_page(resource: &Resource) -> Value {
-    json!({"items": [a_row(resource)], "next_cursor": null, "position": 4711})
+    json!({"items": [a_row(resource)], "next_cursor": null, "prev_cursor": null, "position": 4711})
 }
 
 fn found(resource: &Resource, body: RefOr<Schema>, example: Value) -> Response {
@@ -289,7 +304,7 @@ fn of_filter(filter: &'static Filter) -> ParameterBuilder {
         ),
         FilterKind::Search => (
             text(None).max_length(Some(MAX_TEXT_CHARS)),
-            " Every word must be found.",
+            " Every word must be found, or, if no row has them all, something similar to each. Accents do not matter, å is also aa and ø is also o or oe. Words of one or two letters are found where words begin.",
         ),
         FilterKind::Text => (text(None).max_length(Some(MAX_TEXT_CHARS)), ""),
         FilterKind::Uuid => (text(Some(KnownFormat::Uuid)), ""),
@@ -339,14 +354,23 @@ fn paging(resource: &'static Resource) -> Vec<Parameter> {
                 .schema_type(Type::Boolean)
                 .default(Some(json!(false))),
             json!(true),
-            "Whether to count the rows of all pages.".into(),
+            "Whether to count the rows of all pages: exactly up to 10,000, and else by an estimate that says so.".into(),
         )
         .build(),
         query(
             "cursor",
             text(),
             Value::Null,
-            "`next_cursor` of the page before. It is good for the same list, sort, filters and reader."
+            "`next_cursor` or `prev_cursor` of another page. It is good for the same list, sort, filters and reader."
+                .into(),
+        )
+        .build(),
+        query(
+            "seek",
+            text(),
+            Value::Null,
+            "Begins at this value of the sort key, wherever it is in the list. Of a moment also a date: all of its day in \
+             Norway. Not together with `cursor`."
                 .into(),
         )
         .build(),

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
@@ -13,7 +14,8 @@ use crate::column::Column;
 use crate::conditions::{Bind, Conditions};
 use crate::error::Error;
 use crate::record::Record;
-use crate::resource::{Direction, PagePosition, Resource, Sort, SortValue};
+use crate::resource::{Direction, Edge, PagePosition, Resource, Sort, SortValue, Towards};
+use crate::search::Similar;
 
 /// A place in the log: the rows hold everything up to `position`, and nothing after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +50,14 @@ pub struct PageQuery {
     pub sort: &'static Sort,
     /// Which way.
     pub direction: Direction,
-    /// After which row; the first page if none.
-    pub after: Option<PagePosition>,
+    /// Where it begins or ends; the first page if not given.
+    pub edge: Option<Edge>,
     /// At most how many rows.
     pub limit: u16,
     /// Whether to count all rows that satisfy the conditions.
     pub count: bool,
+    /// What the rows are compared with, to come by their similarity.
+    pub similar: Option<Similar>,
 }
 
 /// What was read.
@@ -61,15 +65,31 @@ pub struct PageQuery {
 pub struct Page {
     /// The rows.
     pub rows: Vec<Record>,
-    /// Where the next page starts, if there is one.
-    pub next: Option<PagePosition>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Edge>,
+    /// Where the page before ends, if there is one. After a page that was sought by a value it may be empty.
+    pub previous: Option<Edge>,
     /// How many rows satisfy the conditions on all pages, if asked.
-    pub total: Option<i64>,
+    pub total: Option<Total>,
     /// Where in the log all of this is true.
     pub checkpoint: Checkpoint,
     /// Whether it is known to be of another log than there is now.
     pub stale: bool,
+    /// Whether the rows are only similar to what was sought.
+    pub similar: bool,
 }
+
+/// How many rows there are on all pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// Their number.
+    pub rows: i64,
+    /// Whether it is the planner's estimate, because there are more than [`COUNTED`].
+    pub is_estimate: bool,
+}
+
+/// So many rows are counted exactly.
+pub const COUNTED: i64 = 10_000;
 
 /// Columns of the statement that are not the resource's: position, epoch, total, staleness, key, sort key.
 const OWN_COLUMNS: usize = 6;
@@ -83,9 +103,10 @@ impl PageQuery {
             conditions,
             sort: &resource.sorts[0],
             direction: resource.default_direction,
-            after: None,
+            edge: None,
             limit,
             count: false,
+            similar: None,
         }
     }
 }
@@ -97,7 +118,42 @@ pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page,
     // Not prepared by name: the choice of filters and columns is the caller's, and a cache of all the shapes that
     // can be asked for would have no bound. The unnamed statement is planned for its values in the same round trip.
     let rows = client.query_typed(&sql, &typed).await?;
-    collect(&query, &rows)
+    let mut page = collect(&query, &rows)?;
+    if let Some(total) = &mut page.total
+        && total.rows > COUNTED
+    {
+        let rows = estimate(client, &query).await?;
+        *total = Total {
+            rows: rows.max(total.rows),
+            is_estimate: true,
+        };
+    }
+    Ok(page)
+}
+
+/// How many rows the planner expects on all pages, from the statistics: it costs the same however many there are.
+async fn estimate(client: &impl GenericClient, query: &PageQuery) -> Result<i64, Error> {
+    let (filter, binds) = query.conditions.clone().into_parts();
+    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+    let sql = format!(
+        "explain (format json) select from {} where {filter}",
+        query.resource.table
+    );
+    let rows = client.query_typed(&sql, &typed).await?;
+    let plan: Option<Json<[Planned; 1]>> = rows.first().map(|row| row.try_get(0)).transpose()?;
+    Ok(plan.map_or(0, |Json([planned])| planned.plan.rows))
+}
+
+#[derive(Debug, Deserialize)]
+struct Planned {
+    #[serde(rename = "Plan")]
+    plan: Plan,
+}
+
+#[derive(Debug, Deserialize)]
+struct Plan {
+    #[serde(rename = "Plan Rows")]
+    rows: i64,
 }
 
 /// The plan that Postgres chose for a page and what it then read, as text: for tests and for finding out why one is slow.
@@ -124,21 +180,28 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         ..
     } = query;
     let (table, key, order) = (resource.table, resource.key, sort.sql);
-    let (beyond, towards) = match direction {
-        Direction::Ascending => (">", "asc"),
-        Direction::Descending => ("<", "desc"),
+    let (shown, backwards) = match direction {
+        Direction::Ascending => ("asc", "desc"),
+        Direction::Descending => ("desc", "asc"),
+    };
+    // A page that ends before a row is read from there backwards, and then shown in the order of the list.
+    let towards = match &query.edge {
+        Some(edge) if edge.towards == Towards::Previous => backwards,
+        _ => shown,
     };
     let (filter, mut binds) = query.conditions.clone().into_parts();
     let total = if query.count {
-        format!("(select count(*) from {table} where {filter})")
+        format!("(select count(*) from (select from {table} where {filter} limit {COUNTED} + 1) counted)")
     } else {
         "null::int8".into()
     };
     let mut beginning = String::new();
-    if let Some(place) = &query.after {
+    if let Some(Edge { place, included, .. }) = &query.edge {
         binds.extend([place.sort.bind(), Bind::Uuid(place.id)]);
+        let beyond = if towards == "asc" { ">" } else { "<" };
+        let equal = if *included { "=" } else { "" };
         beginning = format!(
-            " and ({order}, {key}) {beyond} (${}, ${})",
+            " and ({order}, {key}) {beyond}{equal} (${}, ${})",
             binds.len() - 1,
             binds.len()
         );
@@ -148,6 +211,15 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         Bind::Text(resource.projection.into()),
     ]);
     let (limit, projection) = (binds.len() - 1, binds.len());
+    let (mut rank, mut within_rank, mut by_rank) = (String::new(), "", "");
+    if let Some(Similar { column, words }) = &query.similar {
+        for word in words {
+            binds.push(Bind::Text(word.clone()));
+            let _ = write!(rank, " + word_similarity(${}, {column})", binds.len());
+        }
+        rank = format!(", 0{rank} as page_rank");
+        (within_rank, by_rank) = ("page_rank desc, ", "page.page_rank desc, ");
+    }
     let mut selected = String::new();
     for (index, column) in columns.iter().enumerate() {
         // Writing to a String can't fail.
@@ -159,13 +231,13 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
 from (select 1) as one
 left join checkpoints head on head.projection = ${projection}
 left join (
-    select {key} as page_key, {order} as page_sort{selected}
+    select {key} as page_key, {order} as page_sort{selected}{rank}
     from {table}
     where {filter}{beginning}
-    order by {order} {towards}, {key} {towards}
+    order by {within_rank}{order} {towards}, {key} {towards}
     limit ${limit}
 ) page on true
-order by page.page_sort {towards}, page.page_key {towards}"
+order by {by_rank}page.page_sort {shown}, page.page_key {shown}"
     );
     (sql, binds)
 }
@@ -174,27 +246,60 @@ fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
     let mut page = Page {
         rows: Vec::with_capacity(rows.len()),
         next: None,
+        previous: None,
         total: None,
         checkpoint: Checkpoint::default(),
         stale: false,
+        similar: query.similar.is_some(),
     };
-    let mut last = None;
-    for (index, row) in rows.iter().enumerate() {
-        if index == 0 {
-            page.checkpoint = Checkpoint::from_columns(row.try_get(0)?, row.try_get(1)?);
-            page.total = row.try_get(2)?;
-            page.stale = row.try_get(3)?;
-        }
-        let Some(id) = row.try_get(4)? else { break };
-        if index == usize::from(query.limit) {
-            page.next = last;
-            break;
-        }
-        last = Some(PagePosition {
-            sort: SortValue::read(row, 5, query.sort)?,
-            id,
+    if let Some(head) = rows.first() {
+        page.checkpoint = Checkpoint::from_columns(head.try_get(0)?, head.try_get(1)?);
+        let rows: Option<i64> = head.try_get(2)?;
+        page.total = rows.map(|rows| Total {
+            rows,
+            is_estimate: false,
         });
+        page.stale = head.try_get(3)?;
+    }
+    // Without a row of the table there is one row with the head alone.
+    let is_empty = rows.first().map_or(Ok(true), |row| {
+        row.try_get::<_, Option<Uuid>>(4).map(|id| id.is_none())
+    })?;
+    let found = if is_empty { &[] } else { rows };
+    let more = found.len() > usize::from(query.limit);
+    let backwards = query
+        .edge
+        .as_ref()
+        .is_some_and(|edge| edge.towards == Towards::Previous);
+    // The row beyond the page only says that there is another page.
+    let own = match (more, backwards) {
+        (false, _) => found,
+        (true, false) => &found[..found.len() - 1],
+        (true, true) => &found[1..],
+    };
+    for row in own {
         page.rows.push(Record::read(row, &query.columns, OWN_COLUMNS)?);
     }
+    let place = |row: &Row| -> Result<_, Error> {
+        Ok(PagePosition {
+            sort: SortValue::read(row, 5, query.sort)?,
+            id: row.try_get(4)?,
+        })
+    };
+    let next = own.last().map(place).transpose()?.map(Edge::after);
+    let previous = own.first().map(place).transpose()?.map(Edge::before);
+    // What lies on the other side of an edge exists, or did.
+    let beyond = query.edge.as_ref().map(Edge::other_side);
+    if page.similar {
+        return Ok(page);
+    }
+    (page.next, page.previous) = if backwards {
+        (next.or(beyond), previous.filter(|_| more))
+    } else {
+        (
+            next.filter(|_| more),
+            beyond.map(|beyond| previous.unwrap_or(beyond)),
+        )
+    };
     Ok(page)
 }

@@ -13,14 +13,14 @@ use std::ops::RangeInclusive;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use percent_encoding::percent_decode;
 use service::problem::Problem;
 use uuid::Uuid;
 
 use crate::dates::{NoMoment, date, midnight, moment};
 use crate::filter::{Filter, FilterKind, FilterValue, Selection};
-use crate::resource::Resource;
+use crate::resource::{Direction, Resource};
 use refusal::ParameterError;
 
 pub(crate) use refusal::problems;
@@ -243,7 +243,22 @@ impl Parameters {
         }
     }
 
-    fn date(&mut self, name: &'static str) -> Option<NaiveDate> {
+    /// A moment where a list begins. A date means all of its day: from its first moment on, or back from its last.
+    pub(crate) fn moment_towards(
+        &mut self,
+        name: &'static str,
+        direction: Direction,
+    ) -> Option<DateTime<Utc>> {
+        let of_date: fn(NaiveDate) -> Option<DateTime<Utc>> = match direction {
+            Direction::Ascending => midnight,
+            // Postgres holds microseconds.
+            Direction::Descending => |date| Some(midnight(date.succ_opt()?)? - TimeDelta::microseconds(1)),
+        };
+        self.moment(name, of_date)
+    }
+
+    /// A day.
+    pub(crate) fn date(&mut self, name: &'static str) -> Option<NaiveDate> {
         let value = self.take(name)?;
         self.parsed(
             name,

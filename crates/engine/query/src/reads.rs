@@ -16,9 +16,9 @@ use crate::page::{self, Page, PageQuery};
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
 use crate::record::Record;
-use crate::resource::{Audience, PagePosition, Resource};
+use crate::resource::{Audience, Edge, Resource};
 use crate::schema_gate::SchemaGate;
-use crate::view::{self, ListView, View};
+use crate::view::{self, Beginning, ListView, View};
 use crate::{failure, metrics};
 
 /// What every operation shares. Cheap to clone.
@@ -96,38 +96,64 @@ impl Reads {
             direction,
             limit,
             count,
-            cursor,
+            begin,
         } = view::of_list(parameters, resource)?;
         let binding = Binding::new(resource, sort, direction, &selection, reader);
-        let from = cursor
-            .map(|sealed| self.cursors.open(&sealed, &binding))
-            .transpose()?;
-        let (after, epoch) = from.map(|Cursor { place, epoch }| (place, epoch)).unzip();
+        let (edge, epoch) = match begin {
+            Beginning::First => (None, None),
+            Beginning::Seek(sort) => (Some(Edge::seek(sort, direction)), None),
+            Beginning::Cursor(sealed) => {
+                let Cursor { edge, epoch } = self.cursors.open(&sealed, &binding)?;
+                (Some(edge), Some(epoch))
+            }
+        };
+        let is_first = edge.is_none();
         let query = PageQuery {
             resource,
-            columns: view.columns,
-            conditions: selection.within(rows),
+            columns: view.columns.clone(),
+            conditions: selection.within(rows.clone()),
             sort,
             direction,
-            after,
+            edge,
             limit,
             count,
+            similar: None,
         };
         let mut page = self.read_at(query, view.min_position).await?;
+        if page.rows.is_empty()
+            && is_first
+            && let Some((conditions, similar)) = selection.similar_within(rows)
+        {
+            // Someone may have mistyped a name: the most similar rows, as one page.
+            let query = PageQuery {
+                columns: view.columns,
+                sort,
+                direction,
+                count,
+                similar: Some(similar),
+                ..PageQuery::first(resource, conditions, limit)
+            };
+            page = self.read_at(query, view.min_position).await?;
+        }
         page.rows.iter_mut().try_for_each(finish)?;
         if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
             return Err(cursor::refuse());
         }
-        let seal = |place: &PagePosition| {
-            let cursor = Cursor {
-                place: place.clone(),
+        let seal = |edge: &Option<Edge>| {
+            let cursor = edge.clone().map(|edge| Cursor {
+                edge,
                 epoch: page.checkpoint.epoch,
-            };
-            self.cursors.seal(&cursor, &binding)
+            });
+            let sealed = cursor
+                .map(|cursor| self.cursors.seal(&cursor, &binding))
+                .transpose();
+            sealed.map_err(|error| Problem::internal(&error))
         };
-        let next = page.next.as_ref().map(seal).transpose();
-        let next = next.map_err(|error| Problem::internal(&error))?;
-        answer::list(resource, &page, next, view.if_none_match.as_deref())
+        let cursors = answer::PageCursors {
+            next: seal(&page.next)?,
+            previous: seal(&page.previous)?,
+        };
+        answer::list(resource, &page, cursors, view.if_none_match.as_deref())
     }
 
     /// Answers with the row of a resource that has this key, or 404.

@@ -89,13 +89,51 @@ pub struct Sort {
     pub name: &'static str,
     /// The index that has this order.
     pub served: Served,
+    pub(crate) kind: SortKind,
     pub(crate) sql: &'static str,
 }
 
+/// The type of a sort key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKind {
+    /// A day.
+    Date,
+    /// A whole number.
+    Number,
+    /// A moment.
+    Moment,
+    /// A text.
+    Text,
+}
+
 impl Sort {
-    /// A sort by an expression, in the order of that index.
-    pub const fn by(name: &'static str, sql: &'static str, served: Served) -> Self {
-        Self { name, served, sql }
+    const fn new(name: &'static str, kind: SortKind, sql: &'static str, served: Served) -> Self {
+        Self {
+            name,
+            served,
+            kind,
+            sql,
+        }
+    }
+
+    /// A sort by an expression that is a day, in the order of that index.
+    pub const fn date(name: &'static str, sql: &'static str, served: Served) -> Self {
+        Self::new(name, SortKind::Date, sql, served)
+    }
+
+    /// A sort by an expression that is a whole number.
+    pub const fn number(name: &'static str, sql: &'static str, served: Served) -> Self {
+        Self::new(name, SortKind::Number, sql, served)
+    }
+
+    /// A sort by an expression that is a moment.
+    pub const fn moment(name: &'static str, sql: &'static str, served: Served) -> Self {
+        Self::new(name, SortKind::Moment, sql, served)
+    }
+
+    /// A sort by an expression that is a text.
+    pub const fn text(name: &'static str, sql: &'static str, served: Served) -> Self {
+        Self::new(name, SortKind::Text, sql, served)
     }
 }
 
@@ -109,13 +147,82 @@ pub enum Direction {
     Descending,
 }
 
-/// Where a page ended: the sort key and key of its last row. The next page starts after it.
+/// Where a row stands in a list: its sort key and its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PagePosition {
     /// Value of the sort key.
     pub sort: SortValue,
     /// Key of the row.
     pub id: Uuid,
+}
+
+/// Where a page begins or ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The place of a row, whether or not the row is still there.
+    pub place: PagePosition,
+    /// On which side of it the page is.
+    #[serde(default)]
+    pub towards: Towards,
+    /// Whether the row itself belongs to the page.
+    #[serde(default)]
+    pub included: bool,
+}
+
+/// On which side of a row a page is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Towards {
+    /// The rows that follow.
+    #[default]
+    Next,
+    /// The rows before it.
+    Previous,
+}
+
+impl Edge {
+    /// The page that follows a row.
+    pub const fn after(place: PagePosition) -> Self {
+        Self {
+            place,
+            towards: Towards::Next,
+            included: false,
+        }
+    }
+
+    /// The page that ends before a row.
+    pub const fn before(place: PagePosition) -> Self {
+        Self {
+            place,
+            towards: Towards::Previous,
+            included: false,
+        }
+    }
+
+    /// The page on the other side.
+    pub(crate) fn other_side(&self) -> Self {
+        Self {
+            place: self.place.clone(),
+            towards: match self.towards {
+                Towards::Next => Towards::Previous,
+                Towards::Previous => Towards::Next,
+            },
+            included: !self.included,
+        }
+    }
+
+    /// The page that begins with the first row whose sort key is not before this value.
+    pub fn seek(sort: SortValue, direction: Direction) -> Self {
+        let id = match direction {
+            Direction::Ascending => Uuid::nil(),
+            Direction::Descending => Uuid::max(),
+        };
+        Self {
+            place: PagePosition { sort, id },
+            towards: Towards::Next,
+            included: true,
+        }
+    }
 }
 
 /// The value of a sort key.

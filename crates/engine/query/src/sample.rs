@@ -40,8 +40,8 @@ crate::resource! {
     }
 
     sorts {
-        Sort::by("created_at", "created_at", index("notes_by_created"));
-        Sort::by("title", "title", index("notes_by_title"));
+        Sort::moment("created_at", "created_at", index("notes_by_created"));
+        Sort::text("title", "title", index("notes_by_title"));
     }
 
     filters {
@@ -54,6 +54,6 @@ crate::resource! {
             .between("day between ? and ?");
         Filter::amount("least", "version >= ?", index("notes_by_version"), "Of this version or later.");
         Filter::amount("most", "version <= ?", index("notes_by_version"), "Of this version or earlier.").ends("least");
-        Filter::search("search like ?", index("notes_by_search"), "Found by this in the title.");
+        Filter::search("search", index("notes_by_search"), "Found by this in the title.");
     }
 }

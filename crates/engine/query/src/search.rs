@@ -1,13 +1,17 @@
 //! The text that `q` searches, and what a `q` looks for in it: made by the same function, so that the same text is
 //! found however it was typed.
 //!
-//! Names and addresses are kept as words. Numbers are kept without what people put between their parts, and phones with
+//! Names and addresses are kept as words, in the letters that everyone can type. Numbers are kept without what people put between their parts, and phones with
 //! their country, since a number plate, a reference or a phone has as many spellings as writers.
 
-use text::fold;
+use text::{fold, latinize};
 
 /// From this length on, each part of a number in parts can be a number of its own.
 const OWN_DIGITS: usize = 4;
+/// Letters and digits that an index can find anywhere in a text. Fewer are looked for where words begin.
+const ANYWHERE: usize = 3;
+/// Letters of a word that can be looked for with a typing error.
+const SIMILAR: usize = 4;
 /// Digits of a phone within Norway.
 const NATIONAL_DIGITS: usize = 8;
 
@@ -22,16 +26,25 @@ pub enum Term<'a> {
     Phone(&'a str),
 }
 
+/// Words that rows are only similar to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Similar {
+    /// The column with what a row is found by.
+    pub(crate) column: &'static str,
+    pub(crate) words: Vec<String>,
+}
+
 /// The column `search` for what a row is found by.
 pub fn searched<'a>(terms: impl IntoIterator<Item = Term<'a>>) -> String {
     let mut text = String::new();
     for term in terms {
         let term = match term {
-            Term::Words(words) => key(words),
+            Term::Words(words) => latinize(&key(words)),
             Term::Number(number) => compact(&key(number)),
             Term::Phone(number) => phone(&key(number)),
         };
-        if !text.is_empty() && !term.is_empty() {
+        // Every word has a space before it.
+        if !term.is_empty() {
             text.push(' ');
         }
         text.push_str(&term);
@@ -41,6 +54,31 @@ pub fn searched<'a>(terms: impl IntoIterator<Item = Term<'a>>) -> String {
 
 /// What a `q` looks for in that column: of each list, the row must hold one.
 pub(crate) fn sought(q: &str) -> Vec<Vec<String>> {
+    let mut sought = whole(q);
+    for part in sought.iter_mut().flatten() {
+        if part.chars().count() < ANYWHERE {
+            part.insert(0, ' ');
+        }
+    }
+    sought
+}
+
+/// The words of `q` in which a typing error may be looked past, and what else it looks for, as [`sought`]. Nothing without such
+/// words.
+pub(crate) fn similar(q: &str) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+    let is_word = |list: &Vec<String>| {
+        let word = &list[0];
+        word.chars().count() >= SIMILAR && word.chars().all(char::is_alphabetic)
+    };
+    let (words, others): (Vec<_>, Vec<_>) = sought(q).into_iter().partition(is_word);
+    let words: Vec<String> = words
+        .into_iter()
+        .filter_map(|list| list.into_iter().next())
+        .collect();
+    (!words.is_empty()).then_some((words, others))
+}
+
+fn whole(q: &str) -> Vec<Vec<String>> {
     let q = key(q);
     let words: Vec<&str> = q.split(' ').filter(|word| !word.is_empty()).collect();
     let mut sought = Vec::new();
@@ -77,7 +115,7 @@ fn key(text: &str) -> String {
 
 /// A word as it stands, and as a number.
 fn spellings(word: &str) -> Vec<String> {
-    let mut spellings = vec![word.to_owned()];
+    let mut spellings = vec![latinize(word)];
     let number = if is_digits(word) {
         dialled(word)
     } else if word.chars().all(|c| c.is_alphanumeric() || is_separator(c)) {
@@ -85,7 +123,7 @@ fn spellings(word: &str) -> Vec<String> {
     } else {
         return spellings;
     };
-    if number != word && !number.is_empty() {
+    if number != spellings[0] && !number.is_empty() {
         spellings.push(number);
     }
     spellings
@@ -131,7 +169,7 @@ const fn is_separator(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Term, searched, sought};
+    use super::{Term, searched, similar, sought};
 
     /// Whether `q` finds a row with these terms.
     fn finds(q: &str, terms: &[Term<'_>]) -> bool {
@@ -149,7 +187,7 @@ mod tests {
             Term::Words(""),
             Term::Phone("900 00 000"),
         ];
-        assert_eq!(searched(terms), "bl1 ærlig ås 4790000000");
+        assert_eq!(searched(terms), " bl1 arlig as 4790000000");
         assert_eq!(searched([]), "");
     }
 
@@ -170,8 +208,39 @@ mod tests {
         ] {
             assert!(finds(q, &[Term::Words(words)]), "{q} in {words}");
         }
-        for (q, words) in [("ase", "Åse"), ("bjornx", "Bjorn"), ("100%%", "100%_sikker")] {
+        for (q, words) in [
+            ("ase", "Åse"),
+            ("aase", "Åse"),
+            ("tromso", "Tromsø"),
+            ("nordmann", "Åse-Nordmann"),
+        ] {
+            assert!(finds(q, &[Term::Words(words)]), "{q} in {words}");
+        }
+        for (q, words) in [("asa", "Åse"), ("bjornx", "Bjorn"), ("100%%", "100%_sikker")] {
             assert!(!finds(q, &[Term::Words(words)]), "{q} in {words}");
+        }
+    }
+
+    #[test]
+    fn one_and_two_letters_are_looked_for_where_words_begin() {
+        let row = [Term::Words("Åse Li"), Term::Number("AB 12345")];
+        for q in ["l", "li", "å", "ås", "ab", "a l"] {
+            assert!(finds(q, &row), "{q}");
+        }
+        for q in ["i", "se", "b", "12"] {
+            assert!(!finds(q, &row), "{q}");
+        }
+    }
+
+    #[test]
+    fn typing_errors_are_looked_past_in_words() {
+        let words = |q| similar(q).map(|(words, others)| (words.join(" "), others.len()));
+        assert_eq!(
+            words("Nordmnan Kårri 90012345"),
+            Some(("nordmnan karri".into(), 1))
+        );
+        for q in ["Ola", "BL-7K2QM", "90012345", "kari@example.no", ""] {
+            assert_eq!(words(q), None, "{q}");
         }
     }
 
@@ -260,7 +329,6 @@ mod tests {
             "BL7K2QM-KXNFD",
             "bl-",
             "kxnfd",
-            "M-K",
         ] {
             assert!(finds(q, &[Term::Number("BL-7K2QM-KXNFD")]), "{q}");
         }

@@ -5,9 +5,9 @@ use service::problem::Problem;
 use uuid::Uuid;
 
 use crate::column::Column;
-use crate::filter::Selection;
+use crate::filter::{Filter, Selection};
 use crate::parameters::{MinPosition, Parameters, uuid};
-use crate::resource::{Direction, Resource, Sort};
+use crate::resource::{Direction, Resource, Sort, SortKind, SortValue};
 
 /// Rows of a page without `limit`.
 pub(crate) const DEFAULT_LIMIT: u16 = 50;
@@ -31,7 +31,18 @@ pub(crate) struct ListView {
     pub(crate) direction: Direction,
     pub(crate) limit: u16,
     pub(crate) count: bool,
-    pub(crate) cursor: Option<String>,
+    pub(crate) begin: Beginning,
+}
+
+/// Where a list begins.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Beginning {
+    /// With its first row.
+    First,
+    /// With the first row whose sort key is not before this.
+    Seek(SortValue),
+    /// Where this cursor says.
+    Cursor(String),
 }
 
 /// The view of one row, if nothing in the parameters was wrong.
@@ -67,7 +78,10 @@ pub(crate) fn excerpt(
 /// The view of a list, if nothing in the parameters was wrong.
 pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -> Result<ListView, Problem> {
     let selection = parameters.selection(resource.filters);
-    let (sort, direction) = sort(&mut parameters, resource);
+    let (sort, direction) = match selection.with_own_sort() {
+        Some(filter) => own_sort(&mut parameters, resource, filter),
+        None => sort(&mut parameters, resource),
+    };
     let limit = parameters.integer("limit", &(1..=i64::from(MAX_LIMIT)));
     let list = ListView {
         selection,
@@ -77,7 +91,7 @@ pub(crate) fn of_list(mut parameters: Parameters, resource: &'static Resource) -
             .and_then(|limit| u16::try_from(limit).ok())
             .unwrap_or(DEFAULT_LIMIT),
         count: parameters.boolean("count").unwrap_or(false),
-        cursor: parameters.take("cursor"),
+        begin: beginning(&mut parameters, sort.kind, direction),
         view: view(&mut parameters, resource),
     };
     parameters.finish()?;
@@ -131,6 +145,35 @@ fn columns(parameters: &mut Parameters, resource: &'static Resource) -> Vec<&'st
     all().filter(|column| names.contains(&column.name)).collect()
 }
 
+/// `cursor`, or `seek`.
+fn beginning(parameters: &mut Parameters, kind: SortKind, direction: Direction) -> Beginning {
+    let cursor = parameters.take("cursor");
+    let sought = match kind {
+        SortKind::Date => parameters.date("seek").map(SortValue::Date),
+        SortKind::Number => parameters
+            .integer("seek", &(i64::MIN..=i64::MAX))
+            .map(SortValue::Integer),
+        SortKind::Moment => parameters
+            .moment_towards("seek", direction)
+            .map(SortValue::Timestamp),
+        SortKind::Text => parameters.text("seek").map(SortValue::Text),
+    };
+    match (cursor, sought) {
+        (None, None) => Beginning::First,
+        (None, Some(value)) => Beginning::Seek(value),
+        (Some(cursor), None) => Beginning::Cursor(cursor),
+        (Some(cursor), Some(_)) => {
+            parameters.refuse(
+                "seek",
+                "conflicting_parameter",
+                "En liste begynner enten ved en verdi eller ved en sidepeker.",
+                "A list begins at a value or at a cursor, not at both.",
+            );
+            Beginning::Cursor(cursor)
+        }
+    }
+}
+
 /// The sort named in `sort`, descending after a `-`; the resource's own without it.
 fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static Sort, Direction) {
     let default = (&resource.sorts[0], resource.default_direction);
@@ -152,6 +195,25 @@ fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static S
         format!("The value must be one of: {list}."),
     );
     default
+}
+
+/// The sort that goes with a filter. Another one is refused.
+fn own_sort(
+    parameters: &mut Parameters,
+    resource: &'static Resource,
+    filter: &'static Filter,
+) -> (&'static Sort, Direction) {
+    let own = filter.sorted_by.unwrap_or_default();
+    if parameters.take("sort").is_some_and(|asked| asked != own) {
+        parameters.refuse(
+            "sort",
+            "invalid_choice",
+            format!("Med {} er rekkefølgen {own}.", filter.name),
+            format!("With {} the order is {own}.", filter.name),
+        );
+    }
+    let sort = resource.sort(own).unwrap_or(&resource.sorts[0]);
+    (sort, Direction::Ascending)
 }
 
 /// Every value of `sort`.

@@ -35,6 +35,54 @@ pub fn fold(text: &str) -> String {
     normalize(&kept)
 }
 
+/// A folded text in the letters that people fall back on when their keyboard or memory lacks the right ones: "bodø" and "bodo",
+/// "ås" and "aas", "müller", "muller" and "mueller" are one. For search, where finding too much beats finding nothing.
+///
+/// Latin letters lose their marks, letters of their own become the ones that stand for them, and an `a` or `e` that only
+/// lengthens or turns the vowel before it is left out. Other scripts stay.
+pub fn latinize(folded: &str) -> String {
+    let mut latin = String::with_capacity(folded.len());
+    let (mut after_latin, mut vowel) = (false, None);
+    for c in DecomposingNormalizer::new_nfd().normalize(folded).chars() {
+        if after_latin && is_mark(c) {
+            // "å" is no "a" that a second one lengthens.
+            vowel = None;
+            continue;
+        }
+        if let Some(before) = vowel.take()
+            && (c == 'e' || (c == 'a' && before == 'a'))
+        {
+            continue;
+        }
+        after_latin = true;
+        match c {
+            'a' | 'o' | 'u' => {
+                latin.push(c);
+                vowel = Some(c);
+            }
+            'æ' => latin.push('a'),
+            'ø' | 'œ' => latin.push('o'),
+            'đ' | 'ð' => latin.push('d'),
+            'þ' => latin.push_str("th"),
+            'ł' => latin.push('l'),
+            'ŋ' => latin.push('n'),
+            'ŧ' => latin.push('t'),
+            'ħ' => latin.push('h'),
+            'ı' => latin.push('i'),
+            other => {
+                latin.push(other);
+                after_latin = other.is_ascii_lowercase();
+            }
+        }
+    }
+    ComposingNormalizer::new_nfc().normalize(&latin).into_owned()
+}
+
+/// Whether a character is a mark that stands on the letter before it.
+fn is_mark(c: char) -> bool {
+    CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::NonspacingMark
+}
+
 /// Whether a character takes part in a text without showing: what Unicode calls default-ignorable (zero-width spaces
 /// and joiners, fillers, variation selectors, tags), and what turns the direction of the text around it.
 pub fn is_invisible(c: char) -> bool {

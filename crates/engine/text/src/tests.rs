@@ -1,7 +1,7 @@
 use icu_normalizer::DecomposingNormalizer;
 use proptest::prelude::*;
 
-use crate::{digit, fold, is_invisible, normalize};
+use crate::{digit, fold, is_invisible, latinize, normalize};
 
 #[test]
 fn stored_text_is_composed_and_has_single_spaces() {
@@ -47,6 +47,40 @@ fn letters_of_their_own_stay_apart() {
         ("Kari N", "KariN"),
     ] {
         assert_ne!(fold(one), fold(other));
+    }
+}
+
+#[test]
+fn what_a_keyboard_lacks_is_written_in_many_ways() {
+    for spellings in [
+        &["Bodø", "bodo", "BODOE", "Bodö", "bod\u{f8}"][..],
+        &["Tromsø", "tromso", "tromsoe"],
+        &["Ås", "aas", "AS", "A\u{30a}s", "äs"],
+        &["Bjørn", "bjorn", "Bjoern", "Björn", "bjo\u{308}rn"],
+        &["Müller", "muller", "Mueller", "mu\u{308}ller"],
+        &["Ærlig", "aerlig", "arlig"],
+        &["Håkon", "haakon", "hakon"],
+        &["Máret Ánne", "maret anne"],
+        &["Kárášjohka", "karasjohka"],
+        &["Đorđević", "dordevic"],
+        &["Þór", "thor"],
+        &["Łukasz", "lukasz"],
+        &["Straße", "strasse"],
+        &["Ünal", "unal"],
+        &["Işıl", "isil"],
+    ] {
+        let keys: std::collections::BTreeSet<String> = spellings
+            .iter()
+            .map(|spelling| latinize(&fold(spelling)))
+            .collect();
+        assert_eq!(keys.len(), 1, "{spellings:?}: {keys:?}");
+    }
+    for (one, other) in [("Kari", "Kåre"), ("Ola", "Olea"), ("Bo", "Bu")] {
+        assert_ne!(latinize(&fold(one)), latinize(&fold(other)));
+    }
+    // Other scripts keep their marks.
+    for other in ["علی", "מִרְיָם", "नमस्ते", "ガレージ"] {
+        assert_eq!(latinize(&fold(other)), fold(other));
     }
 }
 

@@ -39,7 +39,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("n", "n", index("batch_items_by_number"));
+        Sort::number("n", "n", index("batch_items_by_number"));
     }
 
     filters {

@@ -40,7 +40,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("submitted_at", "submitted_at", index("batches_by_submitted"));
+        Sort::moment("submitted_at", "submitted_at", index("batches_by_submitted"));
     }
 
     filters {

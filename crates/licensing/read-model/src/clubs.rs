@@ -37,11 +37,11 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("name", r#"name collate "nb-x-icu""#, index("clubs_by_name"));
+        Sort::text("name", r#"name collate "nb-x-icu""#, index("clubs_by_name"));
     }
 
     filters {
         Filter::word("status", ClubStatus::texts, "status = ?", small_table(), "In this status.");
-        Filter::search("search like ?", small_table(), "Found by this in the name.");
+        Filter::search("search", small_table(), "Found by this in the name.");
     }
 }

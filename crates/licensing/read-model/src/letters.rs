@@ -45,7 +45,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("letters_by_created"));
+        Sort::moment("created_at", "created_at", index("letters_by_created"));
     }
 
     filters {

@@ -73,14 +73,14 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("code", "code", index("license_types_code_key"));
-        Sort::by("name_nb", r#"name_nb collate "nb-x-icu""#, index("license_types_by_name"));
+        Sort::text("code", "code", index("license_types_code_key"));
+        Sort::text("name_nb", r#"name_nb collate "nb-x-icu""#, index("license_types_by_name"));
     }
 
     filters {
         Filter::word("category", Category::texts, "category = ?", small_table(), "Of this category.");
         Filter::word("role", Role::texts, "role = ?", small_table(), "For this role.");
         Filter::word("status", LicenseTypeStatus::texts, "status = ?", small_table(), "In this status.");
-        Filter::search("search like ?", small_table(), "Found by this in code or names.");
+        Filter::search("search", small_table(), "Found by this in code or names.");
     }
 }

@@ -82,8 +82,9 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("created_at", "created_at", index("licenses_by_created"));
-        Sort::by("activity_date", "activity_date", index("licenses_by_activity"));
+        Sort::moment("created_at", "created_at", index("licenses_by_created"));
+        Sort::date("activity_date", "activity_date", index("licenses_by_activity"));
+        Sort::number("position", "position", index("licenses_by_position"));
     }
 
     filters {
@@ -112,6 +113,9 @@ query::resource! {
             "Valid on this day or later.",
         );
         Filter::date("activity_to", "activity_date <= ?", index("licenses_by_activity"), "Valid on this day or earlier.").ends("activity_from");
-        Filter::search("search like ?", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
+        // Rows are never deleted: one that was revoked or forgotten says so.
+        Filter::amount("changed_since", "position > ?", index("licenses_by_position"), "Changed after this log position, in the order of their last change. `position` of the last page is the next `changed_since`.")
+            .sorted_by("position");
+        Filter::search("search", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
     }
 }

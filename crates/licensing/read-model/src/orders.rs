@@ -65,9 +65,9 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("created_at", "created_at", index("orders_by_created"));
-        Sort::by("total_ore", "total_ore", index("orders_by_total"));
-        Sort::by("activity_date", "activity_from", index("orders_by_activity"));
+        Sort::moment("created_at", "created_at", index("orders_by_created"));
+        Sort::number("total_ore", "total_ore", index("orders_by_total"));
+        Sort::date("activity_date", "activity_from", index("orders_by_activity"));
     }
 
     filters {
@@ -87,6 +87,6 @@ query::resource! {
         Filter::amount("total_min_ore", "total_ore >= ?", index("orders_by_total"), "For this amount in øre or more.");
         Filter::amount("total_max_ore", "total_ore <= ?", index("orders_by_total"), "For this amount in øre or less.").ends("total_min_ore");
         Filter::uuid("customer_id", "customer_id = ?", index("orders_by_customer"), "Placed by this user.");
-        Filter::search("search like ?", index("orders_by_search"), "Found by this in number, holder, e-mail, phone or vehicle.");
+        Filter::search("search", index("orders_by_search"), "Found by this in number, holder, e-mail, phone or vehicle.");
     }
 }

@@ -52,8 +52,8 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("receipts_by_created"));
-        Sort::by("receipt_number", "receipt_number", index("receipts_by_number"));
+        Sort::moment("created_at", "created_at", index("receipts_by_created"));
+        Sort::text("receipt_number", "receipt_number", index("receipts_by_number"));
     }
 
     filters {

@@ -47,7 +47,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("suspensions_by_created"));
+        Sort::moment("created_at", "created_at", index("suspensions_by_created"));
     }
 
     filters {
@@ -62,6 +62,6 @@ query::resource! {
         );
         Filter::moment_from("created_from", "created_at >= ?", index("suspensions_by_created"), "Imposed at this moment or later.");
         Filter::moment_to("created_to", "created_at < ?", index("suspensions_by_created"), "Imposed before this moment.").ends("created_from");
-        Filter::search("search like ?", small_table(), "Found by this in the person's name or the vehicle's numbers.");
+        Filter::search("search", small_table(), "Found by this in the person's name or the vehicle's numbers.");
     }
 }

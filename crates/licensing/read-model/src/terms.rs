@@ -47,7 +47,7 @@ query::resource! {
     }
 
     sorts {
-        Sort::by("in_force", "(case when valid_from <= now() then valid_from else valid_from - interval '1000 years' end)", small_table());
+        Sort::moment("in_force", "(case when valid_from <= now() then valid_from else valid_from - interval '1000 years' end)", small_table());
     }
 
     filters {

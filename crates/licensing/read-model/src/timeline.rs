@@ -53,7 +53,7 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("position", "position", index("order_timeline_by_order"));
+        Sort::number("position", "position", index("order_timeline_by_order"));
     }
 
     filters {

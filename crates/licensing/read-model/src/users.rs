@@ -42,12 +42,12 @@ query::resource! {
     computed {}
 
     sorts {
-        Sort::by("created_at", "created_at", index("users_by_created"));
+        Sort::moment("created_at", "created_at", index("users_by_created"));
     }
 
     filters {
         Filter::word("role", UserRole::texts, "roles @> array[?]", index("users_by_role"), "With this role, as an administrator has said.");
         Filter::moment_from("created_from", "created_at >= ?", index("users_by_created"), "Known since this moment or later.");
-        Filter::search("search like ?", index("users_by_search"), "Found by this in name, e-mail or phone.");
+        Filter::search("search", index("users_by_search"), "Found by this in name, e-mail or phone.");
     }
 }

@@ -21,6 +21,8 @@ pub enum Process {
     CommandApi2,
     /// From the log to the read model.
     Projector,
+    /// A second instance of it, where one is asked for.
+    Projector2,
     /// The read side.
     QueryApi,
 }
@@ -58,6 +60,7 @@ impl Process {
             Self::CommandApi => "command-api",
             Self::CommandApi2 => "command-api-2",
             Self::Projector => "projector",
+            Self::Projector2 => "projector-2",
             Self::QueryApi => "query-api",
         }
     }
@@ -69,6 +72,7 @@ impl Process {
             Self::Redis => "redis-server",
             Self::Mail => "stack",
             Self::CommandApi2 => "command-api",
+            Self::Projector2 => "projector",
             other => other.name(),
         }
     }

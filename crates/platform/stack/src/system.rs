@@ -39,6 +39,8 @@ pub struct Options {
     pub env: Vec<(Process, String, String)>,
     /// Whether a second command-api runs.
     pub second_command_api: bool,
+    /// Whether a second projector stands by.
+    pub second_projector: bool,
     /// Whether each program reaches PostgreSQL and NATS through its own proxies, for [`System::network`].
     pub proxied: bool,
     /// Disks for PostgreSQL and NATS that can be filled, on private servers.
@@ -186,6 +188,9 @@ impl System {
         let mut programs = Process::APPLICATIONS.to_vec();
         if options.second_command_api {
             programs.push(Process::CommandApi2);
+        }
+        if options.second_projector {
+            programs.push(Process::Projector2);
         }
         let links = if options.proxied {
             Some(Links::open(&servers, &programs).await?)
@@ -338,6 +343,11 @@ impl System {
     /// Metrics and health of the projector.
     pub fn projector_ops_url(&self) -> String {
         self.ports.projector_ops.http_url()
+    }
+
+    /// Metrics and health of the second projector.
+    pub fn second_projector_ops_url(&self) -> String {
+        self.ports.projector_ops_2.http_url()
     }
 
     /// The payment provider.

@@ -31,6 +31,18 @@ begin
         comment on column log_heads.seen_at    is 'Clock of this database before the log was read.';
     end if;
 
+    if to_regclass('leases') is null then
+        create table leases (
+            name       text        primary key,
+            holder     uuid        not null,
+            expires_at timestamptz not null
+        );
+        comment on table  leases            is 'Which projector leads, and until when unless renewed.';
+        comment on column leases.name       is 'Name of the projection.';
+        comment on column leases.holder     is 'The instance, a new id per process.';
+        comment on column leases.expires_at is 'Whoever asks after that leads, by the database''s clock.';
+    end if;
+
     if to_regclass('parked_events') is null then
         create table parked_events (
             projection     text        not null,

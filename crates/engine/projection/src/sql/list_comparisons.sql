@@ -4,7 +4,7 @@ with tables as (
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ($1::text, $2::text) and c.relkind in ('r', 'p') and c.relowner = current_user::regrole
-      and c.relname not in ('checkpoints', 'log_heads', 'refinery_schema_history')
+      and c.relname not in ('checkpoints', 'leases', 'log_heads', 'refinery_schema_history')
       and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
 ), columns as (
     select relname, attname, atttypid,

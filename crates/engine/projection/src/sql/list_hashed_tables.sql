@@ -18,7 +18,7 @@ with hashed as (
         where indrelid = c.oid and indisprimary
     ) key on true
     where n.nspname = current_schema() and c.relkind in ('r', 'p') and c.relowner = current_user::regrole
-      and c.relname not in ('checkpoints', 'log_heads', 'refinery_schema_history')
+      and c.relname not in ('checkpoints', 'leases', 'log_heads', 'refinery_schema_history')
       and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
 )
 select relname::text as table_name,

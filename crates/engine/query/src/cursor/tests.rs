@@ -2,15 +2,15 @@ use chrono::NaiveDate;
 
 use super::*;
 use crate::filter::FilterValue;
-use crate::resource::SortValue;
+use crate::resource::{PagePosition, SortValue};
 use crate::sample::NOTES;
 
 fn cursor() -> Cursor {
     Cursor {
-        place: PagePosition {
+        edge: Edge::after(PagePosition {
             sort: SortValue::Text("Bodø".into()),
             id: Uuid::max(),
-        },
+        }),
         epoch: Uuid::nil(),
     }
 }
@@ -124,10 +124,14 @@ fn the_format_of_cursors_stays() {
                 id: Uuid::max(),
             };
             let epoch = Uuid::from_u128(2);
-            serde_json::to_value(Cursor { place, epoch }).unwrap()
+            let edge = Edge::before(place);
+            serde_json::to_value(Cursor { edge, epoch }).unwrap()
         })
         .collect();
     insta::assert_json_snapshot!("opened", opened);
     insta::assert_json_snapshot!("bound_to", binding);
     insta::assert_snapshot!("sealed", cursors.seal(&cursor(), &binding).unwrap());
+    // Cursors of builds that only knew the way forth, which people hold while a new one is deployed.
+    let of_before = "QZK789980SH75VPX32dW9WcjtRCCpGl0p0D1EuagqKR7InBsYWNlIjp7InNvcnQiOnsidGV4dCI6IkJvZMO4In0sImlkIjoiZmZmZmZmZmYtZmZmZi1mZmZmLWZmZmYtZmZmZmZmZmZmZmZmIn0sImVwb2NoIjoiMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwIn0";
+    assert_eq!(cursors.open(of_before, &binding).ok(), Some(cursor()));
 }

@@ -1,7 +1,7 @@
 //! The results of one batch are read by the index: a page of all in their order, a page of one outcome from that batch alone.
 
 use anyhow::Result;
-use query::{Conditions, PagePosition, PageQuery, Parameters, SortValue, page};
+use query::{Conditions, Edge, PagePosition, PageQuery, Parameters, SortValue, page};
 use read_model::BATCH_ITEMS;
 use uuid::Uuid;
 
@@ -23,12 +23,14 @@ async fn a_page_of_results_is_read_by_the_index() -> Result<()> {
     let page_of = |asked: &str, after: Option<i64>| {
         let asked = format!("batch_id={batch_id}{asked}");
         let selection = Parameters::of(&asked).select(&BATCH_ITEMS).unwrap();
-        let after = after.map(|n| PagePosition {
-            sort: SortValue::Integer(n),
-            id: Uuid::max(),
+        let edge = after.map(|n| {
+            Edge::after(PagePosition {
+                sort: SortValue::Integer(n),
+                id: Uuid::max(),
+            })
         });
         PageQuery {
-            after,
+            edge,
             ..PageQuery::first(&BATCH_ITEMS, selection.within(Conditions::default()), 50)
         }
     };

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use query::{Conditions, Direction, PagePosition, PageQuery, Parameters, Resource, Served, SortValue, page};
+use query::{
+    Conditions, Direction, Edge, PagePosition, PageQuery, Parameters, Resource, Served, SortValue, page,
+};
 use read_model::{LICENSES, ORDERS, RESOURCES, Scope};
 use uuid::Uuid;
 
@@ -72,6 +74,7 @@ const ASKED: &[(&Resource, &str, &str, &str)] = &[
         "activity_date",
     ),
     (&LICENSES, "holder_id", "holder_id={holder}", "created_at"),
+    (&LICENSES, "changed_since", "changed_since=100", "position"),
     (&LICENSES, "q", "q=bl-12345", "created_at"),
 ];
 
@@ -249,10 +252,10 @@ async fn every_index_that_is_named_exists() -> Result<()> {
 async fn a_deep_page_starts_where_the_index_says(database: &Database) -> Result<()> {
     let mut query = query(&ORDERS, Conditions::default(), "created_at");
     let sort = SortValue::Timestamp("2026-01-01T01:00:00Z".parse()?);
-    query.after = Some(PagePosition {
+    query.edge = Some(Edge::after(PagePosition {
         sort,
         id: Uuid::max(),
-    });
+    }));
     let plan = page::explain(&database.client, &query).await?;
     assert!(
         plan.contains("orders_by_created") && plan.contains("Index Cond: (ROW(created_at, order_id)"),

@@ -33,6 +33,7 @@ pub(crate) struct Ports {
     pub(crate) query_api: Port,
     pub(crate) query_ops: Port,
     pub(crate) projector_ops: Port,
+    pub(crate) projector_ops_2: Port,
     pub(crate) payment_emulator: Port,
     pub(crate) smtp: Port,
     pub(crate) mail: Port,
@@ -58,6 +59,7 @@ impl Ports {
             query_api: port(8081)?,
             query_ops: port(9081)?,
             projector_ops: port(9082)?,
+            projector_ops_2: Port::any()?,
             payment_emulator: port(8090)?,
             smtp: port(1025)?,
             mail: port(8025)?,
@@ -71,6 +73,7 @@ impl Ports {
             Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
             Process::Projector => &self.projector_ops,
+            Process::Projector2 => &self.projector_ops_2,
             Process::Mail => &self.mail,
             _ => &self.payment_emulator,
         };
@@ -130,19 +133,8 @@ impl Settings<'_> {
         let ports = self.ports;
         match process {
             Process::CommandApi | Process::CommandApi2 => self.command_api(process),
-            Process::Projector => self
-                .stream(process)
-                .into_iter()
-                .chain([
-                    ("OPS_LISTEN", ports.projector_ops.address()),
-                    ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
-                    ("READ_DATABASE_URL", self.databases.read_owner.clone()),
-                    (
-                        "MASTER_KEY_FILE",
-                        master_key_file(self.data).display().to_string(),
-                    ),
-                ])
-                .collect(),
+            Process::Projector => self.projector(process, &ports.projector_ops),
+            Process::Projector2 => self.projector(process, &ports.projector_ops_2),
             Process::QueryApi => [self.auth(), self.documents()]
                 .concat()
                 .into_iter()
@@ -176,6 +168,20 @@ impl Settings<'_> {
                 ])
                 .collect(),
         }
+    }
+
+    fn projector(&self, process: Process, ops: &Port) -> Vec<(&'static str, String)> {
+        let mut env = self.stream(process);
+        env.extend([
+            ("OPS_LISTEN", ops.address()),
+            ("EVENTS_DATABASE_URL", self.databases.events_reader.clone()),
+            ("READ_DATABASE_URL", self.databases.read_owner.clone()),
+            (
+                "MASTER_KEY_FILE",
+                master_key_file(self.data).display().to_string(),
+            ),
+        ]);
+        env
     }
 
     fn command_api(&self, process: Process) -> Vec<(&'static str, String)> {
@@ -396,7 +402,7 @@ pub(crate) fn seal_file(data: &Path) -> PathBuf {
 /// The projector also logs every event, so that a request can be followed to the row it led to.
 fn log_filter(process: Process) -> &'static str {
     match process {
-        Process::Projector => "info,projection::apply=debug",
+        Process::Projector | Process::Projector2 => "info,projection::apply=debug",
         _ => "info",
     }
 }

@@ -73,14 +73,9 @@ impl System {
 
     /// All that run here, in the order in which they start.
     pub fn processes(&self) -> Vec<Process> {
-        let second = self
-            .applications
-            .iter()
-            .find(|(process, _)| *process == Process::CommandApi2);
-        Process::ALL
-            .into_iter()
-            .chain(second.map(|(process, _)| *process))
-            .collect()
+        let second = self.applications.iter().map(|(process, _)| *process);
+        let second = second.filter(|process| matches!(process, Process::CommandApi2 | Process::Projector2));
+        Process::ALL.into_iter().chain(second).collect()
     }
 
     /// Waits until a process reports that it is ready.
