@@ -50,7 +50,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
     let redis = options.redis.connect(&booted.health, booted.shutdown.clone())?;
-    let limiter = options.limits.limiter("query-api", redis, &options.return_key.key()?);
+    let limiter = options
+        .limits
+        .limiter("query-api", redis, &options.return_key.key()?);
     let parts = (authenticator, limiter, signer);
     let state = state(&options, parts, checks, &booted.shutdown).await?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await

@@ -35,7 +35,10 @@ async fn however_many_come_at_once_through_two_instances_a_burst_gets_in_and_no_
         let wait = retry_after(verdict);
         assert!((1..=72).contains(&wait), "{wait}");
     }
-    assert!(admits(&one, &customer(2, "198.51.100.1")).await, "another customer");
+    assert!(
+        admits(&one, &customer(2, "198.51.100.1")).await,
+        "another customer"
+    );
 }
 
 #[tokio::test]
@@ -50,21 +53,40 @@ async fn a_request_is_charged_to_its_address_and_its_reader_or_to_none() {
     for _ in 0..5 {
         let refused = instance.limiter.check(&customer(1, home)).await;
         assert!(refused.refusal().is_some());
-        assert_eq!(left(&refused, "address"), 7, "a refused request costs the neighbours nothing");
+        assert_eq!(
+            left(&refused, "address"),
+            7,
+            "a refused request costs the neighbours nothing"
+        );
     }
     // The others behind the same address, until it is used up.
     let anonymous = Reader::Anonymous(address(home));
     let mut admitted = 0;
-    for reader in [anonymous, customer(2, home), anonymous, customer(3, home), anonymous, customer(4, home)] {
+    for reader in [
+        anonymous,
+        customer(2, home),
+        anonymous,
+        customer(3, home),
+        anonymous,
+        customer(4, home),
+    ] {
         admitted += usize::from(admits(&instance, &reader).await);
     }
     assert_eq!(admitted, 6);
     let last = instance.limiter.check(&customer(5, home)).await;
     assert!(last.refusal().is_none());
     assert_eq!(left(&last, "address"), 0);
-    let refused = instance.limiter.check(&customer(6, home)).await.refusal().unwrap();
+    let refused = instance
+        .limiter
+        .check(&customer(6, home))
+        .await
+        .refusal()
+        .unwrap();
     assert_eq!((refused.status().as_u16(), refused.code()), (429, "rate_limited"));
-    assert!(refused.message_en().contains("network"), "it is not this customer's fault");
+    assert!(
+        refused.message_en().contains("network"),
+        "it is not this customer's fault"
+    );
     // A provider has a limit of its own.
     let provider = Reader::Provider(address(home));
     let got_in = [(); 3].map(|()| provider);
@@ -102,13 +124,19 @@ async fn redis_holds_no_address_and_no_user_and_nothing_for_long() {
     let instance = Instance::start(url, PATIENT_MS, limits, &secret()).await;
     assert!(admits(&instance, &customer(0x00C0_FFEE, "198.51.100.1")).await);
     let after = keys(&mut look).await;
-    let ours: Vec<&String> = after.difference(&before).filter(|key| key.contains(":test:")).collect();
+    let ours: Vec<&String> = after
+        .difference(&before)
+        .filter(|key| key.contains(":test:"))
+        .collect();
     // Other tests share this Redis.
     assert!(ours.len() >= 2, "{after:?}");
     for key in ours {
         assert!(!key.contains("198.51") && !key.contains("c0ffee"), "{key}");
         let left: i64 = say(&mut look, &format!("PTTL {key}")).await.unwrap();
-        assert!(left == -2 || (1..=3_600_000).contains(&left), "{key} stays for {left} ms");
+        assert!(
+            left == -2 || (1..=3_600_000).contains(&left),
+            "{key} stays for {left} ms"
+        );
     }
 }
 

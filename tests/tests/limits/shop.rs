@@ -23,7 +23,9 @@ fn with(settings: &[(&str, &str)]) -> Options {
 async fn cancel(shop: &Shop, base: &str) -> Answer {
     let url = format!("{base}/api/v1/orders/{}/cancel", uuid::Uuid::nil());
     let request = shop.http().post(url).bearer_auth(&shop.tokens.customer);
-    answer(request.header("Idempotency-Key", "k").json(&json!({}))).await.unwrap()
+    answer(request.header("Idempotency-Key", "k").json(&json!({})))
+        .await
+        .unwrap()
 }
 
 async fn clubs(shop: &Shop, forwarded: &str) -> Answer {
@@ -39,20 +41,34 @@ async fn two_instances_share_a_customers_limit_and_every_answer_says_what_is_lef
     let shop = Shop::open(options).await;
     let first = shop.system.command_api_url();
     let second = shop.system.second_command_api_url().unwrap();
-    for (number, base) in [&first, &second, &first, &second, &first, &second].into_iter().enumerate() {
+    for (number, base) in [&first, &second, &first, &second, &first, &second]
+        .into_iter()
+        .enumerate()
+    {
         let refused = cancel(&shop, base).await.expect(404);
         assert_eq!(
             refused.header("ratelimit-policy").unwrap(),
             "\"address\";q=1000;w=5, \"customer\";q=6;w=360"
         );
         let left = refused.header("ratelimit").unwrap();
-        assert!(left.contains(&format!("\"customer\";r={};", 5 - number)), "{left}");
+        assert!(
+            left.contains(&format!("\"customer\";r={};", 5 - number)),
+            "{left}"
+        );
     }
     for base in [&first, &second] {
         let limited = cancel(&shop, base).await.expect(429);
         assert_eq!(limited.text_at("/code"), "rate_limited");
-        assert!(limited.text_at("/message_nb").starts_with("Du har sendt"), "{}", limited.text);
-        assert!(limited.text_at("/message_en").starts_with("You have sent"), "{}", limited.text);
+        assert!(
+            limited.text_at("/message_nb").starts_with("Du har sendt"),
+            "{}",
+            limited.text
+        );
+        assert!(
+            limited.text_at("/message_en").starts_with("You have sent"),
+            "{}",
+            limited.text
+        );
         let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
         assert!(limited.header("ratelimit").unwrap().contains("\"customer\";r=0;"));
@@ -62,12 +78,21 @@ async fn two_instances_share_a_customers_limit_and_every_answer_says_what_is_lef
     assert!(read.header("ratelimit").unwrap().contains("\"customer\";r=5;"));
     let staff = shop.get("/orders", &shop.tokens.staff).await.expect(200);
     assert!(staff.header("ratelimit").unwrap().contains("\"staff\";r=499;"));
-    let ops = shop.ops(&shop.system.query_ops_url(), "health/ready").await.unwrap().expect(200);
+    let ops = shop
+        .ops(&shop.system.query_ops_url(), "health/ready")
+        .await
+        .unwrap()
+        .expect(200);
     assert_eq!(ops.header("ratelimit"), None);
     // A login that is refused is counted as none.
     let bad = shop.get("/orders", "x.y.z").await.expect(401);
-    assert!(bad.header("ratelimit").unwrap().contains("\"public\";r=399;"), "{bad:?}");
-    let limited = shop.command_metric("bilsport_rate_limit_checks_total", "limited").await;
+    assert!(
+        bad.header("ratelimit").unwrap().contains("\"public\";r=399;"),
+        "{bad:?}"
+    );
+    let limited = shop
+        .command_metric("bilsport_rate_limit_checks_total", "limited")
+        .await;
     assert!(limited.is_some_and(|count| count >= 1.0), "{limited:?}");
     shop.close().await;
 }
@@ -78,7 +103,9 @@ async fn an_address_is_what_our_own_proxy_says_and_nothing_else() {
     let shop = Shop::open(with(&limits)).await;
     for number in 0..5 {
         let expected = if number < 3 { 200 } else { 429 };
-        clubs(&shop, &format!("198.51.100.{number}")).await.expect(expected);
+        clubs(&shop, &format!("198.51.100.{number}"))
+            .await
+            .expect(expected);
     }
     shop.close().await;
 
@@ -87,10 +114,16 @@ async fn an_address_is_what_our_own_proxy_says_and_nothing_else() {
     for number in 0..4 {
         let expected = if number < 3 { 200 } else { 429 };
         // The first entry is the client's own invention.
-        clubs(&shop, &format!("192.0.2.{number}, 198.51.100.1")).await.expect(expected);
+        clubs(&shop, &format!("192.0.2.{number}, 198.51.100.1"))
+            .await
+            .expect(expected);
     }
     let limited = clubs(&shop, "198.51.100.1").await.expect(429);
-    assert!(limited.text_at("/message_nb").contains("nettet"), "{}", limited.text);
+    assert!(
+        limited.text_at("/message_nb").contains("nettet"),
+        "{}",
+        limited.text
+    );
     clubs(&shop, "198.51.100.2").await.expect(200);
     shop.close().await;
 }
@@ -130,7 +163,9 @@ async fn whatever_happens_to_redis_under_load_no_request_fails() {
     tokio::join!(load, sabotage);
     let by = async |source| {
         let ops = shop.system.query_ops_url();
-        shop.metric(&ops, "bilsport_rate_limit_checks_total", source).await.unwrap()
+        shop.metric(&ops, "bilsport_rate_limit_checks_total", source)
+            .await
+            .unwrap()
     };
     assert!(by("redis").await > 0.0 && by("local").await > 0.0);
     shop.close().await;
@@ -139,13 +174,20 @@ async fn whatever_happens_to_redis_under_load_no_request_fails() {
 /// Waits for a few hundred more answers.
 async fn some_more(answered: &AtomicUsize) {
     let enough = answered.load(Ordering::Relaxed) + 300;
-    eventually("more answers", async || (answered.load(Ordering::Relaxed) >= enough).then_some(())).await;
+    eventually("more answers", async || {
+        (answered.load(Ordering::Relaxed) >= enough).then_some(())
+    })
+    .await;
 }
 
 /// Waits until query-api says that Redis is used, or is not, and is ready all the time.
 async fn is_used(shop: &Shop, used: bool) {
     eventually(&format!("Redis is used: {used}"), async || {
-        let ready = shop.ops(&shop.system.query_ops_url(), "health/ready").await.ok()?.expect(200);
+        let ready = shop
+            .ops(&shop.system.query_ops_url(), "health/ready")
+            .await
+            .ok()?
+            .expect(200);
         let checks = ready.body["checks"].as_array()?;
         let redis = checks.iter().find(|check| check["name"] == "redis")?;
         (redis["reason"].is_null() == used).then_some(())

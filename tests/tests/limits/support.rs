@@ -11,7 +11,7 @@ use service::health::Health;
 use service::limits::{Class, LimitOptions, Limiter, Reader, Verdict};
 use service::redis::{Redis, RedisOptions};
 use service::return_key::ReturnKey;
-use system_tests::eventually;
+use system_tests::PATIENCE;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -50,15 +50,8 @@ impl Instance {
 
     /// Waits until Redis is used.
     pub(crate) async fn is_connected(&self) {
-        eventually("Redis answers", async || self.answers().await.then_some(())).await;
-    }
-
-    /// Whether Redis is used.
-    pub(crate) async fn answers(&self) -> bool {
-        let ping = async |mut connection: MultiplexedConnection| {
-            redis::cmd("PING").query_async::<String>(&mut connection).await
-        };
-        self.redis.ask(ping).await.is_some()
+        let connected = self.redis.connected();
+        tokio::time::timeout(PATIENCE, connected).await.unwrap();
     }
 
     /// Whether the instance is ready, and why its health is degraded.

@@ -157,6 +157,17 @@ impl Redis {
         None
     }
 
+    /// Returns when Redis is used.
+    pub async fn connected(&self) {
+        // It ends with an error only when nothing can connect any more.
+        let _ = self.link.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Whether Redis is used.
+    pub fn is_connected(&self) -> bool {
+        self.link.borrow().is_some()
+    }
+
     async fn in_time<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, String> {
         let (reason, text) = match timeout(self.time_limit, answer).await {
             Ok(Ok(answer)) => return Ok(answer),
@@ -223,9 +234,12 @@ impl Keeper {
     /// Returns when the connection is lost: to a question, or to a probe.
     async fn lost(&self, probe: &Script) {
         let mut link = self.redis.link.subscribe();
+        let mut gone = std::pin::pin!(async move {
+            let _ = link.wait_for(Option::is_none).await;
+        });
         loop {
             tokio::select! {
-                _ = link.wait_for(Option::is_none) => return,
+                () = &mut gone => return,
                 () = tokio::time::sleep(PROBE_EVERY) => {
                     let question = |connection| tried(probe, connection);
                     if self.redis.ask(question).await.is_none() {

@@ -65,7 +65,12 @@ impl Limiter {
     pub const OFF: Self = Self(None);
 
     /// The limits of a program. `key` makes pseudonyms, the same at all instances.
-    pub(super) fn new(program: &'static str, options: &LimitOptions, redis: Option<Redis>, key: hmac::Key) -> Self {
+    pub(super) fn new(
+        program: &'static str,
+        options: &LimitOptions,
+        redis: Option<Redis>,
+        key: hmac::Key,
+    ) -> Self {
         let instances = options.rate_limit_instances;
         tracing::info!(
             limits = %options.rate_limits,

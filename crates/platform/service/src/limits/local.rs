@@ -90,7 +90,6 @@ fn readers(pace: Pace) -> Readers {
         DashMapStateStore::default(),
         DefaultClock::default(),
     )
-    .with_middleware()
 }
 
 #[cfg(test)]

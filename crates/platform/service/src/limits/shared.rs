@@ -1,5 +1,6 @@
 //! The limits that all instances share, in Redis.
 
+use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisError, Script};
 
 use super::pace::Pace;
@@ -27,7 +28,7 @@ impl Shared {
         for (key, pace) in limits {
             invocation.key(key).arg(pace.interval_us).arg(pace.capacity_us());
         }
-        let charge = |mut connection| async move {
+        let charge = |mut connection: MultiplexedConnection| async move {
             let answer: Vec<u64> = invocation.invoke_async(&mut connection).await?;
             read(&answer, limits)
         };
