@@ -40,8 +40,13 @@ const PROBE_KEY: &str = "bilsport:probe";
 /// Address, TLS files and time limit of Redis.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the flags begin with the name of the server"
+)]
 pub struct RedisOptions {
-    /// Redis: redis://user:password@host:port/db, rediss:// for TLS, or unix:///path. Without it each instance counts alone
+    /// Redis: redis://user:password@host:port/db, rediss:// for TLS, unix:// for a socket. Without it each
+    /// instance counts alone
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     redis_url: Option<Secret>,
     /// File that holds that URL instead

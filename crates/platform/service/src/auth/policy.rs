@@ -186,18 +186,14 @@ async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
     };
     let address = ClientAddress::of(&request);
     // A login costs more than this does.
-    let arrived = if who == Who::Provider {
-        Ok(())
+    let (verdict, admitted) = if who != Who::Provider
+        && let Err(refused) = gate.limiter.arrives(address)
+    {
+        (refused, Ok(()))
     } else {
-        gate.limiter.arrives(address)
-    };
-    let (verdict, admitted) = match arrived {
-        Err(refused) => (refused, Ok(())),
-        Ok(()) => {
-            let admitted = gate.admit(who, &mut request).await;
-            let reader = reader(who, request.extensions().get(), address);
-            (gate.limiter.check(&reader).await, admitted)
-        }
+        let admitted = gate.admit(who, &mut request).await;
+        let reader = reader(who, request.extensions().get(), address);
+        (gate.limiter.check(&reader).await, admitted)
     };
     let mut response = match (verdict.refusal(), admitted) {
         (Some(problem), _) | (None, Err(problem)) => problem.into_response(),

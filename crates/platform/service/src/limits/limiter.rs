@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::answer::{State, Verdict};
 use super::class::Class;
+use super::limit::Limit;
 use super::local::Local;
 use super::pace::Pace;
 use super::shared::Shared;
@@ -82,7 +83,7 @@ impl Limiter {
             return Self::OFF;
         }
         metrics::begin_limits(Class::ALL.map(Class::name));
-        let paces = Class::ALL.map(|class| options.rate_limits.of(class).map(|limit| limit.pace()));
+        let paces = Class::ALL.map(|class| options.rate_limits.of(class).map(Limit::pace));
         let inner = Inner {
             program,
             key,
