@@ -133,9 +133,9 @@ async fn whatever_happens_to_redis_under_load_no_request_fails() {
     // The usual time limit, and room for all requests of this test.
     let options = with(&[("RATE_LIMITS", "public=1000/s:100000,address=off")]);
     let shop = Shop::open_private(options).await;
-    let (answered, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (answered, enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     let load = join_all((0..8).map(|_| async {
-        while !stop.load(Ordering::Relaxed) {
+        while !enough.load(Ordering::Relaxed) {
             let status = clubs(&shop, "").await.status.as_u16();
             assert!([200, 429].contains(&status), "{status}");
             answered.fetch_add(1, Ordering::Relaxed);
@@ -158,7 +158,7 @@ async fn whatever_happens_to_redis_under_load_no_request_fails() {
         system.wait_ready(Process::Redis).await.unwrap();
         is_used(&shop, true).await;
         some_more(&answered).await;
-        stop.store(true, Ordering::Relaxed);
+        enough.store(true, Ordering::Relaxed);
     };
     tokio::join!(load, sabotage);
     let by = async |source| {
@@ -173,9 +173,9 @@ async fn whatever_happens_to_redis_under_load_no_request_fails() {
 
 /// Waits for a few hundred more answers.
 async fn some_more(answered: &AtomicUsize) {
-    let enough = answered.load(Ordering::Relaxed) + 300;
+    let wanted = answered.load(Ordering::Relaxed) + 300;
     eventually("more answers", async || {
-        (answered.load(Ordering::Relaxed) >= enough).then_some(())
+        (answered.load(Ordering::Relaxed) >= wanted).then_some(())
     })
     .await;
 }
