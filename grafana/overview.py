@@ -131,6 +131,18 @@ ROWS = [
             ("keys: {{outcome}}", rate("bilsport_auth_jwks_refreshes_total", "outcome")),
         ], "cps"),
     ]),
+    ("Rate limits", 8, 6, [
+        graph("Requests over their limit", "Refused with 429, by class of the limit.",
+              [("{{class}}", rate('bilsport_rate_limit_checks_total{outcome="limited"}', "class"))], "reqps", stack=True),
+        graph("Counted", "Requests charged to a limit, in Redis or by one instance alone (local).",
+              [("{{service}} {{source}}", rate("bilsport_rate_limit_checks_total", "service, source"))], "reqps"),
+        graph("Time to charge a request", "Its share of the time to answer.",
+              quantiles("bilsport_rate_limit_seconds", "source"), "s"),
+        graph("Redis", "1 while the worst instance uses it; questions without an answer.", [
+            ("{{service}} up", "min by (service) (bilsport_redis_up)"),
+            ("{{reason}}", rate("bilsport_redis_failures_total", "reason")),
+        ]),
+    ]),
     ("The log", 8, 6, [
         graph("Commands by outcome", "Commands given to the log, by outcome.",
               [("{{outcome}}", rate("bilsport_log_append_total", "outcome"))], "cps", stack=True),

@@ -15,6 +15,7 @@ mod peers;
 mod personal;
 mod projection;
 mod provider;
+mod rate_limits;
 mod report;
 mod seal;
 mod server;
@@ -76,6 +77,8 @@ enum What {
     Projection,
     /// Appending while the sealer runs; sealing and verifying a log; making and checking a proof
     Seal,
+    /// What a request pays for its rate limits
+    Limits,
     /// All of these, one after the other
     All,
 }
@@ -91,6 +94,7 @@ async fn main() -> anyhow::Result<()> {
         What::Visible,
         What::Projection,
         What::Seal,
+        What::Limits,
     ];
     for what in all
         .into_iter()
@@ -123,6 +127,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
         What::Visible => visible::run(bench, &effort, !cli.no_peers).await,
         What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,
+        What::Limits => rate_limits::run(bench, &effort).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }

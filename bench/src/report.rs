@@ -125,7 +125,7 @@ impl Report {
         } = circumstances;
         let mut text = format!(
             "# {}\n\n{date}, commit {commit}, {cores} cores ({cpu}), {memory}, Linux {kernel}. Medians of several runs, \
-             (least–most).\n\n| who | what | per second | p50 ms | p99 ms | runs |\n|---|---|---:|---:|---:|---:|\n",
+             (least–most). Rate limits of the programs are off.\n\n| who | what | per second | p50 ms | p99 ms | runs |\n|---|---|---:|---:|---:|---:|\n",
             self.title
         );
         for figure in &self.figures {

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand};
 use event_bus::{Access, BadDeclaration, Login, StreamConfig, TlsFiles};
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
+use service::limits::LimitOptions;
 use service::nats::{BusOptions, SubjectOptions};
 use service::ops::OpsOptions;
 use service::postgres::{EventsDatabase, PoolOptions};
+use service::redis::RedisOptions;
 use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::telemetry::LogOptions;
@@ -79,6 +81,10 @@ pub(crate) struct ServeOptions {
     pub(crate) database: EventsDatabase,
     #[command(flatten)]
     pub(crate) pool: PoolOptions,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+    #[command(flatten)]
+    pub(crate) redis: RedisOptions,
     #[command(flatten)]
     pub(crate) http: HttpOptions,
     #[command(flatten)]

@@ -78,6 +78,8 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
     let payments = options.payments.payments()?;
     let providers = payments.providers.clone();
     let settings = settings(&options, payments)?;
+    let redis = options.redis.connect(&booted.health, shutdown.clone())?;
+    let limiter = options.limits.limiter("command-api", redis, &settings.return_key);
     let vault = options.personal_data.vault()?;
     let post = options.letters.post()?;
     let (policy, seal) = (Arc::new(options.shop.capture_policy()?), options.seal.options()?);
@@ -129,6 +131,7 @@ async fn serve(options: ServeOptions, booted: Booted) -> anyhow::Result<()> {
         planner_problem: Arc::new(relay::Problem::new(None)),
     };
     let state = AppState {
+        limiter,
         authenticator: authenticator.consulting(AccountsInTheLog(command_handler.clone())),
         shop: settings,
         command_handler,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use event_store::{CommandHandler, Inbox, Staging};
 use service::auth::Authenticator;
+use service::limits::Limiter;
 use tokio::sync::Semaphore;
 
 use crate::idempotency::InFlight;
@@ -19,6 +20,8 @@ pub struct AppState {
     pub command_handler: CommandHandler,
     /// Checks tokens.
     pub authenticator: Authenticator,
+    /// Counts requests.
+    pub(crate) limiter: Limiter,
     /// Reconciles orders with their payments.
     pub(crate) cashier: Cashier,
     /// The items of batches that are not done yet.
@@ -38,5 +41,11 @@ pub struct AppState {
 impl FromRef<AppState> for Authenticator {
     fn from_ref(state: &AppState) -> Self {
         state.authenticator.clone()
+    }
+}
+
+impl FromRef<AppState> for Limiter {
+    fn from_ref(state: &AppState) -> Self {
+        state.limiter.clone()
     }
 }

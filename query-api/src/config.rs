@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use query::Cursors;
 use service::auth::AuthOptions;
 use service::http::HttpOptions;
+use service::limits::LimitOptions;
 use service::ops::OpsOptions;
 use service::postgres::{PoolOptions, ReadDatabase};
+use service::redis::RedisOptions;
 use service::return_key::ReturnKeyOptions;
 use service::secret::Secret;
 use service::seller::SellerOptions;
@@ -73,6 +75,12 @@ pub struct ServeOptions {
     /// Limits of the database pool.
     #[command(flatten)]
     pub pool: PoolOptions,
+    /// Limits of requests.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// Where the limits are shared.
+    #[command(flatten)]
+    pub redis: RedisOptions,
     /// Limits of HTTP.
     #[command(flatten)]
     pub http: HttpOptions,

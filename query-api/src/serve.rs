@@ -10,6 +10,7 @@ use read_model::checkpoint::{CHANNEL, PROJECTION};
 use service::Booted;
 use service::auth::Authenticator;
 use service::health::Check;
+use service::limits::Limiter;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
-    let state = state(&options, authenticator, signer, checks, &booted.shutdown).await?;
+    let redis = options.redis.connect(&booted.health, booted.shutdown.clone())?;
+    let limiter = options
+        .limits
+        .limiter("query-api", redis, &options.return_key.key()?);
+    let parts = (authenticator, limiter, signer);
+    let state = state(&options, parts, checks, &booted.shutdown).await?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -60,8 +66,7 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 async fn state(
     options: &ServeOptions,
-    authenticator: Authenticator,
-    signer: Option<Signer>,
+    (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [postgres, schema]: [Check; 2],
     shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
@@ -85,6 +90,7 @@ async fn state(
     Ok(AppState {
         reads,
         authenticator,
+        limiter,
         return_key,
         signer,
         renderer: Renderer::default(),

@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 use query::Reads;
 use service::auth::Authenticator;
+use service::limits::Limiter;
 use service::return_key::ReturnKey;
 use service::seller::Seller;
 
@@ -16,6 +17,8 @@ pub struct AppState {
     pub reads: Reads,
     /// Says who is asking.
     pub authenticator: Authenticator,
+    /// Counts requests.
+    pub limiter: Limiter,
     /// Checks the capabilities of return URLs.
     pub return_key: ReturnKey,
     /// Signs licenses and lists, if there are keys.
@@ -29,6 +32,12 @@ pub struct AppState {
 impl FromRef<AppState> for Authenticator {
     fn from_ref(state: &AppState) -> Self {
         state.authenticator.clone()
+    }
+}
+
+impl FromRef<AppState> for Limiter {
+    fn from_ref(state: &AppState) -> Self {
+        state.limiter.clone()
     }
 }
 

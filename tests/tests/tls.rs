@@ -30,6 +30,7 @@ async fn a_license_is_bought_by_tls_everywhere_and_nothing_else_is_let_in() {
     no_plain_postgres(events).await;
     no_plain_nats(&shop).await;
     no_plain_redis(&shop).await;
+    uses_redis(&shop).await;
 
     books::close(&shop, &sales).await;
     shop.close().await;
@@ -49,6 +50,20 @@ async fn buy(shop: &Shop) -> Sales {
     Sales {
         purchases: vec![Purchase::acknowledged(key, &order, &placed)],
         abandoned: Vec::new(),
+    }
+}
+
+/// Both APIs reach Redis, with a certificate of their own.
+async fn uses_redis(shop: &Shop) {
+    for ops in [shop.system.command_ops_url(), shop.system.query_ops_url()] {
+        eventually(&format!("{ops} uses Redis"), async || {
+            let text = shop.ops(&ops, "metrics").await.ok()?.text;
+            let mut lines = text.lines();
+            lines
+                .any(|line| line.starts_with("bilsport_redis_up{") && line.ends_with(" 1"))
+                .then_some(())
+        })
+        .await;
     }
 }
 

@@ -17,6 +17,7 @@ use query_api::{AppState, FOLLOWED, Renderer, look_at_schema, router};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
+use service::limits::Limiter;
 use service::postgres::PoolOptions;
 use service::return_key::ReturnKey;
 use service::seller::Seller;
@@ -163,6 +164,7 @@ impl App {
         let state = AppState {
             reads,
             authenticator: Authenticator::new(&auth)?.report_to(&health),
+            limiter: Limiter::OFF,
             return_key: ReturnKey::new(RETURN_KEY)?,
             signer: Some(keys.follow(&health, &stop)?),
             renderer: Renderer::default(),

@@ -68,7 +68,13 @@ async fn readiness_says_who_can_work_and_why_not() {
     })
     .await;
     for ops in [&command, &query] {
-        assert!(ready(&shop, ops).await.yes);
+        becomes(&shop, ops, "says that it does without Redis", |ready| {
+            ready.yes
+                && ready
+                    .reason("redis")
+                    .is_some_and(|reason| reason.starts_with("Redis is not used"))
+        })
+        .await;
     }
     let placed = shop
         .place("without-nats", &shop.order_of("without-nats"))

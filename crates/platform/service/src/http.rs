@@ -19,6 +19,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use client::ClientAddress;
 pub use client::Network;
 pub(crate) use layers::timed_out;
 pub use layers::{apply_layers, apply_layers_with};

@@ -1,5 +1,5 @@
 //! What every program needs around its own work: one boot order, settings, HTTP with limits and a drain, problem answers,
-//! login, health, logs and metrics. Nothing here knows the domain.
+//! login, rate limits, health, logs and metrics. Nothing here knows the domain.
 //!
 //! ```no_run
 //! # async fn run(router: axum::Router) -> anyhow::Result<()> {
@@ -22,6 +22,7 @@ pub mod extract;
 pub mod problem;
 
 pub mod auth;
+pub mod limits;
 pub mod return_key;
 pub mod seller;
 
@@ -31,6 +32,7 @@ pub mod ops;
 
 pub mod nats;
 pub mod postgres;
+pub mod redis;
 /// Secrets of settings.
 pub use ::secret;
 

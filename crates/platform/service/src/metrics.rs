@@ -25,6 +25,15 @@ pub const POOL_SIZE: &str = "bilsport_pool_size";
 pub const POOL_AVAILABLE: &str = "bilsport_pool_available";
 /// Tasks waiting for a connection, by `pool`.
 pub const POOL_WAITING: &str = "bilsport_pool_waiting";
+/// Requests charged to their limits, by `class` (of the limit that refused, else of the reader), `outcome` (`admitted`,
+/// `limited`) and `source` (`redis`; `local`: counted by this instance alone).
+pub const RATE_LIMIT_CHECKS: &str = "bilsport_rate_limit_checks_total";
+/// Time to charge a request, by `source`.
+pub const RATE_LIMIT_SECONDS: &str = "bilsport_rate_limit_seconds";
+/// 1 while Redis is used, 0 while it is away.
+pub const REDIS_UP: &str = "bilsport_redis_up";
+/// Questions that Redis did not answer, by `reason` (`timeout`, `connection`, `error`). Each takes the connection away.
+pub const REDIS_FAILURES: &str = "bilsport_redis_failures_total";
 /// Panics caught or not, in any task.
 pub const PANICS: &str = "bilsport_process_panics_total";
 
@@ -44,12 +53,16 @@ pub(crate) const AUTH_REFUSAL_REASONS: &[&str] = &[
 /// costs less than a first failure that no rate shows.
 const STATUSES: &[&str] = &[
     "200", "201", "304", "400", "401", "403", "404", "405", "408", "409", "412", "413", "414", "415", "422",
-    "431", "499", "500", "502", "503",
+    "429", "431", "499", "500", "502", "503",
 ];
 
 /// Bounds for times in seconds, from a cached answer to the request timeout.
 const SECONDS_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+/// Bounds for the time of a limit's check, from a lookup in memory to a Redis that does not answer.
+const CHECK_BUCKETS: &[f64] = &[
+    0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1,
 ];
 /// Bounds for sizes in bytes.
 const BYTES_BUCKETS: &[f64] = &[
@@ -71,6 +84,7 @@ pub(crate) fn install(service: &'static str) -> Result<PrometheusHandle, BuildEr
         .add_global_label("service", service)
         .set_buckets(COUNT_BUCKETS)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(RATE_LIMIT_SECONDS.to_owned()), CHECK_BUCKETS)?
         .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), BYTES_BUCKETS)?
         .install_recorder()?;
     describe();
@@ -93,6 +107,14 @@ fn describe() {
     describe_gauge!(POOL_SIZE, "Connections a database pool holds");
     describe_gauge!(POOL_AVAILABLE, "Idle connections of a database pool");
     describe_gauge!(POOL_WAITING, "Tasks waiting for a database connection");
+    describe_counter!(RATE_LIMIT_CHECKS, "Requests charged to their limits");
+    describe_histogram!(
+        RATE_LIMIT_SECONDS,
+        Unit::Seconds,
+        "Time to charge a request to its limits"
+    );
+    describe_gauge!(REDIS_UP, "Whether Redis is used");
+    describe_counter!(REDIS_FAILURES, "Questions that Redis did not answer");
     describe_counter!(PANICS, "Panics in any task");
     // Starts at 0: a rate over a counter that begins with its first failure does not include that failure.
     counter!(PANICS).increment(0);
@@ -110,6 +132,25 @@ fn describe() {
         ("POST", "unmatched"),
         ("other", "unreadable"),
     ]);
+}
+
+/// Starts the counters of limits at 0.
+pub(crate) fn begin_limits(classes: impl IntoIterator<Item = &'static str>) {
+    for class in classes {
+        for outcome in ["admitted", "limited"] {
+            for source in ["redis", "local"] {
+                let labels = [("class", class), ("outcome", outcome), ("source", source)];
+                counter!(RATE_LIMIT_CHECKS, &labels).increment(0);
+            }
+        }
+    }
+}
+
+/// Starts the counters of Redis at 0.
+pub(crate) fn begin_redis() {
+    for reason in ["timeout", "connection", "error"] {
+        counter!(REDIS_FAILURES, "reason" => reason).increment(0);
+    }
 }
 
 /// Starts the counters of requests to these routes at 0. Each route is a method and a path as written in the router.

@@ -77,6 +77,11 @@ impl ReturnKey {
             .is_some_and(|expiry| now.timestamp() < expiry)
     }
 
+    /// Another key that follows from this one, for a purpose that has no secret of its own.
+    pub fn derived(&self, purpose: &[u8]) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.key, purpose).as_ref())
+    }
+
     /// The expiry of a token that was made here for this order.
     fn verified(&self, order_id: Uuid, token: &str) -> Option<i64> {
         if token.len() > MAX_TOKEN_BYTES {

@@ -117,6 +117,7 @@ impl System {
             // On its own servers the system has the stream name, and so the permissions, of an installation.
             stream_suffix: (!owns_servers).then(|| Uuid::new_v4().simple().to_string()),
             ports: Ports::any()?,
+            rate_limits: Some("off"),
         };
         let mut system = Self::prepare(
             servers,
@@ -159,6 +160,7 @@ impl System {
             pids: Some(checkout.pids()?),
             stream_suffix: Some(suffix(servers.nats())).filter(|suffix| !suffix.is_empty()),
             ports: Ports::preferred()?,
+            rate_limits: None,
         };
         Self::prepare(servers, true, databases, place, &Options::default(), progress).await
     }
@@ -202,6 +204,8 @@ impl System {
             databases: &databases,
             nats_url: servers.nats().url(),
             nats_logins: servers.nats_logins(),
+            redis_url: servers.redis().url(),
+            rate_limits: place.rate_limits,
             certificates: servers.certificates(),
             stream: &stream,
             subject_prefix: &subject_prefix,
@@ -411,4 +415,6 @@ struct SystemPlaces {
     pids: Option<PathBuf>,
     stream_suffix: Option<String>,
     ports: Ports,
+    /// Off for tests and benchmarks, whose few customers buy thousands of licenses.
+    rate_limits: Option<&'static str>,
 }

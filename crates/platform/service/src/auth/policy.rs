@@ -1,5 +1,8 @@
 //! Who may use a route. A program declares a table of [`Rule`]s and puts [`guarded`] around its routes; a handler takes
-//! the [`Caller`], and asks it about the thing that the request names.
+//! the [`Caller`], and asks it about the thing that the request names. Each request is charged to the limits of its reader
+//! here, where the reader is known.
+
+use std::net::IpAddr;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, Request, State};
@@ -11,6 +14,8 @@ use uuid::Uuid;
 
 use super::authenticator::Authenticator;
 use super::principal::{Principal, Role};
+use crate::http::ClientAddress;
+use crate::limits::{Class, Limiter, Reader};
 use crate::problem::Problem;
 
 /// Who may use a route: which login it takes, and whose the thing must be that it names.
@@ -154,9 +159,11 @@ pub fn guarded<S: Clone + Send + Sync + 'static>(
 ) -> Router<S>
 where
     Authenticator: FromRef<S>,
+    Limiter: FromRef<S>,
 {
     let gate = Gate {
         policy,
+        limiter: Limiter::from_ref(state),
         authenticator: Authenticator::from_ref(state),
     };
     router.route_layer(from_fn_with_state(gate, guard))
@@ -165,36 +172,70 @@ where
 #[derive(Clone)]
 struct Gate {
     policy: &'static [Rule],
+    limiter: Limiter,
     authenticator: Authenticator,
 }
 
-async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    match gate.admit(request).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        return next.run(request).await;
+    }
+    let who = match gate.who(&request) {
+        Ok(who) => who,
+        Err(problem) => return problem.into_response(),
+    };
+    let address = ClientAddress::of(&request);
+    // A login costs more than this does.
+    let (verdict, admitted) = if who != Who::Provider
+        && let Err(refused) = gate.limiter.arrives(address)
+    {
+        (refused, Ok(()))
+    } else {
+        let admitted = gate.admit(who, &mut request).await;
+        let reader = reader(who, request.extensions().get(), address);
+        (gate.limiter.check(&reader).await, admitted)
+    };
+    let mut response = match (verdict.refusal(), admitted) {
+        (Some(problem), _) | (None, Err(problem)) => problem.into_response(),
+        (None, Ok(())) => next.run(request).await,
+    };
+    verdict.mark(response.headers_mut());
+    response
+}
+
+/// Whose limits count. A login that is refused is none.
+fn reader(who: Who, principal: Option<&Principal>, address: IpAddr) -> Reader {
+    match (who, principal) {
+        (Who::Provider, _) => Reader::Provider(address),
+        (_, None) => Reader::Anonymous(address),
+        (_, Some(principal)) => Reader::Known {
+            class: match principal.highest_role() {
+                Some(Role::Staff | Role::Admin) => Class::Staff,
+                Some(Role::Organizer) => Class::Organizer,
+                Some(Role::Customer) | None => Class::Customer,
+            },
+            user_id: principal.user_id,
+            address,
+        },
     }
 }
 
 impl Gate {
-    /// The request with its caller, if the table lets it in.
-    async fn admit(&self, mut request: Request) -> Result<Request, Problem> {
-        if request.method() == Method::OPTIONS {
-            return Ok(request);
-        }
-        let who = self.who(&request)?;
+    /// Adds its caller to the request, if the table lets it in.
+    async fn admit(&self, who: Who, request: &mut Request) -> Result<(), Problem> {
         if who.needs_login() {
             let principal = self
                 .authenticator
                 .of_headers(request.headers())
                 .await?
                 .ok_or_else(Problem::unauthorized)?;
+            request.extensions_mut().insert(principal.clone());
             if !who.takes(&principal) {
                 return Err(refused(request.method()));
             }
-            request.extensions_mut().insert(principal.clone());
             request.extensions_mut().insert(Caller { principal, who });
         }
-        Ok(request)
+        Ok(())
     }
 
     fn who(&self, request: &Request) -> Result<Who, Problem> {

@@ -18,6 +18,10 @@ pub enum Header {
     EventStale,
     /// Set on a stored answer to a repeated command.
     IdempotencyReplayed,
+    /// What is left of the limits.
+    RateLimit,
+    /// The limits that count for the request.
+    RateLimitPolicy,
     /// The request's id.
     RequestId,
     /// When to try again.
@@ -27,12 +31,14 @@ pub enum Header {
 }
 
 impl Header {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::CacheControl,
         Self::ETag,
         Self::EventPosition,
         Self::EventStale,
         Self::IdempotencyReplayed,
+        Self::RateLimit,
+        Self::RateLimitPolicy,
         Self::RequestId,
         Self::RetryAfter,
         Self::WwwAuthenticate,
@@ -46,6 +52,8 @@ impl Header {
             Self::EventPosition => "Event-Position",
             Self::EventStale => "Event-Stale",
             Self::IdempotencyReplayed => "Idempotency-Replayed",
+            Self::RateLimit => "RateLimit",
+            Self::RateLimitPolicy => "RateLimit-Policy",
             Self::RequestId => "X-Request-Id",
             Self::RetryAfter => "Retry-After",
             Self::WwwAuthenticate => "WWW-Authenticate",
@@ -84,6 +92,18 @@ impl Header {
                 texts(&["true"]),
                 json!("true"),
                 "Present on the stored answer of an earlier request with the same `Idempotency-Key`.",
+            ),
+            Self::RateLimit => (
+                text(),
+                json!("\"address\";r=999;t=1, \"customer\";r=99;t=1"),
+                "On every answer of a limited operation: `r`, the requests that are left of each limit, and `t`, the seconds \
+                 until all are available again (draft-ietf-httpapi-ratelimit-headers).",
+            ),
+            Self::RateLimitPolicy => (
+                text(),
+                json!("\"address\";q=1000;w=5, \"customer\";q=100;w=10"),
+                "On every answer of a limited operation: `q`, the requests that each limit allows at once, and `w`, the \
+                 seconds in which that many become available again.",
             ),
             Self::RequestId => (
                 text(),

@@ -12,15 +12,18 @@ use super::headers::Header;
 use crate::auth;
 use crate::extract::problems_of_bodies;
 use crate::http::timed_out;
+use crate::limits::limited;
 use crate::problem::{CONTENT_TYPE, Problem};
 
 /// A request id for examples.
 const REQUEST_ID: &str = "01990a4e-5a3c-7cc2-9d1e-0a7b6c5d4e3f";
 
-/// What every operation can answer: requests that cannot be read, that take too long, or that fail in the service.
+/// What every operation can answer: requests that are too many, that cannot be read, that take too long, or that fail in the
+/// service.
 pub fn of_every_request() -> Vec<Problem> {
     let status = Problem::from_status;
     vec![
+        limited(),
         status(StatusCode::URI_TOO_LONG),
         status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
         status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -76,6 +79,11 @@ fn response(status: u16, problems: &[Problem]) -> Response {
         (header::WWW_AUTHENTICATE, Header::WwwAuthenticate),
     ] {
         if problems.iter().any(|problem| problem.has_header(&name)) {
+            response = response.header_ref(header.name(), header.reference());
+        }
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
+        for header in [Header::RateLimit, Header::RateLimitPolicy] {
             response = response.header_ref(header.name(), header.reference());
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -12,6 +13,18 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The address of the other end of a connection, as an extension of its requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Where a request comes from, as an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(super) IpAddr);
+
+impl ClientAddress {
+    /// The client of this request. Requests that came without a connection, as in tests, have one address.
+    pub(crate) fn of(request: &Request) -> IpAddr {
+        let address = request.extensions().get();
+        address.map_or(Ipv6Addr::UNSPECIFIED.into(), |Self(address)| *address)
+    }
+}
 
 /// A network, or one address: `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::client::{Network, Peer};
+use super::client::{ClientAddress, Network, Peer};
 use super::record::Record;
 use super::{HttpOptions, answer, client};
 use crate::extract::{BodyLimit, BodyPatience};
@@ -43,8 +43,15 @@ async fn identify(State(options): State<HttpOptions>, mut request: Request, next
     request.extensions_mut().insert(id.clone());
     let header_value = id.header_value();
     let work = async {
+        let client = client(&request, &options);
         // Created inside the scope, so that its log line carries the request id.
-        let record = Record::begin(&request, client(&request, &options));
+        let record = Record::begin(
+            &request,
+            client.map(|ClientAddress(address)| Network::of_client(address)),
+        );
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
         let response = answer::as_problem(next.run(request).await);
         record.end(response.status());
         response
@@ -54,11 +61,11 @@ async fn identify(State(options): State<HttpOptions>, mut request: Request, next
     response
 }
 
-/// Where the request comes from, as far as a log may say it; nothing without a connection.
-fn client(request: &Request, options: &HttpOptions) -> Option<Network> {
+/// Where the request comes from; nothing without a connection.
+fn client(request: &Request, options: &HttpOptions) -> Option<ClientAddress> {
     let Peer(peer) = request.extensions().get().copied()?;
     let address = client::address(peer, request.headers(), &options.trusted_proxies);
-    Some(Network::of_client(address))
+    Some(ClientAddress(address))
 }
 
 /// Bounds the handler: too long is a 503, a panic a 500.

@@ -87,7 +87,10 @@ pub(crate) struct Settings<'a> {
     pub(crate) databases: &'a Databases,
     pub(crate) nats_url: &'a str,
     pub(crate) nats_logins: Option<&'a NatsLogins>,
-    /// TLS files for the clients of NATS; those for PostgreSQL are in the URLs.
+    pub(crate) redis_url: &'a str,
+    /// The limits of requests; the usual ones if there are none.
+    pub(crate) rate_limits: Option<&'static str>,
+    /// TLS files for the clients of NATS and Redis; those for PostgreSQL are in the URLs.
     pub(crate) certificates: Option<&'a ClientFiles>,
     /// The stream's name, distinct for each system on one nats-server.
     pub(crate) stream: &'a str,
@@ -135,7 +138,7 @@ impl Settings<'_> {
             Process::CommandApi | Process::CommandApi2 => self.command_api(process),
             Process::Projector => self.projector(process, &ports.projector_ops),
             Process::Projector2 => self.projector(process, &ports.projector_ops_2),
-            Process::QueryApi => [self.auth(), self.documents()]
+            Process::QueryApi => [self.auth(), self.documents(), self.limits()]
                 .concat()
                 .into_iter()
                 .chain([
@@ -195,6 +198,7 @@ impl Settings<'_> {
             self.auth(),
             self.provider_credentials(),
             self.documents(),
+            self.limits(),
         ]
         .concat()
         .into_iter()
@@ -265,6 +269,20 @@ impl Settings<'_> {
             ("JWKS_URL", self.jwks_url.to_owned()),
             ("JWT_ALGORITHM", "ES256".to_owned()),
         ]
+    }
+
+    fn limits(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("REDIS_URL", self.redis_url.to_owned())];
+        if let Some(files) = self.certificates {
+            let file = |path: &Path| path.display().to_string();
+            settings.extend([
+                ("REDIS_CA_FILE", file(&files.authority)),
+                ("REDIS_CERT_FILE", file(&files.client.certificate)),
+                ("REDIS_KEY_FILE", file(&files.client.key)),
+            ]);
+        }
+        settings.extend(self.rate_limits.map(|limits| ("RATE_LIMITS", limits.to_owned())));
+        settings
     }
 
     fn secret(&self, setting: &'static str, name: &str) -> (&'static str, String) {
