@@ -1,7 +1,7 @@
 //! What every request shares.
 
 use axum::extract::FromRef;
-use query::Reads;
+use query::{Exports, Reads};
 use service::auth::Authenticator;
 use service::return_key::ReturnKey;
 use service::seller::Seller;
@@ -14,6 +14,10 @@ use crate::rendering::Renderer;
 pub struct AppState {
     /// Reads the rows.
     pub reads: Reads,
+    /// Reads the rows of the projection `reports`.
+    pub reports: Reads,
+    /// Streams all rows of a resource.
+    pub exports: Exports,
     /// Says who is asking.
     pub authenticator: Authenticator,
     /// Checks the capabilities of return URLs.

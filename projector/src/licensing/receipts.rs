@@ -5,9 +5,10 @@ use events::{ReceiptIssued, ReceiptLine};
 use read_model::write::ReceiptRow;
 use serde_json::{Value, json};
 
-use super::misfit::Misfit;
+use super::facts;
 use super::slot::stamp;
-use super::{bounds, facts};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The row of one receipt. A receipt never changes.
 pub(super) fn row(recorded: &RecordedEvent, issued: &ReceiptIssued) -> Result<ReceiptRow, Misfit> {

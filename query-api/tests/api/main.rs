@@ -11,6 +11,8 @@ mod command_line;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod filters;
 #[cfg(test)]
 mod gate;
@@ -32,6 +34,8 @@ mod refusals;
 mod return_status;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod sales;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

@@ -1,0 +1,61 @@
+//! Licenses, as far as activities count them.
+
+use chrono::NaiveDate;
+use events::LicenseIssued;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::activities::Counts;
+use super::rows::Row;
+use crate::bounds;
+use crate::misfit::Misfit;
+
+/// A row of `counted_licenses`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct CountedLicense {
+    pub(super) license_id: Uuid,
+    pub(super) club_id: Uuid,
+    pub(super) activity_date: NaiveDate,
+    pub(super) license_type: String,
+    pub(super) complimentary: bool,
+    pub(super) checked_in: bool,
+    pub(super) revoked: bool,
+    pub(super) position: i64,
+}
+
+impl Row for CountedLicense {
+    fn id(&self) -> Uuid {
+        self.license_id
+    }
+}
+
+impl CountedLicense {
+    pub(super) fn of(
+        license_id: Uuid,
+        issued: &LicenseIssued,
+        complimentary: bool,
+        position: i64,
+    ) -> Result<Self, Misfit> {
+        bounds::indexed(&issued.license_type.code, "license_type")?;
+        Ok(Self {
+            license_id,
+            club_id: issued.club_id,
+            activity_date: bounds::day(issued.activity_date, "activity_date")?,
+            license_type: issued.license_type.code.clone(),
+            complimentary,
+            checked_in: false,
+            revoked: false,
+            position,
+        })
+    }
+
+    /// What the license is to its activity.
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            sold: i64::from(!self.revoked && !self.complimentary),
+            complimentary: i64::from(!self.revoked && self.complimentary),
+            checked_in: i64::from(self.checked_in),
+            revoked: i64::from(self.revoked),
+        }
+    }
+}
