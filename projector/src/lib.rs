@@ -24,3 +24,6 @@ pub use misfit::Misfit;
 pub use parked::parked;
 pub use reports::Reports;
 pub use serve::{migrate, serve};
+
+#[cfg(test)]
+mod samples;

@@ -76,6 +76,4 @@ const READ: &[&str] = &[
 ];
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::rows;
-use crate::support::{App, Answer, connect, eventually};
+use crate::support::{Answer, App, connect, eventually};
 
 const ROWS: i64 = 20_000;
 /// A run of rows is far below this, whatever the number of rows is.
@@ -31,12 +31,18 @@ async fn many_orders(client: &Client) -> Result<()> {
 async fn begin(app: &App, path: &str) -> (StatusCode, String, BodyDataStream) {
     let response = app.open(path, &app.staff(), &[]).await;
     let position = response.headers()["event-position"].to_str().unwrap_or_default();
-    (response.status(), position.to_owned(), response.into_body().into_data_stream())
+    (
+        response.status(),
+        position.to_owned(),
+        response.into_body().into_data_stream(),
+    )
 }
 
 fn lines(bytes: &[u8]) -> Vec<Value> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).expect("a line of JSON")).collect()
+    lines
+        .map(|line| serde_json::from_slice(line).expect("a line of JSON"))
+        .collect()
 }
 
 #[tokio::test]
@@ -58,7 +64,9 @@ async fn all_rows_come_once_as_of_one_position_however_slowly_they_are_taken() -
     let waiting: i64 = reader.query_one(waits, &[]).await?.get(0);
     assert_eq!(waiting, 1);
     rows::order(&app.projector, json!({})).await?;
-    app.projector.execute("update orders set status = 'refunded'", &[]).await?;
+    app.projector
+        .execute("update orders set status = 'refunded'", &[])
+        .await?;
     app.project_to(8).await?;
     while let Some(piece) = body.next().await {
         let piece = piece?;
@@ -158,9 +166,15 @@ async fn a_spreadsheet_in_norwegian_opens_it_and_runs_nothing() -> Result<()> {
     assert_eq!(cell(&sheet, 1, "issued_at"), "2027-01-01 00:30:00");
     assert_eq!(cell(&sheet, 1, "registration"), "EK12345");
     assert_eq!(cell(&sheet, 1, "revoked_at"), "");
-    assert_eq!(cell(&sheet, 2, "holder_name"), "'=HYPERLINK(\"http://evil.test\";\"x\")");
+    assert_eq!(
+        cell(&sheet, 2, "holder_name"),
+        "'=HYPERLINK(\"http://evil.test\";\"x\")"
+    );
     assert_eq!(cell(&sheet, 2, "holder_phone"), "'@SUM(A1)");
-    assert_eq!((cell(&sheet, 2, "checked_in_gate"), cell(&sheet, 2, "price_kr")), ("'-1", "0,05"));
+    assert_eq!(
+        (cell(&sheet, 2, "checked_in_gate"), cell(&sheet, 2, "price_kr")),
+        ("'-1", "0,05")
+    );
     assert_eq!(cell(&sheet, 3, "holder_name"), "'\tKari\r\nNordmann");
     for row in &sheet[1..] {
         for cell in row {
@@ -184,9 +198,13 @@ async fn receipts_keep_their_filters_and_their_file_has_a_name() -> Result<()> {
     );
     assert_eq!(all.header("cache-control"), "private, no-store");
     assert_eq!(cells(&all).len(), 3);
-    let notes = app.get("/api/v1/exports/receipts?kind=credit_note", &app.staff()).await;
+    let notes = app
+        .get("/api/v1/exports/receipts?kind=credit_note", &app.staff())
+        .await;
     assert_eq!(cell(&cells(&notes), 1, "receipt_number"), "2026-000002");
-    let none = app.get("/api/v1/exports/receipts?happened_from=2099-01-01", &app.staff()).await;
+    let none = app
+        .get("/api/v1/exports/receipts?happened_from=2099-01-01", &app.staff())
+        .await;
     assert_eq!(cells(&none).len(), 1, "the names of the columns alone");
     Ok(())
 }
@@ -213,7 +231,12 @@ async fn what_is_refused_holds_no_place() -> Result<()> {
         }
     }
     for (role, subject) in [(Role::Customer, "kari"), (Role::Organizer, "organizer")] {
-        for path in ["exports/orders", "exports/licenses", "exports/receipts", "reports/sales"] {
+        for path in [
+            "exports/orders",
+            "exports/licenses",
+            "exports/receipts",
+            "reports/sales",
+        ] {
             let token = app.token(role, subject, &[Uuid::nil()]);
             let answer = app.get(&format!("/api/v1/{path}"), &token).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path} for {role:?}");

@@ -15,7 +15,10 @@ pub(super) struct Proof {
 /// The log is whole, the stream is the log, and the rows of both projections are a replay of it. What is said is of the rows
 /// that pages read.
 pub(super) async fn verify(shop: &Shop) -> Proof {
-    let (licensing, reports) = (verify_of(shop, "licensing").await, verify_of(shop, "reports").await);
+    let (licensing, reports) = (
+        verify_of(shop, "licensing").await,
+        verify_of(shop, "reports").await,
+    );
     Proof {
         said: licensing.said,
         complaints: [licensing.complaints, reports.complaints].concat(),

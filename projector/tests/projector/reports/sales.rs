@@ -43,11 +43,16 @@ impl Sale {
     }
 
     /// A further event of the license of a line.
-    pub(crate) fn license(&mut self, line: usize, event: LicenseEvent) -> Vec<NewEvent> {
+    pub(crate) fn license(&mut self, line: usize, event: fn(Uuid) -> LicenseEvent) -> Vec<NewEvent> {
         let sequence = &mut self.license_events[line - 1];
         *sequence += 1;
         let id = self.placed.lines[line - 1].license_id;
-        vec![shop::new(aggregate_type::LICENSE, id, *sequence, &event)]
+        vec![shop::new(
+            aggregate_type::LICENSE,
+            id,
+            *sequence,
+            &event(self.order),
+        )]
     }
 }
 
@@ -152,7 +157,7 @@ pub(crate) fn checked_in(order_id: Uuid) -> LicenseEvent {
     let now = Utc::now();
     LicenseCheckedIn {
         order_id,
-        standing: Standing::VARIANTS[0],
+        standing: Standing::Valid,
         scan: Scan {
             scan_id: Uuid::now_v7(),
             at: now,
@@ -162,7 +167,7 @@ pub(crate) fn checked_in(order_id: Uuid) -> LicenseEvent {
             at_suspect: false,
             device_id: "phone-1".into(),
             gate: "Port 2".into(),
-            verdict: Verdict::VARIANTS[0],
+            verdict: Verdict::Valid,
             reason: None,
         },
     }

@@ -10,7 +10,7 @@ use vocabulary::SalesGrouping;
 use super::PROJECTION;
 use crate::Error;
 
-const REPORT_SALES: &str = include_str!("../sql/report_sales.sql");
+const REPORT_SALES: &str = include_str!("sql/report_sales.sql");
 
 /// The rows to add up, and how their days become keys. Without a format, the key is the row's value.
 const fn rows_of(grouping: SalesGrouping) -> (&'static str, Option<&'static str>) {
