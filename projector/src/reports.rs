@@ -14,6 +14,7 @@ mod orders;
 mod receipts;
 
 mod rows;
+mod sums;
 
 use events::aggregate_type;
 use projection::{Commands, Migrations, Projection};

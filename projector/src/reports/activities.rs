@@ -1,45 +1,13 @@
 //! What is added to `activities` and `activity_license_types`.
 
 use std::collections::BTreeMap;
-use std::ops::{AddAssign, Sub};
 
 use chrono::NaiveDate;
 use read_model::reports::activity_id;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::licenses::CountedLicense;
-
-/// How many licenses of each kind, or how many more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Counts {
-    pub(super) sold: i64,
-    pub(super) complimentary: i64,
-    pub(super) checked_in: i64,
-    pub(super) revoked: i64,
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.sold += other.sold;
-        self.complimentary += other.complimentary;
-        self.checked_in += other.checked_in;
-        self.revoked += other.revoked;
-    }
-}
-
-impl Sub for Counts {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Self {
-            sold: self.sold - other.sold,
-            complimentary: self.complimentary - other.complimentary,
-            checked_in: self.checked_in - other.checked_in,
-            revoked: self.revoked - other.revoked,
-        }
-    }
-}
+use super::licenses::{CountedLicense, Counts};
 
 /// What is added to a row of `activities`.
 #[derive(Clone, Debug, Serialize)]

@@ -1,11 +1,12 @@
 //! Licenses, as far as activities count them.
 
+use std::ops::{AddAssign, Sub};
+
 use chrono::NaiveDate;
 use events::LicenseIssued;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::activities::Counts;
 use super::rows::Row;
 use crate::bounds;
 use crate::misfit::Misfit;
@@ -21,6 +22,37 @@ pub(super) struct CountedLicense {
     pub(super) checked_in: bool,
     pub(super) revoked: bool,
     pub(super) position: i64,
+}
+
+/// How many licenses of each kind, or how many more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    pub(super) sold: i64,
+    pub(super) complimentary: i64,
+    pub(super) checked_in: i64,
+    pub(super) revoked: i64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.sold += other.sold;
+        self.complimentary += other.complimentary;
+        self.checked_in += other.checked_in;
+        self.revoked += other.revoked;
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            sold: self.sold - other.sold,
+            complimentary: self.complimentary - other.complimentary,
+            checked_in: self.checked_in - other.checked_in,
+            revoked: self.revoked - other.revoked,
+        }
+    }
 }
 
 impl Row for CountedLicense {

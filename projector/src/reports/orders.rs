@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rows::Row;
-use super::sales::Sums;
+use super::sums::Sums;
 use crate::bounds;
 use crate::misfit::Misfit;
 

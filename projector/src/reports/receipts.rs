@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::orders::{CountedOrder, LineFacts};
 use super::rows;
-use super::sales::Sums;
+use super::sums::Sums;
 use crate::bounds;
 use crate::misfit::Misfit;
 

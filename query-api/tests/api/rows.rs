@@ -96,7 +96,7 @@ pub(crate) async fn terms(client: &Client, version: &str, valid_from: &str, sequ
     insert(client, "terms", "terms_id", row, json!({})).await
 }
 
-/// Inserts an activity with so many licenses of one type, and returns its id.
+/// Inserts an activity that sold this number of licenses of one type, and returns its id.
 pub(crate) async fn activity(client: &Client, club_id: Uuid, date: &str, sold: i64) -> Result<Uuid> {
     let id = activity_id(club_id, date.parse()?);
     let row = json!({

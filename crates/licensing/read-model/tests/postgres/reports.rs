@@ -1,4 +1,4 @@
-//! The tables of the reports: declared as they are, and read through their indexes at ten times the size of ten years.
+//! The tables of the reports: their columns are declared, and reads use their indexes, at ten times the size of ten years.
 
 use anyhow::Result;
 use query::{Conditions, PageQuery, Parameters, page};

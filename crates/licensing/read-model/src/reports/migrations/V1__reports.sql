@@ -1,5 +1,7 @@
 -- What each race day sold and let in, and what was earned, kept by the projector as sums. No personal data.
 grant usage on schema reports to query_api;
+-- The table of the applied migrations is there already.
+grant select on all tables in schema reports to query_api;
 alter default privileges in schema reports grant select on tables to query_api;
 
 create table sales (
