@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use stack::Options;
 use system_tests::{Answer, Shop, books, eventually};
+use uuid::Uuid;
 
 const GROUPINGS: [&str; 7] = [
     "day",
@@ -30,7 +31,7 @@ async fn buy(shop: &Shop, key: &str) -> String {
     order_id
 }
 
-/// Waits until an order has so many receipts and credit notes.
+/// Waits until an order has this number of receipts and credit notes.
 async fn documents(shop: &Shop, order_id: &str, count: usize) {
     let path = format!("/receipts?order_id={order_id}");
     eventually(&format!("{count} documents of {order_id}"), async || {
@@ -41,8 +42,8 @@ async fn documents(shop: &Shop, order_id: &str, count: usize) {
 }
 
 async fn command(shop: &Shop, path: &str, body: Value) -> Answer {
-    shop.post(path, &shop.tokens.staff, &format!("{path} {body}"), &body)
-        .await
+    let key = Uuid::new_v4().to_string();
+    shop.post(path, &shop.tokens.staff, &key, &body).await
 }
 
 /// The sums of all receipts of the shop: taken in, paid back, tax that is left.
@@ -94,7 +95,7 @@ async fn reports_are_those_of_the_receipts_after_refunds_corrections_and_erasure
         let person = license["holder_id"].as_str().unwrap().to_owned();
         let path = format!("/holders/{person}/erase");
         eventually("the holder can be forgotten", async || {
-            let key = uuid::Uuid::new_v4().to_string();
+            let key = Uuid::new_v4().to_string();
             let asked = shop
                 .post(&path, &shop.tokens.admin, &key, &json!({"reason": "requested"}))
                 .await;
