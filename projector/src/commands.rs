@@ -14,8 +14,8 @@ use crate::reports::Reports;
 /// How far log, stream and rows are. Exit status 0 if all is well, 1 if not, 2 if that could not be examined.
 pub async fn status(options: StatusOptions) -> ExitCode {
     match options.name {
-        ProjectionName::Licensing => status_of(&Licensing, options).await,
-        ProjectionName::Reports => status_of(&Reports, options).await,
+        ProjectionName::Licensing => Box::pin(status_of(&Licensing, options)).await,
+        ProjectionName::Reports => Box::pin(status_of(&Reports, options)).await,
     }
 }
 
@@ -33,8 +33,8 @@ async fn status_of(projection: &impl Projection, options: StatusOptions) -> Exit
 /// Whether the log is whole, the stream holds what the log holds, and the rows equal a replay. Exit status as [`status`].
 pub async fn verify(options: VerifyOptions) -> ExitCode {
     match options.name {
-        ProjectionName::Licensing => verify_of(&Licensing, options).await,
-        ProjectionName::Reports => verify_of(&Reports, options).await,
+        ProjectionName::Licensing => Box::pin(verify_of(&Licensing, options)).await,
+        ProjectionName::Reports => Box::pin(verify_of(&Reports, options)).await,
     }
 }
 
@@ -58,15 +58,15 @@ async fn verify_of(projection: &impl Projection, options: VerifyOptions) -> Exit
 /// could not be done.
 pub async fn rebuild(options: RebuildOptions) -> ExitCode {
     match options.name {
-        ProjectionName::Licensing => rebuild_of(&Licensing, options).await,
-        ProjectionName::Reports => rebuild_of(&Reports, options).await,
+        ProjectionName::Licensing => Box::pin(rebuild_of(&Licensing, options)).await,
+        ProjectionName::Reports => Box::pin(rebuild_of(&Reports, options)).await,
     }
 }
 
 async fn rebuild_of(projection: &impl Projection, options: RebuildOptions) -> ExitCode {
     let end = CancellationToken::new();
     let report = match (options.open(), end_on_signals(&end)) {
-        (Ok(what), Ok(())) => Box::pin(projection::rebuild(projection, &what, &end)).await,
+        (Ok(what), Ok(())) => projection::rebuild(projection, &what, &end).await,
         (Err(error), _) => {
             let mut report = Report::of_a_change(projection, "rebuild");
             report.problem(format!("{error:#}"));

@@ -55,11 +55,11 @@ fn recorded(aggregate_type: &str, event_type: &str, event_version: &str, number:
 
 #[test]
 fn every_published_event_is_applied_and_none_set_aside() {
-    apply_samples(Licensing);
-    apply_samples(Reports);
+    apply_samples(&Licensing);
+    apply_samples(&Reports);
 }
 
-fn apply_samples<P: Projection<Batch: Default>>(projection: P) {
+fn apply_samples<P: Projection<Batch: Default>>(projection: &P) {
     let published = read("published.json");
     let published = published.as_array().unwrap();
     assert!(!published.is_empty());

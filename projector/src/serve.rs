@@ -84,7 +84,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let licensing = licensing.follow(stream.clone(), head_watch.clone(), &shared)?;
     let reports = reports.follow(stream, head_watch, &shared)?;
     let following = async {
-        futures_util::join!(licensing.run(shutdown), reports.run(shutdown));
+        futures_util::join!(Box::pin(licensing.run(shutdown)), Box::pin(reports.run(shutdown)));
     };
     if drained(following, shutdown).await {
         tracing::info!("stopped");

@@ -211,16 +211,13 @@ impl ReportsBatch {
 
     fn count_receipt(&mut self, id: Uuid, position: i64, issued: &ReceiptIssued) -> Result<(), Misfit> {
         let receipt = Receipt::of(issued)?;
-        match self.orders.get(issued.order_id) {
-            Some(order) => {
-                let parts = receipt.parts(order)?;
-                self.sales
-                    .add(receipt.day, &receipt.provider, receipt.once(), parts);
-            }
-            None => {
-                self.waiting.entry(issued.order_id).or_default().push(receipt);
-                self.waiting_changed.insert(issued.order_id);
-            }
+        if let Some(order) = self.orders.get(issued.order_id) {
+            let parts = receipt.parts(order)?;
+            self.sales
+                .add(receipt.day, &receipt.provider, receipt.once(), parts);
+        } else {
+            self.waiting.entry(issued.order_id).or_default().push(receipt);
+            self.waiting_changed.insert(issued.order_id);
         }
         self.series.put(CountedSeries {
             series_id: id,

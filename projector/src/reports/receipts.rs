@@ -19,7 +19,7 @@ use crate::misfit::Misfit;
 /// What is counted of a receipt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Receipt {
-    receipt_id: Uuid,
+    id: Uuid,
     kind: ReceiptKind,
     pub(super) day: NaiveDate,
     pub(super) provider: String,
@@ -45,7 +45,7 @@ impl Receipt {
             })
         });
         Ok(Self {
-            receipt_id: issued.receipt_id,
+            id: issued.receipt_id,
             kind: issued.kind,
             day: bounds::day(issued.happened_on, "happened_on")?,
             provider: issued.provider.clone(),
@@ -117,7 +117,7 @@ impl WaitingReceipt {
             let order_id = *order;
             let receipts = waiting.get(order).map(Vec::as_slice).unwrap_or_default();
             receipts.iter().map(move |receipt| Self {
-                receipt_id: receipt.receipt_id,
+                receipt_id: receipt.id,
                 order_id,
                 receipt: receipt.clone(),
             })

@@ -161,12 +161,11 @@ fn respond(
         ([(header::CONTENT_TYPE, content.content_type)], content.bytes).into_response()
     };
     let headers = response.headers_mut();
-    match position {
-        Some(place) => place.mark(headers, content.cache_control),
-        None => {
-            let kept = HeaderValue::from_static(content.cache_control);
-            headers.insert(header::CACHE_CONTROL, kept);
-        }
+    if let Some(place) = position {
+        place.mark(headers, content.cache_control);
+    } else {
+        let kept = HeaderValue::from_static(content.cache_control);
+        headers.insert(header::CACHE_CONTROL, kept);
     }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));

@@ -120,4 +120,4 @@ create index waiting_receipts_by_order on waiting_receipts (order_id);
 comment on table  waiting_receipts            is 'Receipts whose order is parked: counted as soon as the order is. Else empty.';
 comment on column waiting_receipts.receipt_id is 'The receipt.';
 comment on column waiting_receipts.order_id   is 'Its order.';
-comment on column waiting_receipts.receipt    is 'What is counted of it: {receipt_id, kind, day, provider, lines: [{line, gross_ore, tax_ore}]}.';
+comment on column waiting_receipts.receipt    is 'What is counted of it: {id, kind, day, provider, lines: [{line, gross_ore, tax_ore}]}.';
