@@ -39,11 +39,10 @@ impl ProjectionBatch for ReportsBatch {
             let of_kind = events.iter().filter(|event| event.aggregate_type == kind);
             of_kind.map(|event| event.aggregate_id).collect::<BTreeSet<_>>()
         };
-        let placed = ids(aggregate_type::ORDER);
         let named = receipts(events).map(|receipt| receipt.order_id);
-        let orders = placed.iter().copied().chain(named).collect();
+        let orders: BTreeSet<Uuid> = ids(aggregate_type::ORDER).into_iter().chain(named).collect();
         let (orders, licenses, series, waiting) = try_join!(
-            Rows::load(client, include_str!("sql/load_orders.sql"), orders),
+            Rows::load(client, include_str!("sql/load_orders.sql"), orders.clone()),
             Rows::load(
                 client,
                 include_str!("sql/load_licenses.sql"),
@@ -54,7 +53,7 @@ impl ProjectionBatch for ReportsBatch {
                 include_str!("sql/load_series.sql"),
                 ids(aggregate_type::RECEIPT_SERIES)
             ),
-            WaitingReceipt::load(client, placed),
+            WaitingReceipt::load(client, orders),
         )?;
         Ok(Self {
             orders,

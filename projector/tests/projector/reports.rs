@@ -140,7 +140,9 @@ async fn a_receipt_waits_for_an_order_that_is_parked() {
     let mut books = Books::new(2026);
     let mut sale = Sale::new(1);
     world.append(sale.buy()).await;
-    world.append([books.receipt(&sale)]).await;
+    // Each in a batch of its own.
+    let last = world.append([books.receipt(&sale)]).await;
+    world.reported_to(last).await;
     let last = world.append([books.credit(&sale, &[(1, 42_000)])]).await;
     world.reported_to(last).await;
     let sums = "select count(*) from sales";
