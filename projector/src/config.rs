@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use event_bus::{Access, Login, TlsFiles};
 use event_store::vault::Vault;
 use projection::RebuildTask;
@@ -15,8 +15,24 @@ use service::secret::Secret;
 use service::telemetry::LogOptions;
 use uuid::Uuid;
 
-/// The name of the projector's catch-up subscription, a label of metrics.
-pub(crate) const SUBSCRIPTION: &str = "projector";
+/// The tables that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProjectionName {
+    /// What pages and gates read
+    Licensing,
+    /// Sums: activities and sales
+    Reports,
+}
+
+impl ProjectionName {
+    /// The name of its catch-up subscription, a label of metrics.
+    pub(crate) const fn subscription(self) -> &'static str {
+        match self {
+            Self::Licensing => "projector",
+            Self::Reports => "projector_reports",
+        }
+    }
+}
 
 /// Turns the event log of the license shop into the tables that query-api reads.
 #[derive(Debug, Parser)]
@@ -138,7 +154,7 @@ pub struct ServeOptions {
     /// The stream's subjects.
     #[command(flatten)]
     pub subjects: SubjectOptions,
-    /// Limits of each of the two database pools.
+    /// Limits of each of the database pools.
     #[command(flatten)]
     pub pool: PoolOptions,
     /// How and what to log.
@@ -191,11 +207,12 @@ pub struct Runner {
     pub projector_ops_url: Option<String>,
 }
 
-impl From<Runner> for projection::Runner {
-    fn from(runner: Runner) -> Self {
-        Self {
-            ops_url: runner.projector_ops_url,
-            subscription: SUBSCRIPTION.to_owned(),
+impl Runner {
+    /// The same for one projection.
+    pub(crate) fn of(self, name: ProjectionName) -> projection::Runner {
+        projection::Runner {
+            ops_url: self.projector_ops_url,
+            subscription: name.subscription().to_owned(),
         }
     }
 }
@@ -203,6 +220,14 @@ impl From<Runner> for projection::Runner {
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct StatusOptions {
+    /// Which projection
+    #[arg(
+        env = "PROJECTION",
+        value_enum,
+        default_value = "licensing",
+        value_name = "PROJECTION"
+    )]
+    pub name: ProjectionName,
     /// What to examine.
     #[command(flatten)]
     pub sources: Sources,
@@ -220,6 +245,14 @@ pub struct StatusOptions {
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyOptions {
+    /// Which projection
+    #[arg(
+        env = "PROJECTION",
+        value_enum,
+        default_value = "licensing",
+        value_name = "PROJECTION"
+    )]
+    pub name: ProjectionName,
     /// What to examine.
     #[command(flatten)]
     pub sources: Sources,
@@ -249,8 +282,8 @@ pub struct VerifyOptions {
 #[derive(Debug, Args)]
 pub struct RebuildOptions {
     /// Which projection to rebuild
-    #[arg(env = "PROJECTION", value_parser = [read_model::checkpoint::PROJECTION])]
-    pub name: String,
+    #[arg(env = "PROJECTION", value_enum, value_name = "PROJECTION")]
+    pub name: ProjectionName,
     /// The event database, as a role that can only select.
     #[command(flatten)]
     pub events: EventsDatabase,
@@ -307,6 +340,14 @@ pub struct Instead {
 /// Options of `parked list`.
 #[derive(Debug, Args)]
 pub struct ListParkedOptions {
+    /// Which projection
+    #[arg(
+        env = "PROJECTION",
+        value_enum,
+        default_value = "licensing",
+        value_name = "PROJECTION"
+    )]
+    pub name: ProjectionName,
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,
@@ -319,6 +360,14 @@ pub struct ListParkedOptions {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").args(["aggregate_type", "all"]).required(true))]
 pub struct RetryParkedOptions {
+    /// Which projection
+    #[arg(
+        env = "PROJECTION",
+        value_enum,
+        default_value = "licensing",
+        value_name = "PROJECTION"
+    )]
+    pub name: ProjectionName,
     /// The read database, as its owner.
     #[command(flatten)]
     pub read: ReadDatabase,

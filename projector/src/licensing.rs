@@ -16,22 +16,15 @@ mod terms;
 mod timeline;
 mod users;
 
-mod bounds;
 mod facts;
 mod forget;
-
-mod misfit;
 mod slot;
 
 use events::aggregate_type;
 use projection::{Commands, Migrations, Projection};
 
 use self::batch::LicensingBatch;
-
-pub use self::misfit::Misfit;
-
-/// What the rows are made by: a hash of the sources of the projection and of what it builds on.
-pub const BUILD: &str = env!("PROJECTION_BUILD");
+use crate::build::{BUILD, COMMANDS};
 
 /// The tables of `read-model`.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +50,7 @@ impl Projection for Licensing {
     }
 
     fn commands(&self) -> Commands {
-        Commands {
-            program: "projector",
-            new_epoch: "command-api log new-epoch",
-        }
+        COMMANDS
     }
 
     fn migrations(&self) -> &'static Migrations {
@@ -85,7 +75,5 @@ const READ: &[&str] = &[
     aggregate_type::BATCH,
 ];
 
-#[cfg(test)]
-mod samples;
 #[cfg(test)]
 mod tests;

@@ -5,20 +5,27 @@ use std::process::ExitCode;
 
 use deadpool_postgres::Pool;
 use event_store::Log;
-use projection::Projection as _;
+use projection::Projection;
 use projection::parked::{ParkedSummary, Retried, list, retry};
 use serde_json::json;
 use service::postgres::{PoolOptions, ReadDatabase, describe};
 
-use crate::config::{ListParkedOptions, ParkedCommand, RetryParkedOptions};
+use crate::config::{ListParkedOptions, ParkedCommand, ProjectionName, RetryParkedOptions};
 use crate::licensing::Licensing;
+use crate::reports::Reports;
 
 /// Runs one of the `parked` commands. Exit status 0 when nothing is parked (any more), 1 when something is, 2 when that
 /// could not be examined.
 pub async fn parked(command: ParkedCommand) -> ExitCode {
     let done = match command {
-        ParkedCommand::List(options) => list_parked(options).await,
-        ParkedCommand::Retry(options) => retry_parked(*options).await,
+        ParkedCommand::List(options) => match options.name {
+            ProjectionName::Licensing => list_parked(&Licensing, options).await,
+            ProjectionName::Reports => list_parked(&Reports, options).await,
+        },
+        ParkedCommand::Retry(options) => match options.name {
+            ProjectionName::Licensing => retry_parked(&Licensing, *options).await,
+            ProjectionName::Reports => retry_parked(&Reports, *options).await,
+        },
     };
     done.unwrap_or_else(|error| {
         // The exit status counts, also if standard error is closed.
@@ -27,8 +34,8 @@ pub async fn parked(command: ParkedCommand) -> ExitCode {
     })
 }
 
-async fn list_parked(options: ListParkedOptions) -> anyhow::Result<ExitCode> {
-    let parked = list(&Licensing, &open(&options.read).await?)
+async fn list_parked(projection: &impl Projection, options: ListParkedOptions) -> anyhow::Result<ExitCode> {
+    let parked = list(projection, &open(projection, &options.read).await?)
         .await
         .map_err(said)?;
     let text = if options.json {
@@ -47,15 +54,15 @@ async fn list_parked(options: ListParkedOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!parked.is_empty())))
 }
 
-async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
+async fn retry_parked(projection: &impl Projection, options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
     service::telemetry::init(&options.log)?;
-    let pool = open(&options.read).await?;
+    let pool = open(projection, &options.read).await?;
     let log = Log::connect(options.events.url()?.expose(), 1)?;
     let log = match options.personal_data.vault()? {
         Some(vault) => log.with_vault(vault),
         None => log,
     };
-    let chosen: Vec<ParkedSummary> = list(&Licensing, &pool)
+    let chosen: Vec<ParkedSummary> = list(projection, &pool)
         .await
         .map_err(said)?
         .into_iter()
@@ -70,7 +77,7 @@ async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
     }
     let mut stuck = false;
     for one in chosen {
-        let retried = retry(&Licensing, &pool, &log, &one.aggregate_type, one.aggregate_id)
+        let retried = retry(projection, &pool, &log, &one.aggregate_type, one.aggregate_id)
             .await
             .map_err(said)?;
         stuck |= matches!(retried, Retried::Stuck { .. });
@@ -79,13 +86,13 @@ async fn retry_parked(options: RetryParkedOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The read database, if this build knows its schema.
-async fn open(read: &ReadDatabase) -> anyhow::Result<Pool> {
+async fn open(projection: &impl Projection, read: &ReadDatabase) -> anyhow::Result<Pool> {
     let options = PoolOptions {
         db_pool_size: 1,
         ..PoolOptions::default()
     };
-    let pool = projection::pool(&Licensing, read.url()?.expose(), &options, "projector parked")?;
-    Licensing.migrations().check(&pool).await.map_err(said)?;
+    let pool = projection::pool(projection, read.url()?.expose(), &options, "projector parked")?;
+    projection.migrations().check(&pool).await.map_err(said)?;
     Ok(pool)
 }
 

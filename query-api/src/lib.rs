@@ -15,8 +15,10 @@ pub mod keys;
 mod codes;
 mod rendering;
 
+mod activities;
 mod batches;
 mod clubs;
+mod exports;
 mod gate_lists;
 mod letters;
 mod license_pdf;
@@ -26,6 +28,7 @@ mod orders;
 mod receipt_pdf;
 mod receipts;
 mod return_status;
+mod sales;
 mod suspensions;
 mod terms;
 mod timeline;
@@ -41,5 +44,5 @@ pub mod metrics;
 
 pub use accounts::AccountsInTheReadModel;
 pub use rendering::Renderer;
-pub use serve::{FOLLOWED, look_at_schema, serve};
+pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, look_at_schema, serve};
 pub use state::AppState;

@@ -1,7 +1,7 @@
 //! Describes the metrics of this process: its own, and those of `query` and `service`.
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
-use read_model::RESOURCES;
+use read_model::{RESOURCES, reports};
 
 /// Time to make a document, waiting for its turn included, by `kind` (`license`, `receipt`) and `outcome` (`ok`, `failed`).
 pub const DOCUMENT_SECONDS: &str = "bilsport_documents_render_seconds";
@@ -12,7 +12,8 @@ pub const KEY_VALID_SECONDS: &str = "bilsport_license_keys_valid_seconds";
 
 /// Describes them to the recorder. `cached` names what answers 304, besides the resources.
 pub fn describe(cached: &[&'static str]) {
-    query::metrics::describe(RESOURCES);
+    let resources: Vec<_> = RESOURCES.iter().chain(reports::RESOURCES).copied().collect();
+    query::metrics::describe(&resources);
     describe_histogram!(DOCUMENT_SECONDS, Unit::Seconds, "Time to make a document");
     describe_counter!(KEY_RELOADS, "Changed files of license keys");
     describe_gauge!(

@@ -2,8 +2,10 @@
 
 mod documents;
 mod gate;
+mod reports;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
+use read_model::reports::ACTIVITIES;
 use read_model::{
     BATCH_ITEMS, BATCHES, CLUBS, LETTERS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS,
     TIMELINE, USERS,
@@ -52,6 +54,8 @@ pub fn document() -> OpenApi {
     add(&mut document, &LICENSE_TYPES, "/api/v1/license-types", false);
     add(&mut document, &CLUBS, "/api/v1/clubs", false);
     add(&mut document, &TERMS, "/api/v1/terms", false);
+    add(&mut document, &ACTIVITIES, "/api/v1/activities", false);
+    reports::add(&mut document);
     documents::add(&mut document);
     gate::add(&mut document);
     document

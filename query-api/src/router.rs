@@ -7,8 +7,10 @@ use service::auth::guarded;
 use service::docs;
 
 use crate::AppState;
+use crate::activities::list_activities;
 use crate::batches::{get_batch, list_batches, list_results};
 use crate::clubs::list_clubs;
+use crate::exports::{export_licenses, export_orders, export_receipts};
 use crate::gate_lists::{self, license_keys, list_revocations};
 use crate::letters::list_letters;
 use crate::license_pdf::{self, license_pdf};
@@ -19,6 +21,7 @@ use crate::orders::{get_order, list_orders};
 use crate::receipt_pdf::{self, receipt_pdf};
 use crate::receipts::{get_receipt, list_receipts};
 use crate::return_status::{RETURN_STATUS, get_return_status};
+use crate::sales::report_sales;
 use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
@@ -51,6 +54,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/receipts"),
     ("GET", "/api/v1/receipts/{receipt_id}"),
     ("GET", "/api/v1/receipts/{receipt_id}/receipt.pdf"),
+    ("GET", "/api/v1/activities"),
+    ("GET", "/api/v1/reports/sales"),
+    ("GET", "/api/v1/exports/orders"),
+    ("GET", "/api/v1/exports/licenses"),
+    ("GET", "/api/v1/exports/receipts"),
     ("GET", "/api/v1/letters"),
     ("GET", "/api/v1/suspensions"),
     ("GET", "/api/v1/batches"),
@@ -75,7 +83,12 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/receipts", get(list_receipts))
         .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
         .route("/api/v1/receipts/{receipt_id}/receipt.pdf", get(receipt_pdf))
+        .route("/api/v1/activities", get(list_activities))
         // For staff, and oneself.
+        .route("/api/v1/reports/sales", get(report_sales))
+        .route("/api/v1/exports/orders", get(export_orders))
+        .route("/api/v1/exports/licenses", get(export_licenses))
+        .route("/api/v1/exports/receipts", get(export_receipts))
         .route("/api/v1/orders/{order_id}/timeline", get(list_timeline))
         .route("/api/v1/letters", get(list_letters))
         .route("/api/v1/suspensions", get(list_suspensions))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use deadpool_postgres::Pool;
-use query::{Channel, Projection, Reads, SchemaGate, SchemaRefused};
-use read_model::checkpoint::{CHANNEL, PROJECTION};
+use query::{Channel, Exports, Projection, Reads, SchemaGate, SchemaRefused};
+use read_model::{SchemaError, checkpoint, reports};
 use service::Booted;
 use service::auth::Authenticator;
 use service::health::Check;
@@ -23,10 +23,21 @@ use crate::{AccountsInTheReadModel, AppState, metrics};
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
 
-/// The projection that the resources belong to.
+/// How many exports there are at once. Each has a connection and a snapshot of its own.
+pub const EXPORTS_AT_ONCE: usize = 2;
+
+/// The projection that most resources belong to.
 pub const FOLLOWED: Channel = Channel {
-    projection: PROJECTION,
-    name: CHANNEL,
+    projection: checkpoint::PROJECTION,
+    schema: "public",
+    name: checkpoint::CHANNEL,
+};
+
+/// The projection that activities and sales belong to.
+pub const REPORTS_FOLLOWED: Channel = Channel {
+    projection: reports::PROJECTION,
+    schema: reports::SCHEMA,
+    name: reports::CHANNEL,
 };
 
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
@@ -45,7 +56,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     );
     let listener = bind(options.listen).await?;
     // Every check is there, and fails, before the first question about it is answered.
-    let checks = [booted.health.check("postgres"), booted.health.check("schema")];
+    let checks = ["postgres", "schema"].map(|name| booted.health.check(name));
+    let reports_checks = ["reports_postgres", "reports_schema"].map(|name| booted.health.check(name));
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
@@ -53,8 +65,10 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let limiter = options
         .limits
         .limiter("query-api", redis, &options.return_key.key()?);
+    let reads = reads(&options, checks, &booted.shutdown).await?;
+    let reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, checks, &booted.shutdown).await?;
+    let state = state(&options, parts, [reads, reports])?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -64,14 +78,33 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn state(
+fn state(
     options: &ServeOptions,
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
+    [reads, reports]: [Reads; 2],
+) -> anyhow::Result<AppState> {
+    let url = options.read.url()?;
+    let exports = Exports::new(reads.clone(), url.expose(), "query-api export", EXPORTS_AT_ONCE)?;
+    let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
+    Ok(AppState {
+        reads,
+        reports,
+        exports,
+        authenticator,
+        limiter,
+        return_key: options.return_key.key()?,
+        signer,
+        renderer: Renderer::default(),
+        seller: options.documents.seller.seller(),
+    })
+}
+
+async fn reads(
+    options: &ServeOptions,
     [postgres, schema]: [Check; 2],
     shutdown: &CancellationToken,
-) -> anyhow::Result<AppState> {
+) -> anyhow::Result<Reads> {
     let cursors = options.cursors()?;
-    let return_key = options.return_key.key()?;
     let url = options.read.url()?;
     let url = url.expose();
     let pool = service::postgres::pool(url, &options.pool, "query-api")?;
@@ -79,22 +112,36 @@ async fn state(
     service::postgres::refuse_pooler(url).await?;
     let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_schema).await?;
     let projection = Projection::follow(url, "query-api follow", FOLLOWED, postgres, shutdown.clone())?;
-    let reads = Reads {
+    Ok(Reads {
         pool,
         schema,
         projection,
         cursors,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
-    };
-    let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
-    Ok(AppState {
-        reads,
-        authenticator,
-        limiter,
-        return_key,
-        signer,
-        renderer: Renderer::default(),
-        seller: options.documents.seller.seller(),
+    })
+}
+
+/// As `reads`, in the schema of the reports.
+async fn reports_reads(
+    options: &ServeOptions,
+    reads: &Reads,
+    [postgres, schema]: [Check; 2],
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Reads> {
+    let url = options.read.url()?;
+    let url = url.expose();
+    let session = "query-api reports";
+    let database = service::postgres::database(url, &options.pool, session)?;
+    let database = database.set(&[("search_path", reports::SCHEMA)]);
+    let pool = service::postgres::built(&database, &options.pool)?;
+    service::postgres::observe_pool(&pool, "reports", shutdown.clone());
+    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_reports_schema).await?;
+    let projection = Projection::follow(url, session, REPORTS_FOLLOWED, postgres, shutdown.clone())?;
+    Ok(Reads {
+        pool,
+        schema,
+        projection,
+        ..reads.clone()
     })
 }
 
@@ -114,10 +161,17 @@ fn signer(options: &ServeOptions, booted: &Booted) -> anyhow::Result<Option<Sign
 
 /// Whether the database has the schema of this build.
 pub async fn look_at_schema(pool: Pool) -> Result<(), SchemaRefused> {
-    read_model::check_schema(&pool)
-        .await
-        .map_err(|error| SchemaRefused {
-            transient: error.is_transient(),
-            error: error.into(),
-        })
+    refused(read_model::check_schema(&pool).await)
+}
+
+/// Whether the tables of the reports are those of this build.
+async fn look_at_reports_schema(pool: Pool) -> Result<(), SchemaRefused> {
+    refused(reports::MIGRATIONS.check(&pool).await)
+}
+
+fn refused(checked: Result<(), SchemaError>) -> Result<(), SchemaRefused> {
+    checked.map_err(|error| SchemaRefused {
+        transient: error.is_transient(),
+        error: error.into(),
+    })
 }

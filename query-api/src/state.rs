@@ -1,7 +1,7 @@
 //! What every request shares.
 
 use axum::extract::FromRef;
-use query::Reads;
+use query::{Exports, Reads};
 use service::auth::Authenticator;
 use service::limits::Limiter;
 use service::return_key::ReturnKey;
@@ -15,6 +15,10 @@ use crate::rendering::Renderer;
 pub struct AppState {
     /// Reads the rows.
     pub reads: Reads,
+    /// Reads the rows of the projection `reports`.
+    pub reports: Reads,
+    /// Streams all rows of a resource.
+    pub exports: Exports,
     /// Says who is asking.
     pub authenticator: Authenticator,
     /// Counts requests.

@@ -87,8 +87,9 @@ async fn at_the_head(shop: &Shop) {
     eventually_within(REST, "rows and stream are at the head of the log", async || {
         let head = position(&log, "select position from log_head").await;
         let rows = position(&read, "select position from checkpoints").await;
+        let sums = position(&read, "select position from reports.checkpoints").await;
         let stream = stream::last(shop).await?;
-        (rows == head && stream == head.unsigned_abs()).then_some(())
+        (rows == head && sums == head && stream == head.unsigned_abs()).then_some(())
     })
     .await;
 }
@@ -151,7 +152,9 @@ pub async fn rows_equal_a_replay(shop: &Shop) {
     let position = async |client: &Client, sql| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     eventually_within(REST, "rows are at the head of the log", async || {
         let head = position(&log, "select position from log_head").await;
-        (position(&read, "select position from checkpoints").await == head).then_some(())
+        let rows = position(&read, "select position from checkpoints").await;
+        let sums = position(&read, "select position from reports.checkpoints").await;
+        (rows == head && sums == head).then_some(())
     })
     .await;
     let complaints = proof::verify(shop).await.complaints;

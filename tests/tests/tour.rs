@@ -89,11 +89,20 @@ async fn tour_of_the_readme_works_as_it_is_written() {
     );
     assert!(others.len() == 1 && others[0].starts_with("404 "), "{others:?}");
     assert!(!said.contains("Ola Glemt"), "the rows still name him: {said}");
-    for found in ["\"sent\"", "compared", "local: ", "1 erasures", "\"erasure_id\""] {
+    for found in [
+        "\"sent\"",
+        "compared",
+        "local: ",
+        "1 erasures",
+        "\"erasure_id\"",
+        "\"net_ore\"",
+    ] {
         assert!(said.contains(found), "no {found} in {said}");
     }
     let pdf = std::fs::read(checkout.0.join("license.pdf")).unwrap();
     assert!(pdf.starts_with(b"%PDF-"));
+    let sheet = std::fs::read_to_string(checkout.0.join("receipts.csv")).unwrap();
+    assert!(sheet.starts_with("\u{feff}receipt_id;"), "{sheet}");
 
     // Settings are in the environment of every program that a developer starts: no secret is among them.
     let env = std::fs::read_to_string(checkout.0.join(".local/stack.env")).unwrap();

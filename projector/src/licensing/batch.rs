@@ -14,13 +14,13 @@ use read_model::write::{
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::misfit::Misfit;
 use super::slot::create;
 use super::table::Table;
 use super::{
-    batches, bounds, clubs, letters, license_types, licenses, orders, receipts, suspensions, terms, timeline,
-    users,
+    batches, clubs, letters, license_types, licenses, orders, receipts, suspensions, terms, timeline, users,
 };
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The rows that a run of events changes.
 #[derive(Default)]

@@ -5,9 +5,10 @@ use events::{BatchEvent, BatchItemsDone, BatchSubmitted, ItemField, ItemOutcome,
 use read_model::BatchStatus;
 use read_model::write::{BatchItemRow, BatchRow};
 
-use super::misfit::Misfit;
+use super::facts;
 use super::slot::{create, stamp};
-use super::{bounds, facts};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The most wrong fields of an item; those who record them keep to fewer.
 const MAX_FIELDS: usize = 100;

@@ -5,9 +5,9 @@ use events::ClubEvent;
 use read_model::write::ClubRow;
 use read_model::{ClubStatus, Term, searched};
 
-use super::bounds;
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 pub(super) fn apply(
     slot: &mut Option<ClubRow>,

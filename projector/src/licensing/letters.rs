@@ -7,9 +7,9 @@ use read_model::{LetterKind, LetterStatus};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::bounds;
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The letters that an event is about.
 pub(super) fn ids(event: &LettersEvent) -> Vec<Uuid> {

@@ -7,9 +7,9 @@ use read_model::write::{LicenseTypeRow, Price};
 use read_model::{LicenseTypeStatus, Term, searched};
 use tokio_postgres::types::Json;
 
-use super::bounds;
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 pub(super) fn apply(
     slot: &mut Option<LicenseTypeRow>,

@@ -8,9 +8,10 @@ use events::{CorrectedHolder, LicenseCorrected, LicenseEvent, LicenseIssued, Sca
 use read_model::write::LicenseRow;
 use read_model::{LicenseStatus, Term, searched};
 
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts, forget};
+use super::{facts, forget};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,

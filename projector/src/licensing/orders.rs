@@ -12,9 +12,10 @@ use read_model::{OrderStatus, RefundState, Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts, forget, refunds};
+use super::{facts, forget, refunds};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,

@@ -5,9 +5,10 @@ use events::{ReceiptIssued, ReceiptLine};
 use read_model::write::ReceiptRow;
 use serde_json::{Value, json};
 
-use super::misfit::Misfit;
+use super::facts;
 use super::slot::stamp;
-use super::{bounds, facts};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The row of one receipt. A receipt never changes.
 pub(super) fn row(recorded: &RecordedEvent, issued: &ReceiptIssued) -> Result<ReceiptRow, Misfit> {
@@ -31,7 +32,7 @@ pub(super) fn row(recorded: &RecordedEvent, issued: &ReceiptIssued) -> Result<Re
         tax_ore: bounds::amount(issued.tax_ore, "tax_ore")?,
         currency: issued.currency.clone(),
         happened_on: bounds::day(issued.happened_on, "happened_on")?,
-        happened_at: issued.happened_at,
+        happened_at: bounds::moment(issued.happened_at, "happened_at")?,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
         version,

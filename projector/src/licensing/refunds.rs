@@ -5,7 +5,7 @@ use read_model::write::OrderRow;
 use serde::{Deserialize, Serialize};
 
 use super::facts;
-use super::misfit::Misfit;
+use crate::misfit::Misfit;
 
 /// A line's refund as the table holds it.
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use envelope::{Position, RecordedEvent};
 
-use super::misfit::Misfit;
+use crate::misfit::Misfit;
 
 /// Sequence and position of an event, as the columns `version` and `position` hold them.
 pub(super) fn stamp(recorded: &RecordedEvent) -> (i64, i64) {

@@ -5,9 +5,10 @@ use events::{SuspensionEvent, SuspensionImposed};
 use read_model::write::SuspensionRow;
 use read_model::{SuspensionKind, SuspensionStatus, Term, searched};
 
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
-use super::{bounds, facts, forget};
+use super::{facts, forget};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 pub(super) fn apply(
     slot: &mut Option<SuspensionRow>,

@@ -9,8 +9,8 @@ use read_model::write::{self, Row};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::misfit::Misfit;
 use super::slot::stamp;
+use crate::misfit::Misfit;
 
 /// From this many new rows of a table on, `COPY` is worth its extra round trip.
 const MANY: usize = 32;

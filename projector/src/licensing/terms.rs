@@ -5,9 +5,9 @@ use events::{TermsEvent, TermsPublished};
 use read_model::write::TermsRow;
 use uuid::Uuid;
 
-use super::bounds;
-use super::misfit::Misfit;
 use super::slot::{create, stamp};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The id of the row of a version.
 pub(super) fn row_id(recorded: &RecordedEvent, TermsEvent::TermsPublished(published): &TermsEvent) -> Uuid {

@@ -13,8 +13,9 @@ use events::{
 use read_model::write::{LicenseTypeRow, OrderRow};
 use uuid::Uuid;
 
-use super::misfit::Misfit;
-use super::{bounds, license_types, orders};
+use super::{license_types, orders};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 fn recorded(number: u64) -> RecordedEvent {
     RecordedEvent {

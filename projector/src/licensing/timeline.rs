@@ -5,9 +5,10 @@ use read_model::write::TimelineRow;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::misfit::Misfit;
+use super::facts;
 use super::slot::stamp;
-use super::{bounds, facts};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// The longest text that is shown: ids, words and moments are shorter, and what people write is often longer.
 const MAX_TEXT: usize = 64;

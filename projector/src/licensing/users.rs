@@ -5,9 +5,10 @@ use events::{UserContactChanged, UserEvent};
 use read_model::write::UserRow;
 use read_model::{Term, searched};
 
-use super::misfit::Misfit;
+use super::facts;
 use super::slot::stamp;
-use super::{bounds, facts};
+use crate::bounds;
+use crate::misfit::Misfit;
 
 /// Any of the events can be the first.
 pub(super) fn apply(

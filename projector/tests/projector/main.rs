@@ -13,6 +13,7 @@ mod poison;
 mod process;
 mod rebuild;
 mod replay;
+mod reports;
 mod restore;
 mod shop;
 mod status;

@@ -12,9 +12,12 @@ use uuid::Uuid;
 
 /// A purchase of two licenses, each event of it a command of its own, as in the shop.
 pub(crate) fn purchase(number: u32) -> Vec<Vec<NewEvent>> {
-    let order = Uuid::now_v7();
-    let placed = placed(number);
-    let reference = format!("ref-{number}");
+    purchase_of(Uuid::now_v7(), placed(number))
+}
+
+/// The purchase of this order.
+pub(crate) fn purchase_of(order: Uuid, placed: OrderPlaced) -> Vec<Vec<NewEvent>> {
+    let reference = placed.payment_reference.clone();
     let issued = placed.lines.iter().map(|line| {
         (
             line.license_id,
@@ -111,7 +114,8 @@ pub(crate) fn new(
     }
 }
 
-fn placed(number: u32) -> OrderPlaced {
+/// An order of two lines, for one club.
+pub(crate) fn placed(number: u32) -> OrderPlaced {
     let lines = vec![line(1, number, 1), line(2, number, 3)];
     OrderPlaced {
         order_number: format!("BL-{number:05}"),

@@ -9,8 +9,8 @@ use deadpool_postgres::Pool;
 use envelope::{LogPage, Metadata, Position};
 use event_bus::{Publisher, PublisherOptions, StreamConfig, TailError};
 use event_store::{Append, Appender, AppenderOptions, Claims, IdempotencyKey, Log, NewEvent};
-use projection::{Digest, Follower, Parts};
-use projector::Licensing;
+use projection::{Digest, Follower, Parts, Projection};
+use projector::{Licensing, Reports};
 use service::health::Health;
 use service::postgres::PoolOptions;
 use stack::{Databases, Postgres, Servers};
@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) databases: Databases,
     pub(crate) log: Log,
     pub(crate) read: Pool,
+    /// In the schema of the reports.
+    pub(crate) reports: Pool,
     pub(crate) stream: StreamConfig,
     appender: Appender,
     end: CancellationToken,
@@ -71,11 +73,15 @@ impl World {
     async fn with(servers: Arc<Servers>, databases: Databases) -> Self {
         event_store::migrate(&databases.events_owner).await.unwrap();
         read_model::migrate(&databases.read_owner).await.unwrap();
+        projection::migrate(&Reports, &databases.read_owner)
+            .await
+            .unwrap();
         let (appender, _) = Appender::start(&databases.events_owner, AppenderOptions::default()).unwrap();
         let name = Uuid::new_v4().simple().to_string();
         Self {
             log: Log::new(pool(&databases.events_reader)),
             read: pool(&databases.read_owner),
+            reports: pool_of(&Reports, &databases.read_owner),
             stream: StreamConfig::from_declaration(
                 events::STREAM_DECLARATION,
                 &format!("LICENSING_{name}"),
@@ -157,11 +163,20 @@ impl World {
 
     /// Starts a projector.
     pub(crate) async fn projector(&self) -> Running {
+        self.start_following(Licensing, "projector").await
+    }
+
+    /// Starts a projector of the reports.
+    pub(crate) async fn reports_projector(&self) -> Running {
+        self.start_following(Reports, "projector_reports").await
+    }
+
+    async fn start_following<P: Projection>(&self, projection: P, subscription: &'static str) -> Running {
         let stop = CancellationToken::new();
         let health = Health::new(stop.clone());
         let parts = Parts {
-            projection: Licensing,
-            read: pool(&self.databases.read_owner),
+            read: pool_of(&projection, &self.databases.read_owner),
+            projection,
             read_url: self.databases.read_owner.clone(),
             log: self.log.clone(),
             head_watch: event_store::listen(&self.databases.events_reader, stop.clone()).unwrap(),
@@ -169,7 +184,7 @@ impl World {
                 .await
                 .unwrap(),
             stream: self.stream.clone(),
-            subscription: "projector",
+            subscription,
             check: health.check("projection"),
             check_stream: health.check("nats"),
         };
@@ -208,14 +223,24 @@ impl World {
 
     /// Holds that the rows are what a replay of the whole log gives.
     pub(crate) async fn assert_equals_replay(&self) {
+        self.assert_replay_of(&Licensing, &self.read).await;
+    }
+
+    /// Holds that the reports are what a replay of the whole log gives.
+    pub(crate) async fn assert_reports_equal_replay(&self) {
+        self.assert_replay_of(&Reports, &self.reports).await;
+    }
+
+    async fn assert_replay_of(&self, projection: &impl Projection, live: &Pool) {
         let other = Databases::fresh(self.servers.postgres().url()).await.unwrap();
-        let reached = projection::replay_into(&Licensing, &other.read_owner, &self.log)
+        let reached = projection::replay_into(projection, &other.read_owner, &self.log)
             .await
             .unwrap();
         assert_eq!(reached, self.log.head().await.unwrap().position);
-        let client = pool(&other.read_owner).get().await.unwrap();
+        let client = pool_of(projection, &other.read_owner).get().await.unwrap();
         let replayed = projection::digest(&client).await.unwrap();
-        assert_eq!(self.digest().await, replayed);
+        let client = live.get().await.unwrap();
+        assert_eq!(projection::digest(&client).await.unwrap(), replayed);
     }
 
     /// One value from the read database.
@@ -264,6 +289,15 @@ async fn publish(
         publisher.publish_batch(&events).await.map_err(|_| None)?;
         tail = tail.then(&events);
     }
+}
+
+/// A pool that finds the tables of a projection.
+fn pool_of(projection: &impl Projection, url: &str) -> Pool {
+    let options = PoolOptions {
+        db_pool_size: 3,
+        ..PoolOptions::default()
+    };
+    projection::pool(projection, url, &options, "projector test").unwrap()
 }
 
 pub(crate) fn pool(url: &str) -> Pool {

@@ -229,7 +229,8 @@ pub(super) fn placed(status: &str, mut response: Response) -> Response {
     response
 }
 
-fn parameter(name: &str, schema: Schema, example: Value) -> Parameter {
+/// A parameter of the query.
+pub(super) fn parameter(name: &str, schema: Schema, example: Value) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)

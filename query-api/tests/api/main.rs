@@ -12,6 +12,8 @@ mod command_line;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod filters;
 #[cfg(test)]
 mod gate;
@@ -34,6 +36,8 @@ mod return_status;
 #[cfg(test)]
 mod rows;
 mod search;
+#[cfg(test)]
+mod sales;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

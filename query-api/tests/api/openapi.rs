@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use axum::http::StatusCode;
 use query_api::openapi::document;
 use query_api::router::{ROUTES, router};
-use read_model::RESOURCES;
+use read_model::{RESOURCES, reports};
 use serde_json::{Value, json};
 use service::docs;
 use uuid::Uuid;
@@ -169,13 +169,23 @@ async fn full_rows(app: &App) -> Result<(Uuid, Uuid)> {
     .await?;
     rows::club(&app.projector, "NMK Testby").await?;
     rows::terms(&app.projector, "2026-01", "2026-01-01T00:00:00Z", 1).await?;
+    rows::activity(&app.projector, Uuid::nil(), "2026-06-05", 2).await?;
+    rows::sales(&app.projector, "all", "2026-06-05", "", 42_000).await?;
+    rows::sales(
+        &app.projector,
+        "club",
+        "2026-06-05",
+        &Uuid::nil().to_string(),
+        42_000,
+    )
+    .await?;
     Ok((order, license))
 }
 
 #[test]
 fn examples_have_every_property_and_are_what_the_document_says() {
     let document = generated();
-    for resource in RESOURCES {
+    for resource in RESOURCES.iter().chain(reports::RESOURCES) {
         let example: Value = serde_json::from_str(resource.example).expect("JSON");
         let named: BTreeSet<&str> = example.as_object().unwrap().keys().map(String::as_str).collect();
         let shown: BTreeSet<&str> = resource.selected().map(|column| column.name).collect();
@@ -205,6 +215,11 @@ async fn what_is_answered_is_what_the_document_says() -> Result<()> {
         ("/api/v1/license-types", "/api/v1/license-types".into()),
         ("/api/v1/clubs", "/api/v1/clubs".into()),
         ("/api/v1/terms", "/api/v1/terms".into()),
+        ("/api/v1/activities", "/api/v1/activities".into()),
+        (
+            "/api/v1/reports/sales",
+            "/api/v1/reports/sales?group_by=club".into(),
+        ),
         ("/api/v1/orders/{order_id}", format!("/api/v1/orders/{order}")),
         (
             "/api/v1/licenses/{license_id}",

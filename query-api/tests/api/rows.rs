@@ -1,6 +1,7 @@
 //! Rows as the projector writes them. Each builder starts from a plain row; what matters to a test is set by name.
 
 use anyhow::Result;
+use read_model::reports::activity_id;
 use read_model::{Term, searched};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -93,6 +94,47 @@ pub(crate) async fn terms(client: &Client, version: &str, valid_from: &str, sequ
         "version": sequence, "position": sequence,
     });
     insert(client, "terms", "terms_id", row, json!({})).await
+}
+
+/// Inserts an activity that sold this number of licenses of one type, and returns its id.
+pub(crate) async fn activity(client: &Client, club_id: Uuid, date: &str, sold: i64) -> Result<Uuid> {
+    let id = activity_id(club_id, date.parse()?);
+    let row = json!({
+        "activity_id": id, "club_id": club_id, "activity_date": date, "license_type": "konkurranse-bilcross", "sold": sold,
+        "complimentary": 0, "checked_in": 1, "revoked": 0, "version": sold, "position": sold,
+    });
+    insert(
+        client,
+        "reports.activities",
+        "activity_id",
+        row.clone(),
+        json!({}),
+    )
+    .await?;
+    insert(
+        client,
+        "reports.activity_license_types",
+        "activity_id",
+        row,
+        json!({}),
+    )
+    .await
+}
+
+/// Inserts what was sold of one group on a day: one order, and a refund of a tenth.
+pub(crate) async fn sales(
+    client: &Client,
+    dimension: &str,
+    day: &str,
+    value: &str,
+    gross_ore: i64,
+) -> Result<()> {
+    let row = json!({
+        "dimension": dimension, "day": day, "value": value, "orders": 1, "licenses": 2, "receipts": 1, "credit_notes": 1,
+        "gross_ore": gross_ore, "refunded_ore": gross_ore / 10, "tax_ore": 100, "id": Uuid::nil(),
+    });
+    insert(client, "reports.sales", "id", row, json!({})).await?;
+    Ok(())
 }
 
 async fn insert(client: &Client, table: &str, key: &str, mut row: Value, changes: Value) -> Result<Uuid> {

@@ -7,13 +7,14 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use chrono::TimeDelta;
 use clap::Parser as _;
 use http_body_util::BodyExt;
-use query::{Cursors, Projection, Reads, SchemaGate};
+use query::{Cursors, Exports, Projection, Reads, SchemaGate};
 use query_api::config::{Cli, Command};
 use query_api::keys::{self, Signer};
-use query_api::{AppState, FOLLOWED, Renderer, look_at_schema, router};
+use query_api::{AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, Renderer, look_at_schema, router};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
@@ -44,6 +45,15 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
 
 /// The key of return URLs.
 pub(crate) const RETURN_KEY: &[u8] = b"a key of return URLs of this test, 32 bytes or more";
+
+/// The tables of the reports, as `projector migrate` makes them.
+const REPORTS: &str = concat!(
+    "create schema reports; set search_path = reports;",
+    include_str!("../../../crates/licensing/read-model/src/reports/migrations/V1__reports.sql"),
+    ";",
+    include_str!("../../../crates/engine/projection/src/sql/create_tables.sql"),
+    "; reset search_path"
+);
 
 const USERS: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
 
@@ -128,6 +138,7 @@ impl App {
         let databases = fresh_databases().await?;
         read_model::migrate(&databases.read_owner).await?;
         let projector = connect(&databases.read_owner).await?;
+        projector.batch_execute(REPORTS).await?;
         Self::start_on(databases, projector).await
     }
 
@@ -160,9 +171,28 @@ impl App {
             cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
             pool,
         };
+        let reports_database = service::postgres::database(url, &options, "query-api reports")?
+            .set(&[("search_path", read_model::reports::SCHEMA)]);
+        let reports_pool = service::postgres::built(&reports_database, &options)?;
+        let (postgres, schema) = (health.check("reports_postgres"), health.check("reports_schema"));
+        let known = |_| async { Ok(()) };
+        let reports = Reads {
+            schema: SchemaGate::watch(reports_pool.clone(), schema, stop.clone(), known).await?,
+            projection: Projection::follow(
+                url,
+                "query-api reports",
+                REPORTS_FOLLOWED,
+                postgres,
+                stop.clone(),
+            )?,
+            pool: reports_pool,
+            ..reads.clone()
+        };
         let keys = Keys::new()?;
         let state = AppState {
+            exports: Exports::new(reads.clone(), url, "query-api export", EXPORTS_AT_ONCE)?,
             reads,
+            reports,
             authenticator: Authenticator::new(&auth)?.report_to(&health),
             limiter: Limiter::OFF,
             return_key: ReturnKey::new(RETURN_KEY)?,
@@ -209,22 +239,13 @@ impl App {
     }
 
     pub(crate) async fn get_with(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::get(path);
-        if !token.is_empty() {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Body::empty()).expect("a request");
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.open(path, token, headers).await.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
-        let is_pdf = parts
+        let is_json = parts
             .headers
             .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind == "application/pdf");
-        let body = if bytes.is_empty() || is_pdf {
+            .is_some_and(|kind| kind.as_bytes().ends_with(b"json") && kind != "application/x-ndjson");
+        let body = if bytes.is_empty() || !is_json {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).expect("JSON")
@@ -235,6 +256,19 @@ impl App {
             body,
             bytes: bytes.to_vec(),
         }
+    }
+
+    /// An answer whose body is not read yet.
+    pub(crate) async fn open(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = Request::get(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        self.router.clone().oneshot(request).await.expect("an answer")
     }
 
     /// Asks until the answer has this status.
@@ -267,6 +301,18 @@ impl App {
 }
 
 impl App {
+    /// Moves the checkpoint of the reports.
+    pub(crate) async fn report_to(&self, position: i64) -> Result<()> {
+        self.projector
+            .execute(
+                "insert into reports.checkpoints (projection, position, epoch) values ('reports', $1, $2)
+                 on conflict (projection) do update set position = excluded.position",
+                &[&position, &Uuid::nil()],
+            )
+            .await?;
+        Ok(())
+    }
+
     /// Notes how far the log is, as the projector does.
     pub(crate) async fn see_head(&self, position: i64) -> Result<()> {
         self.projector

@@ -12,18 +12,30 @@ pub(super) struct Proof {
     pub(super) complaints: Vec<String>,
 }
 
-/// The log is whole, the stream is the log, and the rows are a replay of it.
+/// The log is whole, the stream is the log, and the rows of both projections are a replay of it. What is said is of the rows
+/// that pages read.
 pub(super) async fn verify(shop: &Shop) -> Proof {
+    let (licensing, reports) = (
+        verify_of(shop, "licensing").await,
+        verify_of(shop, "reports").await,
+    );
+    Proof {
+        said: licensing.said,
+        complaints: [licensing.complaints, reports.complaints].concat(),
+    }
+}
+
+async fn verify_of(shop: &Shop, projection: &str) -> Proof {
     let proof = run(
         shop,
         Process::Projector,
-        &["verify", "--json", "--stream-sample", "0"],
+        &["verify", projection, "--json", "--stream-sample", "0"],
         &[],
     )
     .await;
     let problems = ["problems", "unknown"].iter().flat_map(|name| {
         let told = proof.said[name].as_array().into_iter().flatten();
-        told.map(|problem| format!("verify: {}", problem.as_str().unwrap_or_default()))
+        told.map(|problem| format!("verify {projection}: {}", problem.as_str().unwrap_or_default()))
     });
     Proof {
         complaints: problems.chain(proof.complaints).collect(),

@@ -1,6 +1,7 @@
 //! The most important lines of the matrix once more, written by hand: the table itself could be wrong.
 
 use serde_json::Value;
+use system_tests::eventually;
 
 use crate::people::Person::{
     Admin, Anonymous, AnotherCustomer, Organizer, OrganizerOfAnotherClub, Owner, Staff,
@@ -25,6 +26,15 @@ const EXPECTED: &[Row] = &[
         (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),
     ("GET", "/api/v1/batches", &[
+        (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
+    ]),
+    ("GET", "/api/v1/activities", &[
+        (Owner, 200), (Organizer, 200), (Staff, 200), (Admin, 200), (Anonymous, 401),
+    ]),
+    ("GET", "/api/v1/reports/sales", &[
+        (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
+    ]),
+    ("GET", "/api/v1/exports/licenses", &[
         (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),
     ("POST", "/api/v1/licenses/{license_id}/revoke", &[
@@ -104,12 +114,20 @@ async fn what_is_hidden_looks_like_what_does_not_exist() {
 #[tokio::test]
 async fn lists_hold_what_is_theirs_alone() {
     let world = World::open().await;
+    let club = world.shop.clubs[0].to_string();
+    eventually("the activity is there", async || {
+        let list = world.ask("GET", "/api/v1/activities", world.token(Staff)).await;
+        list.text.contains(&club).then_some(())
+    })
+    .await;
     for (path, key, id) in [
         ("/api/v1/orders", "order_id", &world.order_id),
         ("/api/v1/licenses", "license_id", &world.license_id),
+        ("/api/v1/activities", "club_id", &club),
     ] {
         for (person, sees) in [
-            (Owner, true),
+            // An activity is its organizers'.
+            (Owner, path != "/api/v1/activities"),
             (AnotherCustomer, false),
             (Organizer, true),
             (OrganizerOfAnotherClub, false),

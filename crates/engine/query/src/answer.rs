@@ -1,7 +1,7 @@
 //! Rows in HTTP: body, position, entity tag, and who may keep a copy.
 
 use aws_lc_rs::digest;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,6 +67,22 @@ impl AnswerPosition {
     /// Of a statement of one's own.
     pub fn at(position: u64, stale: bool) -> Self {
         Self { position, stale }
+    }
+
+    /// The position.
+    pub fn position(self) -> u64 {
+        self.position
+    }
+
+    /// Says so in the headers of an answer that caches may keep as `cache_control` says.
+    pub fn mark(self, headers: &mut HeaderMap, cache_control: &'static str) {
+        headers.insert("event-position", HeaderValue::from(self.position));
+        // No cache keeps stale rows longer than they are kept here.
+        let kept = if self.stale { "no-store" } else { cache_control };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+        if self.stale {
+            headers.insert(STALE, HeaderValue::from_static("true"));
+        }
     }
 }
 
@@ -159,17 +175,11 @@ fn respond(
         ([(header::CONTENT_TYPE, content.content_type)], content.bytes).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static(content.cache_control),
-    );
     if let Some(place) = position {
-        headers.insert("event-position", HeaderValue::from(place.position));
-        if place.stale {
-            headers.insert(STALE, HeaderValue::from_static("true"));
-            // No cache keeps it longer than the rows are kept.
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
+        place.mark(headers, content.cache_control);
+    } else {
+        let kept = HeaderValue::from_static(content.cache_control);
+        headers.insert(header::CACHE_CONTROL, kept);
     }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));

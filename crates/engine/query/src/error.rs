@@ -19,6 +19,9 @@ pub enum Error {
         /// Its type in Postgres.
         found: String,
     },
+    /// An export took longer than its snapshot may last.
+    #[error("the export took too long")]
+    TooLong,
 }
 
 impl Error {
@@ -32,7 +35,7 @@ impl Error {
         match self {
             Self::Pool(_) => true,
             Self::Postgres(error) => is_lost(error),
-            Self::ColumnType { .. } => false,
+            Self::ColumnType { .. } | Self::TooLong => false,
         }
     }
 
@@ -40,7 +43,7 @@ impl Error {
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Pool(_) | Self::ColumnType { .. } => None,
+            Self::Pool(_) | Self::ColumnType { .. } | Self::TooLong => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! its parameters with their errors, its pages and its OpenAPI follow from the declaration.
 //!
 //! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
-//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see.
+//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
 //!   requests away from another schema.
 //! - [`table`] writes whole rows, for the projector.
@@ -33,6 +33,7 @@ mod parameters;
 mod view;
 
 mod answer;
+mod export;
 mod failure;
 mod projection;
 mod reads;
@@ -49,6 +50,7 @@ pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
 pub use error::{Error, is_lost};
+pub use export::{Export, Exports};
 pub use filter::{Filter, FilterKind, Selection};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;

@@ -16,7 +16,7 @@ pub const CURSORS_REFUSED: &str = "bilsport_query_cursors_refused_total";
 pub const NOT_MODIFIED: &str = "bilsport_query_not_modified_total";
 /// Lost connections of the task that follows the projection.
 pub const FOLLOW_FAILURES: &str = "bilsport_query_follow_failures_total";
-/// 1 while the rows are of another log than there is now, and answers say so.
+/// 1 while the rows of a `projection` are of another log than there is now, and answers say so.
 pub const STALE: &str = "bilsport_query_stale";
 
 /// Describes them to the recorder, for a service with these resources.

@@ -19,7 +19,7 @@ use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
 use crate::resource::{Audience, Resource};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
-use crate::{cursor, failure, projection, schema_gate};
+use crate::{cursor, export, failure, projection, schema_gate};
 
 pub use excerpt::{Excerpt, add_excerpt};
 pub use some::{add_for_some, add_list_for_some, add_of_path};
@@ -142,6 +142,31 @@ pub fn of_every_read() -> Vec<Problem> {
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());
     all.extend(docs::of_every_request());
+    all
+}
+
+/// The filters of a resource, for an operation of another form.
+pub fn filters(resource: &'static Resource) -> impl Iterator<Item = Parameter> {
+    resource.filters.iter().map(|filter| of_filter(filter).build())
+}
+
+/// `after` in the query, which every export has.
+pub fn after() -> Parameter {
+    query(
+        "after",
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+        json!(FilterKind::Uuid.example()),
+        "The id of the last row that arrived of an export that was cut off: the rows after it follow, as they are now.".into(),
+    )
+    .build()
+}
+
+/// What every export can answer instead of rows.
+pub fn of_every_export() -> Vec<Problem> {
+    let mut all = vec![export::exports_busy(), export::after_unknown()];
+    all.extend(of_every_read());
     all
 }
 

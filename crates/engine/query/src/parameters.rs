@@ -216,12 +216,7 @@ impl Parameters {
                 && let Some(first) = selection.get(begin)
                 && !in_order(first, &value, whole_day)
             {
-                self.refuse(
-                    filter.name,
-                    "invalid_range",
-                    format!("Området slutter før det begynner: verdien er lavere enn {begin}."),
-                    format!("The range ends before it begins: the value is below {begin}."),
-                );
+                self.refuse_range(filter.name, begin);
             }
             selection.push(filter, value);
         }
@@ -255,6 +250,28 @@ impl Parameters {
             Direction::Descending => |date| Some(midnight(date.succ_opt()?)? - TimeDelta::microseconds(1)),
         };
         self.moment(name, of_date)
+    }
+
+    /// The days of a period, from `begin` to `end`.
+    pub fn period(
+        &mut self,
+        begin: &'static str,
+        end: &'static str,
+    ) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        let (first, last) = (self.date(begin), self.date(end));
+        if first.zip(last).is_some_and(|(first, last)| first > last) {
+            self.refuse_range(end, begin);
+        }
+        (first, last)
+    }
+
+    fn refuse_range(&mut self, end: &str, begin: &str) {
+        self.refuse(
+            end,
+            "invalid_range",
+            format!("Området slutter før det begynner: verdien er lavere enn {begin}."),
+            format!("The range ends before it begins: the value is below {begin}."),
+        );
     }
 
     /// A day.

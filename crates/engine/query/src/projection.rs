@@ -43,6 +43,8 @@ const READ_PROGRESS: &str = include_str!("sql/read_progress.sql");
 pub struct Channel {
     /// The projection in `checkpoints` and `log_heads`.
     pub projection: &'static str,
+    /// The schema of these tables.
+    pub schema: &'static str,
     /// The channel on which the projector notifies with the new position.
     pub name: &'static str,
 }
@@ -85,14 +87,17 @@ impl Projection {
         check: Check,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let database = Database::parse(url)?.named(session).within(PATIENCE, PATIENCE);
+        let database = Database::parse(url)?
+            .named(session)
+            .set(&[("search_path", channel.schema)])
+            .within(PATIENCE, PATIENCE);
         let (sender, seen) = watch::channel(Seen::default());
         tokio::spawn(shutdown.run_until_cancelled_owned(async move {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
             loop {
                 let Err(error) = follow_once(&database, channel, &sender, |seen| {
-                    answers(&check, seen);
+                    answers(&check, channel.projection, seen);
                     outage_logged = false;
                 })
                 .await;
@@ -129,8 +134,8 @@ impl Projection {
 }
 
 /// Postgres answers. Stale rows are read on, and each answer says what they are.
-fn answers(check: &Check, seen: Seen) {
-    ::metrics::gauge!(metrics::STALE).set(f64::from(u8::from(seen.stale)));
+fn answers(check: &Check, projection: &'static str, seen: Seen) {
+    ::metrics::gauge!(metrics::STALE, "projection" => projection).set(f64::from(u8::from(seen.stale)));
     if seen.stale {
         check.degraded("the rows are of another log than there is now: answers are marked as stale until they are built again");
     } else {

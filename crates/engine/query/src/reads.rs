@@ -12,7 +12,7 @@ use crate::answer::{self, AnswerPosition};
 use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
-use crate::page::{self, Page, PageQuery};
+use crate::page::{self, Checkpoint, Page, PageQuery};
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
 use crate::record::Record;
@@ -248,12 +248,30 @@ impl Reads {
         };
         self.projection.reach(awaited.position, awaited.name).await?;
         let page = self.read(query).await?;
-        // A restore can have taken back what was notified before. A position of another log says nothing about the
-        // caller's write.
-        if page.checkpoint.position < awaited.position || (page.stale && awaited.position > 0) {
-            return Err(projection::lagging(page.checkpoint.position));
-        }
+        reached(awaited, page.checkpoint, page.stale)?;
         Ok(page)
+    }
+
+    /// Asks as [`Self::ask`] does, when the rows are as new as the parameters ask for. `place` is where in the log an answer
+    /// is true, and whether that is another log than there is now. Takes what is left of the parameters.
+    pub async fn ask_at<T>(
+        &self,
+        resource: &'static str,
+        mut parameters: Parameters,
+        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+        place: impl FnOnce(&T) -> (Checkpoint, bool),
+    ) -> Result<T, Problem> {
+        let min_position = parameters.min_position();
+        parameters.finish()?;
+        if let Some(awaited) = min_position {
+            self.projection.reach(awaited.position, awaited.name).await?;
+        }
+        let answer = self.ask(resource, question).await?;
+        if let Some(awaited) = min_position {
+            let (checkpoint, stale) = place(&answer);
+            reached(awaited, checkpoint, stale)?;
+        }
+        Ok(answer)
     }
 
     /// Reads one page.
@@ -288,4 +306,13 @@ impl Reads {
             Err(_) => Err(failure::silence()),
         }
     }
+}
+
+/// Whether rows that were read are as new as was asked for. A restore can have taken back what was notified before, and a
+/// position of another log says nothing about the caller's write.
+pub(crate) fn reached(awaited: MinPosition, checkpoint: Checkpoint, stale: bool) -> Result<(), Problem> {
+    if checkpoint.position < awaited.position || (stale && awaited.position > 0) {
+        return Err(projection::lagging(checkpoint.position));
+    }
+    Ok(())
 }

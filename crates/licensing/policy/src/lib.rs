@@ -27,6 +27,13 @@ pub const POLICY: &[Rule] = &[
 
     Rule::new("GET",  "/api/v1/letters", Staff),
 
+    // Sums, and all rows at once.
+    Rule::new("GET",  "/api/v1/activities", Theirs),
+    Rule::new("GET",  "/api/v1/reports/sales", Staff),
+    Rule::new("GET",  "/api/v1/exports/orders", Staff),
+    Rule::new("GET",  "/api/v1/exports/licenses", Staff),
+    Rule::new("GET",  "/api/v1/exports/receipts", Staff),
+
     // Licenses.
     Rule::new("POST", "/api/v1/licenses/{license_id}/check-in", OrganizerOfClub),
     Rule::new("POST", "/api/v1/licenses/{license_id}/revoke", Staff),

@@ -3,12 +3,13 @@
 //! The projector writes the tables and `query-api` reads them; neither knows the other, and both know this crate. It knows
 //! nothing of events or HTTP. A declaration, such as that of [`LICENSES`], holds the columns, who may see them, sorts and
 //! filters; statements, parameters and OpenAPI are made from it by the crate `query`. A [`Scope`] is whose rows a reader
-//! may see.
+//! may see. [`reports`] has the tables of a second projection.
 
 mod schema;
 
 pub mod account;
 pub mod checkpoint;
+pub mod reports;
 pub mod revocations;
 
 pub mod write;
@@ -51,10 +52,11 @@ pub use timeline::TIMELINE;
 pub use users::USERS;
 pub use vocabulary::{
     BatchKind, BatchStatus, ClubStatus, ItemOutcome, LetterFailure, LetterKind, LetterStatus, LicenseStatus,
-    LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, Standing, SuspensionKind, SuspensionStatus,
+    LicenseTypeStatus, OrderStatus, ReceiptKind, RefundState, SalesGrouping, Standing, SuspensionKind,
+    SuspensionStatus, Word,
 };
 
-/// Every resource.
+/// Every resource of the projection `licensing`.
 pub static RESOURCES: &[&Resource] = &[
     &ORDERS,
     &LICENSES,

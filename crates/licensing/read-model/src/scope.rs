@@ -39,6 +39,19 @@ impl Scope {
         }
     }
 
+    /// Of activities. An organizer sees those of their clubs, a customer none.
+    pub fn of_activities(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        match self {
+            Self::Everything => {}
+            Self::Own(_) => conditions.and("false", []),
+            Self::OwnAndClubs { clubs, .. } => {
+                conditions.and("club_id = any(?)", [Bind::Uuids(clubs.clone())]);
+            }
+        }
+        conditions
+    }
+
     fn conditions(&self, of_clubs: &'static str, club_binds: usize) -> Conditions {
         let mut conditions = Conditions::default();
         match self {

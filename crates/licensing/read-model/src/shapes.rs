@@ -13,7 +13,8 @@ query::shapes!(
     Vehicle,
     Payment,
     ReceiptLine,
-    BatchItemField
+    BatchItemField,
+    ActivityLicenseType
 );
 
 /// A line of an order.
@@ -181,4 +182,21 @@ pub(crate) struct BatchItemField {
     /// The rule that it breaks.
     #[schema(example = "price_invalid")]
     code: String,
+}
+
+/// The licenses of one type at an activity.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ActivityLicenseType {
+    /// Code of the license type.
+    #[schema(example = "konkurranse-bilcross")]
+    license_type: String,
+    /// Licenses that were sold and are not revoked.
+    sold: i64,
+    /// Licenses that staff gave and that are not revoked.
+    complimentary: i64,
+    /// Licenses whose holder was let in.
+    checked_in: i64,
+    /// Licenses that were revoked.
+    revoked: i64,
 }

@@ -85,6 +85,24 @@ words! {
         Unlawful,
     }
 
+    /// How a sales report groups.
+    SalesGrouping {
+        /// By day in Norway.
+        Day,
+        /// By ISO week.
+        Week,
+        /// By month.
+        Month,
+        /// By club.
+        Club,
+        /// By license type.
+        LicenseType,
+        /// By category of license types.
+        Category,
+        /// By payment provider.
+        Provider,
+    }
+
     /// What kind of activity a license is for.
     Category {
         /// Competition (konkurranse).
@@ -314,7 +332,8 @@ mod tests {
     use super::{
         BatchKind, BatchStatus, Category, ClubStatus, ItemOutcome, Language, LetterFailure, LetterKind,
         LetterStatus, LicenseStatus, LicenseTypeStatus, OrderStatus, PaymentProvider, ReceiptKind, Role,
-        ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole, Verdict, Word,
+        SalesGrouping, ScanOutcome, Standing, SuspensionKind, SuspensionStatus, TermsStatus, UserRole,
+        Verdict, Word,
     };
 
     fn texts_are_those_of_json<
@@ -342,6 +361,7 @@ mod tests {
         texts_are_those_of_json::<LetterKind>();
         texts_are_those_of_json::<LetterStatus>();
         texts_are_those_of_json::<LetterFailure>();
+        texts_are_those_of_json::<SalesGrouping>();
         texts_are_those_of_json::<Verdict>();
         texts_are_those_of_json::<ScanOutcome>();
         texts_are_those_of_json::<Standing>();

@@ -6,7 +6,7 @@ use read_model::write::{BatchItemRow, BatchRow};
 
 use super::recorded;
 use crate::licensing::batches;
-use crate::licensing::misfit::Misfit;
+use crate::misfit::Misfit;
 
 fn submitted(total: u32) -> BatchEvent {
     let submitted = BatchSubmitted {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{june, line, recorded};
 use crate::licensing::licenses;
-use crate::licensing::misfit::Misfit;
+use crate::misfit::Misfit;
 
 /// A license that staff gave, as `command-api` records it.
 fn granted() -> LicenseGranted {

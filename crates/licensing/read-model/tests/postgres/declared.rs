@@ -1,12 +1,14 @@
 //! What is declared is what the migrations make.
 
 use anyhow::Result;
+use query::Resource;
 use query::table::{Row, Table, copy, load, upsert};
 use read_model::RESOURCES;
 use read_model::write::{
     BatchItemRow, BatchRow, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow,
     SuspensionRow, TermsRow, TimelineRow, UserRow,
 };
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::Database;
@@ -14,10 +16,15 @@ use crate::support::Database;
 #[tokio::test]
 async fn every_column_is_declared_with_its_type() -> Result<()> {
     let database = Database::migrated().await?;
-    for resource in RESOURCES {
+    columns_are_declared(&database.client, RESOURCES).await
+}
+
+/// Every column of these resources' tables, as the session finds them.
+pub(crate) async fn columns_are_declared(client: &Client, resources: &[&'static Resource]) -> Result<()> {
+    for resource in resources {
         let columns = "select attname::text, format_type(atttypid, null), not attnotnull from pg_attribute
              where attrelid = $1::text::regclass and attnum > 0 and not attisdropped order by 1";
-        let rows = database.client.query(columns, &[&resource.table]).await?;
+        let rows = client.query(columns, &[&resource.table]).await?;
         let found: Vec<(String, String, bool)> = rows
             .iter()
             .map(|row| (row.get(0), row.get(1), row.get(2)))

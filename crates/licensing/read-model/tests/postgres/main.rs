@@ -9,6 +9,8 @@ mod pages;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod revocations;
 #[cfg(test)]
 mod schema;

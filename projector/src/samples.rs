@@ -4,13 +4,12 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use envelope::{Metadata, Position, RecordedEvent};
-use projection::{Projection as _, ProjectionBatch as _};
+use projection::{Projection, ProjectionBatch as _};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::Licensing;
-use super::batch::LicensingBatch;
+use crate::{Licensing, Reports};
 
 /// What an aggregate can begin with; the first is what comes before its other events.
 const FIRST: &[(&str, &str, &str)] = &[
@@ -56,19 +55,24 @@ fn recorded(aggregate_type: &str, event_type: &str, event_version: &str, number:
 
 #[test]
 fn every_published_event_is_applied_and_none_set_aside() {
+    apply_samples(&Licensing);
+    apply_samples(&Reports);
+}
+
+fn apply_samples<P: Projection<Batch: Default>>(projection: &P) {
     let published = read("published.json");
     let published = published.as_array().unwrap();
     assert!(!published.is_empty());
     for event in published {
         let [aggregate_type, event_type, event_version] =
             ["aggregate_type", "event_type", "event_version"].map(|field| event[field].as_str().unwrap());
-        if !Licensing.reads(aggregate_type) {
+        if !projection.reads(aggregate_type) {
             continue;
         }
         let first = FIRST.iter().find(|(aggregate, ..)| *aggregate == aggregate_type);
         let (_, first_type, first_version) =
             first.unwrap_or_else(|| panic!("what begins a {aggregate_type}?"));
-        let mut batch = LicensingBatch::default();
+        let mut batch = P::Batch::default();
         let mut number = 1;
         let begins = FIRST.iter().any(|(_, begins, _)| *begins == event_type);
         if !begins {
@@ -80,7 +84,10 @@ fn every_published_event_is_applied_and_none_set_aside() {
         }
         let event = recorded(aggregate_type, event_type, event_version, number);
         batch.apply(&event).unwrap_or_else(|reason| {
-            panic!("{event_type} version {event_version} would be parked: {reason}")
+            panic!(
+                "{event_type} version {event_version} would be parked in {}: {reason}",
+                projection.name()
+            )
         });
     }
 }

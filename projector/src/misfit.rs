@@ -14,6 +14,9 @@ pub enum Misfit {
     /// An order without lines has no activity days.
     #[error("the order has no lines")]
     NoLines,
+    /// A receipt is for lines of its order.
+    #[error("the receipt is for a line that its order does not have")]
+    NoSuchLine,
     /// Items of a batch are done in their order, and each once.
     #[error("the items are not those that come next in the batch")]
     ItemsOutOfOrder,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use envelope::RecordedEvent;
 
-use super::misfit::Misfit;
+use crate::misfit::Misfit;
 
 /// From a year before every living person's birth to the last year that RFC 3339 and PostgreSQL write with four digits.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
@@ -17,7 +17,7 @@ const MAX_EXACT: i64 = (1 << 53) - 1;
 /// Microseconds, the precision of the database. Without more digits, neither way to write a row rounds.
 const SUBSECOND_DIGITS: u16 = 6;
 
-pub(super) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfit> {
+pub(crate) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfit> {
     if YEARS.contains(&day.year()) {
         Ok(day)
     } else {
@@ -25,7 +25,7 @@ pub(super) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfi
     }
 }
 
-pub(super) fn days(days: u8, what: &'static str) -> Result<u8, Misfit> {
+pub(crate) fn days(days: u8, what: &'static str) -> Result<u8, Misfit> {
     if (1..=MAX_DAYS).contains(&days) {
         Ok(days)
     } else {
@@ -33,11 +33,11 @@ pub(super) fn days(days: u8, what: &'static str) -> Result<u8, Misfit> {
     }
 }
 
-pub(super) fn moment(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
+pub(crate) fn moment(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
     day(moment.date_naive(), what).map(|_| moment.trunc_subsecs(SUBSECOND_DIGITS))
 }
 
-pub(super) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
+pub(crate) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
     if (-MAX_EXACT..=MAX_EXACT).contains(&ore) {
         Ok(ore)
     } else {
@@ -46,7 +46,7 @@ pub(super) fn amount(ore: i64, what: &'static str) -> Result<i64, Misfit> {
 }
 
 /// A moment that is not before the first year of [`YEARS`].
-pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
+pub(crate) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<DateTime<Utc>, Misfit> {
     if moment.year() >= *YEARS.start() {
         Ok(moment)
     } else {
@@ -55,7 +55,7 @@ pub(super) fn not_before(moment: DateTime<Utc>, what: &'static str) -> Result<Da
 }
 
 /// A text in an index, or one that is shown by the thousand.
-pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
+pub(crate) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
     if text.chars().nth(MAX_INDEXED_CHARS).is_none() {
         Ok(())
     } else {
@@ -64,7 +64,7 @@ pub(super) fn indexed(text: &str, what: &'static str) -> Result<(), Misfit> {
 }
 
 /// No text of the event holds U+0000, which PostgreSQL refuses.
-pub(super) fn without_nul(recorded: &RecordedEvent) -> Result<(), Misfit> {
+pub(crate) fn without_nul(recorded: &RecordedEvent) -> Result<(), Misfit> {
     let payload = recorded.payload.get();
     let is_escape = |at: usize| {
         let before = payload[..at].bytes().rev();

@@ -1,0 +1,69 @@
+//! What is added to `sales`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Europe::Oslo;
+use serde::Serialize;
+
+use super::orders::LineFacts;
+use super::sums::Sums;
+use crate::bounds;
+use crate::misfit::Misfit;
+
+/// A row to add.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct SalesRow {
+    dimension: &'static str,
+    day: NaiveDate,
+    value: String,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// What a run of events adds, by dimension, day and value.
+#[derive(Clone, Default)]
+pub(super) struct Sales(BTreeMap<(&'static str, NaiveDate, String), Sums>);
+
+impl Sales {
+    /// Adds what each line is to all rows that the line belongs to, and `once` a single time to each of these rows.
+    pub(super) fn add<'a>(
+        &mut self,
+        day: NaiveDate,
+        provider: &str,
+        once: Sums,
+        lines: impl IntoIterator<Item = (&'a LineFacts, Sums)>,
+    ) {
+        let mut added = BTreeMap::new();
+        for (line, sums) in lines {
+            for (dimension, value) in [
+                ("all", String::new()),
+                ("club", line.club_id.to_string()),
+                ("license_type", line.license_type.clone()),
+                ("category", line.category.to_string()),
+                ("provider", provider.to_owned()),
+            ] {
+                *added.entry((dimension, value)).or_insert(once) += sums;
+            }
+        }
+        for ((dimension, value), sums) in added {
+            *self.0.entry((dimension, day, value)).or_default() += sums;
+        }
+    }
+
+    pub(super) fn into_rows(self) -> Vec<SalesRow> {
+        let rows = self.0.into_iter();
+        rows.map(|((dimension, day, value), sums)| SalesRow {
+            dimension,
+            day,
+            value,
+            sums,
+        })
+        .collect()
+    }
+}
+
+/// The day in Norway on which something was recorded.
+pub(super) fn day_in_norway(recorded_at: DateTime<Utc>) -> Result<NaiveDate, Misfit> {
+    bounds::day(recorded_at.with_timezone(&Oslo).date_naive(), "recorded_at")
+}
