@@ -132,7 +132,9 @@ async fn reports_reads(
     let url = url.expose();
     let session = "query-api reports";
     let database = service::postgres::database(url, &options.pool, session)?;
-    let database = database.set(&[("search_path", reports::SCHEMA)]);
+    // Search uses what an extension brings to the schema of the other rows.
+    let path = format!("{}, public", reports::SCHEMA);
+    let database = database.set(&[("search_path", &path)]);
     let pool = service::postgres::built(&database, &options.pool)?;
     service::postgres::observe_pool(&pool, "reports", shutdown.clone());
     let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_reports_schema).await?;
