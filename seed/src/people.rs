@@ -195,9 +195,9 @@ fn phone(dice: &mut Dice) -> String {
     ]);
     let (middle, end) = (dice.between(100, 999), dice.between(100, 999));
     if dice.happens(500) {
-        format!("+47 {begin}{} {middle} {end}", middle % 10)
+        format!("+47 {begin} {middle} {end}")
     } else {
-        format!("{begin}{}{middle}{end}", middle % 10)
+        format!("{begin}{middle}{end}")
     }
 }
 
