@@ -191,7 +191,7 @@ fn phone(dice: &mut Dice) -> String {
         return format!("+46 70 {} {}", dice.between(100, 999), dice.between(1000, 9999));
     }
     let begin = *dice.one_of(&[
-        "90", "91", "92", "93", "95", "97", "98", "99", "40", "41", "45", "46", "47", "48",
+        "90", "91", "92", "93", "95", "97", "98", "99", "40", "41", "45", "46", "48",
     ]);
     let (middle, end) = (dice.between(100, 999), dice.between(100, 999));
     if dice.happens(500) {
