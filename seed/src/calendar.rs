@@ -84,9 +84,9 @@ impl Calendar {
         let on = day - Days::new(u64::try_from(ahead).unwrap_or_default());
         let second = if ahead == 0 {
             // Two throws make the middle likelier.
-            (dice.between(19_800, 36_000) + dice.between(21_600, 39_600)) / 2
+            i64::midpoint(dice.between(19_800, 36_000), dice.between(21_600, 39_600))
         } else {
-            (dice.between(25_200, 84_000) + dice.between(43_200, 84_000)) / 2
+            i64::midpoint(dice.between(25_200, 84_000), dice.between(43_200, 84_000))
         };
         let at = local(on, second) + dice.millis(0, 999);
         Placing {

@@ -11,6 +11,7 @@ mod meetings;
 mod names;
 mod outlet;
 mod people;
+mod place;
 mod progress;
 mod purchase;
 mod run;

@@ -90,15 +90,13 @@ fn drawn(
     (0..count).map(meeting).collect()
 }
 
+/// How much likelier a meeting of this category is on a weekend, or on another day.
 const fn on_such_a_day(category: Category, weekend: bool) -> f64 {
-    match (category, weekend) {
-        (Category::Competition, true) => 2.0,
-        (Category::Competition, false) => 0.1,
-        (Category::Training, true) => 0.4,
-        (Category::Training, false) => 2.0,
-        (Category::TrackDay, true) => 1.0,
-        (Category::TrackDay, false) => 0.7,
-        (Category::Passenger | Category::Test, true) => 0.3,
-        (Category::Passenger | Category::Test, false) => 1.0,
-    }
+    let (on_weekends, on_other_days) = match category {
+        Category::Competition => (2.0, 0.1),
+        Category::Training => (0.4, 2.0),
+        Category::TrackDay => (1.0, 0.7),
+        Category::Passenger | Category::Test => (0.3, 1.0),
+    };
+    if weekend { on_weekends } else { on_other_days }
 }

@@ -87,12 +87,12 @@ async fn record(
 ) -> anyhow::Result<(Position, Counts)> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     loop {
-        let part = tokio::select! {
-            part = waiting.recv() => part,
+        let next = tokio::select! {
+            next = waiting.recv() => next,
             _ = interrupt.recv() => return interrupted(history).await,
             _ = terminate.recv() => return interrupted(history).await,
         };
-        match part {
+        match next {
             Some(Part::Known(past, end)) => same(&history, &past, end).await?,
             Some(Part::Next(past, orders)) => {
                 history.record(past).await?;

@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CapturePolicy, ContactChange, HolderKey, LicenseType, NewLicenseType, NewTerms, Offer, Order, OrderClub,
-    OrderCommand, PlaceOrder, ReceiptSeries, RefundPolicy, Suspension, Terms, User, UserCommand, today,
+    CapturePolicy, HolderKey, LicenseType, NewLicenseType, NewTerms, Offer, ReceiptSeries, RefundPolicy,
+    Suspension, Terms, today,
 };
 use envelope::Metadata;
-use event_store::{CommandError, CommandHandler, Member};
+use event_store::{CommandHandler, Member};
 use uuid::Uuid;
-use vocabulary::{ClubStatus, Language, PaymentProvider};
 
-use crate::calendar::{Calendar, Placing};
-use crate::cart::{Buyer, Choice};
+use crate::calendar::Calendar;
 use crate::catalogue::{ClubSize, Kind};
 use crate::counts::Counts;
 use crate::dice::Dice;
@@ -23,7 +21,7 @@ use crate::held::Held;
 use crate::meetings::Meetings;
 use crate::outlet::Outlet;
 use crate::people::Households;
-use crate::purchase::{Purchase, TIME_TO_PAY, steps};
+use crate::purchase::Purchase;
 
 /// Namespace of the ids of people who log in. Never changes.
 const PEOPLE: Uuid = Uuid::from_u128(0x6f2c_9d0e_55b1_5f0a_a3c4_7d1b_02e8_9a41);
@@ -53,7 +51,7 @@ pub(crate) struct Shop {
     pub(crate) households: Households,
     pub(crate) meetings: Meetings,
     /// Households whose contact data the shop knows.
-    known: HashSet<usize>,
+    pub(crate) known: HashSet<usize>,
     pub(crate) held: Held,
     pub(crate) series: HashMap<i32, Member<ReceiptSeries>>,
     pub(crate) suspensions: HashMap<Uuid, Member<Suspension>>,
@@ -169,7 +167,7 @@ impl Shop {
     }
 
     /// Puts the next thing that happens to an order on the agenda.
-    fn wait_for(&mut self, purchase: Box<Purchase>) {
+    pub(crate) fn wait_for(&mut self, purchase: Box<Purchase>) {
         if let Some((at, _)) = purchase.ahead.last() {
             self.plan(*at, Happening::Order(purchase));
         }
@@ -179,166 +177,6 @@ impl Shop {
         self.entries += 1;
         let number = self.entries;
         self.agenda.push(Entry { at, number, what });
-    }
-
-    /// An order, unless the rules refuse it.
-    async fn place(&mut self, placing: Placing) -> anyhow::Result<()> {
-        let Placing { at, day } = placing;
-        let now = today(at);
-        let meeting = self
-            .meetings
-            .on((day, now), (&self.clubs, &self.kinds), &mut self.dice);
-        let club_id = self.club_ids[meeting.club];
-        let choice = Choice {
-            kind: &self.kinds[meeting.kind],
-            club: OrderClub {
-                club_id,
-                name: self.clubs[meeting.club].name.clone(),
-                status: ClubStatus::Active,
-            },
-            day,
-            offers: &self.offers,
-        };
-        let (buyer, lines) = choice.cart(&self.households, &mut self.dice);
-        let order_id = self.dice.id_at(at);
-        let (customer_id, role) = match buyer {
-            Buyer::Household(number) => (self.customer(number), "customer"),
-            Buyer::Organizer => (self.organizer(meeting.club), "organizer"),
-        };
-        let provider = if self.dice.happens(720) {
-            PaymentProvider::Vipps
-        } else {
-            PaymentProvider::Nexi
-        };
-        let asked = PlaceOrder {
-            order_id,
-            customer_id,
-            lines,
-            payment_provider: provider,
-            terms_version: self.accepted.1.clone(),
-            terms: Arc::clone(&self.accepted.0),
-            expected_total_ore: None,
-            now: at,
-            time_to_pay: TIME_TO_PAY,
-            holder_key: Arc::clone(&self.holder_key),
-            suspended: self.suspended_on(at, now),
-        };
-        let request_id = self.dice.id_at(at);
-        let mut order = None;
-        let decided = self
-            .command_handler
-            .decide_past(
-                at,
-                by_person(request_id, &customer_id.to_string(), role),
-                async |unit| {
-                    let member = order.insert(unit.create::<Order>(order_id));
-                    unit.handle(member, OrderCommand::Place(Box::new(asked))).await
-                },
-            )
-            .await;
-        let past = match decided {
-            Ok(past) => past,
-            Err(CommandError::Refused(_)) => {
-                self.counts.refused += 1;
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let (Some(past), Some(order)) = (past, order) else {
-            return Ok(());
-        };
-        let Some(placed) = order
-            .aggregate
-            .placed()
-            .filter(|placed| self.held.take(placed, now))
-        else {
-            self.counts.refused += 1;
-            return Ok(());
-        };
-        self.counts.placed(placed);
-        let first = placed.lines.first();
-        let of_holder =
-            first.and_then(|line| Some((line.holder_id?, line.holder.email.clone()?.into_exposed())));
-        let lines = u16::try_from(placed.lines.len()).unwrap_or_default();
-        let own = match buyer {
-            Buyer::Household(number) => self.contact(at, number, customer_id).await?,
-            Buyer::Organizer => None,
-        };
-        let mut ahead = steps(placing, lines, &mut self.dice);
-        ahead.reverse();
-        let mut purchase = Box::new(Purchase {
-            order,
-            licenses: Vec::new(),
-            letters: self.member(domain::letters_id(order_id)),
-            customer_id,
-            provider,
-            address: own.or(of_holder),
-            request_id,
-            receipt: None,
-            unsent: Vec::new(),
-            cause: envelope::Position::START,
-            ahead,
-        });
-        purchase.cause = self.outlet.add(past).await?;
-        self.wait_for(purchase);
-        Ok(())
-    }
-
-    /// The buyer's own address, if they have given one. Two of three do so before their first order.
-    async fn contact(
-        &mut self,
-        at: DateTime<Utc>,
-        household: usize,
-        customer_id: Uuid,
-    ) -> anyhow::Result<Option<(Uuid, String)>> {
-        let buyer = self.households.household(household).members.swap_remove(0);
-        if household % 3 == 0 {
-            return Ok(None);
-        }
-        let Some(email) = buyer.email else { return Ok(None) };
-        if self.known.insert(household) {
-            let change = ContactChange {
-                name: Some(Some(buyer.name)),
-                email: Some(Some(email.clone())),
-                phone: Some(buyer.phone),
-                language: Some(Some(if household % 50 == 1 {
-                    Language::En
-                } else {
-                    Language::Nb
-                })),
-            };
-            let mut user = self.member::<User>(customer_id);
-            let metadata = by_person(self.dice.id_at(at), &customer_id.to_string(), "customer");
-            let past = self
-                .command_handler
-                .decide_past(at, metadata, async |unit| {
-                    unit.handle(&mut user, UserCommand::ChangeContact(change)).await
-                })
-                .await?;
-            if let Some(past) = past {
-                self.outlet.add(past).await?;
-            }
-        }
-        Ok(Some((customer_id, email)))
-    }
-
-    /// An aggregate of which nothing has happened yet.
-    pub(crate) fn member<A: Default>(&self, id: Uuid) -> Member<A> {
-        Member::new(id)
-    }
-
-    fn suspended_on(&mut self, at: DateTime<Utc>, day: NaiveDate) -> BTreeSet<Uuid> {
-        if self.suspended.0 != day {
-            let in_force = self.suspensions.values().map(|suspension| &suspension.aggregate);
-            let in_force = in_force.filter(|suspension| suspension.in_force(at));
-            self.suspended = (day, in_force.flat_map(Suspension::subjects).copied().collect());
-        }
-        self.suspended.1.clone()
-    }
-
-    /// The id of a household's buyer.
-    fn customer(&self, household: usize) -> Uuid {
-        self.login(&format!("household {household}"))
     }
 
     /// The id of the organizer of a club.

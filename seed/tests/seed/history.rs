@@ -176,7 +176,10 @@ fn all_kinds_of_lives(events: &[RecordedEvent], counts: &serde_json::Value) {
     }
     assert_eq!(kinds["OrderPlaced"], counts["orders"].as_u64().unwrap());
     let refused = counts["refused"].as_u64().unwrap();
-    assert!(refused * 20 < kinds["OrderPlaced"], "{refused} orders were refused");
+    assert!(
+        refused * 20 < kinds["OrderPlaced"],
+        "{refused} orders were refused"
+    );
     assert_eq!(kinds["LicenseIssued"], counts["licenses"].as_u64().unwrap());
     assert_eq!(
         kinds["PaymentCaptured"], kinds["OrderFulfilled"],

@@ -60,7 +60,7 @@ impl EmptyLog {
     /// Starts the program and waits until some of its events are recorded.
     pub(crate) async fn begin(&self, arguments: &[&str], events: u64) -> Child {
         let child = self.command(arguments).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.log.head().await.unwrap().position.get() < events {
             assert!(Instant::now() < deadline, "nothing is recorded");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -112,7 +112,7 @@ impl Ended {
 }
 
 /// Everything that was recorded, personal data in clear.
-pub(crate) fn digest(events: &[RecordedEvent]) -> String {
+pub(crate) fn digest(events: &[RecordedEvent]) -> Vec<u8> {
     let mut hash = Context::new(&SHA256);
     for event in events {
         let metadata = serde_json::to_string(&event.metadata).unwrap();
@@ -129,9 +129,5 @@ pub(crate) fn digest(events: &[RecordedEvent]) -> String {
         hash.update(place.as_bytes());
         hash.update(event.payload.get().as_bytes());
     }
-    hash.finish()
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finish().as_ref().to_vec()
 }

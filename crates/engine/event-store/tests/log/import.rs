@@ -161,19 +161,23 @@ async fn nothing_is_planned_for_a_history_and_nothing_before_it_is_skipped() {
 #[tokio::test]
 async fn claims_are_those_that_are_held_at_the_end() {
     let (test, id) = (TestLog::new().await, Uuid::now_v7);
-    let (a, b, c) = (id(), id(), id());
+    let [first, second, third] = [id(), id(), id()];
     let unique = |owner| Claim::unique("name", "taken", owner);
     let freed = Past {
         claims: Claims {
-            release: vec![Release::All(a)],
+            release: vec![Release::All(first)],
             ..Claims::default()
         },
-        ..past(day(1), vec![opened(a, 2)])
+        ..past(day(1), vec![opened(first, 2)])
     };
     // Taken, given up, and taken by another one: in one part of the history.
     import(
         &test,
-        vec![take(day(0), a, unique(a)), freed, take(day(2), b, unique(b))],
+        vec![
+            take(day(0), first, unique(first)),
+            freed,
+            take(day(2), second, unique(second)),
+        ],
     )
     .await
     .unwrap();
@@ -181,27 +185,30 @@ async fn claims_are_those_that_are_held_at_the_end() {
         let (log, keys) = (test.log.clone(), [key.to_owned()]);
         async move { log.claim_owners("name", &keys).await.unwrap().remove(&keys[0]) }
     };
-    assert_eq!(owners("taken").await, Some(vec![b]));
+    assert_eq!(owners("taken").await, Some(vec![second]));
     assert_eq!(
         test.log.claimed_at("name", "taken").await.unwrap(),
         Some(Position::new(3))
     );
     refused(
-        import(&test, vec![take(day(3), c, unique(c))]).await,
+        import(&test, vec![take(day(3), third, unique(third))]).await,
         "held by others",
     );
 
     let counted = |owner| Claim::counted("name", "twice", owner, 2);
-    let [d, e, f] = [id(), id(), id()];
+    let [one, other, more] = [id(), id(), id()];
     import(
         &test,
-        vec![take(day(3), d, counted(d)), take(day(3), e, counted(e))],
+        vec![
+            take(day(3), one, counted(one)),
+            take(day(3), other, counted(other)),
+        ],
     )
     .await
     .unwrap();
-    assert_eq!(owners("twice").await, Some(vec![d, e]));
+    assert_eq!(owners("twice").await, Some(vec![one, other]));
     refused(
-        import(&test, vec![take(day(4), f, counted(f))]).await,
+        import(&test, vec![take(day(4), more, counted(more))]).await,
         "held by others",
     );
     assert_eq!(test.log.head().await.unwrap().position, Position::new(5));
@@ -212,7 +219,7 @@ async fn personal_data_of_a_history_is_sealed_and_opened_as_any() {
     let sealed = Sealed::new().await;
     let vault = Arc::clone(&sealed.vault);
     let (test, account, person) = (&sealed.test, Uuid::now_v7(), Uuid::now_v7());
-    let named = |sequence, name: &str| NewEvent {
+    let called = |sequence, name: &str| NewEvent {
         payload: serde_json::value::to_raw_value(&json!({"name": Personal::of(person, name.to_owned())}))
             .unwrap(),
         ..opened(account, sequence)
@@ -220,9 +227,12 @@ async fn personal_data_of_a_history_is_sealed_and_opened_as_any() {
     let mut importer = Importer::start(&test.url, Some(Arc::clone(&vault)), &[])
         .await
         .unwrap();
-    let first = past(day(0), vec![opened(Uuid::now_v7(), 1), named(1, "Kari Nordmann")]);
+    let first = past(
+        day(0),
+        vec![opened(Uuid::now_v7(), 1), called(1, "Kari Nordmann")],
+    );
     importer
-        .record(vec![first, past(day(1), vec![named(2, "Kari Hansen")])])
+        .record(vec![first, past(day(1), vec![called(2, "Kari Hansen")])])
         .await
         .unwrap();
     importer.finish().await.unwrap();
