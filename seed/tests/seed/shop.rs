@@ -27,6 +27,12 @@ async fn run(system: &System, process: Process, arguments: &[&str]) -> Ended {
     Ended::of(command.output().await.unwrap())
 }
 
+/// The metrics of command-api.
+async fn metrics(system: &System) -> String {
+    let answer = reqwest::get(format!("{}/metrics", system.command_ops_url())).await;
+    answer.unwrap().text().await.unwrap()
+}
+
 async fn seed(system: &System) -> Ended {
     let with_settings = system.command(Process::CommandApi, &[]).unwrap();
     let settings = with_settings.as_std().get_envs();
@@ -46,6 +52,10 @@ async fn a_shop_goes_on_from_a_history_and_asks_no_provider_about_it() {
         ..Options::default()
     };
     let system = System::on_shared_servers(options).await.unwrap();
+    eventually("command-api leads", async || {
+        metrics(&system).await.contains("bilsport_relay_leader 1")
+    })
+    .await;
     let refused = seed(&system).await;
     assert_eq!(refused.status.code(), Some(1), "a shop runs: {}", refused.said);
     assert!(refused.said.contains("command-api leads"), "{}", refused.said);
@@ -86,10 +96,7 @@ async fn a_shop_goes_on_from_a_history_and_asks_no_provider_about_it() {
         (row.get(0), row.get(1), row.get(2)),
         (events.cast_signed(), events.cast_signed(), 0_i64)
     );
-    let metrics = reqwest::get(format!("{}/metrics", system.command_ops_url()))
-        .await
-        .unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = metrics(&system).await;
     let asked: Vec<&str> = metrics
         .lines()
         .filter(|line| line.starts_with("bilsport_payments_requests_total") && !line.ends_with(" 0"))

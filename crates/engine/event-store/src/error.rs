@@ -133,7 +133,7 @@ pub enum AppendError {
 /// Why a part of a history was not recorded. Nothing that was recorded behind it is, either.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The events can't be recorded as they are.
+    /// The events hold something that the log can't store.
     #[error("the log can't store this: {0}")]
     Unstorable(String),
     /// The database refuses them or can't be reached.
