@@ -30,7 +30,8 @@ seed: ## Put ten made-up years into an empty log, then `make up`: make seed SCAL
 	$(CARGO) build --workspace --bins --locked
 	@$(BIN)/stack offline -- sh -c '\
 		$(or $(CARGO_TARGET_DIR),target)/release/seed --scale $(or $(SCALE),1) --seed $(or $(SEED),1) && \
-		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing'
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing && \
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing --discard'
 
 .PHONY: test
 test: build ## Run all tests on real servers, started for this run

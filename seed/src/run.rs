@@ -22,7 +22,7 @@ use crate::shop::Shop;
 /// Orders of ten years of the real shop.
 const ORDERS: usize = 100_000;
 /// Households that buy in them: of two people each, about.
-const HOUSEHOLDS: usize = 29_000;
+const HOUSEHOLDS: usize = 36_000;
 /// How long the history has been over: longer than the shop compares its orders with the providers' books.
 const OVER_FOR: TimeDelta = TimeDelta::days(41);
 /// Parts that wait to be sent.
