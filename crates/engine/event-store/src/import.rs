@@ -111,7 +111,7 @@ impl Importer {
         }
         // What commits after them takes them to the disk.
         self.client
-            .batch_execute(include_str!("sql/flush_import.sql"))
+            .execute(include_str!("sql/flush_import.sql"), &[])
             .await
             .map_err(Error::from)?;
         Ok(self.recorded)

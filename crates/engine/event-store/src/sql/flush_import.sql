@@ -1,2 +1,3 @@
--- import::Importer::finish. A commit that waits for the disk, behind those that did not.
-begin; set local synchronous_commit = on; update log_head set position = position; commit
+-- import::Importer::finish. A commit that waits for the disk, and so for those before it that did not.
+with waits as materialized (select set_config('synchronous_commit', 'on', true))
+update log_head h set position = h.position from waits
