@@ -24,6 +24,15 @@ build: ## Build all programs
 up: build ## Run the whole system until Ctrl-C, after one purchase as proof; with TLS everywhere: STACK_TLS=1 make up
 	@exec $(BIN)/stack up
 
+.PHONY: seed
+seed: ## Put ten made-up years into an empty log, then `make up`: make seed SCALE=10 SEED=1 (both optional; release builds)
+	$(CARGO) build --release --locked -p seed -p projector
+	$(CARGO) build --workspace --bins --locked
+	@$(BIN)/stack offline -- sh -c '\
+		$(or $(CARGO_TARGET_DIR),target)/release/seed --scale $(or $(SCALE),1) --seed $(or $(SEED),1) && \
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing && \
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing --discard'
+
 .PHONY: test
 test: build ## Run all tests on real servers, started for this run
 	$(CARGO) test --workspace --locked --doc

@@ -6,6 +6,7 @@
 //! - `relay`: the log to JetStream, led by one instance at a time.
 //! - `receipts`: numbers for what was collected and paid back.
 //! - `batches`: many commands of one kind, received and done as a stream.
+//! - `history`: what a log begins with that goes on from an older shop.
 //! - `letters`: e-mails to customers.
 //! - `process`: what happens without a request: issuing, capturing, expiring, refunding.
 
@@ -20,6 +21,7 @@ mod club_names;
 mod command;
 mod config;
 mod erasure;
+mod history;
 mod idempotency;
 mod incoming;
 mod leader;
@@ -46,6 +48,7 @@ mod uncollected;
 mod writing;
 
 pub use config::Cli;
+pub use history::{History, HistoryArgs};
 pub use router::{openapi, router};
 pub use serve::run;
 pub use shop::ShopSettings;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 use cqrs_es::Aggregate as _;
 use domain::{
-    DueReceipt, Order, ReceiptSeries, ReceiptSeriesCommand, Refusal, moved_ore, receipt_lines,
+    DueReceipt, Order, ReceiptSeries, ReceiptSeriesCommand, Refusal, due_receipts, moved_ore,
     receipt_series_id, receipt_year,
 };
 use envelope::{Facts, Position, RecordedEvent, Run};
@@ -157,31 +157,19 @@ async fn issue_for(command_handler: &CommandHandler, recorded: &RecordedEvent) -
 /// What an event of an order asks for, by the order before and after it.
 async fn due(log: &Log, recorded: &RecordedEvent) -> Result<Vec<DueReceipt>, Interrupted> {
     let (before, after) = around(log, recorded).await?;
-    let Some(placed) = after.placed() else {
-        return Ok(Vec::new());
+    let (_, returned_ore) = moved_ore(&before, &after);
+    let corrects = if returned_ore > 0 {
+        first_receipt(log, recorded.aggregate_id).await?
+    } else {
+        None
     };
-    let (taken_ore, returned_ore) = moved_ore(&before, &after);
-    let document = |kind, corrects, amount_ore| DueReceipt {
-        kind,
+    let moved = (recorded.position.get(), recorded.recorded_at);
+    Ok(due_receipts(
+        recorded.aggregate_id,
+        (&before, &after),
+        moved,
         corrects,
-        order_id: recorded.aggregate_id,
-        order_number: placed.order_number.clone(),
-        customer_id: placed.customer_id,
-        provider: placed.payment_provider.clone(),
-        payment_reference: after.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
-        cause: recorded.position.get(),
-        happened_at: recorded.recorded_at,
-        lines: receipt_lines(&before, &after, kind, amount_ore),
-    };
-    let mut due = Vec::new();
-    if taken_ore > 0 {
-        due.push(document(ReceiptKind::Receipt, None, taken_ore));
-    }
-    if returned_ore > 0 {
-        let corrects = first_receipt(log, recorded.aggregate_id).await?;
-        due.push(document(ReceiptKind::CreditNote, corrects, returned_ore));
-    }
-    Ok(due)
+    ))
 }
 
 /// The order before and after an event of it.

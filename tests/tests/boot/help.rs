@@ -59,9 +59,18 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("payment-emulator", &["serve", "faults", "books"]),
     (
         "stack",
-        &["install", "up", "token", "clean-data", "mail", "test-servers"],
+        &[
+            "install",
+            "up",
+            "token",
+            "clean-data",
+            "mail",
+            "offline",
+            "test-servers",
+        ],
     ),
     ("campaign", &[]),
+    ("seed", &[]),
 ];
 
 async fn help(program: &str, arguments: &[&str]) -> String {

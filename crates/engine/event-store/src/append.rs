@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, Utc};
 use envelope::{Metadata, Position};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -92,6 +93,19 @@ pub struct Append {
     /// Its events, of one or more aggregates; may be empty.
     pub events: Vec<NewEvent>,
     /// The claims that it releases and takes.
+    pub claims: Claims,
+    /// Request, actor and cause.
+    pub metadata: Metadata,
+}
+
+/// What one command recorded in the past.
+#[derive(Clone)]
+pub struct Past {
+    /// When, as precise as the log keeps time: microseconds.
+    pub at: DateTime<Utc>,
+    /// Its events, of one or more aggregates; at least one.
+    pub events: Vec<NewEvent>,
+    /// The claims that it released and took; no guards, since nothing of the past changes any more.
     pub claims: Claims,
     /// Request, actor and cause.
     pub metadata: Metadata,

@@ -11,7 +11,7 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use uuid::Uuid;
 
-use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::append::{Append, IdempotencyKey, NewEvent, Past};
 use crate::claims::{Claims, Release};
 
 /// Most characters of a scope, a key, a token or a text of the metadata.
@@ -46,6 +46,22 @@ pub(crate) fn check(append: &Append, max_payload_bytes: usize) -> Checked {
     }
     check_order(events)?;
     check_claims(claims)
+}
+
+/// An error is the reason why this can't be part of a history.
+pub(crate) fn check_past(past: &Past, max_payload_bytes: usize) -> Checked {
+    check_metadata(&past.metadata)?;
+    for event in &past.events {
+        check_event(event, max_payload_bytes)?;
+    }
+    check_order(&past.events)?;
+    if past.events.is_empty() {
+        return Err("a command of a history has no events".into());
+    }
+    if !past.claims.guard.is_empty() {
+        return Err("a command of a history has guards".into());
+    }
+    check_claims(&past.claims)
 }
 
 /// Sealed payloads are larger than in clear.

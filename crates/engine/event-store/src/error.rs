@@ -130,6 +130,17 @@ pub enum AppendError {
     Unavailable(String),
 }
 
+/// Why a part of a history was not recorded. Nothing that was recorded behind it is, either.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The events hold something that the log can't store.
+    #[error("the log can't store this: {0}")]
+    Unstorable(String),
+    /// The database refuses them or can't be reached.
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
 /// A stream that is not at the version that a command expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{aggregate_type} {aggregate_id} is at version {actual}, expected {expected}")]

@@ -10,6 +10,7 @@
 //! - [`Loader`] loads aggregates for it: all waiting loads are sent as one statement.
 //! - A [`Claim`] limits how many owners a key has, often to one. A command takes and releases claims with its events.
 //! - [`Tasks`] stores the checkpoint and the open tasks of a process manager, [`Inbox`] the handled messages from outside.
+//! - [`Importer`] records a history with its own times, before there is anything else to record.
 //! - [`Staging`] keeps work that is too large for one command until it is done.
 //! - [`Lease`] lets one of several instances lead.
 //! - [`seal`] makes a change of recorded events visible.
@@ -28,6 +29,7 @@ mod epoch;
 mod error;
 mod event;
 mod frame;
+mod import;
 mod inbox;
 mod lease;
 mod listen;
@@ -50,12 +52,13 @@ mod unit;
 pub mod vault;
 mod writer;
 
-pub use append::{Append, Appended, EventData, IdempotencyKey, NewEvent};
+pub use append::{Append, Appended, EventData, IdempotencyKey, NewEvent, Past};
 pub use claims::{Claim, Claims, Guard, Release, TakenClaim};
 pub use command_handler::{CommandHandler, CommandRequest, CommandResponse};
 pub use cqrs::StoreContext;
 pub use epoch::Epoch;
-pub use error::{AppendError, CommandError, Error, VersionConflict};
+pub use error::{AppendError, CommandError, Error, ImportError, VersionConflict};
+pub use import::Importer;
 pub use inbox::Inbox;
 pub use lease::{Lease, Standing};
 pub use listen::listen;

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use envelope::{EventPayload, Metadata};
 use uuid::Uuid;
 
-use crate::append::{Append, IdempotencyKey, NewEvent};
+use crate::append::{Append, IdempotencyKey, NewEvent, Past};
 use crate::claims::{Claims, Guard};
 use crate::command_handler::{CommandHandler, CommandResponse, new_events};
 use crate::error::{AppendError, CommandError, Error};
@@ -39,6 +40,18 @@ pub struct Member<A> {
     pub version: u64,
     /// The conversation that its first event began or belongs to.
     pub correlation_id: Option<String>,
+}
+
+impl<A: Default> Member<A> {
+    /// An aggregate without events.
+    pub fn new(id: Uuid) -> Self {
+        Self {
+            id,
+            aggregate: A::default(),
+            version: 0,
+            correlation_id: None,
+        }
+    }
 }
 
 impl<A> Member<A> {
@@ -101,6 +114,33 @@ impl CommandHandler {
     }
 }
 
+impl CommandHandler {
+    /// What `work` decides, as a part of a history that is to be imported. Nothing is recorded; and none is returned if it
+    /// decides nothing. Members may be kept from one part to the next, so that nothing has to be loaded.
+    pub async fn decide_past<E, Work>(
+        &self,
+        at: DateTime<Utc>,
+        metadata: Metadata,
+        work: impl FnOnce(Unit) -> Work,
+    ) -> Result<Option<Past>, CommandError<E>>
+    where
+        Work: Future<Output = Result<(), CommandError<E>>>,
+    {
+        let unit = Unit {
+            command_handler: self.clone(),
+            decided: Arc::default(),
+        };
+        work(unit.clone()).await?;
+        let Decided { events, claims, .. } = std::mem::take(&mut *unit.decided());
+        Ok((!events.is_empty()).then_some(Past {
+            at,
+            events,
+            claims,
+            metadata,
+        }))
+    }
+}
+
 impl Unit {
     /// Loads an aggregate. Loads at the same time go to the database as one statement.
     pub async fn load<A>(&self, aggregate_id: Uuid) -> Result<Member<A>, Error>
@@ -119,12 +159,7 @@ impl Unit {
 
     /// A new aggregate, without a load. If it exists already, the command meets a conflict; the next attempt should load it.
     pub fn create<A: Aggregate>(&self, aggregate_id: Uuid) -> Member<A> {
-        Member {
-            id: aggregate_id,
-            aggregate: A::default(),
-            version: 0,
-            correlation_id: None,
-        }
+        Member::new(aggregate_id)
     }
 
     /// Hands a command to the aggregate. Its events and their claims become part of this unit's command.

@@ -41,7 +41,7 @@ pub use orders::{
 };
 pub use people::{RequestedGuardian, RequestedHolder, RequestedVehicle};
 pub use persons::{EraseHolder, Person, PersonCommand};
-pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, moved_ore, receipt_lines, receipt_year};
+pub use receipts::{DueReceipt, ReceiptSeries, ReceiptSeriesCommand, due_receipts, moved_ore, receipt_year};
 pub use refusal::{Field, Refusal, Rule};
 pub use suspensions::{NewSuspension, RequestedPerson, Suspension, SuspensionCommand};
 pub use terms::{NewTerms, TERMS_GRACE, Terms, TermsCommand, terms_version};

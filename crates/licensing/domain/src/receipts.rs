@@ -124,6 +124,36 @@ fn issued(year: i32, number: u32, due: DueReceipt) -> ReceiptIssued {
     }
 }
 
+/// What an event of an order asks for, given the order before and after it: a receipt for what was collected by it, a credit
+/// note for what went back. `first_receipt`: the number that a credit note corrects.
+pub fn due_receipts(
+    order_id: Uuid,
+    (before, after): (&Order, &Order),
+    (cause, happened_at): (u64, DateTime<Utc>),
+    first_receipt: Option<String>,
+) -> Vec<DueReceipt> {
+    let Some(placed) = after.placed() else {
+        return Vec::new();
+    };
+    let document = |kind, corrects, amount_ore| DueReceipt {
+        kind,
+        corrects,
+        order_id,
+        order_number: placed.order_number.clone(),
+        customer_id: placed.customer_id,
+        provider: placed.payment_provider.clone(),
+        payment_reference: after.payment_id().unwrap_or(&placed.payment_reference).to_owned(),
+        cause,
+        happened_at,
+        lines: receipt_lines(before, after, kind, amount_ore),
+    };
+    let (taken_ore, returned_ore) = moved_ore(before, after);
+    let receipt = (taken_ore > 0).then(|| document(ReceiptKind::Receipt, None, taken_ore));
+    let credit_note =
+        (returned_ore > 0).then(|| document(ReceiptKind::CreditNote, first_receipt, returned_ore));
+    receipt.into_iter().chain(credit_note).collect()
+}
+
 /// The year of the series that an event belongs to: that of its day in Norway.
 pub fn receipt_year(recorded_at: DateTime<Utc>) -> i32 {
     today(recorded_at).year()
@@ -133,7 +163,7 @@ pub fn receipt_year(recorded_at: DateTime<Utc>) -> i32 {
 ///
 /// A receipt is for what the lines cost without what is refunded of them, a credit note for the lines that were refunded.
 /// Other sums, as they arise in the provider's portal, are spread over all lines by their prices.
-pub fn receipt_lines(before: &Order, after: &Order, kind: ReceiptKind, amount_ore: i64) -> Vec<ReceiptLine> {
+fn receipt_lines(before: &Order, after: &Order, kind: ReceiptKind, amount_ore: i64) -> Vec<ReceiptLine> {
     let Some(placed) = after.placed() else {
         return Vec::new();
     };

@@ -77,14 +77,7 @@ pub async fn load(command_api_url: &str, staff_token: &str) -> anyhow::Result<Ca
         token: staff_token,
     };
     let mut catalogue = Catalogue::default();
-    let types = csv::Reader::from_reader(LICENSE_TYPES.as_bytes())
-        .into_deserialize()
-        .collect::<Result<Vec<LicenseTypeRow>, _>>()
-        .context("data/license_types.csv")?;
-    let clubs = csv::Reader::from_reader(CLUBS.as_bytes())
-        .into_deserialize()
-        .collect::<Result<Vec<CreateClub>, _>>()
-        .context("data/clubs.csv")?;
+    let (types, clubs) = (license_type_rows()?, club_rows()?);
 
     let bodies = types
         .iter()
@@ -113,6 +106,33 @@ pub async fn load(command_api_url: &str, staff_token: &str) -> anyhow::Result<Ca
         catalogue.count(&answer);
     }
     Ok(catalogue)
+}
+
+fn license_type_rows() -> anyhow::Result<Vec<LicenseTypeRow>> {
+    csv::Reader::from_reader(LICENSE_TYPES.as_bytes())
+        .into_deserialize()
+        .collect::<Result<_, _>>()
+        .context("data/license_types.csv")
+}
+
+fn club_rows() -> anyhow::Result<Vec<CreateClub>> {
+    csv::Reader::from_reader(CLUBS.as_bytes())
+        .into_deserialize()
+        .collect::<Result<_, _>>()
+        .context("data/clubs.csv")
+}
+
+/// The bodies of `POST /license-types` for all license types.
+pub fn license_types() -> anyhow::Result<Vec<Value>> {
+    let rows = license_type_rows()?;
+    rows.iter()
+        .map(|row| Ok(serde_json::to_value(row.body())?))
+        .collect()
+}
+
+/// The names of all clubs.
+pub fn club_names() -> anyhow::Result<Vec<String>> {
+    Ok(club_rows()?.into_iter().map(|club| club.name).collect())
 }
 
 /// The version of the terms that orders accept here.

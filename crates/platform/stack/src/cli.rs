@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
-use stack::{Progress, Role, install, mail, test_servers, up};
+use stack::{Progress, Role, install, mail, offline, test_servers, up};
 use uuid::Uuid;
 
 /// Starts private PostgreSQL, NATS and Redis servers, and the programs of the shop on them.
@@ -49,6 +49,13 @@ enum Command {
     /// Run a mail server that accepts and keeps every letter, and shows them on a page
     #[command(after_help = MAIL_HELP)]
     Mail(mail::Options),
+    /// Run a command on this checkout's servers while the shop is down, with the settings of command-api and the projector in
+    /// its environment
+    Offline {
+        /// The command and its arguments, after `--`
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
     /// Run a command with its own PostgreSQL, NATS and Redis, whose URLs are in `DATABASE_URL`, `NATS_URL` and `REDIS_URL`
     TestServers {
         /// The command and its arguments, after `--`
@@ -79,6 +86,7 @@ impl Cli {
                 progress.plain(&up::token(role, subject, &clubs, ttl_hours)?);
             }
             Command::Mail(options) => mail::run(&options).await?,
+            Command::Offline { command } => return offline::run(&command, progress).await,
             Command::CleanData => up::clean_data(progress).await?,
             Command::TestServers { command } => return test_servers::run(&command, progress).await,
         }

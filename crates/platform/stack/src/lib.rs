@@ -26,6 +26,7 @@ pub use system::{Options, System, Tokens};
 // The commands of the program `stack`.
 pub mod install;
 pub mod mail;
+pub mod offline;
 pub mod test_servers;
 pub mod up;
 

@@ -3,7 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,8 +20,6 @@ const INTERRUPT_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Starts servers, runs the command, and returns its exit code.
 pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitCode> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     install::ensure(progress).await?;
     install::ensure_prometheus(progress).await;
     install::ensure_poppler(progress).await;
@@ -41,20 +39,23 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
     if let Some(logins) = servers.nats_logins() {
         process.env(nats_logins::VARIABLE, logins.dir());
     }
-    let started = launch::spawn_from_lasting_thread(process).with_context(|| format!("cannot run {program}"));
-    let status = match started {
-        Ok(process) => {
-            let child = Child::watch(process);
-            tokio::select! {
-                status = child.exited() => Ok(status),
-                _ = interrupt.recv() => Ok(end(&child, true).await),
-                _ = terminate.recv() => Ok(end(&child, false).await),
-            }
-        }
-        Err(error) => Err(error),
-    };
+    let status = attend(process)
+        .await
+        .with_context(|| format!("cannot run {program}"));
     servers.stop().await;
     status.map(exit_code)
+}
+
+/// Runs a command to its end, also when the terminal or a signal ends it.
+pub(crate) async fn attend(command: Command) -> anyhow::Result<ExitStatus> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let child = Child::watch(launch::spawn_from_lasting_thread(command)?);
+    Ok(tokio::select! {
+        status = child.exited() => status,
+        _ = interrupt.recv() => end(&child, true).await,
+        _ = terminate.recv() => end(&child, false).await,
+    })
 }
 
 /// Waits for a command that the terminal has interrupted, or signals it: SIGTERM first, then SIGKILL.
@@ -72,7 +73,7 @@ async fn end(child: &Child, told_by_terminal: bool) -> ExitStatus {
 }
 
 /// As a shell would report it: 128 + signal for a command that was killed.
-fn exit_code(status: ExitStatus) -> ExitCode {
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal))

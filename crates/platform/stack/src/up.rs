@@ -120,7 +120,7 @@ fn announce(
     Ok(())
 }
 
-fn servers_config(checkout: &Checkout, tls: bool) -> anyhow::Result<ServersConfig> {
+pub(crate) fn servers_config(checkout: &Checkout, tls: bool) -> anyhow::Result<ServersConfig> {
     Ok(ServersConfig {
         data: checkout.data()?,
         data_outside: checkout.data_outside(),

@@ -9,6 +9,7 @@ mod contiguous;
 mod disk_full;
 mod errors;
 mod execute;
+mod import;
 mod inbox;
 mod interop;
 mod lease;

@@ -56,7 +56,7 @@ impl Drop for KeyFile {
 pub(crate) struct Sealed {
     pub(crate) test: TestLog,
     file: KeyFile,
-    vault: Arc<Vault>,
+    pub(crate) vault: Arc<Vault>,
     appender: Appender,
     log: Log,
 }
