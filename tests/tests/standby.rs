@@ -1,7 +1,5 @@
 //! Two projectors: one follows the log, the other takes over when the first is killed or paused, and nothing is applied twice.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
-
 use std::time::Duration;
 
 use serde_json::Value;

@@ -40,7 +40,8 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
     let handler = if submitted.dry_run {
         command_handler.clone().rehearsing()
     } else {
-        command_handler.clone()
+        // Customers wait for their commands.
+        command_handler.clone().yielding()
     };
     let desk = Desk {
         command_handler: &handler,
@@ -61,24 +62,30 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
         done: loaded.aggregate.done(),
         known: Some(loaded),
     };
-    let (mut begin, mut waiting, mut may_be_done) = (recorder.done, None, CHUNKS_IN_DOUBT);
+    let (mut next_item, mut waiting, mut may_be_done) = (recorder.done, None, CHUNKS_IN_DOUBT);
     loop {
         let pause = begun.elapsed() > SLICE;
         // While the results of one chunk are recorded, the next one is done.
         let (noted, next) = tokio::join!(recorder.note(waiting.take()), async {
-            if pause || begin >= submitted.total {
+            if pause || next_item >= submitted.total {
                 return Ok(None);
             }
-            do_next(&desk, &context.desk.staging, &submitted, begin, may_be_done > 0)
-                .await
-                .map(Some)
+            do_next(
+                &desk,
+                &context.desk.staging,
+                &submitted,
+                next_item,
+                may_be_done > 0,
+            )
+            .await
+            .map(Some)
         });
         noted?;
         let Some(results) = next? else {
             break;
         };
         count(&desk, &results);
-        begin += u32::try_from(results.len()).unwrap_or(u32::MAX);
+        next_item += u32::try_from(results.len()).unwrap_or(u32::MAX);
         may_be_done = may_be_done.saturating_sub(1);
         waiting = Some(results);
     }

@@ -92,6 +92,17 @@ comment on column clubs."position" is 'Log position of the last event that chang
 comment on column clubs.search is 'What q searches, folded: the name.';
 comment on column clubs.status is 'active or inactive.';
 
+create table leases (
+    name text not null,
+    holder uuid not null,
+    expires_at timestamp with time zone not null,
+    constraint leases_pkey PRIMARY KEY (name)
+);
+comment on table leases is 'Which projector leads, and until when unless renewed.';
+comment on column leases.name is 'Name of the projection.';
+comment on column leases.holder is 'The instance, a new id per process.';
+comment on column leases.expires_at is 'Whoever asks after that leads, by the database''s clock.';
+
 create table letters (
     letter_id uuid not null,
     order_id uuid not null,

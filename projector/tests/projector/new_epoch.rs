@@ -39,7 +39,7 @@ fn poll(world: &World, stop: &Arc<AtomicBool>) -> JoinHandle<Seen> {
             let page = page::read(&**client, query).await.unwrap();
             seen.reads += 1;
             seen.stale += u64::from(page.stale);
-            seen.fewest = seen.fewest.min(page.total.unwrap());
+            seen.fewest = seen.fewest.min(page.total.unwrap().rows);
         }
         seen
     })

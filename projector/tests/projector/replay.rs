@@ -66,7 +66,7 @@ async fn a_shop_becomes_rows() {
     assert_eq!(licenses[1].get::<_, serde_json::Value>(4)["consent"], true);
     assert_eq!(
         licenses[0].get::<_, &str>(6),
-        "bl00007 kari nordmann 7 4722222222 ab12345"
+        " bl00007 kari nordmann 7 4722222222 ab12345"
     );
 
     let prices: serde_json::Value = client
@@ -78,7 +78,7 @@ async fn a_shop_becomes_rows() {
         (&prices[0]["price_ore"], &prices[1]["price_ore"]),
         (&42_000.into(), &45_000.into())
     );
-    let typed = "select count(*) from license_types where prices_ore = '{42000,45000}' and search = 'banedag-bil banedag track day'";
+    let typed = "select count(*) from license_types where prices_ore = '{42000,45000}' and search = ' banedag-bil banedag track day'";
     assert_eq!(world.count(typed).await, 1);
     assert_eq!(
         world

@@ -79,7 +79,9 @@ pub(crate) fn license_type(id: Uuid, code: &str) -> Vec<NewEvent> {
 }
 
 pub(crate) fn price(id: Uuid, sequence: u64, price_ore: i64) -> NewEvent {
-    price_from(id, sequence, price_ore, "2026-01-01T00:00:00Z")
+    // A price of its own, not one instead of another.
+    let valid_from = format!("2026-01-01T{:02}:{:02}:00Z", sequence / 60, sequence % 60);
+    price_from(id, sequence, price_ore, &valid_from)
 }
 
 pub(crate) fn price_from(id: Uuid, sequence: u64, price_ore: i64, valid_from: &str) -> NewEvent {

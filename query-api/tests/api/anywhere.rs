@@ -17,8 +17,8 @@ async fn orders(app: &App, query: &str) -> Answer {
 }
 
 fn totals(page: &Answer) -> Vec<i64> {
-    let items = page.body["items"].as_array().unwrap().iter();
-    items.map(|item| item["total_ore"].as_i64().unwrap()).collect()
+    let items = page.body["items"].as_array().into_iter().flatten();
+    items.filter_map(|item| item["total_ore"].as_i64()).collect()
 }
 
 fn cursor<'a>(page: &'a Answer, name: &str) -> Option<&'a str> {

@@ -35,9 +35,9 @@ mod refusals;
 mod return_status;
 #[cfg(test)]
 mod rows;
-mod search;
 #[cfg(test)]
 mod sales;
+mod search;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

@@ -122,6 +122,13 @@ impl CommandHandler {
         self
     }
 
+    /// Its commands yield to those of others: see [`Appender::yielding`].
+    #[must_use]
+    pub fn yielding(mut self) -> Self {
+        self.appender = self.appender.yielding();
+        self
+    }
+
     /// Every command on an `A` takes and releases the claims that `rule` returns for the aggregate after its events, its id,
     /// and the events.
     #[must_use]

@@ -22,6 +22,7 @@ use self::batch::{gather, how_many};
 use self::pending::{Pending, Reply, refuse};
 use self::recent::Recent;
 use self::statement::{AppendBatch, answer};
+use self::yielding::Yielding;
 use crate::append::Append;
 use crate::check::{check, check_sizes};
 use crate::error::{AppendError, Error, Failure, describe};
@@ -35,6 +36,7 @@ mod pending;
 mod recent;
 mod statement;
 mod steps;
+mod yielding;
 
 /// Bounds of the writing task.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub struct Appender {
     queue: mpsc::Sender<Pending>,
     max_payload_bytes: usize,
     vault: Option<Arc<Vault>>,
+    yielding: Arc<Yielding>,
+    yields: bool,
 }
 
 impl Appender {
@@ -107,6 +111,8 @@ impl Appender {
             queue,
             max_payload_bytes: options.max_payload_bytes,
             vault: None,
+            yielding: Arc::new(Yielding::new(options.max_batch)),
+            yields: false,
         };
         let writer = Writer {
             session: Session::new(database),
@@ -123,6 +129,13 @@ impl Appender {
         self
     }
 
+    /// Its commands yield to those of the other clones: few of them are under way while others come.
+    #[must_use]
+    pub fn yielding(mut self) -> Self {
+        self.yields = true;
+        self
+    }
+
     /// Appends one command. On [`AppendError::Unavailable`] the same key may be sent again, and decides.
     pub async fn append(&self, mut append: Append) -> Reply {
         check(&append, self.max_payload_bytes).map_err(AppendError::Unstorable)?;
@@ -134,6 +147,7 @@ impl Appender {
             let salted = vault.salted(&append.key.request_hash);
             former = Some(std::mem::replace(&mut append.key.request_hash, salted));
         }
+        let _turn = self.yielding.enter(self.yields).await;
         let since = Instant::now();
         ask(&self.queue, "commands", |reply| Pending {
             append,

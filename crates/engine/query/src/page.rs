@@ -88,7 +88,7 @@ pub struct Total {
     pub is_estimate: bool,
 }
 
-/// So many rows are counted exactly.
+/// Up to this number rows are counted exactly.
 pub const COUNTED: i64 = 10_000;
 
 /// Columns of the statement that are not the resource's: position, epoch, total, staleness, key, sort key.

@@ -34,6 +34,7 @@ const TOKEN_HOURS: i64 = 48;
 
 /// What a test may set.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// Environment variables for single programs, such as a short `ORDER_TTL_S`. They win over the usual ones.
     pub env: Vec<(Process, String, String)>,

@@ -311,7 +311,9 @@ fn a_price_that_changes_nothing_is_not_recorded() {
 #[test]
 fn prices_of_a_type_are_bounded() {
     let mut kind = LicenseType::default();
-    created().into_iter().for_each(|event| kind.apply(event));
+    for event in created() {
+        kind.apply(event);
+    }
     let day = |days| now() + TimeDelta::days(days);
     let mut set = |price_ore, valid_from, now| {
         let command = LicenseTypeCommand::SetPrice {
@@ -320,7 +322,9 @@ fn prices_of_a_type_are_bounded() {
             now,
         };
         let events = kind.decide(command)?;
-        events.into_iter().for_each(|event| kind.apply(event));
+        for event in events {
+            kind.apply(event);
+        }
         Ok::<_, Refusal>(kind.prices.len())
     };
     for ahead in 1..=50 {

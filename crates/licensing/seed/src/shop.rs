@@ -114,10 +114,10 @@ impl Shop {
             terms: None,
             accepted: Default::default(),
             capture_policy: Arc::new(serde_json::from_str(include_str!(
-                "../../data/capture-policy.json"
+                "../../../../data/capture-policy.json"
             ))?),
             refund_policy: Arc::new(serde_json::from_str(include_str!(
-                "../../data/refund-policy.json"
+                "../../../../data/refund-policy.json"
             ))?),
             households: Households::new(seed, households),
             known: HashSet::new(),
