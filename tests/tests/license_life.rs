@@ -228,8 +228,10 @@ async fn a_correction_moves_the_day_and_the_search_to_the_right_holder() {
     assert!(shown["corrected_at"].is_string());
     for (q, count) in [("søbstad", 1), ("CD54321", 1), ("kari", 0), ("AB12345", 1)] {
         let found = shop.get(&format!("/licenses?q={q}"), staff).await.expect(200);
+        let exact = found.body["similar"] != true;
+        let items = found.body["items"].as_array().filter(|_| exact);
         // The other license has the plate that this one had.
-        assert_eq!(found.body["items"].as_array().map(Vec::len), Some(count), "{q}");
+        assert_eq!(items.map_or(0, Vec::len), count, "{q}");
     }
 
     // The day is the right holder's from now on, and the wrong one's is free.

@@ -257,9 +257,9 @@ async fn retries_are_counted_by_the_projector_that_serves() {
     let last = world.append([shop::license_type(Uuid::now_v7(), "sick")]).await;
     let (serving, port) = world.serve();
     world.projected_to(last).await;
-    eventually("it listens", async || {
+    eventually("both projections listen", async || {
         let listening = "select count(*) from pg_stat_activity where query = 'listen parked_retried' and datname = current_database()";
-        (world.count(listening).await == 1).then_some(()).ok_or_else(String::new)
+        (world.count(listening).await == 2).then_some(()).ok_or_else(String::new)
     })
     .await;
     assert_eq!(world.command(&["parked", "retry", "--all"]).await.code, 1);

@@ -44,7 +44,7 @@ async fn a_shop_becomes_rows() {
     assert_eq!(lines[1]["holder"]["guardian"]["name"], "Ola Nordmann");
     assert_eq!(
         order.get::<_, &str>(5),
-        "bl00007 kari nordmann 7 4722222222 ab12345 kari nordmann 7 4722222222"
+        " bl00007 kari nordmann 7 4722222222 ab12345 kari nordmann 7 4722222222"
     );
     assert_eq!(
         (order.get::<_, i64>(6), order.get::<_, i64>(7)),

@@ -169,9 +169,11 @@ pub(crate) async fn license_types(shop: &Shop) -> (Vec<Taken>, u64) {
 pub(crate) async fn prices(shop: &Shop) -> (Vec<(i64, DateTime<Utc>)>, u64) {
     let (staff, path) = (&shop.tokens.staff, "/license-types/banedag-racing/prices");
     let ahead = |days: i64| (Utc::now() + chrono::TimeDelta::days(days)).to_rfc3339();
-    let mut bodies: Vec<Value> = NUMBERS
-        .iter()
-        .map(|ore| json!({"price_ore": ore, "valid_from": ahead(1)}))
+    // Each from a second of its own: of two from one moment the later holds alone.
+    let tomorrow = |number| Utc::now() + chrono::TimeDelta::days(1) + chrono::TimeDelta::seconds(number);
+    let mut bodies: Vec<Value> = (0..)
+        .zip(NUMBERS)
+        .map(|(number, ore)| json!({"price_ore": ore, "valid_from": tomorrow(number).to_rfc3339()}))
         .collect();
     let moments = MOMENTS.iter().map(|moment| (*moment).to_owned());
     let moments = moments.chain([0, 1, 365, 700, 730, 732, 733, 800, 30_000].map(ahead));

@@ -74,22 +74,22 @@ async fn rows_were_changed(shop: &Shop, sales: &Sales) {
     for (sabotage, expected) in [
         (
             "delete from orders where order_id = (select min(order_id::text) from orders)::uuid",
-            &["rows: 0 orders", "verify: table orders"][..],
+            &["rows: 0 orders", "verify licensing: table orders"][..],
         ),
         (
             "delete from licenses where license_id = (select min(license_id::text) from licenses)::uuid",
-            &["was promised the licenses", "verify: table licenses"],
+            &["was promised the licenses", "verify licensing: table licenses"],
         ),
         (
             "insert into licenses select (jsonb_populate_record(l, jsonb_build_object('license_id', gen_random_uuid()))).*
              from licenses l limit 1",
-            &["was promised the licenses", "verify: table licenses"],
+            &["was promised the licenses", "verify licensing: table licenses"],
         ),
         (
             "update licenses set holder_phone = '' where license_id = (select min(license_id::text) from licenses)::uuid",
-            &["verify: table licenses"],
+            &["verify licensing: table licenses"],
         ),
-        ("update orders set status = 'paid'", &["is \"paid\"", "verify: table orders"]),
+        ("update orders set status = 'paid'", &["is \"paid\"", "verify licensing: table orders"]),
     ] {
         let said = sabotaged(shop, sales, read, sabotage, repair).await;
         assert_says(&said, expected);
@@ -198,7 +198,7 @@ async fn log_and_payments_were_changed(shop: &Shop, sales: &Sales) {
         &[
             "log: position",
             "log: 0 aggregates of type license",
-            "verify: the log lacks",
+            "verify licensing: the log lacks",
             "seals: ",
         ],
     );
