@@ -31,7 +31,9 @@ seed: ## Put ten made-up years into an empty log, then `make up`: make seed SCAL
 	@$(BIN)/stack offline -- sh -c '\
 		$(or $(CARGO_TARGET_DIR),target)/release/seed --scale $(or $(SCALE),1) --seed $(or $(SEED),1) && \
 		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing && \
-		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing --discard'
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing --discard && \
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild reports && \
+		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild reports --discard'
 
 .PHONY: test
 test: build ## Run all tests on real servers, started for this run

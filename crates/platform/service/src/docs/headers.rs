@@ -20,8 +20,14 @@ pub enum Header {
     IdempotencyReplayed,
     /// What is left of the limits.
     RateLimit,
+    /// How many requests the limit of which the least is left allows at once.
+    RateLimitLimit,
     /// The limits that count for the request.
     RateLimitPolicy,
+    /// What is left of that limit.
+    RateLimitRemaining,
+    /// When all of it is available again.
+    RateLimitReset,
     /// The request's id.
     RequestId,
     /// When to try again.
@@ -31,14 +37,26 @@ pub enum Header {
 }
 
 impl Header {
-    pub(super) const ALL: [Self; 10] = [
+    /// Those of a limited operation.
+    pub(super) const OF_LIMITS: [Self; 5] = [
+        Self::RateLimit,
+        Self::RateLimitLimit,
+        Self::RateLimitPolicy,
+        Self::RateLimitRemaining,
+        Self::RateLimitReset,
+    ];
+
+    pub(super) const ALL: [Self; 13] = [
         Self::CacheControl,
         Self::ETag,
         Self::EventPosition,
         Self::EventStale,
         Self::IdempotencyReplayed,
         Self::RateLimit,
+        Self::RateLimitLimit,
         Self::RateLimitPolicy,
+        Self::RateLimitRemaining,
+        Self::RateLimitReset,
         Self::RequestId,
         Self::RetryAfter,
         Self::WwwAuthenticate,
@@ -53,7 +71,10 @@ impl Header {
             Self::EventStale => "Event-Stale",
             Self::IdempotencyReplayed => "Idempotency-Replayed",
             Self::RateLimit => "RateLimit",
+            Self::RateLimitLimit => "RateLimit-Limit",
             Self::RateLimitPolicy => "RateLimit-Policy",
+            Self::RateLimitRemaining => "RateLimit-Remaining",
+            Self::RateLimitReset => "RateLimit-Reset",
             Self::RequestId => "X-Request-Id",
             Self::RetryAfter => "Retry-After",
             Self::WwwAuthenticate => "WWW-Authenticate",
@@ -104,6 +125,17 @@ impl Header {
                 json!("\"address\";q=1000;w=5, \"customer\";q=100;w=10"),
                 "On every answer of a limited operation: `q`, the requests that each limit allows at once, and `w`, the \
                  seconds in which that many become available again.",
+            ),
+            Self::RateLimitLimit => (
+                whole(1),
+                json!(100),
+                "The requests that the limit of which the least is left allows at once.",
+            ),
+            Self::RateLimitRemaining => (whole(0), json!(99), "The requests that are left of that limit."),
+            Self::RateLimitReset => (
+                whole(0),
+                json!(1),
+                "Seconds until all requests of that limit are available again.",
             ),
             Self::RequestId => (
                 text(),

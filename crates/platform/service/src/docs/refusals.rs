@@ -83,7 +83,7 @@ fn response(status: u16, problems: &[Problem]) -> Response {
         }
     }
     if status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
-        for header in [Header::RateLimit, Header::RateLimitPolicy] {
+        for header in Header::OF_LIMITS {
             response = response.header_ref(header.name(), header.reference());
         }
     }

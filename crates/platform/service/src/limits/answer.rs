@@ -12,6 +12,10 @@ use crate::problem::Problem;
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// What is left of them.
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
+/// The same of the limit of which the least is left, for clients that know the earlier drafts.
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A limit after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +50,13 @@ impl Verdict {
 
     /// Adds what is left to the headers of an answer.
     pub fn mark(&self, headers: &mut HeaderMap) {
-        if self.states.is_empty() {
+        let least = self
+            .states
+            .iter()
+            .min_by_key(|state| state.pace.remaining(state.debt_us));
+        let Some(least) = least else {
             return;
-        }
+        };
         let (mut policy, mut left) = (String::new(), String::new());
         for State { class, pace, debt_us } in &self.states {
             let comma = if policy.is_empty() { "" } else { ", " };
@@ -67,6 +75,9 @@ impl Verdict {
                 headers.insert(name, value);
             }
         }
+        headers.insert(LIMIT, least.pace.burst.get().into());
+        headers.insert(REMAINING, least.pace.remaining(least.debt_us).into());
+        headers.insert(RESET, seconds(least.debt_us).into());
     }
 }
 
@@ -101,7 +112,7 @@ mod tests {
     use axum::http::{HeaderMap, header};
     use axum::response::IntoResponse as _;
 
-    use super::{POLICY, STATE, State, Verdict};
+    use super::{LIMIT, POLICY, REMAINING, RESET, STATE, State, Verdict};
     use crate::limits::class::Class;
     use crate::limits::limit::Limit;
 
@@ -127,6 +138,8 @@ mod tests {
         verdict.mark(&mut headers);
         assert_eq!(headers[POLICY], "\"address\";q=1000;w=5, \"customer\";q=25;w=150");
         assert_eq!(headers[STATE], "\"address\";r=999;t=1, \"customer\";r=0;t=150");
+        let least = [LIMIT, REMAINING, RESET].map(|name| headers[name].clone());
+        assert_eq!(least, ["25", "0", "150"]);
         let mut none = HeaderMap::new();
         Verdict::default().mark(&mut none);
         assert!(none.is_empty());
