@@ -172,7 +172,7 @@ impl App {
             pool,
         };
         let reports_database = service::postgres::database(url, &options, "query-api reports")?
-            .set(&[("search_path", read_model::reports::SCHEMA)]);
+            .set(&[("search_path", "reports, public")]);
         let reports_pool = service::postgres::built(&reports_database, &options)?;
         let (postgres, schema) = (health.check("reports_postgres"), health.check("reports_schema"));
         let known = |_| async { Ok(()) };

@@ -172,7 +172,7 @@ pub(crate) async fn prices(shop: &Shop) -> (Vec<(i64, DateTime<Utc>)>, u64) {
     // Each from a second of its own: of two from one moment the later holds alone.
     let tomorrow = |number| Utc::now() + chrono::TimeDelta::days(1) + chrono::TimeDelta::seconds(number);
     let mut bodies: Vec<Value> = (0..)
-        .zip(NUMBERS)
+        .zip(NUMBERS.iter())
         .map(|(number, ore)| json!({"price_ore": ore, "valid_from": tomorrow(number).to_rfc3339()}))
         .collect();
     let moments = MOMENTS.iter().map(|moment| (*moment).to_owned());
