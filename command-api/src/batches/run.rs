@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use domain::{Batch, BatchCommand};
 use envelope::Metadata;
-use event_store::{Chunk, CommandRequest, IdempotencyKey, Loaded, Staging, Task};
+use event_store::{Chunk, CommandHandler, CommandRequest, IdempotencyKey, Loaded, Staging, Task};
 use events::{BatchItemsDone, BatchSubmitted, ItemOutcome, ItemResult, aggregate_type};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use metrics::counter;
@@ -37,11 +37,12 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
         return Ok(Outcome::Done);
     };
     let metadata = who_submitted(context, batch_id).await?;
+    // Customers wait for their commands.
+    let yielding = command_handler.clone().yielding();
     let handler = if submitted.dry_run {
-        command_handler.clone().rehearsing()
+        yielding.clone().rehearsing()
     } else {
-        // Customers wait for their commands.
-        command_handler.clone().yielding()
+        yielding.clone()
     };
     let desk = Desk {
         command_handler: &handler,
@@ -57,7 +58,8 @@ pub(crate) async fn run(context: &ProcessContext, task: &Task) -> Result<Outcome
         metadata: &metadata,
     };
     let mut recorder = Recorder {
-        context,
+        staging: &context.desk.staging,
+        command_handler: yielding,
         task,
         done: loaded.aggregate.done(),
         known: Some(loaded),
@@ -173,7 +175,9 @@ fn lost(submitted: &BatchSubmitted, done: u32) -> Vec<ItemResult> {
 
 /// Records what became of chunks, one after the other.
 struct Recorder<'a> {
-    context: &'a ProcessContext,
+    staging: &'a Staging,
+    /// Yields, as the items' commands do: its own would hold them up otherwise.
+    command_handler: CommandHandler,
     task: &'a Task,
     /// How many items are done, by what is recorded.
     done: u32,
@@ -196,13 +200,12 @@ impl Recorder<'_> {
             expected_version: None,
             creates: false,
         };
-        let desk = &self.context.desk;
-        let noted = desk
+        let noted = self
             .command_handler
             .execute_on::<Batch>(self.known.take(), request, |_, _| json!({}));
         (_, self.known) = noted.await?;
         self.done = done;
-        desk.staging.remove(batch_id, done).await?;
+        self.staging.remove(batch_id, done).await?;
         Ok(())
     }
 }
