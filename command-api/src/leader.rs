@@ -34,8 +34,7 @@ where
             gauge!(RELAY_LEADER).set(0.0);
         }
         Standing::StandsBy => {}
-        // The check of the database says it once; this comes every time.
-        Standing::Unknown(error) => tracing::debug!(error = %error, "leadership can't be sought"),
+        Standing::Unknown(error) => tracing::warn!(error = %error, "leadership can't be sought"),
     };
     lease.lead_whenever_possible(&shutdown, observe, lead).await;
 }

@@ -69,7 +69,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Runs `lead` whenever this instance leads, until `shutdown`, and tells `observe` of every change and every failure. The
+    /// Runs `lead` whenever this instance leads, until `shutdown`, and tells `observe` of every change, and of an outage once. The
     /// token given to `lead` is cancelled when leadership is lost; it is awaited before leadership is sought again.
     pub async fn lead_whenever_possible<Leading>(
         &self,
@@ -80,23 +80,22 @@ impl Lease {
         Leading: Future<Output = ()>,
     {
         let beat = self.lasts / BEATS;
-        let mut stands_by = false;
+        // Whether the last attempt found another leader, or no database; none after a term of its own.
+        let mut reachable = None;
         while !shutdown.is_cancelled() {
             match self.hold().await {
                 Ok(true) => {
-                    stands_by = false;
+                    reachable = None;
                     observe(Standing::Leads);
                     // Ends with the shutdown, as a child of it, or with the leadership; the work ends in either case.
                     let term = shutdown.child_token();
                     tokio::join!(lead(term.clone()), self.renew(beat, term));
                     observe(Standing::Led);
                 }
-                Ok(false) if std::mem::replace(&mut stands_by, true) => {}
+                Ok(false) if reachable.replace(true) == Some(true) => {}
                 Ok(false) => observe(Standing::StandsBy),
-                Err(error) => {
-                    stands_by = false;
-                    observe(Standing::Unknown(error));
-                }
+                Err(_) if reachable.replace(false) == Some(false) => {}
+                Err(error) => observe(Standing::Unknown(error)),
             }
             shutdown.run_until_cancelled(tokio::time::sleep(beat)).await;
         }

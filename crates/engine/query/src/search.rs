@@ -1,8 +1,9 @@
 //! The text that `q` searches, and what a `q` looks for in it: made by the same function, so that the same text is
 //! found however it was typed.
 //!
-//! Names and addresses are kept as words, in the letters that everyone can type. Numbers are kept without what people put between their parts, and phones with
-//! their country, since a number plate, a reference or a phone has as many spellings as writers.
+//! Names and addresses are kept as words, in the letters that everyone can type. Numbers are kept without what people put
+//! between their parts, and phones with their country, since a number plate, a reference or a phone has as many
+//! spellings as writers.
 
 use text::{fold, latinize};
 
