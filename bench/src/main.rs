@@ -16,6 +16,7 @@ mod personal;
 mod projection;
 mod provider;
 mod rate_limits;
+mod read;
 mod report;
 mod seal;
 mod server;
@@ -56,6 +57,9 @@ struct Cli {
     /// Events in the log before anything is appended, for the figures at another size
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
     log_size: u64,
+    /// How many times ten years of the real shop the pages are read from
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
     /// Where the results are kept
     #[arg(long, default_value = "bench/results")]
     results: PathBuf,
@@ -79,6 +83,8 @@ enum What {
     Seal,
     /// What a request pays for its rate limits
     Limits,
+    /// Pages over HTTP at the size of ten years, beside a bare handler of the same statement
+    Read,
     /// All of these, one after the other
     All,
 }
@@ -95,6 +101,7 @@ async fn main() -> anyhow::Result<()> {
         What::Projection,
         What::Seal,
         What::Limits,
+        What::Read,
     ];
     for what in all
         .into_iter()
@@ -128,6 +135,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
         What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,
         What::Limits => rate_limits::run(bench, &effort).await,
+        What::Read => read::run(bench, &effort, cli.scale).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod intake;
 pub(crate) mod item;
 pub(crate) mod items;
 pub(crate) mod json;
+mod prices;
 pub(crate) mod problems;
 pub(crate) mod receive;
 pub(crate) mod run;

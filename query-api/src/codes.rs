@@ -49,7 +49,7 @@ impl Vehicle {
 pub(crate) fn with_code(signer: Option<&Signer>) -> impl FnMut(&mut Record) -> Result<(), Problem> {
     let ring = signer.map(Signer::ring);
     move |row| {
-        if row.get(CODE).is_some() {
+        if row.has(CODE) {
             let ring = ring.as_deref().ok_or_else(keys_missing)?;
             row.replace(CODE, |material| {
                 code(ring, &material).map_or(Value::Null, Value::from)

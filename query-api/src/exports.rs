@@ -70,25 +70,16 @@ impl Format {
         }
     }
 
-    fn rows(self, rows: &[Record]) -> Result<Vec<u8>, serde_json::Error> {
+    fn rows(self, rows: &[Record]) -> Vec<u8> {
         match self {
-            Self::Csv(sheet) => Ok(csv::rows(sheet, rows)),
-            Self::Ndjson => rows.iter().try_fold(Vec::new(), |mut bytes, row| {
-                serde_json::to_writer(&mut bytes, row)?;
+            Self::Csv(sheet) => csv::rows(sheet, rows),
+            Self::Ndjson => rows.iter().fold(Vec::new(), |mut bytes, row| {
+                bytes.extend_from_slice(row.json());
                 bytes.push(b'\n');
-                Ok(bytes)
+                bytes
             }),
         }
     }
-}
-
-/// Why an export was cut off. The client sees that the answer is not complete.
-#[derive(Debug, thiserror::Error)]
-enum CutOff {
-    #[error("the read database: {0}")]
-    Read(#[from] Error),
-    #[error("a row has no JSON")]
-    Row(#[from] serde_json::Error),
 }
 
 async fn export(
@@ -129,26 +120,23 @@ async fn export(
     Ok(response)
 }
 
-/// The head, and then run by run of rows, each read when the one before it is taken.
+/// The head, and then run by run of rows, each read when the one before it is taken. When one can't be read, the answer is cut
+/// off, and the client sees that it is not complete.
 fn body(
     export: Export,
     format: Format,
     resource: &'static str,
-) -> impl stream::Stream<Item = Result<Vec<u8>, CutOff>> {
+) -> impl stream::Stream<Item = Result<Vec<u8>, Error>> {
     stream::try_unfold(
         (export, Some(format.head())),
         move |(mut export, head)| async move {
             if let Some(head) = head {
                 return Ok(Some((head, (export, None))));
             }
-            let next = async {
-                let rows = export.next().await?;
-                Ok((!rows.is_empty()).then_some(format.rows(&rows)?))
-            };
-            match next.await {
-                Ok(bytes) => Ok(bytes.map(|bytes| (bytes, (export, None)))),
+            match export.next().await {
+                Ok(rows) if rows.is_empty() => Ok(None),
+                Ok(rows) => Ok(Some((format.rows(&rows), (export, None)))),
                 Err(error) => {
-                    let error: CutOff = error;
                     tracing::warn!(resource, error = %describe(&error), "an export was cut off");
                     Err(error)
                 }

@@ -95,8 +95,7 @@ pub(crate) async fn license_pdf(
 }
 
 fn read(row: &Record) -> Result<Row, Problem> {
-    let row = serde_json::to_value(row).map_err(|error| Problem::internal(&error))?;
-    serde_json::from_value(row).map_err(|error| Problem::internal(&error))
+    serde_json::from_slice(row.json()).map_err(|error| Problem::internal(&error))
 }
 
 /// The order's number and the line; the beginning of the id where the order is not known.

@@ -86,8 +86,7 @@ pub(crate) async fn receipt_pdf(
 }
 
 fn read(row: &Record) -> Result<Row, Problem> {
-    let row = serde_json::to_value(row).map_err(|error| Problem::internal(&error))?;
-    serde_json::from_value(row).map_err(|error| Problem::internal(&error))
+    serde_json::from_slice(row.json()).map_err(|error| Problem::internal(&error))
 }
 
 fn pdf(row: &Row, seller: &Seller, language: Language) -> Result<Vec<u8>, DocumentError> {

@@ -56,13 +56,13 @@ pub(crate) async fn verify_license(
 fn shown(row: &Record) -> Value {
     // A forgotten holder's row has placeholders, which are no one's initials.
     let is_erased = row.get("holder_erased_at").is_some_and(|at| !at.is_null());
-    let holder = row.get("holder").filter(|_| !is_erased).unwrap_or(&Value::Null);
+    let holder = row.get("holder").filter(|_| !is_erased).unwrap_or_default();
     let birth_year = holder["birth_date"].as_str().and_then(year);
     let mut shown = json!({
         "holder": {"initials": initials(holder["name"].as_str().unwrap_or_default()), "birth_year": birth_year},
     });
     for name in COLUMNS.iter().filter(|name| !name.starts_with("holder")) {
-        shown[*name] = row.get(name).cloned().unwrap_or_default();
+        shown[*name] = row.get(name).unwrap_or_default();
     }
     shown
 }

@@ -49,7 +49,7 @@ impl Desk<'_> {
             let guards = seen.guards;
             let given = self
                 .command_handler
-                .together(self.key(item), self.metadata.clone(), |unit| {
+                .together(self.key_of(item), self.metadata.clone(), |unit| {
                     let (grant, guards) = (grant.clone(), guards.clone());
                     async move {
                         let mut license = unit.load::<License>(license_id).await?;

@@ -1,11 +1,9 @@
 //! One item: the same command that its route gives, under a key of the batch.
 
 use axum::http::StatusCode;
-use domain::{
-    Club, ClubCommand, LicenseType, LicenseTypeCommand, NewSuspension, ScanReport, license_type_id,
-};
+use domain::{Club, ClubCommand, LicenseType, NewSuspension, ScanReport};
 use envelope::Metadata;
-use event_store::{CommandError, CommandHandler, CommandRequest, CommandResponse, IdempotencyKey, Loaded};
+use event_store::{CommandError, CommandHandler, CommandRequest, CommandResponse, IdempotencyKey};
 use events::{ItemField, ItemOutcome, ItemResult};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,7 +16,6 @@ use super::problems::NotNow;
 use crate::answer::problem;
 use crate::club_names;
 use crate::command::now;
-use crate::router::set_price::SetPrice;
 use crate::router::{check_in_license, correct_license, impose_suspension, revoke_license};
 use crate::shop::ShopSettings;
 
@@ -44,17 +41,52 @@ pub(crate) struct Desk<'a> {
     pub(crate) user_id: Uuid,
 }
 
+/// The items of one command: several for prices, else one.
+pub(crate) struct ItemCommand {
+    pub(super) first: Item,
+    more: Vec<Item>,
+}
+
+impl ItemCommand {
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
 pub(super) type Done = Result<CommandResponse, Problem>;
 
 impl Desk<'_> {
-    /// The key that this item is done under.
-    pub(crate) fn key(&self, item: &Item) -> IdempotencyKey {
-        if self.kind == BatchKind::CheckIn
-            && let Ok((license_id, report)) = item.license::<ScanReport>()
-        {
-            // The same scan may have come by its own route.
-            return check_in_license::key(license_id, &report);
+    /// The commands of the items of one subject, in their order. Prices of one type are one command: each commit would
+    /// carry only one of them otherwise.
+    pub(crate) fn commands(&self, items: Vec<Item>) -> Vec<ItemCommand> {
+        let mut items = items.into_iter();
+        let mut commands = Vec::new();
+        while let Some(first) = items.next() {
+            let more = if self.kind == BatchKind::SetPrice {
+                items.by_ref().collect()
+            } else {
+                Vec::new()
+            };
+            commands.push(ItemCommand { first, more });
         }
+        commands
+    }
+
+    /// The key that this command is done under.
+    pub(crate) fn key(&self, command: &ItemCommand) -> IdempotencyKey {
+        match self.kind {
+            BatchKind::SetPrice => self.key_of_prices(command),
+            BatchKind::CheckIn => match command.first.license::<ScanReport>() {
+                // The same scan may have come by its own route.
+                Ok((license_id, report)) => check_in_license::key(license_id, &report),
+                Err(_) => self.key_of(&command.first),
+            },
+            _ => self.key_of(&command.first),
+        }
+    }
+
+    /// The key of an item that is a command by itself.
+    pub(super) fn key_of(&self, item: &Item) -> IdempotencyKey {
         IdempotencyKey::new(
             "batch:item",
             format!("{}:{}", self.batch_id, item.number),
@@ -62,40 +94,48 @@ impl Desk<'_> {
         )
     }
 
-    /// Does items of one subject, in their order.
-    pub(crate) async fn in_turn(&self, items: Vec<Item>) -> Result<Vec<(u32, ItemResult)>, NotNow> {
-        let mut results = Vec::with_capacity(items.len());
-        let mut known = None;
-        for item in items {
-            let number = item.number;
-            let done = self.one(&item, &mut known).await;
-            results.push((number, self.result(&item, done)?));
+    /// Does the commands of one subject, in their order.
+    pub(crate) async fn in_turn(&self, commands: Vec<ItemCommand>) -> Result<Vec<(u32, ItemResult)>, NotNow> {
+        let mut results = Vec::with_capacity(commands.len());
+        for command in commands {
+            match self.done(&command).await {
+                Ok(response) => results.extend(self.succeeded(&command, &response.body)),
+                Err(refused) => {
+                    for item in command.items() {
+                        results.push((item.number, self.refused(item, &refused)?));
+                    }
+                }
+            }
         }
         Ok(results)
     }
 
-    /// What the stored answer of an item that was done before says.
-    pub(crate) fn done_before(&self, item: &Item, response: &str) -> ItemResult {
-        self.succeeded(item, response)
-    }
-
-    async fn one(&self, item: &Item, known: &mut Option<Loaded<LicenseType>>) -> Done {
-        let command = (self.key(item), self.metadata.clone());
+    async fn done(&self, command: &ItemCommand) -> Done {
+        let item = &command.first;
+        let key = || (self.key_of(item), self.metadata.clone());
         let shop = self.shop;
         match self.kind {
-            BatchKind::SetPrice => self.set_price(item, known).await,
+            BatchKind::SetPrice => self.set_prices(command).await,
             BatchKind::UpsertClub => self.upsert_club(item).await,
             BatchKind::RevokeLicense => {
                 let (license_id, asked) = item.license()?;
                 let policy = &shop.refund_policy;
-                revoke_license::decide(self.command_handler, policy, license_id, asked, command, None)
+                revoke_license::decide(self.command_handler, policy, license_id, asked, key(), None)
                     .await
                     .map_err(problem)
             }
             BatchKind::CorrectLicense => {
                 let (license_id, asked) = item.license()?;
-                let key = &shop.holder_key;
-                correct_license::decide(self.command_handler, key, license_id, asked, command, None).await
+                let holder_key = &shop.holder_key;
+                correct_license::decide(
+                    self.command_handler,
+                    holder_key,
+                    license_id,
+                    asked,
+                    key(),
+                    None,
+                )
+                .await
             }
             BatchKind::Suspend => {
                 let new: NewSuspension = item.whole()?;
@@ -105,41 +145,18 @@ impl Desk<'_> {
                     &shop.holder_key,
                     suspension_id,
                     new,
-                    command,
+                    key(),
                 )
                 .await
                 .map_err(problem)
             }
             BatchKind::CheckIn => {
                 let (license_id, report) = item.license()?;
-                check_in_license::decide(self.command_handler, license_id, report, command.1, now()).await
+                let metadata = self.metadata.clone();
+                check_in_license::decide(self.command_handler, license_id, report, metadata, now()).await
             }
             BatchKind::ComplimentaryLicense => self.grant(item).await,
         }
-    }
-
-    async fn set_price(&self, item: &Item, known: &mut Option<Loaded<LicenseType>>) -> Done {
-        let (code, asked) = item.split::<SetPrice>("code")?;
-        if !LicenseType::is_code(&code) {
-            return Err(Problem::not_found());
-        }
-        let license_type_id = license_type_id(&code);
-        let (price_ore, valid_from) = (asked.price_ore, asked.valid_from);
-        let command = LicenseTypeCommand::SetPrice {
-            price_ore,
-            valid_from,
-            now: now(),
-        };
-        let request = self.request(license_type_id, command, item);
-        let answer =
-            |_: &LicenseType, version| json!({"code": code, "price_ore": price_ore, "version": version});
-        let executed = self
-            .command_handler
-            .execute_on::<LicenseType>(known.take(), request, answer)
-            .await;
-        let (response, after) = executed.map_err(problem)?;
-        *known = after;
-        Ok(response)
     }
 
     /// A club by its id, or by its name in any spelling: a name that no club has registers one.
@@ -161,7 +178,7 @@ impl Desk<'_> {
         let club_id = self.id_of(item);
         let registered = self
             .command_handler
-            .together(self.key(item), self.metadata.clone(), |unit| {
+            .together(self.key_of(item), self.metadata.clone(), |unit| {
                 let (name, status) = (name.clone(), status);
                 async move {
                     let mut club = unit.create::<Club>(club_id);
@@ -204,7 +221,7 @@ impl Desk<'_> {
         CommandRequest {
             aggregate_id,
             command,
-            key: self.key(item),
+            key: self.key_of(item),
             metadata: self.metadata.clone(),
             expected_version: None,
             creates: false,
@@ -216,11 +233,8 @@ impl Desk<'_> {
         Uuid::new_v5(&self.batch_id, &item.number.to_be_bytes())
     }
 
-    fn result(&self, item: &Item, done: Done) -> Result<ItemResult, NotNow> {
-        let refused = match done {
-            Ok(response) => return Ok(self.succeeded(item, &response.body)),
-            Err(refused) => refused,
-        };
+    /// What a refusal makes of an item, unless it should be tried again.
+    pub(super) fn refused(&self, item: &Item, refused: &Problem) -> Result<ItemResult, NotNow> {
         let passing = refused.status() == StatusCode::SERVICE_UNAVAILABLE
             || ["conflict", "request_in_flight"].contains(&refused.code());
         let broken = refused.status().is_server_error() && self.attempts < PATIENCE;
@@ -243,13 +257,22 @@ impl Desk<'_> {
         })
     }
 
-    fn succeeded(&self, item: &Item, response: &str) -> ItemResult {
-        ItemResult {
-            outcome: ItemOutcome::Succeeded,
-            target: self.target(item, response),
-            code: self.label(response),
-            fields: Vec::new(),
-        }
+    /// What the answer of a command that was done, now or before, says of its items.
+    pub(crate) fn succeeded(&self, command: &ItemCommand, response: &str) -> Vec<(u32, ItemResult)> {
+        let mut refused = Self::refused_prices(response);
+        let result = |item: &Item| {
+            let succeeded = || ItemResult {
+                outcome: ItemOutcome::Succeeded,
+                target: self.target(item, response),
+                code: self.label(response),
+                fields: Vec::new(),
+            };
+            (
+                item.number,
+                refused.remove(&item.number).unwrap_or_else(succeeded),
+            )
+        };
+        command.items().map(result).collect()
     }
 
     /// A scan is never refused, only labelled: how, unless it is the first of its license.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use vocabulary::Word as _;
 
 use super::item::Item;
-use super::items::Desk;
+use super::items::{Desk, ItemCommand};
 use super::problems::NotNow;
 use crate::metrics::BATCH_ITEMS_TOTAL;
 use crate::process::context::ProcessContext;
@@ -130,29 +130,33 @@ async fn do_next(
 async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Vec<ItemResult>, StepError> {
     let texts: Vec<Box<RawValue>> = serde_json::from_slice(&chunk.content)
         .map_err(|_| event_store::Error::Broken("a chunk of a batch is no list".into()))?;
-    let mut results = BTreeMap::new();
-    let mut items: Vec<Item> = (chunk.first..)
-        .zip(texts)
-        .map(|(number, text)| Item::new(number, text))
-        .collect();
-    if may_be_done {
-        let keys: Vec<IdempotencyKey> = items.iter().map(|item| desk.key(item)).collect();
-        let answers = desk.command_handler.log().answers(&keys).await?;
-        let mut place = 0;
-        items.retain(|item| {
-            let answer = answers.get(&place);
-            place += 1;
-            if let Some(answer) = answer {
-                results.insert(item.number, desk.done_before(item, answer));
-            }
-            answer.is_none()
-        });
-    }
     let mut subjects: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-    for item in items {
+    for (number, text) in (chunk.first..).zip(texts) {
+        let item = Item::new(number, text);
         subjects.entry(item.subject(desk.kind)).or_default().push(item);
     }
-    let done = stream::iter(subjects.into_values().map(|items| desk.in_turn(items)))
+    let mut turns: Vec<Vec<ItemCommand>> = subjects
+        .into_values()
+        .map(|items| desk.commands(items))
+        .collect();
+    let mut results = BTreeMap::new();
+    if may_be_done {
+        let commands = turns.iter().flatten();
+        let keys: Vec<IdempotencyKey> = commands.map(|command| desk.key(command)).collect();
+        let answers = desk.command_handler.log().answers(&keys).await?;
+        let mut place = 0;
+        for turn in &mut turns {
+            turn.retain(|command| {
+                let answer = answers.get(&place);
+                place += 1;
+                if let Some(answer) = answer {
+                    results.extend(desk.succeeded(command, answer));
+                }
+                answer.is_none()
+            });
+        }
+    }
+    let done = stream::iter(turns.into_iter().map(|commands| desk.in_turn(commands)))
         .buffer_unordered(super::CHUNK_ITEMS)
         .try_collect::<Vec<_>>();
     let done = done.await.map_err(|not_now: NotNow| StepError::Item(not_now))?;

@@ -27,8 +27,10 @@ pub(super) fn rows(sheet: &Sheet, rows: &[Record]) -> Vec<u8> {
     let mut writer = writer(Vec::new());
     for row in rows {
         let cells = sheet.iter().map(|cell| {
-            let value = row.get(cell.column).and_then(|value| value.pointer(cell.pointer));
-            value.map_or_else(String::new, |value| text(value, cell.form))
+            let value = row.get(cell.column).unwrap_or_default();
+            value
+                .pointer(cell.pointer)
+                .map_or_else(String::new, |value| text(value, cell.form))
         });
         write(&mut writer, cells);
     }

@@ -10,7 +10,6 @@ use service::problem::Problem;
 
 use crate::metrics;
 use crate::page::Page;
-use crate::record::Record;
 use crate::resource::{Audience, Resource};
 
 /// Bytes of the digest that make an entity tag: enough that two bodies never share one.
@@ -29,10 +28,10 @@ impl Audience {
     }
 }
 
-/// A list's body. The position is added last: it moves with every event, and the tag is of what is before it.
+/// What follows the rows in a list's body. The position is added last: it moves with every event, and the tag is of what is
+/// before it.
 #[derive(Serialize)]
-struct ListBody<'a> {
-    items: &'a [Record],
+struct ListEnd {
     next_cursor: Option<String>,
     prev_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,15 +113,24 @@ pub(crate) fn list(
     cursors: PageCursors,
     if_none_match: Option<&str>,
 ) -> Result<Response, Problem> {
-    let body = ListBody {
-        items: &page.rows,
+    let end = ListEnd {
         next_cursor: cursors.next,
         prev_cursor: cursors.previous,
         total: page.total.map(|total| total.rows),
         total_is_estimate: page.total.map(|total| total.is_estimate),
         similar: page.similar,
     };
-    let mut bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
+    let end = serde_json::to_vec(&end).map_err(|error| Problem::internal(&error))?;
+    let mut bytes = br#"{"items":["#.to_vec();
+    for (index, row) in page.rows.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        bytes.extend_from_slice(row.json());
+    }
+    bytes.extend_from_slice(b"],");
+    // An object begins with a brace.
+    bytes.extend_from_slice(&end[1..]);
     let tag = tag(&bytes);
     // An object ends with a brace; the position goes in before it.
     bytes.pop();
@@ -140,7 +148,7 @@ pub(crate) fn one(
 ) -> Result<Response, Problem> {
     let place = AnswerPosition::of(page);
     let row = page.rows.first().ok_or_else(|| not_found(place))?;
-    let bytes = serde_json::to_vec(row).map_err(|error| Problem::internal(&error))?;
+    let bytes = row.json().to_vec();
     Ok(json_of(resource, bytes).respond(Some(place), if_none_match))
 }
 

@@ -70,7 +70,7 @@ query::resource! {
     }
 
     computed {
-        holder after activity_days: Holder = "jsonb_build_object('name', holder_name, 'birth_date', holder_birth_date, \
+        holder after activity_days: Holder = "json_build_object('name', holder_name, 'birth_date', holder_birth_date, \
             'phone', holder_phone, 'email', holder_email, 'guardian', guardian)", "Who may use it; personal data.";
     }
 

@@ -59,7 +59,7 @@ query::resource! {
     }
 
     computed {
-        payment after currency: Payment = "jsonb_build_object('provider', payment_provider, 'reference', payment_reference, \
+        payment after currency: Payment = "json_build_object('provider', payment_provider, 'reference', payment_reference, \
             'redirect_url', redirect_url, 'captured_ore', captured_ore, 'refunded_ore', refunded_ore, \
             'written_off_ore', written_off_ore, 'capture_failure', capture_failure, 'refund_state', refund_state)", "The money.";
     }

@@ -60,7 +60,7 @@ async fn a_page_of_results_is_read_by_the_index() -> Result<()> {
         }
         let page = page::read(client, page_of(asked, after)).await?;
         assert_eq!(page.rows.len(), rows, "{asked} {after:?}");
-        assert_eq!(page.rows[0].get("n"), Some(&first.into()), "{asked} {after:?}");
+        assert_eq!(page.rows[0].get("n"), Some(first.into()), "{asked} {after:?}");
     }
     Ok(())
 }

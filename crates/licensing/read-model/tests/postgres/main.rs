@@ -5,6 +5,8 @@ mod batches;
 #[cfg(test)]
 mod declared;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod plans;

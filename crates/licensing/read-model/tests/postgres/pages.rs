@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use query::{Conditions, Direction, Edge, Page, PageQuery, Parameters, Resource, SortValue, Total, page};
+use query::{
+    Conditions, Direction, Edge, Page, PageQuery, Parameters, Record, Resource, SortValue, Total, page,
+};
 use read_model::{CLUBS, LICENSE_TYPES, LICENSES, ORDERS};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -34,7 +36,7 @@ async fn walk_back(
         let rows: Vec<_> = page
             .rows
             .iter()
-            .map(|row| serde_json::to_value(row).unwrap())
+            .map(|row| whole(row))
             .collect();
         between(&page).await?;
         pages.push(rows);
@@ -52,7 +54,7 @@ async fn walk(
     let (mut edge, mut seen) = (None, Vec::new());
     loop {
         let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-        seen.extend(page.rows.iter().map(|row| serde_json::to_value(row).unwrap()));
+        seen.extend(page.rows.iter().map(|row| whole(row)));
         between(&page).await?;
         edge = page.next;
         if edge.is_none() {
@@ -65,6 +67,14 @@ fn ids(rows: &[Value], key: &str) -> Vec<String> {
     rows.iter()
         .map(|row| row[key].as_str().unwrap().to_owned())
         .collect()
+}
+
+fn whole(row: &Record) -> Value {
+    serde_json::from_slice(row.json()).unwrap()
+}
+
+fn json(rows: &[Record]) -> Value {
+    rows.iter().map(whole).collect()
 }
 
 #[tokio::test]
@@ -169,7 +179,7 @@ async fn the_way_back_shows_the_same_pages() -> Result<()> {
             let (mut pages, mut edge, mut before) = (Vec::new(), None, Vec::new());
             loop {
                 let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-                pages.push(serde_json::to_value(&page.rows)?);
+                pages.push(json(&page.rows));
                 before.push(page.previous.clone());
                 edge = page.next;
                 if edge.is_none() {
@@ -181,7 +191,7 @@ async fn the_way_back_shows_the_same_pages() -> Result<()> {
                 let edge = before[number].clone();
                 let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
                 assert_eq!(
-                    serde_json::to_value(&page.rows)?,
+                    json(&page.rows),
                     pages[number - 1],
                     "page {number}"
                 );
@@ -189,7 +199,7 @@ async fn the_way_back_shows_the_same_pages() -> Result<()> {
                 // And forth again.
                 let edge = page.next;
                 let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-                assert_eq!(serde_json::to_value(&page.rows)?, pages[number], "page {number}");
+                assert_eq!(json(&page.rows), pages[number], "page {number}");
             }
         }
     }
@@ -259,7 +269,7 @@ async fn a_list_begins_anywhere() -> Result<()> {
                 Direction::Descending => total(row) <= value,
             };
             let expected: Vec<&Value> = rows.iter().filter(behind).collect();
-            let found = serde_json::to_value(&page.rows)?;
+            let found = json(&page.rows);
             let found: Vec<&Value> = found.as_array().unwrap().iter().collect();
             assert_eq!(found, expected[..expected.len().min(7)], "{value} {direction:?}");
             assert_eq!(page.next.is_some(), expected.len() > 7, "{value} {direction:?}");
@@ -372,10 +382,10 @@ async fn columns_are_shown_in_their_json_form_and_in_the_order_asked_for() -> Re
         .await?
         .get::<_, String>(0);
     assert_eq!(
-        serde_json::to_string(&page.rows[0])?,
+        String::from_utf8_lossy(page.rows[0].json()),
         format!(
             r#"{{"created_at":"2026-01-01T00:00:00Z","club_ids":["{club}"],"activity_from":"2026-01-02","paid_at":null,"#
-        ) + r#""total_ore":2000,"payment":{"capture_failure":null,"captured_ore":0,"provider":"vipps","redirect_url":null,"reference":null,"refund_state":null,"refunded_ore":0,"written_off_ore":0},"license_types":["type-1"]}"#
+        ) + r#""total_ore":2000,"payment":{"provider" : "vipps", "reference" : null, "redirect_url" : null, "captured_ore" : 0, "refunded_ore" : 0, "written_off_ore" : 0, "capture_failure" : null, "refund_state" : null},"license_types":["type-1"]}"#
     );
     Ok(())
 }
@@ -448,10 +458,10 @@ async fn the_price_is_the_one_in_force_now() -> Result<()> {
     let page = page::read(&database.client, query).await?;
     assert_eq!(
         page.rows[0].get("price_ore"),
-        Some(&json!(301)),
+        Some(json!(301)),
         "the latest that has come; the later entry of a tie"
     );
-    assert_eq!(page.rows[1].get("price_ore"), Some(&Value::Null));
+    assert_eq!(page.rows[1].get("price_ore"), Some(Value::Null));
     Ok(())
 }
 

@@ -1,0 +1,182 @@
+//! No two filters, in no order and for no reader, make Postgres read much more than it gives: at the size of ten years.
+
+use anyhow::Result;
+use query::{Conditions, Direction, PageQuery, Parameters, Resource, page};
+use read_model::{LICENSES, ORDERS, Scope};
+use uuid::Uuid;
+
+use crate::support::Database;
+
+const ROWS: &str = include_str!("full_size.sql");
+/// Rows of a page.
+const LIMIT: u16 = 50;
+/// How many rows may be read for each row that is given, and for each that a full page would have.
+const WASTE: u64 = 100;
+
+/// Values of each filter, one that few rows have and one that many have.
+const ORDERS_ASKED: &[(&str, &[&str])] = &[
+    ("status", &["refund_pending", "fulfilled"]),
+    ("refund_state", &["failed", "refunded"]),
+    ("club_id", &["{rare_club}", "{club}"]),
+    ("license_type", &["type-41", "type-0"]),
+    ("provider", &["nexi", "vipps"]),
+    ("created_from", &["2025-11-20", "2017-01-01"]),
+    ("created_to", &["2016-02-01", "2024-01-01"]),
+    ("activity_from", &["2025-12-20", "2017-06-01"]),
+    ("activity_to", &["2016-02-01", "2024-06-01"]),
+    ("total_min_ore", &["440000", "20000"]),
+    ("total_max_ore", &["15000", "300000"]),
+    ("customer_id", &["{customer}"]),
+    ("q", &["bl-77777", "kari", "ek 77", "ka"]),
+];
+
+const LICENSES_ASKED: &[(&str, &[&str])] = &[
+    ("order_id", &["{order}"]),
+    ("status", &["revoked", "issued"]),
+    ("checked_in", &["true", "false"]),
+    ("holder_id", &["{holder}"]),
+    ("club_id", &["{rare_club}", "{club}"]),
+    ("license_type", &["type-41", "type-0"]),
+    ("category", &["test", "competition"]),
+    ("discipline", &["discipline-10", "discipline-0"]),
+    ("role", &["codriver", "driver"]),
+    ("activity_from", &["2025-12-20", "2017-06-01"]),
+    ("activity_to", &["2016-02-01", "2024-06-01"]),
+    ("changed_since", &["299000", "1000"]),
+    ("q", &["bl-77777", "kari", "ek 77", "ka"]),
+];
+
+#[tokio::test]
+async fn no_pair_of_filters_makes_a_page_expensive() -> Result<()> {
+    let database = Database::migrated().await?;
+    let client = &database.client;
+    client.batch_execute("select setseed(0.5)").await?;
+    client.batch_execute(ROWS).await?;
+    client.batch_execute("vacuum analyze").await?;
+    let row = client
+        .query_one(
+            "select md5('customer12345')::uuid, md5('order77777')::uuid, md5('holder777/1')::uuid, md5('club0')::uuid, \
+             md5('club177')::uuid",
+            &[],
+        )
+        .await?;
+    let names = ["{customer}", "{order}", "{holder}", "{club}", "{rare_club}"];
+    let ids: Vec<(&str, Uuid)> = names.into_iter().enumerate().map(|(place, name)| (name, row.get(place))).collect();
+    let mut expensive = Vec::new();
+    let mut asked = 0;
+    for (resource, filters) in [(&ORDERS, ORDERS_ASKED), (&LICENSES, LICENSES_ASKED)] {
+        for filter in resource.filters {
+            let has_value = filters.iter().any(|(name, _)| *name == filter.name);
+            assert!(has_value, "no value for {} of {}", filter.name, resource.name);
+        }
+        for text in questions(filters, &ids) {
+            for (reader, scope) in readers(resource, &ids) {
+                for sort in resource.sorts {
+                    let Some(query) = query(resource, &text, scope.clone(), sort.name) else {
+                        continue;
+                    };
+                    asked += 1;
+                    let plan = page::explain(client, &query).await?;
+                    if let Some(why) = expensive_because(&plan) {
+                        expensive.push(format!("{} {text} sort={} {reader}: {why}\n{plan}", resource.name, sort.name));
+                    }
+                }
+            }
+        }
+    }
+    assert!(asked > 2_000, "only {asked} pages were asked for");
+    assert!(
+        expensive.is_empty(),
+        "{} of {asked}:\n{}",
+        expensive.len(),
+        expensive.join("\n\n")
+    );
+    Ok(())
+}
+
+/// Each value alone, and each pair of values of two filters.
+fn questions(filters: &[(&str, &[&str])], ids: &[(&str, Uuid)]) -> Vec<String> {
+    let known = |value: &str| {
+        ids.iter()
+            .fold(value.to_owned(), |value, (name, id)| value.replace(name, &id.to_string()))
+    };
+    let values: Vec<(&str, String)> = filters
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (*name, value)))
+        .map(|(name, value)| (name, format!("{name}={}", known(value))))
+        .collect();
+    let mut questions = vec![String::new()];
+    for (index, (name, one)) in values.iter().enumerate() {
+        questions.push(one.clone());
+        let others = values[index..].iter().filter(|(other, _)| other != name);
+        questions.extend(others.map(|(_, other)| format!("{one}&{other}")));
+    }
+    questions
+}
+
+fn readers(resource: &Resource, ids: &[(&str, Uuid)]) -> [(&'static str, Conditions); 3] {
+    let id = |name: &str| {
+        let mut ids = ids.iter();
+        ids.find(|(known, _)| *known == name).map(|(_, id)| *id).unwrap_or_default()
+    };
+    let own = Scope::Own(id("{customer}"));
+    let organizer = Scope::OwnAndClubs {
+        user_id: id("{customer}"),
+        clubs: vec![id("{club}")],
+    };
+    let of: fn(&Scope) -> Conditions = if std::ptr::eq(resource, &ORDERS) {
+        Scope::of_orders
+    } else {
+        Scope::of_licenses
+    };
+    [
+        ("staff", of(&Scope::Everything)),
+        ("a customer", of(&own)),
+        ("an organizer", of(&organizer)),
+    ]
+}
+
+/// What these parameters ask for, unless they are refused.
+fn query(resource: &'static Resource, asked: &str, scope: Conditions, sort: &str) -> Option<PageQuery> {
+    let selection = Parameters::of(asked).select(resource).ok()?;
+    Some(PageQuery {
+        sort: resource.sort(sort)?,
+        direction: Direction::Descending,
+        ..PageQuery::first(resource, selection.within(scope), LIMIT)
+    })
+}
+
+/// Why a plan that was run cost too much for what it gave.
+fn expensive_because(plan: &str) -> Option<String> {
+    let mut read = 0;
+    let mut given = 0;
+    for line in plan.lines() {
+        if line.contains("Seq Scan on orders") || line.contains("Seq Scan on licenses") {
+            return Some("it reads the whole table".into());
+        }
+        let rows = actual_rows(line);
+        if line.trim_start().starts_with("->  Limit") {
+            given = rows;
+        }
+        let scans = ["Index Scan", "Index Only Scan", "Bitmap Heap Scan"];
+        if scans.iter().any(|scan| line.contains(scan)) && !line.contains(" on checkpoints") {
+            read += rows;
+        }
+        if let Some((_, removed)) = line.split_once("Rows Removed by ") {
+            let removed = removed.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
+            read += removed.unwrap_or(u64::MAX / 2);
+        }
+    }
+    let bound = WASTE * given.max(LIMIT.into());
+    (read > bound).then(|| format!("{read} rows were read for {given}"))
+}
+
+/// Of all loops.
+fn actual_rows(line: &str) -> u64 {
+    let number = |name: &str| {
+        let (_, after) = line.split_once(name)?;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u64>().ok()
+    };
+    number("actual rows=").unwrap_or(0) * number("loops=").unwrap_or(1)
+}
