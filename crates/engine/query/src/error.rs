@@ -19,6 +19,16 @@ pub enum Error {
         /// Its type in Postgres.
         found: String,
     },
+    /// Too many rows would have to be sorted.
+    #[error("too many rows to sort by {sort}")]
+    TooBroad {
+        /// The filter whose rows stand in few places of the order.
+        filter: &'static str,
+        /// The order that they are found in.
+        along: Option<&'static str>,
+        /// The order that was asked for.
+        sort: &'static str,
+    },
     /// An export took longer than its snapshot may last.
     #[error("the export took too long")]
     TooLong,
@@ -35,7 +45,7 @@ impl Error {
         match self {
             Self::Pool(_) => true,
             Self::Postgres(error) => is_lost(error),
-            Self::ColumnType { .. } | Self::TooLong => false,
+            Self::ColumnType { .. } | Self::TooBroad { .. } | Self::TooLong => false,
         }
     }
 
@@ -43,7 +53,7 @@ impl Error {
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Pool(_) | Self::ColumnType { .. } | Self::TooLong => None,
+            Self::Pool(_) | Self::ColumnType { .. } | Self::TooBroad { .. } | Self::TooLong => None,
         }
     }
 }

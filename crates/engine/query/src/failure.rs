@@ -1,5 +1,6 @@
 //! The problem that a failed read is answered with, and its one log line.
 
+use axum::http::StatusCode;
 use service::postgres;
 use service::problem::Problem;
 
@@ -8,6 +9,9 @@ use crate::metrics;
 
 /// The problem for a failed read: 503 when the same request may succeed soon, else 500.
 pub(crate) fn problem(error: &Error) -> Problem {
+    if let Error::TooBroad { filter, along, sort } = error {
+        return too_broad(filter, *along, sort);
+    }
     let (reason, problem) = if error.is_timeout() {
         ("timeout", query_timeout())
     } else if error.is_unavailable() {
@@ -27,6 +31,27 @@ pub(crate) fn silence() -> Problem {
     tracing::warn!(reason = "silence", "read failed");
     ::metrics::counter!(metrics::READ_FAILURES, "reason" => "silence").increment(1);
     unavailable()
+}
+
+/// 400: the rows that a filter keeps can't be found in the order that is asked for, and are too many to be sorted.
+pub(crate) fn too_broad(filter: &str, along: Option<&str>, sort: &str) -> Problem {
+    let (nb, en) = match along {
+        Some(along) => (
+            format!("For mange treff til å sorteres etter {sort}. Sorter etter {along}, eller legg til et filter som gir færre treff."),
+            format!("Too many rows to sort by {sort}. Sort by {along}, or add a filter that keeps fewer rows."),
+        ),
+        None => (
+            format!("For mange treff til å sorteres etter {sort}. Legg til et filter som gir færre treff, eller sorter på en annen måte."),
+            format!("Too many rows to sort by {sort}. Add a filter that keeps fewer rows, or sort in another way."),
+        ),
+    };
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "too_broad",
+        "Utvalget er for stort for denne rekkefølgen.",
+        "The selection is too large for this order.",
+    )
+    .field(format!("/{filter}"), "too_broad", nb, en)
 }
 
 /// 503: the statement ran into its time limit.

@@ -27,6 +27,10 @@ pub struct Filter {
     pub ends: Option<&'static str>,
     /// The sort that goes with it, ascending.
     pub sorted_by: Option<&'static str>,
+    /// The sort in which its index has the rows that it keeps.
+    pub along: Option<&'static str>,
+    /// The orders, as `sort` names them, in which the rows that it keeps stand in few places, or all at the end.
+    pub uneven: &'static [&'static str],
     /// What must hold when both ends of the range are given, with a `?` for each.
     between: Option<&'static str>,
     /// The condition; each `?` in it stands for the value.
@@ -94,6 +98,8 @@ impl Filter {
             example: None,
             ends: None,
             sorted_by: None,
+            along: None,
+            uneven: &[],
             between: None,
             sql,
         }
@@ -177,6 +183,20 @@ impl Filter {
         self
     }
 
+    /// Its index has the rows that it keeps in the order of this sort.
+    #[must_use]
+    pub const fn along(mut self, sort: &'static str) -> Self {
+        self.along = Some(sort);
+        self
+    }
+
+    /// The rows that it keeps stand in few places of these orders, or all at their end.
+    #[must_use]
+    pub const fn uneven(mut self, sorts: &'static [&'static str]) -> Self {
+        self.uneven = sorts;
+        self
+    }
+
     /// A further condition when both ends of the range are given, with a `?` for the begin and one for the end.
     #[must_use]
     pub const fn between(mut self, sql: &'static str) -> Self {
@@ -227,6 +247,11 @@ impl Selection {
             .iter()
             .find(|(filter, _)| filter.name == name)
             .map(|(_, value)| value)
+    }
+
+    /// The filters.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &'static Filter> + Clone {
+        self.0.iter().map(|(filter, _)| *filter)
     }
 
     /// These conditions, and those of the filters.

@@ -24,6 +24,8 @@ mod conditions;
 mod record;
 mod search;
 
+mod plan;
+
 pub mod page;
 pub mod table;
 
@@ -54,6 +56,7 @@ pub use export::{Export, Exports};
 pub use filter::{Filter, FilterKind, Selection};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
+pub use plan::Spread;
 pub use projection::{Channel, Projection};
 pub use reads::{Access, Reads};
 pub use record::Record;

@@ -138,6 +138,7 @@ pub fn of_every_read() -> Vec<Problem> {
     let mut all = parameters::problems();
     all.push(projection::unknown("min_position", 4711, 4711));
     all.push(projection::lagging(4710));
+    all.push(failure::too_broad("activity_to", Some("activity_date"), "created_at"));
     all.push(failure::query_timeout());
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());

@@ -5,14 +5,15 @@
 
 use std::fmt::Write as _;
 
+use futures_util::try_join;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Json;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use crate::column::Column;
 use crate::conditions::{Bind, Conditions};
 use crate::error::Error;
+use crate::plan::{Expected, Spread, is_sorted};
 use crate::record::Record;
 use crate::resource::{Direction, Edge, PagePosition, Resource, Sort, SortValue, Towards};
 use crate::search::Similar;
@@ -58,6 +59,8 @@ pub struct PageQuery {
     pub count: bool,
     /// What the rows are compared with, to come by their similarity.
     pub similar: Option<Similar>,
+    /// How they lie in the order.
+    pub spread: Spread,
 }
 
 /// What was read.
@@ -107,13 +110,14 @@ impl PageQuery {
             limit,
             count: false,
             similar: None,
+            spread: Spread::Ordered,
         }
     }
 }
 
 /// Reads one page.
 pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page, Error> {
-    let (sql, binds) = statement(&query);
+    let (sql, binds) = chosen(client, &query).await?;
     let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
     // Not prepared by name: the choice of filters and columns is the caller's, and a cache of all the shapes that
     // can be asked for would have no bound. The unnamed statement is planned for its values in the same round trip.
@@ -122,43 +126,32 @@ pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page,
     if let Some(total) = &mut page.total
         && total.rows > COUNTED
     {
-        let rows = estimate(client, &query).await?;
+        let all = Expected::of_all(client, query.resource, &query.conditions).await?;
         *total = Total {
-            rows: rows.max(total.rows),
+            rows: all.rows.max(total.rows),
             is_estimate: true,
         };
     }
     Ok(page)
 }
 
-/// How many rows the planner expects on all pages, from the statistics: it costs the same however many there are.
-async fn estimate(client: &impl GenericClient, query: &PageQuery) -> Result<i64, Error> {
-    let (filter, binds) = query.conditions.clone().into_parts();
-    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
-    let sql = format!(
-        "explain (format json) select from {} where {filter}",
-        query.resource.table
-    );
-    let rows = client.query_typed(&sql, &typed).await?;
-    let plan: Option<Json<[Planned; 1]>> = rows.first().map(|row| row.try_get(0)).transpose()?;
-    Ok(plan.map_or(0, |Json([planned])| planned.plan.rows))
-}
-
-#[derive(Debug, Deserialize)]
-struct Planned {
-    #[serde(rename = "Plan")]
-    plan: Plan,
-}
-
-#[derive(Debug, Deserialize)]
-struct Plan {
-    #[serde(rename = "Plan Rows")]
-    rows: i64,
+/// The statement that finds the rows in the better way.
+async fn chosen(client: &impl GenericClient, query: &PageQuery) -> Result<(String, Vec<Bind>), Error> {
+    if matches!(query.spread, Spread::Ordered) || query.similar.is_some() {
+        return Ok(statement(query));
+    }
+    let (walk, binds) = statement_of(query, false, false);
+    let (all, walk) = try_join!(
+        Expected::of_all(client, query.resource, &query.conditions),
+        Expected::of(client, &walk, &binds)
+    )?;
+    let sorted = is_sorted(query.spread, query.sort, &all, &walk)?;
+    Ok(statement_of(query, query.count, sorted))
 }
 
 /// The plan that Postgres chose for a page and what it then read, as text: for tests and for finding out why one is slow.
 pub async fn explain(client: &impl GenericClient, query: &PageQuery) -> Result<String, Error> {
-    let (sql, binds) = statement(query);
+    let (sql, binds) = chosen(client, query).await?;
     let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
     let rows = client
         .query_typed(&format!("explain (analyze, costs off, timing off) {sql}"), &typed)
@@ -172,6 +165,11 @@ pub async fn explain(client: &impl GenericClient, query: &PageQuery) -> Result<S
 
 /// The statement of `query`: text made of constants only, and its binds.
 pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
+    statement_of(query, query.count, false)
+}
+
+/// `sorted`: all rows are found first, by whatever index finds them best.
+fn statement_of(query: &PageQuery, count: bool, sorted: bool) -> (String, Vec<Bind>) {
     let PageQuery {
         resource,
         columns,
@@ -190,7 +188,7 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         _ => shown,
     };
     let (filter, mut binds) = query.conditions.clone().into_parts();
-    let total = if query.count {
+    let total = if count {
         format!("(select count(*) from (select from {table} where {filter} limit {COUNTED} + 1) counted)")
     } else {
         "null::int8".into()
@@ -225,6 +223,12 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         // Writing to a String can't fail.
         let _ = write!(selected, ", {} as column_{index}", column.sql);
     }
+    let rows = if sorted {
+        // Without `offset` the planner would look through the parentheses, and walk.
+        format!("(select * from {table} where {filter}{beginning} offset 0) {table}")
+    } else {
+        format!("{table} where {filter}{beginning}")
+    };
     // The left joins give one row even if there is no checkpoint and no row: the position is always answered.
     let sql = format!(
         "select head.position, head.epoch, {total} as total, head.stale_since is not null as stale, page.*
@@ -232,8 +236,7 @@ from (select 1) as one
 left join checkpoints head on head.projection = ${projection}
 left join (
     select {key} as page_key, {order} as page_sort{selected}{rank}
-    from {table}
-    where {filter}{beginning}
+    from {rows}
     order by {within_rank}{order} {towards}, {key} {towards}
     limit ${limit}
 ) page on true

@@ -13,6 +13,7 @@ use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
 use crate::page::{self, Checkpoint, Page, PageQuery};
+use crate::plan::Spread;
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
 use crate::record::Record;
@@ -118,6 +119,7 @@ impl Reads {
             limit,
             count,
             similar: None,
+            spread: Spread::of(&selection, sort, direction),
         };
         let mut page = self.read_at(query, view.min_position).await?;
         if page.rows.is_empty()

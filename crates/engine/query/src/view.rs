@@ -184,6 +184,16 @@ fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static S
         Some(name) => (name, Direction::Descending),
         None => (asked.as_str(), Direction::Ascending),
     };
+    let mut filters = resource.filters.iter();
+    if let Some(filter) = filters.find(|filter| filter.sorted_by == Some(name)) {
+        parameters.refuse(
+            "sort",
+            "missing_filter",
+            format!("Denne rekkefølgen hører til {}. Legg til {}.", filter.name, filter.name),
+            format!("This order belongs to {}. Add {}.", filter.name, filter.name),
+        );
+        return default;
+    }
     if let Some(sort) = resource.sort(name) {
         return (sort, direction);
     }

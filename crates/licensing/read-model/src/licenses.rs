@@ -89,21 +89,21 @@ query::resource! {
 
     filters {
         Filter::uuid("order_id", "order_id = ?", index("licenses_by_order"), "Of this order.");
-        Filter::word("status", LicenseStatus::texts, "status = ?", index("licenses_by_status"), "In this status.");
+        Filter::word("status", LicenseStatus::texts, "status = ?", index("licenses_by_status"), "In this status.").along("created_at");
         Filter::word(
             "checked_in",
             || vec!["true", "false"],
             "case when checked_in_at is null then 'false' else 'true' end = ?",
             index("licenses_by_checked_in"),
             "Whether the holder was let in.",
-        );
-        Filter::uuid("holder_id", "holder_id = ?", index("licenses_by_holder"), "Of this holder.");
-        Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.");
+        ).along("created_at");
+        Filter::uuid("holder_id", "holder_id = ?", index("licenses_by_holder"), "Of this holder.").along("created_at");
+        Filter::uuid("club_id", "club_id = ?", index("licenses_by_club"), "For an activity of this club.").along("activity_date");
         Filter::text("license_type", "license_type = ?", index("licenses_by_license_type"), "Of this license type.")
-            .example("konkurranse-bilcross");
-        Filter::word("category", Category::texts, "category = ?", index("licenses_by_category"), "Of this category.");
-        Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross");
-        Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.");
+            .example("konkurranse-bilcross").along("created_at");
+        Filter::word("category", Category::texts, "category = ?", index("licenses_by_category"), "Of this category.").along("created_at");
+        Filter::text("discipline", "discipline = ?", index("licenses_by_discipline"), "Of this discipline.").example("bilcross").along("created_at");
+        Filter::word("role", Role::texts, "role = ?", index("licenses_by_role"), "For this role.").along("created_at");
         // A license that began earlier can still be valid. The first bound is what the index can use: a check constraint
         // says that none lasts longer.
         Filter::date(
@@ -111,11 +111,11 @@ query::resource! {
             "activity_date > ?::date - 31 and activity_date + activity_days > ?",
             index("licenses_by_activity"),
             "Valid on this day or later.",
-        );
-        Filter::date("activity_to", "activity_date <= ?", index("licenses_by_activity"), "Valid on this day or earlier.").ends("activity_from");
+        ).along("activity_date").uneven(&["created_at", "position"]);
+        Filter::date("activity_to", "activity_date <= ?", index("licenses_by_activity"), "Valid on this day or earlier.").ends("activity_from").along("activity_date").uneven(&["-created_at", "position"]);
         // Rows are never deleted: one that was revoked or forgotten says so.
         Filter::amount("changed_since", "position > ?", index("licenses_by_position"), "Changed after this log position, in the order of their last change. `position` of the last page is the next `changed_since`.")
-            .sorted_by("position");
+            .sorted_by("position").along("position");
         Filter::search("search", index("licenses_by_search"), "Found by this in order number, holder, e-mail, phone or vehicle.");
     }
 }

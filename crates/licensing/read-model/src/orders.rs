@@ -71,22 +71,22 @@ query::resource! {
     }
 
     filters {
-        Filter::word("status", OrderStatus::texts, "status = ?", index("orders_by_status"), "In this status.");
-        Filter::word("refund_state", RefundState::texts, "refund_state = ?", index("orders_by_refund_state"), "With money that is so far on its way back.");
+        Filter::word("status", OrderStatus::texts, "status = ?", index("orders_by_status"), "In this status.").along("created_at");
+        Filter::word("refund_state", RefundState::texts, "refund_state = ?", index("orders_by_refund_state"), "With money that is so far on its way back.").along("created_at");
         Filter::uuid("club_id", "club_ids @> array[?]", index("orders_by_club"), "With a line for this club.");
         Filter::text("license_type", "license_types @> array[?]", index("orders_by_license_type"), "With a line of this license type.")
-            .example("konkurranse-bilcross");
-        Filter::word("provider", PaymentProvider::texts, "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.");
-        Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.");
-        Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from");
-        Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.");
+            .example("konkurranse-bilcross").uneven(&["total_ore", "-total_ore"]);
+        Filter::word("provider", PaymentProvider::texts, "payment_provider = ?", index("orders_by_provider"), "Paid through this provider.").along("created_at");
+        Filter::moment_from("created_from", "created_at >= ?", index("orders_by_created"), "Placed at this moment or later.").along("created_at").uneven(&["activity_date"]);
+        Filter::moment_to("created_to", "created_at < ?", index("orders_by_created"), "Placed before this moment.").ends("created_from").along("created_at").uneven(&["-activity_date"]);
+        Filter::date("activity_from", "activity_to >= ?", index("orders_by_last_day"), "With an activity on this day or later.").along("activity_date").uneven(&["created_at"]);
         // An order for the 1st and the 30th spans the 15th without having a line there.
         Filter::date("activity_to", "activity_from <= ?", index("orders_by_activity"), "With an activity on this day or earlier.")
             .ends("activity_from")
-            .between("exists (select from unnest(activity_dates) as day where day between ? and ?)");
-        Filter::amount("total_min_ore", "total_ore >= ?", index("orders_by_total"), "For this amount in øre or more.");
-        Filter::amount("total_max_ore", "total_ore <= ?", index("orders_by_total"), "For this amount in øre or less.").ends("total_min_ore");
-        Filter::uuid("customer_id", "customer_id = ?", index("orders_by_customer"), "Placed by this user.");
+            .between("exists (select from unnest(activity_dates) as day where day between ? and ?)").along("activity_date").uneven(&["-created_at"]);
+        Filter::amount("total_min_ore", "total_ore >= ?", index("orders_by_total"), "For this amount in øre or more.").along("total_ore");
+        Filter::amount("total_max_ore", "total_ore <= ?", index("orders_by_total"), "For this amount in øre or less.").ends("total_min_ore").along("total_ore");
+        Filter::uuid("customer_id", "customer_id = ?", index("orders_by_customer"), "Placed by this user.").along("created_at");
         Filter::search("search", index("orders_by_search"), "Found by this in number, holder, e-mail, phone or vehicle.");
     }
 }

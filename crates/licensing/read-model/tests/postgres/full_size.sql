@@ -9,7 +9,7 @@ placed as (
     select n, created_at,
            md5('order' || n)::uuid as order_id,
            md5('customer' || floor(a * 25000))::uuid as customer_id,
-           md5('club' || floor(b * b * 180))::uuid as club_id,
+           md5('club' || floor(power(b, 1.5) * 180))::uuid as club_id,
            floor(c * c * 42)::int as kind,
            (created_at + floor(d * d * 60) * interval '1 day')::date as activity_date,
            case when e < 0.85 then 'fulfilled' when e < 0.97 then 'expired' when e < 0.99 then 'cancelled'
