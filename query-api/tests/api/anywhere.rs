@@ -223,5 +223,10 @@ async fn a_device_gets_what_it_lacks_and_nothing_else() -> Result<()> {
     let (_, refused) = changed("changed_since=10&sort=-created_at").await;
     assert!(refused.is(400, "invalid_parameter"), "{refused:?}");
     assert_eq!(refused.body["errors"][0]["pointer"], "/sort");
+    for sort in ["position", "-position"] {
+        let (_, refused) = changed(&format!("sort={sort}")).await;
+        assert!(refused.is(400, "invalid_parameter"), "{refused:?}");
+        assert_eq!(refused.body["errors"][0]["code"], "missing_filter");
+    }
     Ok(())
 }

@@ -71,3 +71,26 @@ pub(crate) fn unavailable() -> Problem {
         "We cannot fetch data right now. Try again in a moment.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::problem;
+    use crate::error::Error;
+
+    #[test]
+    fn a_selection_that_is_too_broad_says_what_helps() {
+        let refused = |along| {
+            problem(&Error::TooBroad {
+                filter: "made_to",
+                along,
+                sort: "size",
+            })
+        };
+        let with = refused(Some("made_at"));
+        assert_eq!((with.status().as_u16(), with.code()), (400, "too_broad"));
+        assert_eq!(with.fields().collect::<Vec<_>>(), [("/made_to", "too_broad")]);
+        let text = |problem| format!("{problem:?}");
+        assert!(text(with).contains("Sort by made_at, or add a filter"));
+        assert!(text(refused(None)).contains("or sort in another way"));
+    }
+}

@@ -106,7 +106,10 @@ fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
-    let problems = problems.iter().cloned().chain([cursor::invalid()]);
+    let problems = problems
+        .iter()
+        .cloned()
+        .chain([cursor::invalid(), failure::too_broad("made_to", Some("made_at"), "size")]);
     refused(with_headers(operation), resource, problems)
 }
 
@@ -138,7 +141,6 @@ pub fn of_every_read() -> Vec<Problem> {
     let mut all = parameters::problems();
     all.push(projection::unknown("min_position", 4711, 4711));
     all.push(projection::lagging(4710));
-    all.push(failure::too_broad("activity_to", Some("activity_date"), "created_at"));
     all.push(failure::query_timeout());
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());
