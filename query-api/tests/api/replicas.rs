@@ -207,7 +207,7 @@ async fn a_replica_that_stands_still_or_dies_fails_no_request() -> Result<()> {
         replica.server().pause()?;
     }
     assert_eq!(fleet.position(CLUBS).await, 1);
-    fleet.until("replicas", "replica-1 does not answer, replica-2 does not answer").await;
+    fleet.until("replicas", "replica-1 cannot be read, replica-2 cannot be read").await;
     for replica in &fleet.replicas {
         replica.server().resume()?;
     }
@@ -230,7 +230,7 @@ async fn a_replica_that_stands_still_or_dies_fails_no_request() -> Result<()> {
             let server = fleet.replicas[number].server();
             server.kill().await?;
             fleet.app.project_to(position).await?;
-            fleet.until("replicas", &format!("not used: replica-{} does not answer", number + 1)).await;
+            fleet.until("replicas", &format!("not used: replica-{} cannot be read", number + 1)).await;
             server.start().await?;
             fleet.until("replicas", "null").await;
         }
@@ -304,10 +304,13 @@ async fn a_replica_that_is_no_replica_harms_nothing() -> Result<()> {
     read_model::migrate(&databases.read_owner).await?;
     let projector = connect(&databases.read_owner).await?;
     let nothing = Port::any()?;
+    let older = fresh_databases().await?;
+    read_model::migrate(&older.read_owner).await?;
+    let last = "delete from refinery_schema_history where version = (select max(version) from refinery_schema_history)";
+    connect(&older.read_owner).await?.batch_execute(last).await?;
     let reading = Reading {
         replicas: vec![
-            // Another database, without a schema.
-            fresh_databases().await?.read_reader,
+            older.read_reader.clone(),
             format!("postgres://query_api:secret@{}/read", nothing.address()),
         ],
         ..Reading::default()
@@ -319,7 +322,7 @@ async fn a_replica_that_is_no_replica_harms_nothing() -> Result<()> {
     eventually("both are not used, and the reasons are said", async || {
         let readiness = serde_json::to_string(&app.health.readiness()).ok()?;
         assert!(!readiness.contains("secret") && !readiness.contains("127.0.0.1"), "{readiness}");
-        let said = "not used: replica-1 does not have the schema of this build, replica-2 does not answer";
+        let said = "not used: replica-1 does not have the schema of this build, replica-2 cannot be read";
         readiness.contains(said).then_some(())
     })
     .await;

@@ -18,7 +18,7 @@ const STEPS: usize = 1024;
 /// What speaks against a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It can't be connected to, or does not answer.
+    /// It can't be connected to, does not answer, or has no such rows.
     Silent,
     /// It does not have the schema of this build, or was not looked at yet.
     Schema,
@@ -49,7 +49,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silent => formatter.write_str("does not answer"),
+            Self::Silent => formatter.write_str("cannot be read"),
             Self::Schema => formatter.write_str("does not have the schema of this build"),
             Self::Epoch => formatter.write_str("has the rows of another log"),
             Self::Lagging(lag) => write!(formatter, "lags by {} s", lag.as_secs()),
