@@ -303,6 +303,7 @@ async fn a_replica_that_is_no_replica_harms_nothing() -> Result<()> {
     let databases = fresh_databases().await?;
     read_model::migrate(&databases.read_owner).await?;
     let projector = connect(&databases.read_owner).await?;
+    projector.batch_execute(REPORTS).await?;
     let nothing = Port::any()?;
     let older = fresh_databases().await?;
     read_model::migrate(&older.read_owner).await?;

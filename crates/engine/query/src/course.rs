@@ -55,7 +55,7 @@ enum Failed {
     Read(Error),
     /// Its rows are not those that it was chosen for.
     Behind(Problem),
-    /// The same anywhere.
+    /// Another place would say the same.
     Refused(Problem),
 }
 
@@ -85,7 +85,7 @@ impl Failed {
 }
 
 impl Course {
-    /// Does `work` where the request is. If that place fails, once more at another one. `true_at` is where in the log an answer
+    /// Does `work` where the request is. If that place fails, at another one, at each place once at most. `true_at` is where in the log an answer
     /// is true and whether that is another log than there is now, if the answer tells.
     pub(crate) async fn step<T, F>(
         &self,
@@ -125,11 +125,14 @@ impl Course {
         let here = self.stay().place.clone();
         let mut next = match here {
             Some(place) => Some(place),
-            None => self.choose(places, step, clock.since, None).await,
+            None => self.choose(places, step, clock.since, &[]).await,
         };
+        let mut at = Vec::new();
         let mut failed = None;
         while let Some(place) = next.take() {
-            let error = match self.attempt(places, &place, step, clock, &work, &true_at).await {
+            at.push(place.clone());
+            let attempt = self.attempt(places, &at, &place, step, clock, (&work, &true_at));
+            let error = match attempt.await {
                 Ok(answer) => {
                     place.answered();
                     ::metrics::counter!(metrics::READS, "place" => place.name().to_owned()).increment(1);
@@ -140,9 +143,7 @@ impl Course {
             };
             if error.is_of_this_copy() {
                 place.failed();
-                if failed.is_none() {
-                    next = self.choose(places, step, clock.since, Some(&place)).await;
-                }
+                next = self.choose(places, step, clock.since, &at).await;
             }
             if next.is_some() {
                 ::metrics::counter!(metrics::REPEATED, "place" => place.name().to_owned()).increment(1);
@@ -153,23 +154,23 @@ impl Course {
         Err(failed)
     }
 
-    async fn choose(&self, places: &Places, step: Step, since: Instant, not: Option<&Place>) -> Option<Place> {
+    async fn choose(&self, places: &Places, step: Step, since: Instant, at: &[Place]) -> Option<Place> {
         if step.freshest {
-            return places.freshest(step.lane, not);
+            return places.freshest(step.lane, at);
         }
         let read = self.stay().read;
         let awaited = step.awaited.map_or(read, |awaited| awaited.position.max(read));
-        places.choose(step.lane, Some(awaited), since, not).await
+        places.choose(step.lane, Some(awaited), since, at).await
     }
 
     async fn attempt<T, F>(
         &self,
         places: &Places,
+        at: &[Place],
         place: &Place,
         step: Step,
         clock: &mut Clock,
-        work: &impl Fn(Place) -> F,
-        true_at: &impl Fn(&T) -> Option<(Checkpoint, bool)>,
+        (work, true_at): (&impl Fn(Place) -> F, &impl Fn(&T) -> Option<(Checkpoint, bool)>),
     ) -> Result<T, Failed>
     where
         F: Future<Output = Result<T, Error>>,
@@ -181,7 +182,7 @@ impl Course {
         }
         let deadline = *clock.reading.get_or_insert_with(Instant::now) + step.patience;
         let gone = async {
-            if places.has_another(place) {
+            if places.has_another(at) {
                 place.projection().lost().await;
             } else {
                 std::future::pending::<()>().await;

@@ -77,8 +77,8 @@ impl Place {
         self.0.lanes.load(lane)
     }
 
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    pub(crate) fn is_one_of(&self, places: &[Self]) -> bool {
+        places.iter().any(|place| Arc::ptr_eq(&self.0, &place.0))
     }
 
     pub(crate) async fn ask<T>(

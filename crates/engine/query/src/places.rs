@@ -130,17 +130,17 @@ impl Places {
         self.0.primary.projection()
     }
 
-    /// Where a request goes by a lane, whose rows must hold a position if it awaits one, as it does `since` then. Not to a
-    /// place that it was at already; nowhere if there is no other.
+    /// Where a request goes by a lane, whose rows must hold a position if it awaits one, as it does `since` then. Not to the
+    /// places that it was `at`; nowhere if there is no other.
     pub(crate) async fn choose(
         &self,
         lane: Lane,
         awaited: Option<u64>,
         since: Instant,
-        not: Option<&Place>,
+        at: &[Place],
     ) -> Option<Place> {
-        let usable = self.usable(not);
-        let primary = Some(&self.0.primary).filter(|primary| not.is_none_or(|not| !not.is(primary)));
+        let usable = self.usable(at);
+        let primary = Some(&self.0.primary).filter(|primary| !primary.is_one_of(at));
         let Some(position) = awaited.filter(|position| *position > 0) else {
             return self.least_busy(usable, lane).or_else(|| primary.cloned());
         };
@@ -185,29 +185,29 @@ impl Places {
 
     /// Where what must not be old is read: the primary, and while it does not answer a replica that has all that was seen
     /// there.
-    pub(crate) fn freshest(&self, lane: Lane, not: Option<&Place>) -> Option<Place> {
-        let primary = Some(&self.0.primary).filter(|primary| not.is_none_or(|not| !not.is(primary)));
+    pub(crate) fn freshest(&self, lane: Lane, at: &[Place]) -> Option<Place> {
+        let primary = Some(&self.0.primary).filter(|primary| !primary.is_one_of(at));
         if let Some(primary) = primary.filter(|primary| primary.seen().answers) {
             return Some(primary.clone());
         }
         let last = self.steps().last();
-        let mut current = self.usable(not);
+        let mut current = self.usable(at);
         current.retain(|place| place.seen().position >= last);
         self.least_busy(current, lane).or_else(|| primary.cloned())
     }
 
-    /// Whether a request at `place` could well be answered elsewhere.
-    pub(crate) fn has_another(&self, place: &Place) -> bool {
+    /// Whether a request could well be answered elsewhere than at these places.
+    pub(crate) fn has_another(&self, at: &[Place]) -> bool {
         let primary = &self.0.primary;
-        (!place.is(primary) && primary.seen().answers) || !self.usable(Some(place)).is_empty()
+        (!primary.is_one_of(at) && primary.seen().answers) || !self.usable(at).is_empty()
     }
 
-    /// The replicas that take requests.
-    fn usable(&self, not: Option<&Place>) -> Vec<Place> {
+    /// The replicas that take requests, but for these.
+    fn usable(&self, but: &[Place]) -> Vec<Place> {
         let primary = self.0.primary.seen();
         let steps = self.steps();
         let is_usable = |place: &&Place| {
-            not.is_none_or(|not| !not.is(place))
+            !place.is_one_of(but)
                 && place.ejected_for().is_none()
                 && place.fault(primary, &steps, self.0.most_lag).is_none()
         };
