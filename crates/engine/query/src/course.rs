@@ -199,9 +199,11 @@ impl Course {
         if let Some(awaited) = step.awaited {
             reached(awaited, checkpoint, stale).map_err(Failed::Behind)?;
         }
-        let mut stay = self.stay();
-        stay.read = stay.read.max(checkpoint.position);
-        drop(stay);
+        let read = self.stay().read;
+        if checkpoint.position < read {
+            return Err(Failed::Behind(projection::lagging(checkpoint.position)));
+        }
+        self.stay().read = checkpoint.position;
         Ok(answer)
     }
 

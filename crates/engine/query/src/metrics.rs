@@ -20,6 +20,8 @@ pub const READS: &str = "bilsport_query_reads_total";
 pub const REPEATED: &str = "bilsport_query_reads_repeated_total";
 /// 1 while a replica takes requests, by `place` and `projection`.
 pub const REPLICA_IN_USE: &str = "bilsport_query_replica_in_use";
+/// Replicas that take no requests, by `projection`.
+pub const REPLICAS_EJECTED: &str = "bilsport_query_replicas_ejected";
 /// How long ago the primary had the rows that a replica has, by `place` and `projection`.
 pub const REPLICA_LAG_SECONDS: &str = "bilsport_query_replica_lag_seconds";
 /// Times that a replica was taken out of use, by `place`, `projection` and `reason` (`silent`, `schema`, `epoch`, `lagging`,
@@ -49,6 +51,7 @@ pub fn describe(resources: &[&'static Resource]) {
     describe_counter!(READS, "Reads that were answered");
     describe_counter!(REPEATED, "Reads that were repeated at another place");
     describe_gauge!(REPLICA_IN_USE, "Whether a replica takes requests");
+    describe_gauge!(REPLICAS_EJECTED, "Replicas that take no requests");
     describe_gauge!(
         REPLICA_LAG_SECONDS,
         Unit::Seconds,

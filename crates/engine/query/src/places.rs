@@ -294,6 +294,8 @@ impl Places {
             .iter()
             .filter_map(|place| Some((place, place.ejected_for()?)))
             .collect();
+        let out = f64::from(u32::try_from(ejected.len()).unwrap_or(u32::MAX));
+        ::metrics::gauge!(metrics::REPLICAS_EJECTED, "projection" => self.0.projection).set(out);
         if !primary.answers && ejected.len() < self.0.replicas.len() {
             postgres.degraded("the primary does not answer: replicas are read, whose rows do not change");
         } else if !primary.answers {
