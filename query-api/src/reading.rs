@@ -64,7 +64,11 @@ impl ReadingOptions {
             self.read_replica_urls_file.as_deref(),
         );
         let given = Secret::given("read-replica-urls", direct, file)?;
-        let urls = given.as_ref().map_or("", Secret::expose).split(',').map(str::trim);
+        let urls = given
+            .as_ref()
+            .map_or("", Secret::expose)
+            .split(',')
+            .map(str::trim);
         Ok(urls.filter(|url| !url.is_empty()).map(str::to_owned).collect())
     }
 

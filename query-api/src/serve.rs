@@ -73,7 +73,13 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let limiter = options
         .limits
         .limiter("query-api", redis, &options.return_key.key()?);
-    let reads = reads(&options, &replicas, [rows_checks, reports_checks], &booted.shutdown).await?;
+    let reads = reads(
+        &options,
+        &replicas,
+        [rows_checks, reports_checks],
+        &booted.shutdown,
+    )
+    .await?;
     let parts = (authenticator, limiter, signer);
     let state = state(&options, parts, reads)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await

@@ -111,7 +111,11 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
         let still = administrator(&shop, 0).await;
         still.batch_execute("select pg_wal_replay_pause()").await.unwrap();
         until_used(&shop, "replica-1", false).await;
-        let lagging = [("place", "replica-1"), ("projection", "licensing"), ("reason", "lagging")];
+        let lagging = [
+            ("place", "replica-1"),
+            ("projection", "licensing"),
+            ("reason", "lagging"),
+        ];
         let ejected = metric(&shop, "bilsport_query_replica_ejections_total", &lagging).await;
         assert!(ejected >= Some(1.0), "{ejected:?}");
         further("replica-2").await;
@@ -119,7 +123,10 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
         shop.system.crash(Process::Replica(2)).await.unwrap();
         until_used(&shop, "replica-2", false).await;
         further("primary").await;
-        let ready = shop.ops(&shop.system.query_ops_url(), "health/ready").await.unwrap();
+        let ready = shop
+            .ops(&shop.system.query_ops_url(), "health/ready")
+            .await
+            .unwrap();
         assert_eq!(ready.status, 200, "{}", ready.text);
         for said in ["replica-1 lags by", "replica-2 cannot be read"] {
             assert!(ready.text.contains(said), "{}", ready.text);
@@ -128,7 +135,10 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
         shop.system.start_one(Process::Replica(2)).await.unwrap();
         until_used(&shop, "replica-2", true).await;
         further("replica-2").await;
-        still.batch_execute("select pg_wal_replay_resume()").await.unwrap();
+        still
+            .batch_execute("select pg_wal_replay_resume()")
+            .await
+            .unwrap();
         until_used(&shop, "replica-1", true).await;
         further("replica-1").await;
     };

@@ -52,9 +52,10 @@ async fn eight_slow_searches_of_staff_cost_customers_and_the_public_nothing() ->
         })
         .collect();
     let others = async {
-        eventually("the searches have all connections that they may have", async || {
-            (waiting(&watcher).await.ok()? == LANE).then_some(())
-        })
+        eventually(
+            "the searches have all connections that they may have",
+            async || (waiting(&watcher).await.ok()? == LANE).then_some(()),
+        )
         .await;
         let customer = app.token(Role::Customer, "customer", &[]);
         for _ in 0..10 {
@@ -68,13 +69,20 @@ async fn eight_slow_searches_of_staff_cost_customers_and_the_public_nothing() ->
                 assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
             }
         }
-        assert_eq!(waiting(&watcher).await?, LANE, "they were served while the searches waited");
+        assert_eq!(
+            waiting(&watcher).await?,
+            LANE,
+            "they were served while the searches waited"
+        );
         app.projector.batch_execute("rollback").await?;
         anyhow::Ok(())
     };
     let (searches, served) = tokio::join!(searches.collect::<Vec<_>>(), others);
     served?;
-    let found = searches.iter().filter(|answer| answer.status == StatusCode::OK).count();
+    let found = searches
+        .iter()
+        .filter(|answer| answer.status == StatusCode::OK)
+        .count();
     assert!(found >= LANE, "{searches:?}");
     for refused in searches.iter().filter(|answer| answer.status != StatusCode::OK) {
         assert!(refused.is(503, "reads_busy"), "{refused:?}");
@@ -115,7 +123,12 @@ async fn a_reader_has_two_searches_under_way_and_no_third() -> Result<()> {
     let watcher = connect(&app.databases.read_reader).await?;
     lock_orders(&app).await?;
     let (staff, other) = (app.staff(), app.token(Role::Staff, "other", &[]));
-    let under_way = async { tokio::join!(app.get(SEARCH, &staff), app.get("/api/v1/orders?count=true", &staff)) };
+    let under_way = async {
+        tokio::join!(
+            app.get(SEARCH, &staff),
+            app.get("/api/v1/orders?count=true", &staff)
+        )
+    };
     let others = async {
         eventually("two searches are under way", async || {
             (waiting(&watcher).await.ok()? == 2).then_some(())
@@ -139,7 +152,11 @@ async fn a_reader_has_two_searches_under_way_and_no_third() -> Result<()> {
     served?;
     assert_eq!((search.status, count.status), (StatusCode::OK, StatusCode::OK));
     let again = app.get(SEARCH, &staff).await;
-    assert_eq!(again.status, StatusCode::OK, "the seats are free again: {again:?}");
+    assert_eq!(
+        again.status,
+        StatusCode::OK,
+        "the seats are free again: {again:?}"
+    );
     Ok(())
 }
 

@@ -40,7 +40,9 @@ impl Fleet {
         for _ in 0..replicas {
             standbys.push(primary.standby(&settings).await?);
         }
-        let urls = standbys.iter().map(|replica| databases.read_reader_at(replica.server().url()));
+        let urls = standbys
+            .iter()
+            .map(|replica| databases.read_reader_at(replica.server().url()));
         let reading = Reading {
             replicas: urls.collect::<Result<_>>()?,
             most_lag,
@@ -95,7 +97,10 @@ impl Fleet {
         let client = self.at_replica(replica).await?;
         client.batch_execute("select pg_wal_replay_pause()").await?;
         eventually("replay is paused", async || {
-            let state = client.query_one("select pg_get_wal_replay_pause_state()", &[]).await.ok()?;
+            let state = client
+                .query_one("select pg_get_wal_replay_pause_state()", &[])
+                .await
+                .ok()?;
             (state.get::<_, String>(0) == "paused").then_some(())
         })
         .await;
@@ -123,19 +128,37 @@ async fn requests_go_to_the_replica_and_one_that_needs_more_to_the_primary() -> 
     fleet.app.project_to(2).await?;
     assert_eq!(fleet.position(CLUBS).await, 1, "the replica answers");
     assert_eq!(fleet.position(&format!("{CLUBS}?min_position=1")).await, 1);
-    assert_eq!(fleet.position(&format!("{CLUBS}?min_position=2")).await, 2, "the primary has it");
+    assert_eq!(
+        fleet.position(&format!("{CLUBS}?min_position=2")).await,
+        2,
+        "the primary has it"
+    );
     // A request that reads twice stays where it began, whatever the other server has by now.
     let staff = fleet.app.staff();
     let batch = rows::batch(&fleet.app.projector, json!({})).await?;
     let results = format!("/api/v1/batches/{batch}/results");
     let here = fleet.app.get(&results, &staff).await;
-    assert_eq!((here.status, here.header("event-position")), (StatusCode::NOT_FOUND, "1"), "{here:?}");
+    assert_eq!(
+        (here.status, here.header("event-position")),
+        (StatusCode::NOT_FOUND, "1"),
+        "{here:?}"
+    );
     let there = fleet.app.get(&format!("{results}?min_position=2"), &staff).await;
-    assert_eq!((there.status, there.header("event-position")), (StatusCode::OK, "2"), "{there:?}");
+    assert_eq!(
+        (there.status, there.header("event-position")),
+        (StatusCode::OK, "2"),
+        "{there:?}"
+    );
     // Exports, too.
-    for (path, position) in [("/api/v1/exports/orders", "1"), ("/api/v1/exports/orders?min_position=2", "2")] {
+    for (path, position) in [
+        ("/api/v1/exports/orders", "1"),
+        ("/api/v1/exports/orders?min_position=2", "2"),
+    ] {
         let export = fleet.app.get(path, &staff).await;
-        assert_eq!((export.status, export.header("event-position")), (StatusCode::OK, position));
+        assert_eq!(
+            (export.status, export.header("event-position")),
+            (StatusCode::OK, position)
+        );
     }
     fleet.resume(0).await?;
     fleet.replays_to(0, 2).await;
@@ -161,14 +184,22 @@ async fn a_replica_that_gets_there_in_a_moment_is_waited_for_when_the_primary_is
         .get(0);
     eventually("the replica has received it", async || {
         let received = "select pg_last_wal_receive_lsn() >= $1::text::pg_lsn";
-        client.query_one(received, &[&sent]).await.ok()?.get::<_, bool>(0).then_some(())
+        client
+            .query_one(received, &[&sent])
+            .await
+            .ok()?
+            .get::<_, bool>(0)
+            .then_some(())
     })
     .await;
     fleet.primary.server().kill().await?;
     fleet.until("postgres", "replicas are read").await;
     assert!(fleet.app.health.readiness().is_ready(), "the replica serves");
     assert_eq!(fleet.position(CLUBS).await, 1);
-    let lagging = fleet.app.get_anonymously(&format!("{CLUBS}?min_position=2")).await;
+    let lagging = fleet
+        .app
+        .get_anonymously(&format!("{CLUBS}?min_position=2"))
+        .await;
     assert!(lagging.is(503, "projection_lagging"), "{lagging:?}");
     assert_eq!(lagging.header("event-position"), "1");
     let path = format!("{CLUBS}?min_position=2");
@@ -207,7 +238,9 @@ async fn a_replica_that_stands_still_or_dies_fails_no_request() -> Result<()> {
         replica.server().pause()?;
     }
     assert_eq!(fleet.position(CLUBS).await, 1);
-    fleet.until("replicas", "replica-1 cannot be read, replica-2 cannot be read").await;
+    fleet
+        .until("replicas", "replica-1 cannot be read, replica-2 cannot be read")
+        .await;
     for replica in &fleet.replicas {
         replica.server().resume()?;
     }
@@ -230,7 +263,12 @@ async fn a_replica_that_stands_still_or_dies_fails_no_request() -> Result<()> {
             let server = fleet.replicas[number].server();
             server.kill().await?;
             fleet.app.project_to(position).await?;
-            fleet.until("replicas", &format!("not used: replica-{} cannot be read", number + 1)).await;
+            fleet
+                .until(
+                    "replicas",
+                    &format!("not used: replica-{} cannot be read", number + 1),
+                )
+                .await;
             server.start().await?;
             fleet.until("replicas", "null").await;
         }
@@ -257,7 +295,9 @@ async fn a_replica_with_the_rows_of_another_epoch_is_not_read() -> Result<()> {
         .projector
         .batch_execute(&format!("{}, position = 1", epoch(2)))
         .await?;
-    fleet.until("replicas", "replica-1 has the rows of another log").await;
+    fleet
+        .until("replicas", "replica-1 has the rows of another log")
+        .await;
     assert_eq!(fleet.position(CLUBS).await, 1);
     fleet.resume(0).await?;
     fleet.until("replicas", "null").await;
@@ -280,7 +320,10 @@ async fn roles_and_sessions_are_never_older_than_those_of_the_primary() -> Resul
         .await?;
     app.project_to(2).await?;
     let revoked = accounts().of(user).await.expect("an account");
-    assert!(revoked.revoked_at.is_some(), "the replica does not know it yet: {revoked:?}");
+    assert!(
+        revoked.revoked_at.is_some(),
+        "the replica does not know it yet: {revoked:?}"
+    );
     assert_eq!(fleet.position(&format!("{CLUBS}?min_position=2")).await, 2);
 
     // Without the primary a replica that has all that was seen there is as good, and one that has not is not.
@@ -322,7 +365,10 @@ async fn a_replica_that_is_no_replica_harms_nothing() -> Result<()> {
     assert_eq!(app.get_anonymously(&path).await.status, StatusCode::OK);
     eventually("both are not used, and the reasons are said", async || {
         let readiness = serde_json::to_string(&app.health.readiness()).ok()?;
-        assert!(!readiness.contains("secret") && !readiness.contains("127.0.0.1"), "{readiness}");
+        assert!(
+            !readiness.contains("secret") && !readiness.contains("127.0.0.1"),
+            "{readiness}"
+        );
         let said = "not used: replica-1 does not have the schema of this build, replica-2 cannot be read";
         readiness.contains(said).then_some(())
     })

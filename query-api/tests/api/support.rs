@@ -173,11 +173,7 @@ impl App {
     }
 
     /// On existing databases and their replicas.
-    pub(crate) async fn reading(
-        databases: Databases,
-        projector: Client,
-        reading: Reading,
-    ) -> Result<Self> {
+    pub(crate) async fn reading(databases: Databases, projector: Client, reading: Reading) -> Result<Self> {
         let key_file = std::env::temp_dir().join(format!("query-api-test-{}.key", Uuid::new_v4()));
         let issuer = Issuer::start(&key_file).await?;
         std::fs::remove_file(key_file)?;

@@ -73,7 +73,11 @@ impl Failed {
             Self::Read(error) => postgres::describe(error),
             Self::Behind(problem) | Self::Refused(problem) => problem.to_string(),
         };
-        tracing::warn!(place = place.name(), reason, "a read failed, and is repeated elsewhere");
+        tracing::warn!(
+            place = place.name(),
+            reason,
+            "a read failed, and is repeated elsewhere"
+        );
     }
 
     fn problem(self) -> Problem {

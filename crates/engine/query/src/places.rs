@@ -311,7 +311,9 @@ impl Places {
             if ejected.is_empty() {
                 replicas.ok();
             } else {
-                let reasons = ejected.iter().map(|(place, fault)| format!("{} {fault}", place.name()));
+                let reasons = ejected
+                    .iter()
+                    .map(|(place, fault)| format!("{} {fault}", place.name()));
                 let reasons: Vec<String> = reasons.collect();
                 replicas.degraded(format!("not used: {}", reasons.join(", ")));
             }

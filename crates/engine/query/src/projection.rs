@@ -165,7 +165,13 @@ impl Projection {
     /// Returns when the rows hold everything up to a position.
     pub(crate) async fn held(&self, position: u64) {
         let _waiting = self.awaited.wait();
-        if self.seen.clone().wait_for(|seen| seen.holds(position)).await.is_err() {
+        if self
+            .seen
+            .clone()
+            .wait_for(|seen| seen.holds(position))
+            .await
+            .is_err()
+        {
             std::future::pending::<()>().await;
         }
     }

@@ -332,8 +332,12 @@ impl Reads {
         let name = query.resource.name;
         let place = |page: &Page| Some((page.checkpoint, page.stale));
         let step = self.measured(name, asker.lane, awaited);
-        self.question(step, move |client| Box::pin(page::read(client, query.clone())), place)
-            .await
+        self.question(
+            step,
+            move |client| Box::pin(page::read(client, query.clone())),
+            place,
+        )
+        .await
     }
 
     /// Asks as [`Self::ask`] does, when the rows are as new as the parameters ask for. `place` is where in the log an answer

@@ -95,7 +95,10 @@ mod tests {
         let first = seats.take(me).await.unwrap();
         let second = seats.take(me).await.unwrap();
         let refused = seats.take(me).await.err().unwrap();
-        assert_eq!((refused.status().as_u16(), refused.code()), (429, "too_many_at_once"));
+        assert_eq!(
+            (refused.status().as_u16(), refused.code()),
+            (429, "too_many_at_once")
+        );
         let others = seats.take(other).await.unwrap();
         drop(first);
         let again = seats.take(me).await.unwrap();

@@ -76,7 +76,10 @@ pub(crate) struct Standing {
 #[derive(Clone, Copy, Debug)]
 enum State {
     In,
-    Out { fault: Fault, well_since: Option<Instant> },
+    Out {
+        fault: Fault,
+        well_since: Option<Instant>,
+    },
 }
 
 impl Default for Standing {
@@ -107,9 +110,7 @@ impl Standing {
         match (self.state, fault) {
             (State::In, None) => None,
             (State::In, Some(fault)) => {
-                let comes_and_goes = self
-                    .returned_at
-                    .is_some_and(|at| now.duration_since(at) < STEADY);
+                let comes_and_goes = self.returned_at.is_some_and(|at| now.duration_since(at) < STEADY);
                 self.probation = if comes_and_goes {
                     (self.probation * 2).clamp(PROBATION, LONGEST_PROBATION)
                 } else {
@@ -249,7 +250,11 @@ mod tests {
         assert_eq!(steps.lag(12), 2 * SECOND);
         assert_eq!((steps.lag(15), steps.lag(16)), (Duration::ZERO, Duration::ZERO));
         steps.note(3, begun + 106 * SECOND);
-        assert_eq!((steps.last(), steps.lag(2)), (3, Duration::ZERO), "a restored log");
+        assert_eq!(
+            (steps.last(), steps.lag(2)),
+            (3, Duration::ZERO),
+            "a restored log"
+        );
         steps.note(4, begun + 107 * SECOND);
         assert_eq!(steps.lag(3), Duration::ZERO);
         steps.note(4, begun + 108 * SECOND);

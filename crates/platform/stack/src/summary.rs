@@ -113,7 +113,11 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
     }
     for (replica, process) in system.servers().replicas().zip(Process::REPLICAS) {
         // The host and the port of the URL, without the login.
-        let address = replica.url().rsplit('@').next().and_then(|rest| rest.split('/').next());
+        let address = replica
+            .url()
+            .rsplit('@')
+            .next()
+            .and_then(|rest| rest.split('/').next());
         let line = format!("  {:<17} {}", process.name(), address.unwrap_or_default());
         let _ = writeln!(out, "{line:<41} read by query-api");
     }

@@ -196,7 +196,9 @@ impl System {
         if options.second_projector {
             programs.push(Process::Projector2);
         }
-        let replicas = servers.replicas().map(|replica| databases.read_reader_at(replica.url()));
+        let replicas = servers
+            .replicas()
+            .map(|replica| databases.read_reader_at(replica.url()));
         let replicas = replicas.collect::<anyhow::Result<Vec<_>>>()?;
         let links = if options.proxied {
             Some(Links::open(&servers, &programs).await?)

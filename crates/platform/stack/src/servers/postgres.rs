@@ -107,7 +107,9 @@ pub(super) async fn prepare(
             log: config.logs.join(format!("{name}.log")),
             ..cluster.clone()
         };
-        let of_replica = OF_REPLICAS.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let of_replica = OF_REPLICAS
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         let settings: Vec<_> = settings.iter().cloned().chain(of_replica).collect();
         let pid_file = config.pids.as_ref().map(|pids| pids.join(name));
         Ok(Replica {

@@ -75,7 +75,9 @@ impl System {
     pub fn processes(&self) -> Vec<Process> {
         let second = self.applications.iter().map(|(process, _)| *process);
         let second = second.filter(|process| matches!(process, Process::CommandApi2 | Process::Projector2));
-        let replicas = Process::REPLICAS.into_iter().take(self.servers.replicas().count());
+        let replicas = Process::REPLICAS
+            .into_iter()
+            .take(self.servers.replicas().count());
         Process::ALL.into_iter().chain(replicas).chain(second).collect()
     }
 
