@@ -149,6 +149,14 @@ async fn requests_go_to_the_replica_and_one_that_needs_more_to_the_primary() -> 
         (StatusCode::OK, "2"),
         "{there:?}"
     );
+    // A gate that has seen a list is not given an older one.
+    for (path, position) in [
+        ("/revocations", 1),
+        ("/revocations?since=1", 1),
+        ("/revocations?since=2", 2),
+    ] {
+        assert_eq!(fleet.position(path).await, position, "{path}");
+    }
     // Exports, too.
     for (path, position) in [
         ("/api/v1/exports/orders", "1"),

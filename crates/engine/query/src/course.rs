@@ -25,6 +25,8 @@ struct Stay {
     place: Option<Place>,
     /// How far the rows were that the request has read: it never reads older ones.
     read: u64,
+    /// How far the rows were that its caller has seen. There may be a log by now that is not as long.
+    seen: u64,
 }
 
 /// What a request reads.
@@ -89,6 +91,13 @@ impl Failed {
 }
 
 impl Course {
+    /// Of a caller who has seen the rows at a position.
+    pub(crate) fn after(position: u64) -> Self {
+        let course = Self::default();
+        course.stay().seen = position;
+        course
+    }
+
     /// Does `work` where the request is. If that place fails, at another one, at each place once at most. `true_at` is where in the log an answer
     /// is true and whether that is another log than there is now, if the answer tells.
     pub(crate) async fn step<T, F>(
@@ -162,8 +171,11 @@ impl Course {
         if step.freshest {
             return places.freshest(step.lane, at);
         }
-        let read = self.stay().read;
-        let awaited = step.awaited.map_or(read, |awaited| awaited.position.max(read));
+        let known = {
+            let stay = self.stay();
+            stay.read.max(stay.seen)
+        };
+        let awaited = step.awaited.map_or(known, |awaited| awaited.position.max(known));
         places.choose(step.lane, Some(awaited), since, at).await
     }
 

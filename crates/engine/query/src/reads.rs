@@ -136,6 +136,16 @@ impl Reads {
         }
     }
 
+    /// As [`Self::in_one_place`], for a caller who has seen the rows at a position: not at a replica that is behind it, if there is
+    /// a choice.
+    #[must_use]
+    pub fn after(&self, position: u64) -> Self {
+        Self {
+            course: Some(Course::after(position)),
+            ..self.clone()
+        }
+    }
+
     /// Answers with a page of a resource.
     pub async fn list(
         &self,
