@@ -21,7 +21,7 @@ build: ## Build all programs
 	$(CARGO) build --workspace --bins --locked
 
 .PHONY: up
-up: build ## Run the whole system until Ctrl-C, after one purchase as proof; with TLS everywhere: STACK_TLS=1 make up
+up: build ## Run the whole system until Ctrl-C, after one purchase as proof; with TLS everywhere: STACK_TLS=1 make up; with streaming replicas: make up REPLICAS=2
 	@exec $(BIN)/stack up
 
 .PHONY: seed

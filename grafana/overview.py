@@ -256,6 +256,16 @@ ROWS = [
             ("projection lost", or_none(rate("bilsport_query_follow_failures_total"))),
             ("not modified: {{resource}}", rate("bilsport_query_not_modified_total", "resource")),
         ], "cps"),
+        graph("Places", "Where reads were answered: the primary or a replica; and reads that failed there and were repeated elsewhere.", [
+            ("{{place}}", rate("bilsport_query_reads_total", "place")),
+            ("repeated: {{place}}", rate("bilsport_query_reads_repeated_total", "place")),
+        ], "reqps"),
+        graph("Replicas not used", "They lag, fail, do not answer, or have rows of another log.", [
+            ("{{projection}}", "max by (projection) (bilsport_query_replicas_ejected)"),
+        ]),
+        graph("Too much at once", "Expensive requests that were refused because the same reader had others under way.", [
+            ("refused", or_none(rate("bilsport_query_refused_at_once_total"))),
+        ], "cps"),
     ]),
     ("Processes", 8, 8, [
         graph("Pool use", "Database connections in use, of those open.", [

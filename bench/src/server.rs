@@ -20,6 +20,7 @@ impl Bench {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let directory = std::env::temp_dir().join(format!("bilsport-bench-{}", Uuid::new_v4().simple()));
         let servers = Servers::given_or_private(&ServersConfig {
+            replicas: 0,
             data: directory.join("data"),
             data_outside: directory.join("data"),
             logs: directory.join("logs"),

@@ -9,6 +9,7 @@ pub(crate) fn all_rows(principal: &Principal) -> Access {
     Access::Reader {
         reader: principal.user_id,
         rows: Conditions::default(),
+        few: false,
     }
 }
 
@@ -27,5 +28,6 @@ pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Acc
     Access::Reader {
         reader: principal.user_id,
         rows: of(&scope),
+        few: matches!(scope, Scope::Own(_)),
     }
 }

@@ -45,8 +45,11 @@ impl AccountsInTheReadModel {
         if let Some((_, account)) = kept.filter(|(at, _)| asked.duration_since(*at) < KEPT) {
             return Ok(account);
         }
-        let question = async |client: &_| account::read(client, user_id).await;
-        let found = self.reads.ask(USERS.name, question).await?;
+        // A replica may lag by seconds.
+        let found = self
+            .reads
+            .ask_freshest(USERS.name, move |client| Box::pin(account::read(client, user_id)))
+            .await?;
         let account = found.map(of).unwrap_or_default();
         let mut kept = self.kept();
         if kept.len() >= MOST {

@@ -35,6 +35,7 @@ pub(crate) async fn list_results(
     Path(batch_id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let reads = reads.in_one_place();
     let access = || all_rows(&principal);
     // A batch that does not exist has no results, not an empty page of them.
     let batch = parameters.waiting_as();

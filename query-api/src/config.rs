@@ -17,6 +17,7 @@ use service::seller::SellerOptions;
 use service::telemetry::LogOptions;
 
 use crate::keys::commands::KeysCommand;
+use crate::reading::ReadingOptions;
 
 /// Answers every GET of the license shop from the read model.
 #[derive(Debug, Parser)]
@@ -41,6 +42,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 // A page is read in milliseconds; what takes seconds is refused rather than left to pile up.
 #[command(mut_arg("db_statement_timeout_s", |arg| arg.default_value("5")))]
+#[command(mut_arg("db_pool_size", |arg| arg.help("The most connections to one database for people who are logged in")))]
 #[command(mut_arg("ops_listen", |arg| arg.default_value("127.0.0.1:9081")))]
 pub struct ServeOptions {
     /// Where the API listens
@@ -72,9 +74,12 @@ pub struct ServeOptions {
     /// Which tokens are accepted.
     #[command(flatten)]
     pub auth: AuthOptions,
-    /// Limits of the database pool.
+    /// The connections of people who are logged in.
     #[command(flatten)]
     pub pool: PoolOptions,
+    /// Replicas, and the connections of others.
+    #[command(flatten)]
+    pub reading: ReadingOptions,
     /// Limits of requests.
     #[command(flatten)]
     pub limits: LimitOptions,

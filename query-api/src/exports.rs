@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use query::{Conditions, Error, Export, Parameters, Record, Resource};
 use read_model::{LICENSES, ORDERS, RECEIPTS};
+use service::auth::Principal;
 use service::postgres::describe;
 use service::problem::Problem;
 
@@ -21,23 +22,26 @@ pub(crate) const FORMATS: [&str; 2] = ["csv", "ndjson"];
 
 pub(crate) async fn export_orders(
     State(state): State<AppState>,
+    principal: Principal,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    export(&state, &ORDERS, &sheets::ORDERS, parameters).await
+    export(&state, &principal, &ORDERS, &sheets::ORDERS, parameters).await
 }
 
 pub(crate) async fn export_licenses(
     State(state): State<AppState>,
+    principal: Principal,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    export(&state, &LICENSES, &sheets::LICENSES, parameters).await
+    export(&state, &principal, &LICENSES, &sheets::LICENSES, parameters).await
 }
 
 pub(crate) async fn export_receipts(
     State(state): State<AppState>,
+    principal: Principal,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    export(&state, &RECEIPTS, &sheets::RECEIPTS, parameters).await
+    export(&state, &principal, &RECEIPTS, &sheets::RECEIPTS, parameters).await
 }
 
 /// How rows are written.
@@ -84,6 +88,7 @@ impl Format {
 
 async fn export(
     state: &AppState,
+    principal: &Principal,
     resource: &'static Resource,
     sheet: &'static Sheet,
     mut parameters: Parameters,
@@ -95,7 +100,7 @@ async fn export(
     // Staff sees all rows.
     let export = state
         .exports
-        .begin(resource, parameters, Conditions::default())
+        .begin(resource, parameters, principal.user_id, Conditions::default())
         .await?;
     let position = export.position();
     let file = format!(

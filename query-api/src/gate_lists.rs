@@ -10,7 +10,7 @@ use axum::response::Response;
 use chrono::{DateTime, Days, DurationRound as _, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Europe::Oslo;
 use documents::keys::encode;
-use query::{AnswerPosition, Content, Parameters};
+use query::{AnswerPosition, Asker, Content, Parameters};
 use read_model::revocations::{self, MOST_REVOCATIONS, Revocations};
 use serde_json::{Value, json};
 use service::problem::Problem;
@@ -57,9 +57,12 @@ pub(crate) async fn list_revocations(
     let now = Utc::now();
     let today = now.with_timezone(&Oslo).date_naive();
     let from = today.checked_sub_days(Days::new(1)).unwrap_or(today);
-    let read = async |since| {
-        let question = async |client: &_| revocations::read(client, since, from).await;
-        state.reads.ask(REVOCATIONS, question).await
+    // A gate's list never goes back.
+    let reads = state.reads.after(since.unwrap_or_default());
+    let read = |since| {
+        reads.ask(REVOCATIONS, Asker::PUBLIC, move |client| {
+            Box::pin(revocations::read(client, since, from))
+        })
     };
     let mut found = read(since).await?;
     let mut since = since;

@@ -5,6 +5,7 @@
 //! here stands who may see what.
 
 pub mod config;
+mod reading;
 mod serve;
 
 pub mod router;
@@ -43,6 +44,7 @@ pub mod openapi;
 pub mod metrics;
 
 pub use accounts::AccountsInTheReadModel;
+pub use reading::ReadingOptions;
 pub use rendering::Renderer;
-pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, look_at_schema, serve};
+pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, look_at_schema, serve};
 pub use state::AppState;

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use query::{AnswerPosition, Content, Parameters};
+use query::{AnswerPosition, Asker, Content, Parameters};
 use read_model::reports::{SalesReport, SalesRow, SalesSums, read_sales};
 use read_model::{SalesGrouping, Word as _};
 use serde::Serialize;
+use service::auth::Principal;
 use service::problem::Problem;
 use utoipa::ToSchema;
 
@@ -29,6 +30,7 @@ pub(crate) struct SalesAnswer {
 
 pub(crate) async fn report_sales(
     State(state): State<AppState>,
+    principal: Principal,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let grouping = parameters
@@ -37,9 +39,18 @@ pub(crate) async fn report_sales(
         .unwrap_or(SalesGrouping::Day);
     let (from, to) = parameters.period("from", "to");
     let if_none_match = parameters.if_none_match();
-    let question = async |client: &_| read_sales(client, grouping, from, to).await;
     let reached = |report: &SalesReport| (report.checkpoint, report.stale);
-    let report = state.reports.ask_at(KIND, parameters, question, reached).await?;
+    let asker = Asker::person(principal.user_id).expensively();
+    let report = state
+        .reports
+        .ask_at(
+            KIND,
+            asker,
+            parameters,
+            move |client| Box::pin(read_sales(client, grouping, from, to)),
+            reached,
+        )
+        .await?;
     let place = AnswerPosition::at(report.checkpoint.position, report.stale);
     let answer = SalesAnswer {
         items: report.rows,

@@ -1,27 +1,23 @@
 //! The boot order: telemetry, health, ports, pool, schema, projection, login, and only then the requests.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::Context;
 use deadpool_postgres::Pool;
-use query::{Channel, Exports, Projection, Reads, SchemaGate, SchemaRefused};
+use query::{Channel, Checks, Exports, Places, Reads, SchemaRefused, Source};
 use read_model::{SchemaError, checkpoint, reports};
 use service::Booted;
 use service::auth::Authenticator;
-use service::health::Check;
 use service::limits::Limiter;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
+use crate::reading::patience;
 use crate::rendering::Renderer;
 use crate::router::{CACHED, ROUTES, router};
 use crate::{AccountsInTheReadModel, AppState, metrics};
-
-/// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
-const ANSWER_MARGIN: Duration = Duration::from_secs(4);
 
 /// How many exports there are at once. Each has a connection and a snapshot of its own.
 pub const EXPORTS_AT_ONCE: usize = 2;
@@ -40,24 +36,36 @@ pub const REPORTS_FOLLOWED: Channel = Channel {
     name: reports::CHANNEL,
 };
 
+/// The `search_path` of its sessions. Search uses what an extension brings to the schema of the other rows.
+pub const REPORTS_PATH: &str = "reports, public";
+
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let booted = service::boot("query-api", &options.log)?;
     metrics::describe(CACHED);
     service::metrics::begin_requests(ROUTES);
     service::metrics::begin_requests(service::docs::ROUTES);
+    let replicas = options.reading.replicas()?;
     tracing::info!(
         listen = %options.listen,
         ops_listen = %options.ops.ops_listen,
+        replicas = replicas.len(),
         pool_size = options.pool.db_pool_size,
+        public_pool_size = options.reading.public_pool_size,
+        expensive_pool_size = options.reading.expensive_pool_size,
         statement_timeout_s = options.pool.db_statement_timeout_s,
         jwt_issuer = options.auth.jwt_issuer,
         "configured"
     );
     let listener = bind(options.listen).await?;
     // Every check is there, and fails, before the first question about it is answered.
-    let checks = ["postgres", "schema"].map(|name| booted.health.check(name));
-    let reports_checks = ["reports_postgres", "reports_schema"].map(|name| booted.health.check(name));
+    let checks = |[postgres, schema, of_replicas]: [&'static str; 3]| Checks {
+        postgres: booted.health.check(postgres),
+        schema: booted.health.check(schema),
+        replicas: (!replicas.is_empty()).then(|| booted.health.check(of_replicas)),
+    };
+    let rows_checks = checks(["postgres", "schema", "replicas"]);
+    let reports_checks = checks(["reports_postgres", "reports_schema", "reports_replicas"]);
     let authenticator = Authenticator::new(&options.auth)?.report_to(&booted.health);
     service::ops::serve(bind(options.ops.ops_listen).await?, &booted);
     let signer = signer(&options, &booted)?;
@@ -65,10 +73,15 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let limiter = options
         .limits
         .limiter("query-api", redis, &options.return_key.key()?);
-    let reads = reads(&options, checks, &booted.shutdown).await?;
-    let reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
+    let reads = reads(
+        &options,
+        &replicas,
+        [rows_checks, reports_checks],
+        &booted.shutdown,
+    )
+    .await?;
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, [reads, reports])?;
+    let state = state(&options, parts, reads)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -83,8 +96,7 @@ fn state(
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [reads, reports]: [Reads; 2],
 ) -> anyhow::Result<AppState> {
-    let url = options.read.url()?;
-    let exports = Exports::new(reads.clone(), url.expose(), "query-api export", EXPORTS_AT_ONCE)?;
+    let exports = Exports::new(reads.clone(), "query-api export", EXPORTS_AT_ONCE);
     let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
     Ok(AppState {
         reads,
@@ -99,52 +111,39 @@ fn state(
     })
 }
 
+/// The rows, and the sums of the reports.
 async fn reads(
     options: &ServeOptions,
-    [postgres, schema]: [Check; 2],
+    replicas: &[String],
+    [rows_checks, reports_checks]: [Checks; 2],
     shutdown: &CancellationToken,
-) -> anyhow::Result<Reads> {
+) -> anyhow::Result<[Reads; 2]> {
     let cursors = options.cursors()?;
-    let url = options.read.url()?;
-    let url = url.expose();
-    let pool = service::postgres::pool(url, &options.pool, "query-api")?;
-    service::postgres::observe_pool(&pool, "read", shutdown.clone());
-    service::postgres::refuse_pooler(url).await?;
-    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_schema).await?;
-    let projection = Projection::follow(url, "query-api follow", FOLLOWED, postgres, shutdown.clone())?;
-    Ok(Reads {
-        pool,
-        schema,
-        projection,
-        cursors,
-        patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
-    })
-}
-
-/// As `reads`, in the schema of the reports.
-async fn reports_reads(
-    options: &ServeOptions,
-    reads: &Reads,
-    [postgres, schema]: [Check; 2],
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Reads> {
-    let url = options.read.url()?;
-    let url = url.expose();
-    let session = "query-api reports";
-    let database = service::postgres::database(url, &options.pool, session)?;
-    // Search uses what an extension brings to the schema of the other rows.
-    let path = format!("{}, public", reports::SCHEMA);
-    let database = database.set(&[("search_path", &path)]);
-    let pool = service::postgres::built(&database, &options.pool)?;
-    service::postgres::observe_pool(&pool, "reports", shutdown.clone());
-    let schema = SchemaGate::watch(pool.clone(), schema, shutdown.clone(), look_at_reports_schema).await?;
-    let projection = Projection::follow(url, session, REPORTS_FOLLOWED, postgres, shutdown.clone())?;
-    Ok(Reads {
-        pool,
-        schema,
-        projection,
-        ..reads.clone()
-    })
+    let primary = options.read.url()?;
+    for url in std::iter::once(primary.expose()).chain(replicas.iter().map(String::as_str)) {
+        service::postgres::refuse_pooler(url).await?;
+    }
+    let pools = options.reading.pools(&options.pool);
+    let rows = Source {
+        primary: primary.expose(),
+        replicas,
+        channel: FOLLOWED,
+        search_path: None,
+        session: "query-api",
+        pools: &pools,
+        most_lag: options.reading.most_lag(),
+    };
+    let sums = Source {
+        channel: REPORTS_FOLLOWED,
+        search_path: Some(REPORTS_PATH),
+        session: "query-api reports",
+        ..rows
+    };
+    let rows = Places::open(rows, rows_checks, shutdown, look_at_schema).await?;
+    let sums = Places::open(sums, reports_checks, shutdown, look_at_reports_schema).await?;
+    let reads = Reads::new(rows, cursors, options.reading.seats(), patience(&pools));
+    let reports = reads.of(sums);
+    Ok([reads, reports])
 }
 
 /// Follows the keys, if the program was given any.

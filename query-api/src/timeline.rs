@@ -16,6 +16,7 @@ pub(crate) async fn list_timeline(
     Path(order_id): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
+    let reads = reads.in_one_place();
     let access = || all_rows(&principal);
     // An order that does not exist has no timeline, not an empty one.
     let order = parameters.waiting_as();

@@ -40,6 +40,7 @@ pub(crate) async fn get_me(
     let access = Access::Reader {
         reader: principal.user_id,
         rows,
+        few: true,
     };
     let user_id = principal.user_id.to_string();
     reads.one(&USERS, &user_id, parameters, access).await

@@ -49,12 +49,18 @@ async fn read(pool: &Pool, resource: &'static Resource) -> anyhow::Result<Vec<u8
     let query = PageQuery::first(resource, Conditions::default(), 50);
     let (sql, _) = page::statement(&query);
     let client = pool.get().await?;
-    let statement = client.prepare_typed_cached(&sql, &[Type::INT8, Type::TEXT]).await?;
+    let statement = client
+        .prepare_typed_cached(&sql, &[Type::INT8, Type::TEXT])
+        .await?;
     let limit = i64::from(query.limit) + 1;
     let binds: [&(dyn ToSql + Sync); 2] = [&limit, &resource.projection];
     let rows = client.query(&statement, &binds).await?;
     let names: Vec<&str> = query.columns.iter().map(|column| column.name).collect();
-    let items: Vec<Item<'_>> = rows.iter().take(50).map(|row| Item { row, names: &names }).collect();
+    let items: Vec<Item<'_>> = rows
+        .iter()
+        .take(50)
+        .map(|row| Item { row, names: &names })
+        .collect();
     serde_json::to_vec(&items).context("rows without JSON")
 }
 
@@ -71,7 +77,11 @@ impl Serialize for Item<'_> {
             let row = self.row;
             macro_rules! cell {
                 ($type:ty) => {
-                    map.serialize_entry(name, &row.try_get::<_, Option<$type>>(place).map_err(S::Error::custom)?)?
+                    map.serialize_entry(
+                        name,
+                        &row.try_get::<_, Option<$type>>(place)
+                            .map_err(S::Error::custom)?,
+                    )?
                 };
             }
             match *row.columns()[place].type_() {

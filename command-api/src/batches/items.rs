@@ -127,28 +127,15 @@ impl Desk<'_> {
             BatchKind::CorrectLicense => {
                 let (license_id, asked) = item.license()?;
                 let holder_key = &shop.holder_key;
-                correct_license::decide(
-                    self.command_handler,
-                    holder_key,
-                    license_id,
-                    asked,
-                    key(),
-                    None,
-                )
-                .await
+                correct_license::decide(self.command_handler, holder_key, license_id, asked, key(), None)
+                    .await
             }
             BatchKind::Suspend => {
                 let new: NewSuspension = item.whole()?;
                 let suspension_id = self.id_of(item);
-                impose_suspension::decide(
-                    self.command_handler,
-                    &shop.holder_key,
-                    suspension_id,
-                    new,
-                    key(),
-                )
-                .await
-                .map_err(problem)
+                impose_suspension::decide(self.command_handler, &shop.holder_key, suspension_id, new, key())
+                    .await
+                    .map_err(problem)
             }
             BatchKind::CheckIn => {
                 let (license_id, report) = item.license()?;

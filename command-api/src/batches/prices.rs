@@ -38,19 +38,21 @@ impl Desk<'_> {
             return Err(Problem::not_found());
         }
         let license_type_id = license_type_id(&code);
-        let set = self
-            .command_handler
-            .together(self.key_of_prices(command), self.metadata.clone(), async |unit| {
-                let mut license_type = unit.load::<LicenseType>(license_type_id).await?;
-                let mut set = PricesSet::default();
-                for item in command.items() {
-                    if let Err(refused) = set_price(&unit, &mut license_type, item).await? {
-                        let not_now = |_| CommandError::Append(AppendError::Unavailable("an item broke".into()));
-                        set.refused.insert(item.number, self.refused(item, &refused).map_err(not_now)?);
+        let set =
+            self.command_handler
+                .together(self.key_of_prices(command), self.metadata.clone(), async |unit| {
+                    let mut license_type = unit.load::<LicenseType>(license_type_id).await?;
+                    let mut set = PricesSet::default();
+                    for item in command.items() {
+                        if let Err(refused) = set_price(&unit, &mut license_type, item).await? {
+                            let not_now =
+                                |_| CommandError::Append(AppendError::Unavailable("an item broke".into()));
+                            set.refused
+                                .insert(item.number, self.refused(item, &refused).map_err(not_now)?);
+                        }
                     }
-                }
-                Ok(json!(set))
-            });
+                    Ok(json!(set))
+                });
         set.await.map_err(problem)
     }
 

@@ -135,10 +135,7 @@ async fn do_chunk(desk: &Desk<'_>, chunk: Chunk, may_be_done: bool) -> Result<Ve
         let item = Item::new(number, text);
         subjects.entry(item.subject(desk.kind)).or_default().push(item);
     }
-    let mut turns: Vec<Vec<ItemCommand>> = subjects
-        .into_values()
-        .map(|items| desk.commands(items))
-        .collect();
+    let mut turns: Vec<Vec<ItemCommand>> = subjects.into_values().map(|items| desk.commands(items)).collect();
     let mut results = BTreeMap::new();
     if may_be_done {
         let commands = turns.iter().flatten();

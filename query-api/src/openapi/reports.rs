@@ -1,7 +1,7 @@
 //! The sales report, and the operations that stream all rows.
 
 use query::Resource;
-use query::openapi::{after, filters, min_position, of_every_export, of_every_read};
+use query::openapi::{after, filters, min_position, of_every_export, of_every_read, of_expensive_reads};
 use read_model::{LICENSES, ORDERS, RECEIPTS, SalesGrouping, Word as _};
 use serde_json::json;
 use service::docs::{self, Header, Parameter as Shared};
@@ -70,7 +70,8 @@ fn sales() -> OperationBuilder {
         .parameter_ref(Shared::IfNoneMatch.reference())
         .response("200", with_headers(found, true).build())
         .response("304", with_headers(known, true).build());
-    for_staff(operation, of_every_read())
+    let problems = of_every_read().into_iter().chain(of_expensive_reads());
+    for_staff(operation, problems.collect())
 }
 
 fn export(resource: &'static Resource) -> OperationBuilder {

@@ -6,6 +6,8 @@ mod anywhere;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod bulkheads;
+#[cfg(test)]
 mod caching;
 #[cfg(test)]
 mod command_line;
@@ -31,6 +33,8 @@ mod parameters;
 mod position;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod return_status;
 #[cfg(test)]

@@ -113,7 +113,7 @@ async fn a_statement_that_takes_too_long_is_cancelled_and_said() -> Result<()> {
 async fn a_database_that_says_nothing_is_not_waited_for_for_long() -> Result<()> {
     let mut app = App::start().await?;
     // Shorter than the database's own limit, as if it had frozen and could not keep that.
-    app.change(|state| state.reads.patience = Duration::from_millis(100));
+    app.change(|state| state.reads.patience.public = Duration::from_millis(100));
     app.projector
         .batch_execute("begin; lock table clubs in access exclusive mode")
         .await?;

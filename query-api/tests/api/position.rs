@@ -70,7 +70,7 @@ async fn a_notification_alone_wakes_those_who_wait() -> Result<()> {
     };
     tokio::select! {
         failed = notify => failed,
-        reached = app.state.reads.projection.reach(7, "min_position") => {
+        reached = app.state.reads.places.projection().reach(7, "min_position") => {
             assert!(reached.is_ok(), "{reached:?}");
             Ok(())
         }

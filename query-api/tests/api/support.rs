@@ -11,10 +11,12 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use clap::Parser as _;
 use http_body_util::BodyExt;
-use query::{Cursors, Exports, Projection, Reads, SchemaGate};
+use query::{Checks, Cursors, Exports, PerLane, Places, Reads, Seats, Source};
 use query_api::config::{Cli, Command};
 use query_api::keys::{self, Signer};
-use query_api::{AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, Renderer, look_at_schema, router};
+use query_api::{
+    AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, Renderer, look_at_schema, router,
+};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
 use service::health::Health;
@@ -47,7 +49,7 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
 pub(crate) const RETURN_KEY: &[u8] = b"a key of return URLs of this test, 32 bytes or more";
 
 /// The tables of the reports, as `projector migrate` makes them.
-const REPORTS: &str = concat!(
+pub(crate) const REPORTS: &str = concat!(
     "create schema reports; set search_path = reports;",
     include_str!("../../../crates/licensing/read-model/src/reports/migrations/V1__reports.sql"),
     ";",
@@ -56,6 +58,29 @@ const REPORTS: &str = concat!(
 );
 
 const USERS: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
+
+/// How the service under test reads.
+pub(crate) struct Reading {
+    /// The URLs of replicas.
+    pub(crate) replicas: Vec<String>,
+    /// By how much they may lag.
+    pub(crate) most_lag: Duration,
+    /// Seconds that a statement may take. One, so that the test of a slow statement is not slow.
+    pub(crate) statement_timeout_s: u32,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            replicas: Vec::new(),
+            most_lag: DEADLINE,
+            statement_timeout_s: 1,
+        }
+    }
+}
+
+/// The connections of each lane.
+pub(crate) const LANE: usize = 4;
 
 /// The service under test.
 pub(crate) struct App {
@@ -144,53 +169,64 @@ impl App {
 
     /// On existing databases.
     pub(crate) async fn start_on(databases: Databases, projector: Client) -> Result<Self> {
+        Self::reading(databases, projector, Reading::default()).await
+    }
+
+    /// On existing databases and their replicas.
+    pub(crate) async fn reading(databases: Databases, projector: Client, reading: Reading) -> Result<Self> {
         let key_file = std::env::temp_dir().join(format!("query-api-test-{}.key", Uuid::new_v4()));
         let issuer = Issuer::start(&key_file).await?;
         std::fs::remove_file(key_file)?;
         let stop = CancellationToken::new();
         let health = Health::new(stop.clone());
-        // One second, so that the test of a slow statement is not slow.
-        let options = PoolOptions {
-            db_pool_size: 4,
-            db_statement_timeout_s: 1,
-        };
-        let pool = service::postgres::pool(&databases.read_reader, &options, "query-api test")?;
         let auth = AuthOptions {
             jwt_issuer: ISSUER.into(),
             jwt_audience: AUDIENCE.into(),
             jwks_url: issuer.jwks_url(),
             jwt_algorithm: "ES256".parse()?,
         };
-        let url = &databases.read_reader;
-        let postgres = health.check("postgres");
-        let schema = health.check("schema");
-        let reads = Reads {
-            schema: SchemaGate::watch(pool.clone(), schema, stop.clone(), look_at_schema).await?,
-            projection: Projection::follow(url, "query-api follow", FOLLOWED, postgres, stop.clone())?,
-            patience: DEADLINE,
-            cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
-            pool,
+        let lane = PoolOptions {
+            db_pool_size: LANE,
+            db_statement_timeout_s: reading.statement_timeout_s,
         };
-        let reports_database = service::postgres::database(url, &options, "query-api reports")?
-            .set(&[("search_path", "reports, public")]);
-        let reports_pool = service::postgres::built(&reports_database, &options)?;
-        let (postgres, schema) = (health.check("reports_postgres"), health.check("reports_schema"));
+        let pools = PerLane {
+            public: lane.clone(),
+            people: lane.clone(),
+            expensive: lane,
+        };
+        let rows = Source {
+            primary: &databases.read_reader,
+            replicas: &reading.replicas,
+            channel: FOLLOWED,
+            search_path: None,
+            session: "query-api",
+            pools: &pools,
+            most_lag: reading.most_lag,
+        };
+        let sums = Source {
+            channel: REPORTS_FOLLOWED,
+            search_path: Some(REPORTS_PATH),
+            session: "query-api reports",
+            ..rows
+        };
+        let checks = |[postgres, schema, replicas]: [&'static str; 3]| Checks {
+            postgres: health.check(postgres),
+            schema: health.check(schema),
+            replicas: (!reading.replicas.is_empty()).then(|| health.check(replicas)),
+        };
+        let rows_checks = checks(["postgres", "schema", "replicas"]);
+        let sums_checks = checks(["reports_postgres", "reports_schema", "reports_replicas"]);
         let known = |_| async { Ok(()) };
-        let reports = Reads {
-            schema: SchemaGate::watch(reports_pool.clone(), schema, stop.clone(), known).await?,
-            projection: Projection::follow(
-                url,
-                "query-api reports",
-                REPORTS_FOLLOWED,
-                postgres,
-                stop.clone(),
-            )?,
-            pool: reports_pool,
-            ..reads.clone()
-        };
+        let reads = Reads::new(
+            Places::open(rows, rows_checks, &stop, look_at_schema).await?,
+            Cursors::new(b"a secret of this test, 32 bytes or more")?,
+            Seats::new(2),
+            pools.map(|_, _| DEADLINE),
+        );
+        let reports = reads.of(Places::open(sums, sums_checks, &stop, known).await?);
         let keys = Keys::new()?;
         let state = AppState {
-            exports: Exports::new(reads.clone(), url, "query-api export", EXPORTS_AT_ONCE)?,
+            exports: Exports::new(reads.clone(), "query-api export", EXPORTS_AT_ONCE),
             reads,
             reports,
             authenticator: Authenticator::new(&auth)?.report_to(&health),

@@ -33,6 +33,7 @@ async fn each_program_refuses_a_pooler_and_says_why() {
             ("projector", "EVENTS_DATABASE_URL", &databases.events_reader),
             ("projector", "READ_DATABASE_URL", &databases.read_owner),
             ("query-api", "READ_DATABASE_URL", &databases.read_reader),
+            ("query-api", "READ_REPLICA_URLS", &databases.read_reader),
         ] {
             let pooler = PgBouncer::start(url, mode, of_database).await.unwrap();
             let Some(pooler) = pooler else {

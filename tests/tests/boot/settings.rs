@@ -23,6 +23,10 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
             "READ_DATABASE_URL",
             format!("postgres://projector:{SECRET}@{nobody}/read"),
         ),
+        (
+            "READ_REPLICA_URLS",
+            format!("postgres://query_api:{SECRET}@{nobody}/read"),
+        ),
         ("NATS_URL", format!("nats://user:{SECRET}@{nobody}")),
         ("JWT_ISSUER", "https://issuer.example".to_owned()),
         ("JWKS_URL", format!("http://{nobody}/jwks.json")),
@@ -130,6 +134,9 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
     refused("projector", "EVENTS_DATABASE_URL", Some(&url), "database URL").await;
     refused("projector", "READ_DATABASE_URL", Some(&url), "database URL").await;
     refused("query-api", "READ_DATABASE_URL", Some(&url), "database URL").await;
+    let second = format!("postgres://127.0.0.1:1/db, {url}");
+    refused("query-api", "READ_REPLICA_URLS", Some(&second), "database URL").await;
+    refused("query-api", "REPLICA_MAX_LAG_S", Some("0"), "--replica-max-lag-s").await;
     let url = format!("nats://user:{SECRET}@127.0.0.1:port");
     refused("command-api", "NATS_URL", Some(&url), "NATS URL").await;
     refused("projector", "NATS_URL", Some(&url), "NATS URL").await;
@@ -205,6 +212,7 @@ async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
         ("projector", "READ_DATABASE_URL", "READ_DATABASE_URL_FILE"),
         ("projector", "NATS_URL", "NATS_URL_FILE"),
         ("query-api", "READ_DATABASE_URL", "READ_DATABASE_URL_FILE"),
+        ("query-api", "READ_REPLICA_URLS", "READ_REPLICA_URLS_FILE"),
         ("query-api", "CURSOR_SECRET", "CURSOR_SECRET_FILE"),
         (
             "payment-emulator",
@@ -232,7 +240,7 @@ async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
         with(fine().get(name).map(String::as_str), "/nonexistent", "both given").await;
         with(None, "/nonexistent/secret", "cannot read /nonexistent/secret").await;
         with(None, &empty.display().to_string(), "is empty").await;
-        if name.ends_with("DATABASE_URL") {
+        if name.ends_with("DATABASE_URL") || name.ends_with("REPLICA_URLS") {
             // The file is read without its line break, so that only the port is wrong.
             let mut settings = fine();
             settings.remove(name);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 
@@ -19,6 +19,8 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+/// The port of a URL that names none.
+const DEFAULT_PORT: u16 = 5432;
 
 /// A client, and what moves its bytes.
 pub type Connected = (
@@ -133,6 +135,21 @@ impl Database {
     pub async fn connect(&self) -> Result<Connected, Error> {
         // A handshake is a large future, and callers hold it in theirs.
         Box::pin(self.config.connect(self.protection.clone())).await
+    }
+
+    /// Its hosts and ports, for log lines: nothing of its URL that is secret.
+    pub fn address(&self) -> String {
+        let ports = self.config.get_ports();
+        let of = |(at, host): (usize, &Host)| {
+            // One port is all hosts' port.
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(path) => format!("{}:{port}", path.display()),
+            }
+        };
+        let hosts: Vec<String> = self.config.get_hosts().iter().enumerate().map(of).collect();
+        hosts.join(",")
     }
 
     /// For a pool: what tokio-postgres knows of it.

@@ -1,13 +1,18 @@
 //! What can go wrong while reading.
 
+use deadpool_postgres::{PoolError, TimeoutType};
+use futures_util::future::BoxFuture;
 use tokio_postgres::error::SqlState;
+
+/// What asks a connection, and gives the answer.
+pub type Question<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
 /// A read that gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The pool had no connection in time.
     #[error("no connection to the read database: {0}")]
-    Pool(#[from] deadpool_postgres::PoolError),
+    Pool(#[from] PoolError),
     /// The database refused the statement or went away. Its detail may hold row data: see [`Error::sqlstate`].
     #[error("the read database failed")]
     Postgres(#[from] tokio_postgres::Error),
@@ -29,6 +34,9 @@ pub enum Error {
         /// The order that was asked for.
         sort: &'static str,
     },
+    /// The database gave no answer in time, not even that it took too long.
+    #[error("the read database does not answer")]
+    Silent,
     /// An export took longer than its snapshot may last.
     #[error("the export took too long")]
     TooLong,
@@ -40,20 +48,45 @@ impl Error {
         self.sqlstate() == Some(&SqlState::QUERY_CANCELED)
     }
 
-    /// The database can't be reached or is starting or stopping: the same read may succeed soon.
+    /// All connections are in use, and none became free in time.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Pool(PoolError::Timeout(TimeoutType::Wait)))
+    }
+
+    /// The database can't be reached or is starting or stopping, or a standby needed the rows' old state no longer: the same
+    /// read may succeed soon.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Pool(_) => true,
-            Self::Postgres(error) => is_lost(error),
+            Self::Pool(_) | Self::Silent => true,
+            Self::Postgres(error) => is_lost(error) || self.is_conflict(),
             Self::ColumnType { .. } | Self::TooBroad { .. } | Self::TooLong => false,
         }
+    }
+
+    /// Whether it is worth asking another copy of the same rows: this one can't be reached, is short of something, broken, behind
+    /// a migration, or ended the statement to follow the primary.
+    pub(crate) fn is_of_this_copy(&self) -> bool {
+        let code = self.sqlstate().map_or("", SqlState::code);
+        // Classes 42 schema, 58 system errors, XX damaged data.
+        let is_broken = ["42", "58", "XX"].iter().any(|class| code.starts_with(class));
+        (self.is_unavailable() && !self.is_busy()) || is_broken
+    }
+
+    /// A standby had to remove what the statement could see. Selects alone never get these codes otherwise.
+    fn is_conflict(&self) -> bool {
+        let code = self.sqlstate();
+        code == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
     /// The code that Postgres gave, safe to log where the error's detail is not.
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Pool(_) | Self::ColumnType { .. } | Self::TooBroad { .. } | Self::TooLong => None,
+            Self::Pool(_)
+            | Self::Silent
+            | Self::ColumnType { .. }
+            | Self::TooBroad { .. }
+            | Self::TooLong => None,
         }
     }
 }

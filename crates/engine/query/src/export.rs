@@ -1,9 +1,9 @@
 //! All rows of a resource that satisfy conditions, as a stream of runs of rows in constant memory.
 //!
 //! An export is one read-only transaction with one snapshot, so all of it is true at one position of the log. The rows come
-//! through a cursor of the database, run by run, as fast as the caller takes them. Each export has a connection of its own,
-//! and there are few places, so exports never wait for pages nor pages for exports. A dropped export gives its place back,
-//! and what its connection is doing is cancelled.
+//! through a cursor of the database, run by run, as fast as the caller takes them. Each export has a connection of its own, at a
+//! replica if there is one, and there are few turns, so exports never wait for pages nor pages for exports. A dropped export
+//! gives its turn back, and what its connection is doing is cancelled.
 //!
 //! Rows come in the order of the resource's first sort and of their keys, oldest first. An export that was cut off goes on
 //! after the last row that arrived, in a snapshot of its own.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use connect::{Connected, Database};
+use connect::Database;
 use service::postgres::{self, PoolOptions};
 use service::problem::Problem;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,13 +22,16 @@ use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use crate::answer::AnswerPosition;
+use crate::cancel::cancel;
 use crate::column::Column;
 use crate::conditions::{Bind, Conditions};
+use crate::course::Step;
 use crate::error::Error;
-use crate::failure;
+use crate::lane::{Asker, Lane};
 use crate::page::Checkpoint;
 use crate::parameters::Parameters;
-use crate::reads::{self, Reads};
+use crate::place::Place;
+use crate::reads::Reads;
 use crate::record::Record;
 use crate::resource::{Resource, SortValue};
 
@@ -40,28 +43,33 @@ const RUN_TIMEOUT_S: u32 = 30;
 const LONGEST: Duration = Duration::from_mins(30);
 /// How long connecting may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take until the first rows can be read, at two servers if one fails.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Begins exports, a few at a time. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Exports {
     reads: Reads,
-    database: Database,
-    places: Arc<Semaphore>,
+    session: &'static str,
+    options: PoolOptions,
+    turns: Arc<Semaphore>,
 }
 
+/// The turn of an export that may begin at another server when one fails.
+type Turn = Arc<OwnedSemaphorePermit>;
+
 impl Exports {
-    /// Of the resources that `reads` reads, from the database at `url`, `at_once` at a time. `session` names the
-    /// connections in Postgres.
-    pub fn new(reads: Reads, url: &str, session: &str, at_once: usize) -> anyhow::Result<Self> {
-        let options = PoolOptions {
-            db_statement_timeout_s: RUN_TIMEOUT_S,
-            ..PoolOptions::default()
-        };
-        Ok(Self {
+    /// Of the resources that `reads` reads, `at_once` at a time. `session` names the connections in Postgres.
+    pub fn new(reads: Reads, session: &'static str, at_once: usize) -> Self {
+        Self {
             reads,
-            database: postgres::database(url, &options, session)?,
-            places: Arc::new(Semaphore::new(at_once)),
-        })
+            session,
+            options: PoolOptions {
+                db_statement_timeout_s: RUN_TIMEOUT_S,
+                ..PoolOptions::default()
+            },
+            turns: Arc::new(Semaphore::new(at_once)),
+        }
     }
 
     /// Begins the export of the rows within `rows` that the filters in `parameters` keep, after the row whose key is
@@ -70,49 +78,55 @@ impl Exports {
         &self,
         resource: &'static Resource,
         mut parameters: Parameters,
+        reader: Uuid,
         rows: Conditions,
     ) -> Result<Export, Problem> {
         let selection = parameters.selection(resource.filters);
         let after = parameters.uuid("after");
-        let min_position = parameters.min_position();
+        let awaited = parameters.min_position();
         parameters.finish()?;
-        self.reads.schema.pass()?;
-        let place = Arc::clone(&self.places)
+        let turn = Arc::clone(&self.turns)
             .try_acquire_owned()
             .map_err(|_| exports_busy())?;
-        if let Some(awaited) = min_position {
-            self.reads
-                .projection
-                .reach(awaited.position, awaited.name)
-                .await?;
-        }
-        let client = self.connect().await?;
-        let export = Export::begin(
-            Session::new(client, &self.database, place),
-            resource,
-            selection.within(rows),
-            after,
-        );
-        let export = export.await.map_err(|error| failure::problem(&error))??;
-        if let Some(awaited) = min_position {
-            reads::reached(awaited, export.checkpoint, export.stale)?;
-        }
-        Ok(export)
+        let turn = Arc::new(turn);
+        let _seat = self.reads.seat(Asker::person(reader).expensively()).await?;
+        let step = Step {
+            lane: Lane::Expensive,
+            awaited,
+            freshest: false,
+            patience: BEGIN_PATIENCE,
+            measured_as: None,
+        };
+        let conditions = selection.within(rows);
+        let (turn, conditions) = (&turn, &conditions);
+        let begin = |place: Place| async move {
+            let session = self.connect(&place, Arc::clone(turn)).await?;
+            Export::begin(session, resource, conditions.clone(), after).await
+        };
+        let place = |begun: &Result<Export, Problem>| {
+            let export = begun.as_ref().ok()?;
+            Some((export.checkpoint, export.stale))
+        };
+        self.reads.at_a_place(step, begin, place).await?
     }
 
-    async fn connect(&self) -> Result<Client, Problem> {
-        let connected: Connected = match timeout(CONNECT_PATIENCE, self.database.connect()).await {
-            Ok(connected) => connected.map_err(|error| failure::problem(&error.into()))?,
-            Err(_) => return Err(failure::silence()),
-        };
-        let (client, connection) = connected;
+    async fn connect(&self, place: &Place, turn: Turn) -> Result<Session, Error> {
+        let database = place.database().clone().named(self.session);
+        let database = postgres::limited(database, &self.options);
+        let connected = timeout(CONNECT_PATIENCE, database.connect()).await;
+        let (client, connection) = connected.map_err(|_| Error::Silent)??;
         // Ends when the client is dropped.
         tokio::spawn(connection);
-        Ok(client)
+        Ok(Session {
+            client,
+            database,
+            at_work: false,
+            _turn: turn,
+        })
     }
 }
 
-/// 503: all places are taken.
+/// 503: others have all turns.
 pub(crate) fn exports_busy() -> Problem {
     Problem::unavailable(
         "exports_busy",
@@ -257,25 +271,16 @@ select {selected} from {table} where {filter}{beginning} order by {order}, {key}
     (sql, binds)
 }
 
-/// The connection of one export, and its place. Dropped in the middle of a statement, it cancels the statement.
+/// The connection of one export, and its turn. Dropped in the middle of a statement, it cancels the statement.
 #[derive(Debug)]
 struct Session {
     client: Client,
     database: Database,
     at_work: bool,
-    _place: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl Session {
-    fn new(client: Client, database: &Database, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            client,
-            database: database.clone(),
-            at_work: false,
-            _place: place,
-        }
-    }
-
     async fn run<T>(
         &mut self,
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
@@ -289,12 +294,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let (true, Ok(runtime)) = (self.at_work, tokio::runtime::Handle::try_current()) {
-            let (token, protection) = (self.client.cancel_token(), self.database.protection().clone());
-            runtime.spawn(async move {
-                // Without an answer, the time limit of the statement ends it.
-                let _ = timeout(CONNECT_PATIENCE, token.cancel_query(protection)).await;
-            });
+        if self.at_work {
+            cancel(self.client.cancel_token(), self.database.protection());
         }
     }
 }

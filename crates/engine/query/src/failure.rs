@@ -14,6 +14,10 @@ pub(crate) fn problem(error: &Error) -> Problem {
     }
     let (reason, problem) = if error.is_timeout() {
         ("timeout", query_timeout())
+    } else if error.is_busy() {
+        ("busy", reads_busy())
+    } else if matches!(error, Error::Silent) {
+        ("silence", unavailable())
     } else if error.is_unavailable() {
         ("unavailable", unavailable())
     } else {
@@ -26,23 +30,24 @@ pub(crate) fn problem(error: &Error) -> Problem {
     problem
 }
 
-/// The problem when the database does not answer at all: it is frozen, or the network is.
-pub(crate) fn silence() -> Problem {
-    tracing::warn!(reason = "silence", "read failed");
-    ::metrics::counter!(metrics::READ_FAILURES, "reason" => "silence").increment(1);
-    unavailable()
-}
-
 /// 400: the rows that a filter keeps can't be found in the order that is asked for, and are too many to be sorted.
 pub(crate) fn too_broad(filter: &str, along: Option<&str>, sort: &str) -> Problem {
     let (nb, en) = match along {
         Some(along) => (
-            format!("For mange treff til å sorteres etter {sort}. Sorter etter {along}, eller legg til et filter som gir færre treff."),
-            format!("Too many rows to sort by {sort}. Sort by {along}, or add a filter that keeps fewer rows."),
+            format!(
+                "For mange treff til å sorteres etter {sort}. Sorter etter {along}, eller legg til et filter som gir færre treff."
+            ),
+            format!(
+                "Too many rows to sort by {sort}. Sort by {along}, or add a filter that keeps fewer rows."
+            ),
         ),
         None => (
-            format!("For mange treff til å sorteres etter {sort}. Legg til et filter som gir færre treff, eller sorter på en annen måte."),
-            format!("Too many rows to sort by {sort}. Add a filter that keeps fewer rows, or sort in another way."),
+            format!(
+                "For mange treff til å sorteres etter {sort}. Legg til et filter som gir færre treff, eller sorter på en annen måte."
+            ),
+            format!(
+                "Too many rows to sort by {sort}. Add a filter that keeps fewer rows, or sort in another way."
+            ),
         ),
     };
     Problem::new(
@@ -61,6 +66,26 @@ pub(crate) fn query_timeout() -> Problem {
         "Søket tok for lang tid. Avgrens det og prøv igjen.",
         "The search took too long. Narrow it and try again.",
     )
+}
+
+/// 503: all connections for requests of this kind are in use.
+pub(crate) fn reads_busy() -> Problem {
+    Problem::unavailable(
+        "reads_busy",
+        "Mange henter data akkurat nå. Prøv igjen om litt.",
+        "Many are reading right now. Try again in a moment.",
+    )
+}
+
+/// 429: the reader's own expensive requests are still under way.
+pub(crate) fn too_many_at_once() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_at_once",
+        "Du har allerede søk eller rapporter under arbeid. Vent til de er ferdige.",
+        "You already have searches or reports under way. Wait until they are done.",
+    )
+    .retry_after(1)
 }
 
 /// 503: the database cannot be reached.

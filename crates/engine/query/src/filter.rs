@@ -242,6 +242,13 @@ impl Selection {
         filters.find(|filter| filter.sorted_by.is_some())
     }
 
+    /// Whether a text is looked for anywhere in the rows.
+    pub(crate) fn searches(&self) -> bool {
+        self.0
+            .iter()
+            .any(|(filter, _)| matches!(filter.kind, FilterKind::Search))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {
         self.0
             .iter()

@@ -3,6 +3,8 @@
 //!
 //! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
 //! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
+//! - [`Places`] are the primary of the read database and its replicas. A request stays at one of them, by the connections of its
+//!   [`Lane`]; [`Seats`] bound what one reader has under way.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
 //!   requests away from another schema.
 //! - [`table`] writes whole rows, for the projector.
@@ -34,12 +36,20 @@ mod dates;
 mod parameters;
 mod view;
 
-mod answer;
-mod export;
+mod cancel;
 mod failure;
+mod lane;
+mod place;
+mod places;
 mod projection;
-mod reads;
 mod schema_gate;
+mod seats;
+mod standing;
+
+mod answer;
+mod course;
+mod export;
+mod reads;
 
 #[cfg(test)]
 pub mod sample;
@@ -51,11 +61,13 @@ pub use answer::{AnswerPosition, Content};
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
-pub use error::{Error, is_lost};
+pub use error::{Error, Question, is_lost};
 pub use export::{Export, Exports};
 pub use filter::{Filter, FilterKind, Selection};
+pub use lane::{Asker, Lane, PerLane};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
+pub use places::{Checks, Places, Source};
 pub use plan::Spread;
 pub use projection::{Channel, Projection};
 pub use reads::{Access, Reads};
@@ -63,6 +75,7 @@ pub use record::Record;
 pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, SortKind, SortValue, Towards};
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Similar, Term, searched};
+pub use seats::Seats;
 pub use served::{Served, index, small_table};
 pub use view::{not_an_id, parse_key};
 pub use word::Word;

@@ -6,7 +6,7 @@ use crate::resource::Resource;
 
 /// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
 pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
-/// Reads without an answer, by `reason` (`timeout`, `unavailable`, `silence`, `internal`).
+/// Reads without an answer, by `reason` (`timeout`, `unavailable`, `busy`, `silence`, `internal`).
 pub const READ_FAILURES: &str = "bilsport_query_read_failures_total";
 /// Time that a `min_position` waited, by `outcome` (`reached`, `lagging`, `unknown`).
 pub const MIN_POSITION_SECONDS: &str = "bilsport_query_min_position_seconds";
@@ -14,6 +14,21 @@ pub const MIN_POSITION_SECONDS: &str = "bilsport_query_min_position_seconds";
 pub const CURSORS_REFUSED: &str = "bilsport_query_cursors_refused_total";
 /// Answers without a body because the caller has it already, by `resource`.
 pub const NOT_MODIFIED: &str = "bilsport_query_not_modified_total";
+/// Reads that were answered, by `place`: the primary, or the number of a replica.
+pub const READS: &str = "bilsport_query_reads_total";
+/// Reads that one place failed and another one was asked, by the `place` that failed.
+pub const REPEATED: &str = "bilsport_query_reads_repeated_total";
+/// 1 while a replica takes requests, by `place` and `projection`.
+pub const REPLICA_IN_USE: &str = "bilsport_query_replica_in_use";
+/// Replicas that take no requests, by `projection`.
+pub const REPLICAS_EJECTED: &str = "bilsport_query_replicas_ejected";
+/// How long ago the primary had the rows that a replica has, by `place` and `projection`.
+pub const REPLICA_LAG_SECONDS: &str = "bilsport_query_replica_lag_seconds";
+/// Times that a replica was taken out of use, by `place`, `projection` and `reason` (`silent`, `schema`, `epoch`, `lagging`,
+/// `failing`).
+pub const EJECTIONS: &str = "bilsport_query_replica_ejections_total";
+/// Expensive requests that were refused because the same reader had others under way.
+pub const REFUSED_AT_ONCE: &str = "bilsport_query_refused_at_once_total";
 /// Lost connections of the task that follows the projection.
 pub const FOLLOW_FAILURES: &str = "bilsport_query_follow_failures_total";
 /// 1 while the rows of a `projection` are of another log than there is now, and answers say so.
@@ -33,13 +48,27 @@ pub fn describe(resources: &[&'static Resource]) {
         NOT_MODIFIED,
         "Answers without a body because the caller has it already"
     );
+    describe_counter!(READS, "Reads that were answered");
+    describe_counter!(REPEATED, "Reads that were repeated at another place");
+    describe_gauge!(REPLICA_IN_USE, "Whether a replica takes requests");
+    describe_gauge!(REPLICAS_EJECTED, "Replicas that take no requests");
+    describe_gauge!(
+        REPLICA_LAG_SECONDS,
+        Unit::Seconds,
+        "How long ago the primary had the rows of a replica"
+    );
+    describe_counter!(EJECTIONS, "Times that a replica was taken out of use");
+    describe_counter!(
+        REFUSED_AT_ONCE,
+        "Expensive requests beyond what one reader may have under way"
+    );
     describe_gauge!(STALE, "Whether the rows are of another log than there is now");
     describe_counter!(
         FOLLOW_FAILURES,
         "Lost connections of the task that follows the projection"
     );
     // They begin at 0: a rate over a counter that begins with its first failure does not see that failure.
-    for reason in ["timeout", "unavailable", "silence", "internal"] {
+    for reason in ["timeout", "unavailable", "busy", "silence", "internal"] {
         counter!(READ_FAILURES, "reason" => reason).increment(0);
     }
     for resource in resources {
@@ -47,4 +76,5 @@ pub fn describe(resources: &[&'static Resource]) {
     }
     counter!(CURSORS_REFUSED).increment(0);
     counter!(FOLLOW_FAILURES).increment(0);
+    counter!(REFUSED_AT_ONCE).increment(0);
 }

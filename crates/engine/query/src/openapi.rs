@@ -106,10 +106,13 @@ fn list(resource: &'static Resource, problems: &[Problem]) -> OperationBuilder {
     for parameter in paging(resource).into_iter().chain(common(resource)) {
         operation = operation.parameter(parameter);
     }
+    let at_once = (resource.audience == Audience::Personal).then(failure::too_many_at_once);
+    let broad = failure::too_broad("made_to", Some("made_at"), "size");
     let problems = problems
         .iter()
         .cloned()
-        .chain([cursor::invalid(), failure::too_broad("made_to", Some("made_at"), "size")]);
+        .chain(at_once)
+        .chain([cursor::invalid(), broad]);
     refused(with_headers(operation), resource, problems)
 }
 
@@ -142,6 +145,7 @@ pub fn of_every_read() -> Vec<Problem> {
     all.push(projection::unknown("min_position", 4711, 4711));
     all.push(projection::lagging(4710));
     all.push(failure::query_timeout());
+    all.push(failure::reads_busy());
     all.push(failure::unavailable());
     all.push(schema_gate::schema_unknown());
     all.extend(docs::of_every_request());
@@ -166,9 +170,18 @@ pub fn after() -> Parameter {
     .build()
 }
 
+/// What an expensive operation can answer that has no list or export.
+pub fn of_expensive_reads() -> Vec<Problem> {
+    vec![failure::too_many_at_once()]
+}
+
 /// What every export can answer instead of rows.
 pub fn of_every_export() -> Vec<Problem> {
-    let mut all = vec![export::exports_busy(), export::after_unknown()];
+    let mut all = vec![
+        export::exports_busy(),
+        export::after_unknown(),
+        failure::too_many_at_once(),
+    ];
     all.extend(of_every_read());
     all
 }

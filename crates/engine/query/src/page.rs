@@ -39,7 +39,7 @@ impl Checkpoint {
 }
 
 /// What to read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PageQuery {
     /// Of what.
     pub resource: &'static Resource,

@@ -38,7 +38,10 @@ impl Spread {
             Direction::Ascending => sort.name.to_owned(),
             Direction::Descending => format!("-{}", sort.name),
         };
-        if let Some(filter) = filters.clone().find(|filter| filter.uneven.contains(&asked.as_str())) {
+        if let Some(filter) = filters
+            .clone()
+            .find(|filter| filter.uneven.contains(&asked.as_str()))
+        {
             return Self::Uneven(filter);
         }
         match (filters.next(), filters.next()) {

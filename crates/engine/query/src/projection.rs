@@ -6,29 +6,34 @@
 //! was answered with that position before. Only durations are compared, never the clocks of two machines.
 //!
 //! The projector notifies when a batch commits; a poll several times a second makes up for a lost notification. Both run
-//! on one connection of their own, so that waiting requests hold none, and one statement serves all.
+//! on one connection of their own, so that waiting requests hold none, and one statement serves all. A standby can't
+//! notify: it is polled, and more often while a request waits there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use connect::Database;
 use futures_util::future::poll_fn;
-use service::health::Check;
 use service::postgres;
 use service::problem::Problem;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics;
 
 /// How long a request waits for the rows it needs.
-const WAIT: Duration = Duration::from_secs(2);
+pub(crate) const WAIT: Duration = Duration::from_secs(2);
 /// How often the checkpoint is read, notified or not.
 const POLL: Duration = Duration::from_millis(250);
+/// How often while a request waits at a database that does not notify.
+const POLL_AWAITED: Duration = Duration::from_millis(20);
 /// How long Postgres may take to connect or answer before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long until the next attempt after a failure.
@@ -49,25 +54,31 @@ pub struct Channel {
     pub name: &'static str,
 }
 
-/// How far the rows have come. Cheap to clone.
+/// How far the rows have come in one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Projection {
     seen: watch::Receiver<Seen>,
+    awaited: Arc<Awaited>,
 }
 
 /// What was last seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Seen {
+pub(crate) struct Seen {
+    /// The database answers.
+    pub(crate) answers: bool,
     /// How far the rows are.
-    position: u64,
+    pub(crate) position: u64,
+    /// Of which epoch of the log; nil before the first event.
+    pub(crate) epoch: Uuid,
     /// They are of another log, so their position says nothing about this one.
-    stale: bool,
+    pub(crate) stale: bool,
     /// How far the log was, at this moment or later.
     head: Option<(u64, Instant)>,
 }
 
 impl Seen {
-    fn holds(&self, position: u64) -> bool {
+    /// Whether the rows hold everything up to a position.
+    pub(crate) fn holds(&self, position: u64) -> bool {
         position == 0 || (!self.stale && self.position >= position)
     }
 
@@ -77,14 +88,44 @@ impl Seen {
     }
 }
 
+/// How many requests wait.
+#[derive(Debug, Default)]
+struct Awaited {
+    requests: AtomicUsize,
+    came: Notify,
+}
+
+/// One request that waits.
+struct Waiting<'a>(&'a Awaited);
+
+impl Awaited {
+    fn wait(&self) -> Waiting<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.came.notify_one();
+        Waiting(self)
+    }
+
+    fn pause(&self, notified: bool) -> Duration {
+        if notified || self.requests.load(Ordering::Relaxed) == 0 {
+            POLL
+        } else {
+            POLL_AWAITED
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Projection {
-    /// Follows the checkpoint in the background, reconnecting for ever, and reports on `check` whether Postgres answers. The
-    /// check is degraded while the rows are of another log than there is now. `session` names the connection in Postgres.
+    /// Follows the checkpoint in the background, reconnecting for ever. `session` names the connection in Postgres.
     pub fn follow(
         url: &str,
         session: &str,
         channel: Channel,
-        check: Check,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let database = Database::parse(url)?
@@ -92,35 +133,76 @@ impl Projection {
             .set(&[("search_path", channel.schema)])
             .within(PATIENCE, PATIENCE);
         let (sender, seen) = watch::channel(Seen::default());
-        tokio::spawn(shutdown.run_until_cancelled_owned(async move {
-            // One line per outage, not one per attempt.
-            let mut outage_logged = false;
-            loop {
-                let Err(error) = follow_once(&database, channel, &sender, |seen| {
-                    answers(&check, channel.projection, seen);
-                    outage_logged = false;
-                })
-                .await;
-                check.fail("the read database cannot be read");
-                ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
-                if !std::mem::replace(&mut outage_logged, true) {
-                    tracing::warn!(error = %postgres::describe(&*error), "lost the projection, reconnecting");
-                }
-                tokio::time::sleep(RETRY).await;
-            }
-        }));
-        Ok(Self { seen })
+        let awaited = Arc::<Awaited>::default();
+        let follower = Follower {
+            address: database.address(),
+            database,
+            channel,
+            sender,
+            awaited: Arc::clone(&awaited),
+        };
+        tokio::spawn(shutdown.run_until_cancelled_owned(follower.follow()));
+        Ok(Self { seen, awaited })
+    }
+
+    /// What was last seen.
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.borrow()
+    }
+
+    /// Returns when the database answers.
+    pub(crate) async fn found(&self) {
+        // The follower ends with the process only.
+        let _ = self.seen.clone().wait_for(|seen| seen.answers).await;
+    }
+
+    /// Returns when the database does not answer any more.
+    pub(crate) async fn lost(&self) {
+        // The follower ends with the process only.
+        let _ = self.seen.clone().wait_for(|seen| !seen.answers).await;
+    }
+
+    /// Returns when the rows hold everything up to a position.
+    pub(crate) async fn held(&self, position: u64) {
+        let _waiting = self.awaited.wait();
+        if self
+            .seen
+            .clone()
+            .wait_for(|seen| seen.holds(position))
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns when the rows hold everything up to a position, or when it is known that the log, looked at later than
+    /// `since`, does not hold it.
+    pub(crate) async fn decided(&self, position: u64, since: Instant) {
+        let _waiting = self.awaited.wait();
+        let mut seen = self.seen.clone();
+        let decided = seen.wait_for(|seen| seen.holds(position) || seen.rules_out(position, since));
+        if decided.await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
     /// does not hold it. `name` is the parameter that asked.
     pub async fn reach(&self, position: u64, name: &'static str) -> Result<(), Problem> {
-        let begun = Instant::now();
-        let mut seen = self.seen.clone();
-        let decided = seen.wait_for(|seen| seen.holds(position) || seen.rules_out(position, begun));
+        self.reach_since(Instant::now(), position, name).await
+    }
+
+    /// As [`Self::reach`], for a request that has waited since `begun`.
+    pub(crate) async fn reach_since(
+        &self,
+        begun: Instant,
+        position: u64,
+        name: &'static str,
+    ) -> Result<(), Problem> {
         // Too late, or at the end of the process: as far as it came.
-        let _ = timeout(WAIT, decided).await;
-        let seen = *self.seen.borrow();
+        let _ = timeout_at(begun + WAIT, self.decided(position, begun)).await;
+        let seen = self.seen();
         let (outcome, answer) = if seen.holds(position) {
             ("reached", Ok(()))
         } else if let Some((head, _)) = seen.head.filter(|_| seen.rules_out(position, begun)) {
@@ -130,16 +212,6 @@ impl Projection {
         };
         ::metrics::histogram!(metrics::MIN_POSITION_SECONDS, "outcome" => outcome).record(begun.elapsed());
         answer
-    }
-}
-
-/// Postgres answers. Stale rows are read on, and each answer says what they are.
-fn answers(check: &Check, projection: &'static str, seen: Seen) {
-    ::metrics::gauge!(metrics::STALE, "projection" => projection).set(f64::from(u8::from(seen.stale)));
-    if seen.stale {
-        check.degraded("the rows are of another log than there is now: answers are marked as stale until they are built again");
-    } else {
-        check.ok();
     }
 }
 
@@ -176,30 +248,61 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Never: following ends with a failure only.
 type Never = std::convert::Infallible;
 
-async fn follow_once(
-    database: &Database,
+/// Follows the checkpoint of one database.
+struct Follower {
+    database: Database,
+    address: String,
     channel: Channel,
-    seen: &watch::Sender<Seen>,
-    mut answered: impl FnMut(Seen),
-) -> Result<Never, Failure> {
-    let (client, connection) = timeout(PATIENCE, database.connect()).await??;
-    let (notify, mut notified) = mpsc::channel(BACKLOG);
-    // Ends when the client is dropped; closes the channel when the connection ends.
-    tokio::spawn(drive(connection, notify));
-    timeout(PATIENCE, listen(&client, channel.name)).await??;
-    let mut poll = interval(POLL);
-    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            position = notified.recv() => {
-                let position = position.ok_or("the connection ended")?;
-                seen.send_if_modified(|seen| position > seen.position && { seen.position = position; true });
+    sender: watch::Sender<Seen>,
+    awaited: Arc<Awaited>,
+}
+
+impl Follower {
+    async fn follow(self) {
+        // One line per outage, not one per attempt.
+        let mut outage_logged = false;
+        loop {
+            let Err(error) = self.follow_once(&mut outage_logged).await;
+            self.sender
+                .send_if_modified(|seen| std::mem::replace(&mut seen.answers, false));
+            ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
+            if !std::mem::replace(&mut outage_logged, true) {
+                tracing::warn!(
+                    database = self.address,
+                    projection = self.channel.projection,
+                    error = %postgres::describe(&*error),
+                    "lost the projection, reconnecting"
+                );
             }
-            _ = poll.tick() => {
-                let looked = look(&client, channel.projection).await?;
-                // Not the larger of the two: a restored log begins again further back.
-                seen.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
-                answered(looked);
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn follow_once(&self, outage_logged: &mut bool) -> Result<Never, Failure> {
+        let (client, connection) = timeout(PATIENCE, self.database.connect()).await??;
+        let (notify, mut notified) = mpsc::channel(BACKLOG);
+        // Ends when the client is dropped; closes the channel when the connection ends.
+        tokio::spawn(drive(connection, notify));
+        let listens = timeout(PATIENCE, listen(&client, self.channel.name)).await??;
+        let mut next = Instant::now();
+        loop {
+            tokio::select! {
+                position = notified.recv() => {
+                    let position = position.ok_or("the connection ended")?;
+                    self.sender.send_if_modified(|seen| {
+                        position > seen.position && { seen.position = position; true }
+                    });
+                }
+                () = self.awaited.came.notified(), if !listens => {
+                    next = next.min(Instant::now() + POLL_AWAITED);
+                }
+                () = sleep_until(next) => {
+                    let looked = look(&client, self.channel.projection).await?;
+                    // Not the larger of the two: a restored log begins again further back.
+                    self.sender.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
+                    *outage_logged = false;
+                    next = Instant::now() + self.awaited.pause(listens);
+                }
             }
         }
     }
@@ -211,24 +314,27 @@ async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
     let row = timeout(PATIENCE, client.query_one(READ_PROGRESS, &[&projection])).await??;
     let (position, head): (Option<i64>, Option<i64>) = (row.try_get("position")?, row.try_get("head")?);
     let age_s: Option<f64> = row.try_get("head_age_s")?;
-    // A clock that was set back gives no age.
+    // A clock that was set back gives no age, nor does a standby, whose clock is not that of the note.
     let age = age_s.and_then(|age_s| Duration::try_from_secs_f64(age_s).ok());
     let at = age.and_then(|age| asked.checked_sub(age));
+    let epoch: Option<Uuid> = row.try_get("epoch")?;
     Ok(Seen {
+        answers: true,
+        epoch: epoch.unwrap_or_default(),
         position: position.map_or(Ok(0), u64::try_from)?,
         stale: row.try_get("stale")?,
         head: head.map(u64::try_from).transpose()?.zip(at),
     })
 }
 
-/// A standby can't listen; the poll is enough there.
-async fn listen(client: &Client, channel: &'static str) -> Result<(), tokio_postgres::Error> {
+/// Whether the database notifies. A standby can't; the poll is enough there.
+async fn listen(client: &Client, channel: &'static str) -> Result<bool, tokio_postgres::Error> {
     match client.batch_execute(&format!("listen {channel}")).await {
         Err(error) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             tracing::info!("the read database cannot notify, polling only");
-            Ok(())
+            Ok(false)
         }
-        outcome => outcome,
+        outcome => outcome.map(|()| true),
     }
 }
 

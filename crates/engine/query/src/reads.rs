@@ -1,40 +1,41 @@
 //! What every operation of the read side shares, and the operations themselves: a list and one row of a resource.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::response::Response;
-use deadpool_postgres::Pool;
 use service::problem::Problem;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::answer::{self, AnswerPosition};
 use crate::conditions::{Bind, Conditions};
+use crate::course::{Course, Step};
 use crate::cursor::{self, Binding, Cursor, Cursors};
-use crate::error::Error;
+use crate::error::{Error, Question};
+use crate::lane::{Asker, Lane, PerLane};
 use crate::page::{self, Checkpoint, Page, PageQuery};
-use crate::plan::Spread;
 use crate::parameters::{self, MinPosition, Parameters};
-use crate::projection::{self, Projection};
+use crate::place::Place;
+use crate::places::Places;
+use crate::plan::Spread;
 use crate::record::Record;
 use crate::resource::{Audience, Edge, Resource};
-use crate::schema_gate::SchemaGate;
+use crate::seats::{Seat, Seats};
 use crate::view::{self, Beginning, ListView, View};
-use crate::{failure, metrics};
 
 /// What every operation shares. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reads {
-    /// Connections that can only select.
-    pub pool: Pool,
-    /// Whether the database has the schema of this build.
-    pub schema: SchemaGate,
-    /// How far the rows have come.
-    pub projection: Projection,
+    /// The servers that have the rows.
+    pub places: Places,
     /// Makes and checks page cursors.
     pub cursors: Cursors,
+    /// How many expensive requests one reader may have under way.
+    pub seats: Seats,
     /// How long a read may take in all. More than the database's own limit, for when it cannot keep that.
-    pub patience: Duration,
+    pub patience: PerLane<Duration>,
+    /// The request that all of this is for, if it is for one.
+    course: Option<Course>,
 }
 
 /// Which rows a caller may see.
@@ -42,21 +43,57 @@ pub struct Reads {
 pub enum Access {
     /// All rows of a public resource.
     Everyone,
+    /// All rows of a personal resource, for a caller without a login who has the id of one from its holder. Ids can't be
+    /// guessed.
+    Bearer,
     /// The rows of a personal resource that satisfy the conditions.
     Reader {
         /// The reader, whom cursors are bound to.
         reader: Uuid,
         /// What the reader may see.
         rows: Conditions,
+        /// Whether these are few rows, which an index finds: then no request for them is expensive.
+        few: bool,
     },
 }
 
+/// What [`Access`] comes down to for a resource.
+struct Granted {
+    /// Without a reader there is no login.
+    reader: Option<Uuid>,
+    rows: Conditions,
+    few: bool,
+}
+
+impl Granted {
+    fn asker(&self) -> Asker {
+        self.reader.map_or(Asker::PUBLIC, Asker::person)
+    }
+
+    /// The asker of a list that searches or counts.
+    fn asker_of_many(&self) -> Asker {
+        // The tables of public resources are small.
+        if self.reader.is_none() || self.few {
+            self.asker()
+        } else {
+            self.asker().expensively()
+        }
+    }
+}
+
 impl Access {
-    /// The reader and their rows.
-    fn parts(self, resource: &Resource) -> Result<(Option<Uuid>, Conditions), Problem> {
+    fn granted(self, resource: &Resource) -> Result<Granted, Problem> {
         match (self, resource.audience) {
-            (Self::Everyone, Audience::Public) => Ok((None, Conditions::default())),
-            (Self::Reader { reader, rows }, Audience::Personal) => Ok((Some(reader), rows)),
+            (Self::Everyone, Audience::Public) | (Self::Bearer, Audience::Personal) => Ok(Granted {
+                reader: None,
+                rows: Conditions::default(),
+                few: false,
+            }),
+            (Self::Reader { reader, rows, few }, Audience::Personal) => Ok(Granted {
+                reader: Some(reader),
+                rows,
+                few,
+            }),
             _ => {
                 tracing::error!(
                     resource = resource.name,
@@ -71,6 +108,45 @@ impl Access {
 }
 
 impl Reads {
+    /// Of these servers.
+    pub fn new(places: Places, cursors: Cursors, seats: Seats, patience: PerLane<Duration>) -> Self {
+        Self {
+            places,
+            cursors,
+            seats,
+            patience,
+            course: None,
+        }
+    }
+
+    /// The same for another projection.
+    #[must_use]
+    pub fn of(&self, places: Places) -> Self {
+        Self {
+            places,
+            ..self.clone()
+        }
+    }
+
+    /// For one request that reads several times: all of it at one server, and nothing older than what it has read.
+    #[must_use]
+    pub fn in_one_place(&self) -> Self {
+        Self {
+            course: Some(self.course.clone().unwrap_or_default()),
+            ..self.clone()
+        }
+    }
+
+    /// As [`Self::in_one_place`], for a caller who has seen the rows at a position: not at a replica that is behind it, if there is
+    /// a choice.
+    #[must_use]
+    pub fn after(&self, position: u64) -> Self {
+        Self {
+            course: Some(Course::after(position)),
+            ..self.clone()
+        }
+    }
+
     /// Answers with a page of a resource.
     pub async fn list(
         &self,
@@ -89,7 +165,7 @@ impl Reads {
         access: Access,
         finish: impl FnMut(&mut Record) -> Result<(), Problem>,
     ) -> Result<Response, Problem> {
-        let (reader, rows) = access.parts(resource)?;
+        let granted = access.granted(resource)?;
         let ListView {
             view,
             selection,
@@ -99,6 +175,14 @@ impl Reads {
             count,
             begin,
         } = view::of_list(parameters, resource)?;
+        let asker = if count || selection.searches() {
+            granted.asker_of_many()
+        } else {
+            granted.asker()
+        };
+        let Granted { reader, rows, .. } = granted;
+        let _seat = self.seat(asker).await?;
+        let reads = self.in_one_place();
         let binding = Binding::new(resource, sort, direction, &selection, reader);
         let (edge, epoch) = match begin {
             Beginning::First => (None, None),
@@ -121,7 +205,7 @@ impl Reads {
             similar: None,
             spread: Spread::of(&selection, sort, direction),
         };
-        let mut page = self.read_at(query, view.min_position).await?;
+        let mut page = reads.read_at(asker, query, view.min_position).await?;
         if page.rows.is_empty()
             && is_first
             && let Some((conditions, similar)) = selection.similar_within(rows)
@@ -135,7 +219,7 @@ impl Reads {
                 similar: Some(similar),
                 ..PageQuery::first(resource, conditions, limit)
             };
-            page = self.read_at(query, view.min_position).await?;
+            page = reads.read_at(asker, query, view.min_position).await?;
         }
         page.rows.iter_mut().try_for_each(finish)?;
         if epoch.is_some_and(|epoch| epoch != page.checkpoint.epoch) {
@@ -178,13 +262,16 @@ impl Reads {
         access: Access,
         finish: impl FnMut(&mut Record) -> Result<(), Problem>,
     ) -> Result<Response, Problem> {
-        let (_, conditions) = access.parts(resource)?;
+        let granted = access.granted(resource)?;
         let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
         let view = view::of_one(parameters, resource)?;
-        self.answer_row(resource, key, view, conditions, finish).await
+        let asker = granted.asker();
+        self.answer_row(asker, resource, key, view, granted.rows, finish)
+            .await
     }
 
-    /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client may see them.
+    /// Answers with these columns of the row that has this key, or 404. The caller has decided that the client, who has no login,
+    /// may see them.
     pub async fn excerpt(
         &self,
         resource: &'static Resource,
@@ -193,12 +280,14 @@ impl Reads {
         parameters: Parameters,
     ) -> Result<Response, Problem> {
         let view = view::of_excerpt(parameters, resource, columns)?;
-        self.answer_row(resource, key, view, Conditions::default(), |_| Ok(()))
+        let all = Conditions::default();
+        self.answer_row(Asker::PUBLIC, resource, key, view, all, |_| Ok(()))
             .await
     }
 
     async fn answer_row(
         &self,
+        asker: Asker,
         resource: &'static Resource,
         key: Uuid,
         view: View,
@@ -210,7 +299,7 @@ impl Reads {
             columns: view.columns,
             ..PageQuery::first(resource, conditions, 1)
         };
-        let mut page = self.read_at(query, view.min_position).await?;
+        let mut page = self.read_at(asker, query, view.min_position).await?;
         page.rows.iter_mut().try_for_each(finish)?;
         answer::one(resource, &page, view.if_none_match.as_deref())
     }
@@ -225,7 +314,9 @@ impl Reads {
         mut parameters: Parameters,
         access: Access,
     ) -> Result<(Record, AnswerPosition), Problem> {
-        let (_, mut conditions) = access.parts(resource)?;
+        let granted = access.granted(resource)?;
+        let asker = granted.asker();
+        let mut conditions = granted.rows;
         let key = parameters::uuid(key).ok_or_else(|| view::not_an_id(resource.key))?;
         let min_position = parameters.min_position();
         parameters.finish()?;
@@ -235,7 +326,7 @@ impl Reads {
             columns: shown.filter(|column| columns.contains(&column.name)).collect(),
             ..PageQuery::first(resource, conditions, 1)
         };
-        let mut page = self.read_at(query, min_position).await?;
+        let mut page = self.read_at(asker, query, min_position).await?;
         let position = AnswerPosition::of(&page);
         match page.rows.pop() {
             Some(row) => Ok((row, position)),
@@ -244,14 +335,21 @@ impl Reads {
     }
 
     /// Reads when the rows are new enough.
-    async fn read_at(&self, query: PageQuery, min_position: Option<MinPosition>) -> Result<Page, Problem> {
-        let Some(awaited) = min_position else {
-            return self.read(query).await;
-        };
-        self.projection.reach(awaited.position, awaited.name).await?;
-        let page = self.read(query).await?;
-        reached(awaited, page.checkpoint, page.stale)?;
-        Ok(page)
+    async fn read_at(
+        &self,
+        asker: Asker,
+        query: PageQuery,
+        awaited: Option<MinPosition>,
+    ) -> Result<Page, Problem> {
+        let name = query.resource.name;
+        let place = |page: &Page| Some((page.checkpoint, page.stale));
+        let step = self.measured(name, asker.lane, awaited);
+        self.question(
+            step,
+            move |client| Box::pin(page::read(client, query.clone())),
+            place,
+        )
+        .await
     }
 
     /// Asks as [`Self::ask`] does, when the rows are as new as the parameters ask for. `place` is where in the log an answer
@@ -259,62 +357,83 @@ impl Reads {
     pub async fn ask_at<T>(
         &self,
         resource: &'static str,
+        asker: Asker,
         mut parameters: Parameters,
-        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-        place: impl FnOnce(&T) -> (Checkpoint, bool),
+        question: impl Fn(&Client) -> Question<'_, T>,
+        place: impl Fn(&T) -> (Checkpoint, bool),
     ) -> Result<T, Problem> {
-        let min_position = parameters.min_position();
+        let awaited = parameters.min_position();
         parameters.finish()?;
-        if let Some(awaited) = min_position {
-            self.projection.reach(awaited.position, awaited.name).await?;
-        }
-        let answer = self.ask(resource, question).await?;
-        if let Some(awaited) = min_position {
-            let (checkpoint, stale) = place(&answer);
-            reached(awaited, checkpoint, stale)?;
-        }
-        Ok(answer)
-    }
-
-    /// Reads one page.
-    async fn read(&self, query: PageQuery) -> Result<Page, Problem> {
-        let name = query.resource.name;
-        self.ask(name, async |client| page::read(client, query).await)
-            .await
+        let _seat = self.seat(asker).await?;
+        let step = self.measured(resource, asker.lane, awaited);
+        self.question(step, question, |answer| Some(place(answer))).await
     }
 
     /// Asks the database within the limits of every read, under this name in metrics.
     pub async fn ask<T>(
         &self,
         resource: &'static str,
-        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
+        asker: Asker,
+        question: impl Fn(&Client) -> Question<'_, T>,
     ) -> Result<T, Problem> {
-        self.schema.pass()?;
-        let begun = Instant::now();
-        let patiently = async {
-            let client = self.pool.get().await?;
-            question(&client).await
+        let _seat = self.seat(asker).await?;
+        let step = self.measured(resource, asker.lane, None);
+        self.question(step, question, |_| None).await
+    }
+
+    /// Asks for what must not be old: the primary, and while that is away a replica that has all that was seen there.
+    pub async fn ask_freshest<T>(
+        &self,
+        resource: &'static str,
+        question: impl Fn(&Client) -> Question<'_, T>,
+    ) -> Result<T, Problem> {
+        let step = Step {
+            freshest: true,
+            ..self.measured(resource, Lane::People, None)
         };
-        let outcome = tokio::time::timeout(self.patience, patiently).await;
-        let label = if matches!(outcome, Ok(Ok(_))) {
-            "ok"
-        } else {
-            "failed"
-        };
-        ::metrics::histogram!(metrics::READ_SECONDS, "resource" => resource, "outcome" => label)
-            .record(begun.elapsed());
-        match outcome {
-            Ok(outcome) => outcome.map_err(|error| failure::problem(&error)),
-            Err(_) => Err(failure::silence()),
+        self.question(step, question, |_| None).await
+    }
+
+    fn measured(&self, resource: &'static str, lane: Lane, awaited: Option<MinPosition>) -> Step {
+        Step {
+            lane,
+            awaited,
+            freshest: false,
+            patience: *self.patience.of(lane),
+            measured_as: Some(resource),
         }
     }
-}
 
-/// Whether rows that were read are as new as was asked for. A restore can have taken back what was notified before, and a
-/// position of another log says nothing about the caller's write.
-pub(crate) fn reached(awaited: MinPosition, checkpoint: Checkpoint, stale: bool) -> Result<(), Problem> {
-    if checkpoint.position < awaited.position || (stale && awaited.position > 0) {
-        return Err(projection::lagging(checkpoint.position));
+    /// A seat for an expensive request; none for others.
+    pub(crate) async fn seat(&self, asker: Asker) -> Result<Option<Seat>, Problem> {
+        match (asker.lane, asker.reader) {
+            (Lane::Expensive, Some(reader)) => self.seats.take(reader).await.map(Some),
+            _ => Ok(None),
+        }
     }
-    Ok(())
+
+    async fn question<T>(
+        &self,
+        step: Step,
+        question: impl Fn(&Client) -> Question<'_, T>,
+        true_at: impl Fn(&T) -> Option<(Checkpoint, bool)>,
+    ) -> Result<T, Problem> {
+        let question = &question;
+        let work = |place: Place| async move { place.ask(step.lane, question).await };
+        self.at_a_place(step, work, true_at).await
+    }
+
+    /// Does `work` at one server.
+    pub(crate) async fn at_a_place<T, F>(
+        &self,
+        step: Step,
+        work: impl Fn(Place) -> F,
+        true_at: impl Fn(&T) -> Option<(Checkpoint, bool)>,
+    ) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let course = self.course.clone().unwrap_or_default();
+        course.step(&self.places, step, work, true_at).await
+    }
 }

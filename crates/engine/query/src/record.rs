@@ -106,7 +106,10 @@ fn write(out: &mut Vec<u8>, row: &Row, index: usize, column: &'static str) -> Re
         },
         Type::TIMESTAMPTZ => {
             let moment = row.try_get::<_, Option<DateTime<Utc>>>(index)?;
-            json(out, &moment.map(|moment| moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
+            json(
+                out,
+                &moment.map(|moment| moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            );
         }
         Type::JSON | Type::JSONB => match row.try_get::<_, Option<JsonText<'_>>>(index)? {
             Some(JsonText(text)) => out.extend_from_slice(text),
@@ -167,7 +170,10 @@ mod tests {
         row.replace("a", |_| json!("seven"));
         assert_eq!(row.json(), br#"{"a":"seven","b":7,"c":"x"}"#);
         let values = ["a", "b", "c", "none"].map(|name| row.get(name));
-        assert_eq!(values, [Some(json!("seven")), Some(json!(7)), Some(json!("x")), None]);
+        assert_eq!(
+            values,
+            [Some(json!("seven")), Some(json!(7)), Some(json!("x")), None]
+        );
         assert!(row.has("a") && !row.has("none"));
     }
 }

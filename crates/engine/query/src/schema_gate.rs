@@ -11,6 +11,8 @@ use service::postgres;
 use service::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
+use crate::projection::Projection;
+
 /// How long until the schema is looked at again, while the database does not answer.
 const RETRY: Duration = Duration::from_secs(1);
 /// The check's reason meanwhile.
@@ -58,10 +60,46 @@ impl SchemaGate {
 
     /// Whether requests may read; 503 if not.
     pub(crate) fn pass(&self) -> Result<(), Problem> {
-        if self.0.load(Ordering::Acquire) {
+        if self.is_open() {
             return Ok(());
         }
         Err(schema_unknown())
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Follows the schema of a replica, for ever: open while the replica answers and has the schema of this build. What it has
+    /// is no reason to refuse to start, as there are others to read from. `address` is for log lines.
+    pub(crate) async fn follow<L, F>(self, pool: Pool, projection: Projection, address: String, look: L)
+    where
+        L: Fn(Pool) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), SchemaRefused>> + Send + 'static,
+    {
+        let mut refusal_logged = false;
+        loop {
+            projection.found().await;
+            match look(pool.clone()).await {
+                Ok(()) => {
+                    self.0.store(true, Ordering::Release);
+                    refusal_logged = false;
+                    projection.lost().await;
+                    // Another server may come back in its place.
+                    self.0.store(false, Ordering::Release);
+                }
+                Err(SchemaRefused { error, .. }) => {
+                    if !std::mem::replace(&mut refusal_logged, true) {
+                        tracing::warn!(
+                            replica = address,
+                            error = %postgres::describe(&*error),
+                            "a replica does not have the schema of this build"
+                        );
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
     }
 
     fn open(&self, check: &Check) {

@@ -189,7 +189,10 @@ fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static S
         parameters.refuse(
             "sort",
             "missing_filter",
-            format!("Denne rekkefølgen hører til {}. Legg til {}.", filter.name, filter.name),
+            format!(
+                "Denne rekkefølgen hører til {}. Legg til {}.",
+                filter.name, filter.name
+            ),
             format!("This order belongs to {}. Add {}.", filter.name, filter.name),
         );
         return default;

@@ -139,12 +139,17 @@ pub fn built(database: &Database, options: &PoolOptions) -> anyhow::Result<Pool>
 
 /// The database at `url`, with the time limits and the name of a pool's sessions.
 pub fn database(url: &str, options: &PoolOptions, application_name: &str) -> anyhow::Result<Database> {
+    Ok(limited(Database::parse(url)?.named(application_name), options))
+}
+
+/// A database with the time limits of a pool's sessions.
+pub fn limited(database: Database, options: &PoolOptions) -> Database {
     let statement_timeout = format!("{}s", options.db_statement_timeout_s);
     let settings = [
         ("statement_timeout", statement_timeout.as_str()),
         ("idle_in_transaction_session_timeout", "60s"),
     ];
-    Ok(Database::parse(url)?.named(application_name).set(&settings))
+    database.set(&settings)
 }
 
 /// Refuses a pooler, whose connections are not sessions of their own. A database that does not answer in time is not
@@ -158,8 +163,8 @@ pub async fn refuse_pooler(url: &str) -> anyhow::Result<()> {
 }
 
 /// Publishes the pool's size, idle connections and waiting tasks under the given name, until shutdown.
-pub fn observe_pool(pool: &Pool, name: &'static str, shutdown: CancellationToken) {
-    let pool = pool.clone();
+pub fn observe_pool(pool: &Pool, name: &str, shutdown: CancellationToken) {
+    let (pool, name) = (pool.clone(), name.to_owned());
     tokio::spawn(shutdown.run_until_cancelled_owned(async move {
         let mut ticks = tokio::time::interval(OBSERVE_INTERVAL);
         loop {
@@ -171,7 +176,7 @@ pub fn observe_pool(pool: &Pool, name: &'static str, shutdown: CancellationToken
                 (metrics::POOL_WAITING, status.waiting),
             ] {
                 // A pool's counts are far below 2^32.
-                ::metrics::gauge!(metric, "pool" => name)
+                ::metrics::gauge!(metric, "pool" => name.clone())
                     .set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
             }
         }

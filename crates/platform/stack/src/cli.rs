@@ -28,6 +28,10 @@ enum Command {
         #[arg(long, env = "STACK_TLS", value_parser = BoolishValueParser::new(), num_args = 0..=1,
               default_value = "false", default_missing_value = "true", value_name = "BOOL")]
         tls: bool,
+        /// Streaming replicas of PostgreSQL that query-api reads, each a new copy
+        #[arg(long, env = "REPLICAS", default_value_t = 0, value_name = "COUNT",
+              value_parser = clap::value_parser!(u8).range(0..=4))]
+        replicas: u8,
     },
     /// Print a new login token for the system that runs in this checkout
     Token {
@@ -76,7 +80,7 @@ impl Cli {
         let progress = Progress::console();
         match self.command {
             Command::Install => install::ensure(progress).await?,
-            Command::Up { tls } => up::run(tls, progress).await?,
+            Command::Up { tls, replicas } => up::run(tls, replicas, progress).await?,
             Command::Token {
                 role,
                 subject,

@@ -2,11 +2,10 @@
 //! from a base backup and archived WAL.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use connect::Database;
 use tokio::process::Command;
 use tokio_postgres::Client;
@@ -18,7 +17,7 @@ use crate::run_as::{hand_over, run_as};
 use crate::scratch::Scratch;
 use crate::secrets::random_hex;
 use crate::servers::Server;
-use crate::servers::postgres::{ADMIN, Cluster, initialise};
+use crate::servers::postgres::{Cluster, initialise};
 
 /// How long a server may take to finish its recovery.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -53,6 +52,7 @@ impl Postgres {
         write_private(&file, password.as_bytes())?;
         initialise(&bin, &data, &file, run_as, false).await?;
         let cluster = Cluster {
+            name: "postgres",
             bin,
             data,
             password,
@@ -119,16 +119,13 @@ impl Postgres {
 
     /// Takes a base backup, on which WAL can be replayed.
     pub async fn base_backup(&self, name: &str) -> anyhow::Result<PathBuf> {
-        self.copy(name, &[]).await
+        Ok(self.copy(name, &[]).await?.data)
     }
 
     /// A standby that follows this server, started.
     pub async fn standby(&self, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let cluster = Cluster {
-            data: self.copy("standby", &["--write-recovery-conf"]).await?,
-            log: self.scratch.path().join("standby.log"),
-            ..self.cluster.clone()
-        };
+        let name = format!("standby-{}", random_hex()?);
+        let cluster = self.copy(&name, &["--write-recovery-conf"]).await?;
         let standby = Self {
             server: cluster.server(&owned(settings), None)?,
             cluster,
@@ -172,6 +169,17 @@ impl Postgres {
         self.recovered().await
     }
 
+    async fn copy(&self, name: &str, more: &[&str]) -> anyhow::Result<Cluster> {
+        let home = self.scratch.path();
+        let copy = Cluster {
+            data: home.join(name),
+            log: home.join(format!("{name}.log")),
+            ..self.cluster.clone()
+        };
+        copy.copy_of(self.server.url(), more).await?;
+        Ok(copy)
+    }
+
     async fn recovered(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
@@ -185,39 +193,6 @@ impl Postgres {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    async fn copy(&self, name: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
-        let target = self.directory(name)?;
-        let url = self.server.url();
-        let host = url.rsplit('@').next().and_then(|rest| rest.split('/').next());
-        let (host, port) = host.and_then(|host| host.split_once(':')).context("no port")?;
-        let mut command = Command::new(self.cluster.bin.join("pg_basebackup"));
-        command
-            .args(["--host", host, "--port", port, "--username", ADMIN])
-            .args([
-                "--checkpoint=fast",
-                "--wal-method=stream",
-                "--no-sync",
-                "--pgdata",
-            ])
-            .arg(&target)
-            .args(more)
-            .env("PGPASSWORD", &self.cluster.password)
-            .current_dir(&target)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        if let Some(run_as) = self.cluster.run_as {
-            command.uid(run_as.uid).gid(run_as.gid);
-        }
-        let output = command.output().await.context("cannot run pg_basebackup")?;
-        if !output.status.success() {
-            bail!(
-                "pg_basebackup failed:\n{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-        }
-        Ok(target)
     }
 }
 

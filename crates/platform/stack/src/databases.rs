@@ -83,6 +83,15 @@ impl Databases {
         run_generated(&admin, DROP_DATABASES, &[&names]).await
     }
 
+    /// query-api's URL of the read database at a replica, whose administrator's URL is given.
+    pub fn read_reader_at(&self, replica: &str) -> anyhow::Result<String> {
+        let (mut url, replica) = (parse(&self.read_reader)?, parse(replica)?);
+        if url.set_port(replica.port()).is_err() {
+            bail!("DATABASE_URL must name a host");
+        }
+        Ok(url.into())
+    }
+
     /// The URLs of the databases of that suffix, without creating them.
     pub(crate) fn named(admin_url: &str, suffix: &str) -> anyhow::Result<Self> {
         let (events, read) = if suffix.is_empty() {

@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn end(checkout: &Checkout, progress: Progress) -> anyhow::Result<()> {
     let local = checkout.local()?;
     let outside = checkout.data_outside();
-    for process in Process::ALL {
+    for process in Process::ALL.into_iter().chain(Process::REPLICAS) {
         let file = checkout.pids()?.join(process.name());
         let pid = std::fs::read_to_string(&file)
             .ok()
@@ -46,7 +46,7 @@ async fn end_one(pid: u32, process: Process, still_there: impl Fn() -> bool) {
     // Fast shutdown for PostgreSQL, which after SIGTERM would wait for its clients.
     signal_pid(
         pid,
-        if process == Process::Postgres {
+        if process.program() == Process::Postgres.program() {
             Signal::SIGINT
         } else {
             Signal::SIGTERM

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Process {
     /// The event log and the read model.
     Postgres,
+    /// A streaming replica of it, by its number, where some are asked for.
+    Replica(u8),
     /// The stream between them.
     Nats,
     /// The cache.
@@ -40,6 +42,14 @@ impl Process {
         Self::QueryApi,
     ];
 
+    /// The replicas that a system may have. There is a name for each.
+    pub(crate) const REPLICAS: [Self; 4] = [
+        Self::Replica(1),
+        Self::Replica(2),
+        Self::Replica(3),
+        Self::Replica(4),
+    ];
+
     /// The programs of this project, each once.
     pub(crate) const APPLICATIONS: [Self; 5] = [
         Self::PaymentEmulator,
@@ -53,6 +63,10 @@ impl Process {
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Replica(1) => "replica-1",
+            Self::Replica(2) => "replica-2",
+            Self::Replica(3) => "replica-3",
+            Self::Replica(_) => "replica-4",
             Self::Nats => "nats",
             Self::Redis => "redis",
             Self::PaymentEmulator => "payment-emulator",
@@ -68,6 +82,7 @@ impl Process {
     /// The file name of its program.
     pub(crate) fn program(self) -> &'static str {
         match self {
+            Self::Replica(_) => "postgres",
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
             Self::Mail => "stack",

@@ -1,4 +1,4 @@
-//! The three servers, as private child processes or as servers that run already.
+//! The three servers and PostgreSQL's replicas, as private child processes or as servers that run already.
 
 mod nats;
 pub(crate) mod postgres;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use nix::sys::signal::Signal;
 use secret::Secret;
 use tokio::sync::OnceCell;
@@ -47,12 +47,15 @@ pub struct ServersConfig {
     pub any_stream: bool,
     /// Whether servers accept TLS only, and only from clients with a certificate of the stack's own authority.
     pub tls: bool,
+    /// How many streaming replicas PostgreSQL has, four at most. It must be private.
+    pub replicas: u8,
 }
 
 /// Postgres, NATS and Redis.
 #[derive(Debug)]
 pub struct Servers {
     postgres: Server,
+    replicas: Vec<postgres::Replica>,
     nats: Server,
     /// The users of NATS; `None` if it was given by URL.
     nats_logins: Option<NatsLogins>,
@@ -112,23 +115,28 @@ impl Servers {
 
     /// Three private servers, whatever the environment says, in a directory that is removed with them.
     pub async fn temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| Ok(None), false, None, false).await
+        Self::temporary_with(false, 0).await
     }
 
     /// Like [`Servers::temporary`], by TLS only.
     pub async fn temporary_with_tls() -> anyhow::Result<Self> {
-        Self::in_scratch(|_| Ok(None), false, None, true).await
+        Self::temporary_with(true, 0).await
+    }
+
+    /// Like [`Servers::temporary`], by TLS only if `tls`, and with streaming replicas of PostgreSQL.
+    pub async fn temporary_with(tls: bool, replicas: u8) -> anyhow::Result<Self> {
+        Self::in_scratch(|_| Ok(None), false, None, tls, replicas).await
     }
 
     /// Like [`Servers::temporary`], with PostgreSQL and NATS each on a disk that can be filled.
     pub async fn temporary_on_small_disks(sizes: DiskSizes) -> anyhow::Result<Self> {
-        Self::in_scratch(|_| Ok(None), false, Some(sizes), false).await
+        Self::in_scratch(|_| Ok(None), false, Some(sizes), false, 0).await
     }
 
     /// Like [`Servers::temporary`], but uses the servers that the environment names, and NATS's users may work with
     /// streams of any name.
     pub async fn given_or_temporary() -> anyhow::Result<Self> {
-        Self::in_scratch(given, true, None, false).await
+        Self::in_scratch(given, true, None, false, 0).await
     }
 
     async fn in_scratch(
@@ -136,6 +144,7 @@ impl Servers {
         any_stream: bool,
         sizes: Option<DiskSizes>,
         tls: bool,
+        replicas: u8,
     ) -> anyhow::Result<Self> {
         let scratch = Scratch::create()?;
         let config = ServersConfig {
@@ -146,6 +155,7 @@ impl Servers {
             durable: false,
             any_stream,
             tls,
+            replicas,
         };
         let disks = sizes
             .map(|sizes| SmallDisks::mount(&config.data, sizes))
@@ -181,8 +191,11 @@ impl Servers {
                 private: None,
             }))
         };
-        let postgres = match external("postgres", "database-url")? {
-            Some(postgres) => postgres,
+        let (postgres, replicas) = match external("postgres", "database-url")? {
+            Some(_) if config.replicas > 0 => {
+                bail!("replicas are made of a PostgreSQL of our own: unset DATABASE_URL or REPLICAS")
+            }
+            Some(postgres) => (postgres, Vec::new()),
             None => postgres::prepare(config, found.postgres, tls).await?,
         };
         let (nats, nats_logins) = match external("nats", "nats-url")? {
@@ -193,6 +206,7 @@ impl Servers {
             external("redis", "redis-url")?.map_or_else(|| redis::prepare(config, found.redis, tls), Ok)?;
         Ok(Self {
             postgres,
+            replicas,
             nats,
             nats_logins,
             redis,
@@ -205,12 +219,24 @@ impl Servers {
     /// Starts the private ones and waits until all answer.
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         futures_util::try_join!(self.postgres.start(), self.nats.start(), self.redis.start())?;
+        let replicas = self.replicas.iter().map(postgres::Replica::begin);
+        futures_util::future::try_join_all(replicas).await?;
         Ok(())
     }
 
     /// PostgreSQL; its URL is the administrator's.
     pub fn postgres(&self) -> &Server {
         &self.postgres
+    }
+
+    /// The streaming replicas of PostgreSQL.
+    pub fn replicas(&self) -> impl Iterator<Item = &Server> {
+        self.replicas.iter().map(|replica| &replica.server)
+    }
+
+    /// The replica of that number, which begins with 1.
+    pub(crate) fn replica(&self, number: u8) -> Option<&Server> {
+        self.replicas().nth(usize::from(number).checked_sub(1)?)
     }
 
     /// nats-server with JetStream; its URL is the administrator's, if the server is ours.
@@ -251,7 +277,8 @@ impl Servers {
     /// Stops the private ones in good order and returns when nothing of them is left.
     pub async fn stop(&self) {
         let stop = |server: &'_ Server| server.private.as_ref().map(|private| Arc::clone(&private.daemon));
-        futures_util::future::join_all(self.all().into_iter().filter_map(stop).map(|daemon| async move {
+        let all = self.all().into_iter().chain(self.replicas());
+        futures_util::future::join_all(all.filter_map(stop).map(|daemon| async move {
             daemon.stop().await;
         }))
         .await;

@@ -111,6 +111,16 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
         let line = format!("  {name:<17} {url:<23} {ops}");
         let _ = writeln!(out, "{}", line.trim_end());
     }
+    for (replica, process) in system.servers().replicas().zip(Process::REPLICAS) {
+        // The host and the port of the URL, without the login.
+        let address = replica
+            .url()
+            .rsplit('@')
+            .next()
+            .and_then(|rest| rest.split('/').next());
+        let line = format!("  {:<17} {}", process.name(), address.unwrap_or_default());
+        let _ = writeln!(out, "{line:<41} read by query-api");
+    }
     out + &try_it(catalogue)
 }
 

@@ -48,6 +48,8 @@ pub struct Options {
     pub small_disks: Option<DiskSizes>,
     /// Whether PostgreSQL, NATS and Redis accept TLS only, on private servers.
     pub tls: bool,
+    /// How many streaming replicas of PostgreSQL query-api reads, on private servers.
+    pub replicas: u8,
 }
 
 /// A running system.
@@ -97,8 +99,7 @@ impl System {
     pub async fn on_private_servers(options: Options) -> anyhow::Result<Self> {
         let servers = match options.small_disks {
             Some(sizes) => Servers::temporary_on_small_disks(sizes).await?,
-            None if options.tls => Servers::temporary_with_tls().await?,
-            None => Servers::temporary().await?,
+            None => Servers::temporary_with(options.tls, options.replicas).await?,
         };
         Self::for_test(Arc::new(servers), true, options).await
     }
@@ -195,6 +196,10 @@ impl System {
         if options.second_projector {
             programs.push(Process::Projector2);
         }
+        let replicas = servers
+            .replicas()
+            .map(|replica| databases.read_reader_at(replica.url()));
+        let replicas = replicas.collect::<anyhow::Result<Vec<_>>>()?;
         let links = if options.proxied {
             Some(Links::open(&servers, &programs).await?)
         } else {
@@ -203,6 +208,7 @@ impl System {
         let settings = Settings {
             ports: &place.ports,
             databases: &databases,
+            replicas: &replicas,
             nats_url: servers.nats().url(),
             nats_logins: servers.nats_logins(),
             redis_url: servers.redis().url(),

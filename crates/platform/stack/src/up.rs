@@ -21,9 +21,9 @@ use crate::servers::{Servers, ServersConfig, given};
 use crate::system::{System, Tokens};
 use crate::{install, leftovers, summary};
 
-/// Runs the system, with TLS if `tls`, until a signal or a failure that no restart repairs. Stops everything that it
-/// started before it returns.
-pub async fn run(tls: bool, progress: Progress) -> anyhow::Result<()> {
+/// Runs the system, with TLS if `tls` and with replicas of PostgreSQL, until a signal or a failure that no restart repairs.
+/// Stops everything that it started before it returns.
+pub async fn run(tls: bool, replicas: u8, progress: Progress) -> anyhow::Result<()> {
     let checkout = Checkout::here()?;
     let _lock = checkout.lock()?;
     let stop = stop_on_signals(progress)?;
@@ -33,7 +33,7 @@ pub async fn run(tls: bool, progress: Progress) -> anyhow::Result<()> {
     let servers = OnceCell::new();
     let system = OnceCell::new();
     let result = tokio::select! {
-        result = bring_up(&checkout, tls, progress, &servers, &system) => match result {
+        result = bring_up(&checkout, (tls, replicas), progress, &servers, &system) => match result {
             Ok(()) => {
                 stop.cancelled().await;
                 Ok(())
@@ -57,16 +57,19 @@ pub async fn run(tls: bool, progress: Progress) -> anyhow::Result<()> {
 
 async fn bring_up(
     checkout: &Checkout,
-    tls: bool,
+    (tls, replicas): (bool, u8),
     progress: Progress,
     servers: &OnceCell<Arc<Servers>>,
     system: &OnceCell<System>,
 ) -> anyhow::Result<()> {
     install::ensure(progress).await?;
-    for process in Process::ALL {
+    for process in Process::ALL.into_iter().chain(Process::REPLICAS) {
         rotate(&checkout.logs()?.join(format!("{process}.log")))?;
     }
-    let config = servers_config(checkout, tls)?;
+    let config = ServersConfig {
+        replicas,
+        ..servers_config(checkout, tls)?
+    };
     let prepare = async { Ok(Arc::new(Servers::prepare(&config, given).await?)) };
     let servers = servers
         .get_or_try_init(|| progress.step("prepare PostgreSQL, NATS and Redis", prepare))
@@ -129,6 +132,7 @@ pub(crate) fn servers_config(checkout: &Checkout, tls: bool) -> anyhow::Result<S
         durable: true,
         any_stream: false,
         tls,
+        replicas: 0,
     })
 }
 

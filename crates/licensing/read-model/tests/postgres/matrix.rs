@@ -60,7 +60,11 @@ async fn no_pair_of_filters_makes_a_page_expensive() -> Result<()> {
         )
         .await?;
     let names = ["{customer}", "{order}", "{holder}", "{club}", "{rare_club}"];
-    let ids: Vec<(&str, Uuid)> = names.into_iter().enumerate().map(|(place, name)| (name, row.get(place))).collect();
+    let ids: Vec<(&str, Uuid)> = names
+        .into_iter()
+        .enumerate()
+        .map(|(place, name)| (name, row.get(place)))
+        .collect();
     let (mut expensive, mut refused) = (Vec::new(), Vec::new());
     let mut asked = 0;
     for (resource, filters) in [(&ORDERS, ORDERS_ASKED), (&LICENSES, LICENSES_ASKED)] {
@@ -77,7 +81,9 @@ async fn no_pair_of_filters_makes_a_page_expensive() -> Result<()> {
                 // This order is that of a filter alone.
                 let changes = text.contains("changed_since");
                 let sorts = resource.sorts.iter();
-                for (sort, direction) in sorts.flat_map(|sort| [(sort, Direction::Ascending), (sort, Direction::Descending)]) {
+                for (sort, direction) in
+                    sorts.flat_map(|sort| [(sort, Direction::Ascending), (sort, Direction::Descending)])
+                {
                     let own = sort.name == "position";
                     if own != changes || (own && direction == Direction::Descending) {
                         continue;
@@ -88,13 +94,19 @@ async fn no_pair_of_filters_makes_a_page_expensive() -> Result<()> {
                     asked += 1;
                     let plan = match page::explain(client, &query).await {
                         Err(Error::TooBroad { .. }) => {
-                            refused.push(format!("{} {text} {direction:?} {} {reader}", resource.name, sort.name));
+                            refused.push(format!(
+                                "{} {text} {direction:?} {} {reader}",
+                                resource.name, sort.name
+                            ));
                             continue;
                         }
                         plan => plan?,
                     };
                     if let Some(why) = expensive_because(&plan) {
-                        expensive.push(format!("{} {text} {direction:?} {} {reader}: {why}\n{plan}", resource.name, sort.name));
+                        expensive.push(format!(
+                            "{} {text} {direction:?} {} {reader}: {why}\n{plan}",
+                            resource.name, sort.name
+                        ));
                     }
                 }
             }
@@ -102,11 +114,23 @@ async fn no_pair_of_filters_makes_a_page_expensive() -> Result<()> {
     }
     assert!(asked > 2_000, "only {asked} pages were asked for");
     // Ten years in an order that they are spread unevenly in: for staff only, and by a range of days.
-    let ranges = ["created_from=2017", "created_to=2024", "activity_from=2017", "activity_to=2024"];
+    let ranges = [
+        "created_from=2017",
+        "created_to=2024",
+        "activity_from=2017",
+        "activity_to=2024",
+    ];
     for page in &refused {
-        assert!(page.ends_with("staff") && ranges.iter().any(|range| page.contains(range)), "{page}");
+        assert!(
+            page.ends_with("staff") && ranges.iter().any(|range| page.contains(range)),
+            "{page}"
+        );
     }
-    assert!(!refused.is_empty() && refused.len() < asked / 50, "{} of {asked} are refused", refused.len());
+    assert!(
+        !refused.is_empty() && refused.len() < asked / 50,
+        "{} of {asked} are refused",
+        refused.len()
+    );
     assert!(
         expensive.is_empty(),
         "{} of {asked}:\n{}",
@@ -127,9 +151,18 @@ async fn fill(client: &Client) -> Result<()> {
         .await?;
     let (dropped, made): (Vec<String>, Vec<String>) = indexes
         .iter()
-        .map(|row| (format!("drop index {};", row.get::<_, &str>(0)), format!("{};", row.get::<_, &str>(1))))
+        .map(|row| {
+            (
+                format!("drop index {};", row.get::<_, &str>(0)),
+                format!("{};", row.get::<_, &str>(1)),
+            )
+        })
         .unzip();
-    client.batch_execute("set synchronous_commit = off; set maintenance_work_mem = '256MB'; select setseed(0.5)").await?;
+    client
+        .batch_execute(
+            "set synchronous_commit = off; set maintenance_work_mem = '256MB'; select setseed(0.5)",
+        )
+        .await?;
     for sql in [dropped.concat().as_str(), ROWS, &made.concat(), "vacuum analyze"] {
         client.batch_execute(sql).await?;
     }
@@ -139,8 +172,9 @@ async fn fill(client: &Client) -> Result<()> {
 /// Each value alone, and each pair of values of two filters.
 fn questions(filters: &[(&str, &[&str])], ids: &[(&str, Uuid)]) -> Vec<String> {
     let known = |value: &str| {
-        ids.iter()
-            .fold(value.to_owned(), |value, (name, id)| value.replace(name, &id.to_string()))
+        ids.iter().fold(value.to_owned(), |value, (name, id)| {
+            value.replace(name, &id.to_string())
+        })
     };
     let values: Vec<(&str, String)> = filters
         .iter()
@@ -159,7 +193,9 @@ fn questions(filters: &[(&str, &[&str])], ids: &[(&str, Uuid)]) -> Vec<String> {
 fn readers(resource: &Resource, ids: &[(&str, Uuid)]) -> [(&'static str, Conditions); 3] {
     let id = |name: &str| {
         let mut ids = ids.iter();
-        ids.find(|(known, _)| *known == name).map(|(_, id)| *id).unwrap_or_default()
+        ids.find(|(known, _)| *known == name)
+            .map(|(_, id)| *id)
+            .unwrap_or_default()
     };
     let own = Scope::Own(id("{customer}"));
     let organizer = Scope::OwnAndClubs {

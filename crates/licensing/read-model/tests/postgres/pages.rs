@@ -33,11 +33,7 @@ async fn walk_back(
     let mut pages = Vec::new();
     while edge.is_some() {
         let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-        let rows: Vec<_> = page
-            .rows
-            .iter()
-            .map(|row| whole(row))
-            .collect();
+        let rows: Vec<_> = page.rows.iter().map(|row| whole(row)).collect();
         between(&page).await?;
         pages.push(rows);
         edge = page.previous;
@@ -190,11 +186,7 @@ async fn the_way_back_shows_the_same_pages() -> Result<()> {
             for number in (1..pages.len()).rev() {
                 let edge = before[number].clone();
                 let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-                assert_eq!(
-                    json(&page.rows),
-                    pages[number - 1],
-                    "page {number}"
-                );
+                assert_eq!(json(&page.rows), pages[number - 1], "page {number}");
                 assert_eq!(page.previous.is_some(), number > 1, "page {number}");
                 // And forth again.
                 let edge = page.next;

@@ -85,6 +85,8 @@ impl Ports {
 pub(crate) struct Settings<'a> {
     pub(crate) ports: &'a Ports,
     pub(crate) databases: &'a Databases,
+    /// The URLs of the read database's replicas, as query-api reads them.
+    pub(crate) replicas: &'a [String],
     pub(crate) nats_url: &'a str,
     pub(crate) nats_logins: Option<&'a NatsLogins>,
     pub(crate) redis_url: &'a str,
@@ -138,7 +140,7 @@ impl Settings<'_> {
             Process::CommandApi | Process::CommandApi2 => self.command_api(process),
             Process::Projector => self.projector(process, &ports.projector_ops),
             Process::Projector2 => self.projector(process, &ports.projector_ops_2),
-            Process::QueryApi => [self.auth(), self.documents(), self.limits()]
+            Process::QueryApi => [self.auth(), self.documents(), self.limits(), self.replicas()]
                 .concat()
                 .into_iter()
                 .chain([
@@ -283,6 +285,13 @@ impl Settings<'_> {
         }
         settings.extend(self.rate_limits.map(|limits| ("RATE_LIMITS", limits.to_owned())));
         settings
+    }
+
+    fn replicas(&self) -> Vec<(&'static str, String)> {
+        if self.replicas.is_empty() {
+            return Vec::new();
+        }
+        vec![("READ_REPLICA_URLS", self.replicas.join(","))]
     }
 
     fn secret(&self, setting: &'static str, name: &str) -> (&'static str, String) {

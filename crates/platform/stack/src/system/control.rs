@@ -75,7 +75,10 @@ impl System {
     pub fn processes(&self) -> Vec<Process> {
         let second = self.applications.iter().map(|(process, _)| *process);
         let second = second.filter(|process| matches!(process, Process::CommandApi2 | Process::Projector2));
-        Process::ALL.into_iter().chain(second).collect()
+        let replicas = Process::REPLICAS
+            .into_iter()
+            .take(self.servers.replicas().count());
+        Process::ALL.into_iter().chain(replicas).chain(second).collect()
     }
 
     /// Waits until a process reports that it is ready.
@@ -118,6 +121,7 @@ impl System {
     fn server(&self, process: Process) -> Option<&Server> {
         match process {
             Process::Postgres => Some(self.servers.postgres()),
+            Process::Replica(number) => self.servers.replica(number),
             Process::Nats => Some(self.servers.nats()),
             Process::Redis => Some(self.servers.redis()),
             _ => None,

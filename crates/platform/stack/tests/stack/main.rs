@@ -13,4 +13,5 @@ mod mail;
 mod ports;
 mod program;
 mod proxy;
+mod replicas;
 mod servers;
