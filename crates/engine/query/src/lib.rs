@@ -2,7 +2,8 @@
 //! its parameters with their errors, its pages and its OpenAPI follow from the declaration.
 //!
 //! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
-//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
+//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows, and
+//!   an [`Outline`] says how many there are on each day.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
 //!   requests away from another schema.
 //! - [`table`] writes whole rows, for the projector.
@@ -32,6 +33,8 @@ mod dates;
 mod parameters;
 mod view;
 
+mod outline;
+
 mod answer;
 mod export;
 mod failure;
@@ -49,9 +52,11 @@ pub use answer::{AnswerPosition, Content};
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
+pub use dates::day_that_begins;
 pub use error::{Error, is_lost};
 pub use export::{Export, Exports};
-pub use filter::{Filter, FilterKind, Selection};
+pub use filter::{Filter, FilterKind, FilterValue, Selection};
+pub use outline::{OUTLINE, Outline, OutlineQuery};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
 pub use projection::{Channel, Projection};

@@ -12,6 +12,7 @@ use crate::answer::{self, AnswerPosition};
 use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
+use crate::outline::{OUTLINE, Outline, OutlineQuery};
 use crate::page::{self, Checkpoint, Page, PageQuery};
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::projection::{self, Projection};
@@ -154,6 +155,32 @@ impl Reads {
             previous: seal(&page.previous)?,
         };
         answer::list(resource, &page, cursors, view.if_none_match.as_deref())
+    }
+
+    /// Answers with the days of a list, counted in its rows. Takes what is left of the parameters.
+    pub async fn outline(
+        &self,
+        asked: &OutlineQuery,
+        parameters: Parameters,
+        access: Access,
+    ) -> Result<Response, Problem> {
+        let (_, rows) = access.parts(asked.resource)?;
+        let question = async |client: &_| asked.count(client, rows).await;
+        self.outline_by(asked, parameters, question).await
+    }
+
+    /// Answers with the days of a list as `question` finds them, for a caller that may see all that it counts. Takes what is
+    /// left of the parameters.
+    pub async fn outline_by(
+        &self,
+        asked: &OutlineQuery,
+        parameters: Parameters,
+        question: impl AsyncFnOnce(&Client) -> Result<Outline, Error>,
+    ) -> Result<Response, Problem> {
+        let if_none_match = parameters.if_none_match();
+        let place = |outline: &Outline| (outline.checkpoint, outline.stale);
+        let outline = self.ask_at(OUTLINE, parameters, question, place).await?;
+        answer::outline(asked, &outline, if_none_match.as_deref())
     }
 
     /// Answers with the row of a resource that has this key, or 404.
