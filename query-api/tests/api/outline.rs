@@ -63,15 +63,26 @@ async fn sale(app: &App, number: i64) -> Result<()> {
     let dates: Vec<NaiveDate> = activity.iter_days().take_while(|day| *day <= last).collect();
     let clubs = [vec![CLUB], vec![OTHER_CLUB], vec![CLUB, OTHER_CLUB]][turn(3)].clone();
     let types = [vec!["bane"], vec!["bane", "rally"]][turn(2)].clone();
+    let pick = |of: &[&'static str]| of[turn(i64::try_from(of.len()).unwrap_or(1))];
+    let (order_status, provider) = (
+        pick(&["fulfilled", "cancelled", "refunded", "paid"]),
+        pick(&["vipps", "nexi"]),
+    );
+    let (license_status, category) = (
+        pick(&["issued", "checked_in", "suspended", "revoked"]),
+        pick(&["track_day", "test"]),
+    );
+    let (discipline, role) = (pick(&["bil", "mc", "rally"]), pick(&["driver", "passenger"]));
+    let is_odd = number % 2 == 1;
     let customer = user(["kari", "ola", "per"][turn(3)]);
     let order_id = rows::order(
         &app.projector,
         json!({
             "order_number": format!("BL-{number:05}"), "customer_id": customer, "created_at": created_at,
-            "status": ["fulfilled", "cancelled", "refunded", "paid"][turn(4)], "payment_provider": ["vipps", "nexi"][turn(2)],
+            "status": order_status, "payment_provider": provider,
             "club_ids": clubs, "license_types": types, "activity_from": activity, "activity_to": last,
             "activity_dates": dates, "total_ore": number * 100, "search": format!(" bl{number:05} sale{}", number % 7),
-            "refund_state": [None, Some("refunded")][turn(2)],
+            "refund_state": is_odd.then_some("refunded"),
         }),
     )
     .await?;
@@ -79,11 +90,11 @@ async fn sale(app: &App, number: i64) -> Result<()> {
         &app.projector,
         json!({
             "order_id": order_id, "customer_id": customer, "created_at": created_at, "activity_date": activity,
-            "activity_days": number % 3 + 1, "status": ["issued", "checked_in", "suspended", "revoked"][turn(4)],
-            "club_id": clubs[0], "license_type": types[types.len() - 1], "category": ["track_day", "test"][turn(2)],
-            "discipline": ["bil", "mc", "rally"][turn(3)], "role": ["driver", "passenger"][turn(2)],
+            "activity_days": number % 3 + 1, "status": license_status,
+            "club_id": clubs[0], "license_type": types[types.len() - 1], "category": category,
+            "discipline": discipline, "role": role,
             "holder_id": Uuid::from_u128(u128::from(number.unsigned_abs() % 4)), "position": number,
-            "checked_in_at": [None, Some("2027-05-01T10:00:00Z")][turn(2)], "search": format!(" sale{}", number % 7),
+            "checked_in_at": is_odd.then_some("2027-05-01T10:00:00Z"), "search": format!(" sale{}", number % 7),
         }),
     )
     .await?;

@@ -24,6 +24,7 @@ alter table counted_orders
     add column capture_failed boolean not null default false,
     add column created_on     date    not null default '1970-01-01',
     add column activity_date  date    not null default '1970-01-01';
+comment on table  counted_orders                is 'Orders: what a receipt does not say of its lines, and where the order is counted.';
 comment on column counted_orders.provider       is 'Payment provider, the one that was paid through last.';
 comment on column counted_orders.status         is 'Status of the order.';
 comment on column counted_orders.capture_failed is 'Its money can not be collected, until that is decided.';
@@ -36,6 +37,7 @@ alter table counted_licenses
     add column role       text    not null default 'driver',
     add column suspended  boolean not null default false,
     add column created_on date    not null default '1970-01-01';
+comment on table  counted_licenses            is 'Licenses, as the activities and the days of the list count them.';
 comment on column counted_licenses.category   is 'Category of its type, as sold.';
 comment on column counted_licenses.discipline is 'Discipline of its type, as sold.';
 comment on column counted_licenses.role       is 'What its holder does, as sold.';
