@@ -23,7 +23,7 @@ const DIFFERENCES: &str = include_str!("reports/sql/differences.sql");
 const OUTLINE_DIFFERENCES: &str = include_str!("reports/sql/outline_differences.sql");
 
 impl World {
-    async fn reported_to(&self, position: Position) {
+    pub(crate) async fn reported_to(&self, position: Position) {
         eventually(&format!("the reports are at {position}"), async || {
             let at = self.count_in_reports("select position from checkpoints").await;
             if at == position.to_sql() {
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Holds that the days of the lists agree with the rows of `licensing`.
-    async fn assert_outline_agrees(&self) {
+    pub(crate) async fn assert_outline_agrees(&self) {
         self.assert_no_row(OUTLINE_DIFFERENCES).await;
     }
 

@@ -426,6 +426,7 @@ async fn an_outline_waits_for_the_projection_that_it_is_from() -> Result<()> {
 async fn a_copy_holds_until_a_count_changes() -> Result<()> {
     let app = app().await?;
     let staff = app.staff();
+    let mut elsewhere = 0;
     for (query, change) in [
         (
             "",
@@ -440,8 +441,9 @@ async fn a_copy_holds_until_a_count_changes() -> Result<()> {
         let first = app.get(&path, &staff).await;
         let known = [("if-none-match", first.header("etag"))];
         // Events elsewhere.
-        app.project_to(ROWS + 1).await?;
-        app.report_to(COUNTERS + 1).await?;
+        elsewhere += 1;
+        app.project_to(ROWS + elsewhere).await?;
+        app.report_to(COUNTERS + elsewhere).await?;
         let again = app.get_with(&path, &staff, &known).await;
         assert_eq!(
             (again.status, again.body.is_null()),
