@@ -119,11 +119,7 @@ impl ProjectionBatch for ReportsBatch {
                 include_str!("sql/add_activity_license_types.sql"),
                 license_types
             ),
-            write(
-                transaction,
-                include_str!("sql/add_outline.sql"),
-                self.outline.into_rows()
-            ),
+            self.outline.store(transaction),
         )?;
         Ok(())
     }

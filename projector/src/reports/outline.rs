@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use deadpool_postgres::Transaction;
 use serde::Serialize;
+use tokio_postgres::Error;
+use tokio_postgres::types::{Json, Type};
 
 /// Where an order or a license is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ struct Key {
 
 /// A row to add.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct OutlineRow {
+struct OutlineRow {
     #[serde(flatten)]
     key: Key,
     more: i64,
@@ -69,9 +72,19 @@ impl Outline {
         }
     }
 
-    /// The rows that change. What came and went is in none.
-    pub(super) fn into_rows(self) -> Vec<OutlineRow> {
-        let rows = self.0.into_iter().filter(|(_, more)| *more != 0);
-        rows.map(|(key, more)| OutlineRow { key, more }).collect()
+    /// Adds it to the table. What came and went is in no row.
+    pub(super) async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
+        let changed = self.0.into_iter().filter(|(_, more)| *more != 0);
+        let rows: Vec<_> = changed.map(|(key, more)| OutlineRow { key, more }).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // Not prepared by name: the plan for a small table, which reads all of it, would be kept while a rebuild fills it.
+        let statement = include_str!("sql/add_outline.sql");
+        let rows = Json(rows);
+        transaction
+            .execute_typed(statement, &[(&rows, Type::JSON)])
+            .await
+            .map(|_| ())
     }
 }

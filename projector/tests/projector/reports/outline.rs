@@ -12,7 +12,7 @@ use events::{
 };
 use projection::{Checkpoint, Projection, apply, checkpoint};
 use projector::{Licensing, Reports};
-use read_model::{LicenseStatus, OrderStatus};
+use read_model::{LicenseStatus, OrderStatus, Word as _};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
@@ -243,7 +243,7 @@ async fn days_agree_with_the_rows_after_every_event_that_there_ever_was() {
         let parked = format!("select count(*) from {place}.parked_events");
         assert_eq!(world.count(&parked).await, 0, "in {place}");
     }
-    let all = OrderStatus::VARIANTS.len() + LicenseStatus::VARIANTS.len();
+    let all = OrderStatus::texts().len() + LicenseStatus::texts().len();
     assert_eq!(counted.len(), all, "{counted:?}");
     let client = world.reports.get().await.unwrap();
     let live = projection::digest(&client).await.unwrap();
