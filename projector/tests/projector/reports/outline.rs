@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::shop;
 use crate::world::World;
 
-/// Orders, of which each has so many events. Their kinds come in turn, from another one on for each order.
+/// How many orders there are, and how many events each has. The kinds come in turn, from another one on for each order.
 const ORDERS: u32 = 60;
 const EVENTS_OF_AN_ORDER: usize = 9;
 const EVENTS_OF_A_LICENSE: usize = 5;

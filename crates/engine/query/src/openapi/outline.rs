@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, Schema,
+    AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema,
     SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{HttpMethod, OpenApi, Ref};
@@ -51,15 +51,16 @@ fn body() -> Object {
     let day = ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
+    // As a tuple, by `prefixItems`, it would say more, but programs that read documents fail over that.
+    let day_or_rows = OneOfBuilder::new().item(day).item(whole(1));
     let day_with_rows = ArrayBuilder::new()
-        .prefix_items([Schema::from(day.build()), Schema::from(whole(1).build())])
-        .items(ArrayItems::False)
+        .items(Schema::from(day_or_rows.build()))
         .min_items(Some(2))
         .max_items(Some(2))
         .build();
     let mut days = Array::new(Schema::from(day_with_rows));
     days.description = Some(
-        "Each day with rows, and how many: the earliest first. The day of a moment is the day in Norway, which `seek` begins at."
+        "Pairs of a day with rows and their number, the earliest first. The day of a moment is the day in Norway, which `seek` begins at."
             .into(),
     );
     let total = whole(0)
