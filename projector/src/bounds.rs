@@ -2,6 +2,7 @@
 //! fail every answer that reads the row, or the next rebuild.
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use chrono_tz::Europe::Oslo;
 use envelope::RecordedEvent;
 
 use crate::misfit::Misfit;
@@ -23,6 +24,11 @@ pub(crate) fn day(day: NaiveDate, what: &'static str) -> Result<NaiveDate, Misfi
     } else {
         Err(Misfit::OutOfRange(what))
     }
+}
+
+/// The day in Norway on which an event was recorded.
+pub(crate) fn day_in_norway(recorded_at: DateTime<Utc>) -> Result<NaiveDate, Misfit> {
+    day(recorded_at.with_timezone(&Oslo).date_naive(), "recorded_at")
 }
 
 pub(crate) fn days(days: u8, what: &'static str) -> Result<u8, Misfit> {

@@ -16,6 +16,7 @@ pub mod reports;
 mod bounds;
 mod build;
 mod misfit;
+mod states;
 
 pub use build::BUILD;
 pub use commands::{rebuild, status, verify};

@@ -3,10 +3,13 @@
 //! Receipts and credit notes are what the books hold, so they alone say how much money moved and on which day. Orders say
 //! how many licenses were sold, and add club and category to the lines of a receipt. A sum does not depend on the order in
 //! which different aggregates are applied: a receipt whose order is parked waits for it in a table of its own.
+//!
+//! The days of the lists count orders and licenses as the rows of `licensing` show them, status by status.
 
 mod batch;
 
 mod activities;
+mod outline;
 mod sales;
 
 mod licenses;

@@ -26,6 +26,7 @@ mod license_pdf;
 mod license_types;
 mod licenses;
 mod orders;
+mod outline;
 mod receipt_pdf;
 mod receipts;
 mod return_status;

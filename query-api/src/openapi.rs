@@ -4,7 +4,7 @@ mod documents;
 mod gate;
 mod reports;
 
-use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
+use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_outline, add_with};
 use read_model::reports::ACTIVITIES;
 use read_model::{
     BATCH_ITEMS, BATCHES, CLUBS, LETTERS, LICENSE_TYPES, LICENSES, ORDERS, RECEIPTS, SUSPENSIONS, TERMS,
@@ -21,10 +21,17 @@ const DESCRIPTION: &str = "Reads what was sold: orders and licenses, the catalog
     is a command of the other API. A command's answer has a position; with it as `min_position` a query here shows the \
     command's effect. Errors are `application/problem+json` (RFC 9457) with a stable `code`.";
 
+/// What is counted in an outline.
+const COVERED: &str = "With `seek` of the list, a client goes from a day to its rows. For staff everything is counted that `status` \
+    and one of the filters for club, license type, provider, category, discipline, role and check-in keep, between whole days \
+    of the sort key. What other filters keep, or another reader sees, is counted while it is at most 10,000 rows. Beyond that, and \
+    while the counts are made again, `covered` is false. A list that shows what is similar to `q` has no days.";
+
 /// The document.
 pub fn document() -> OpenApi {
     let mut document = docs::document("Bilsport licenses: queries", DESCRIPTION);
     add(&mut document, &ORDERS, "/api/v1/orders", true);
+    add_outline(&mut document, &ORDERS, "/api/v1/orders/outline", COVERED);
     add_excerpt(&mut document, &ORDERS, RETURN_STATUS, return_status::documented());
     add_with(
         &mut document,
@@ -33,6 +40,7 @@ pub fn document() -> OpenApi {
         true,
         &[keys_missing()],
     );
+    add_outline(&mut document, &LICENSES, "/api/v1/licenses/outline", COVERED);
     add_of_path(
         &mut document,
         &TIMELINE,

@@ -18,6 +18,7 @@ use crate::license_types::list_license_types;
 use crate::licenses::{get_license, list_licenses};
 use crate::openapi::document;
 use crate::orders::{get_order, list_orders};
+use crate::outline::{outline_licenses, outline_orders};
 use crate::receipt_pdf::{self, receipt_pdf};
 use crate::receipts::{get_receipt, list_receipts};
 use crate::return_status::{RETURN_STATUS, get_return_status};
@@ -35,15 +36,18 @@ pub(crate) const CACHED: &[&str] = &[
     verification::KIND,
     gate_lists::KEYS,
     gate_lists::REVOCATIONS,
+    query::OUTLINE,
 ];
 
 /// What the router answers, besides [`docs::ROUTES`]. The counters of requests begin with it, and a test compares it with
 /// the OpenAPI document and with the router.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/orders"),
+    ("GET", "/api/v1/orders/outline"),
     ("GET", "/api/v1/orders/{order_id}"),
     ("GET", RETURN_STATUS),
     ("GET", "/api/v1/licenses"),
+    ("GET", "/api/v1/licenses/outline"),
     ("GET", "/api/v1/licenses/{license_id}"),
     ("GET", "/api/v1/orders/{order_id}/timeline"),
     ("GET", "/api/v1/users"),
@@ -76,8 +80,10 @@ pub fn router(state: AppState) -> Router {
     let router = Router::new()
         // Personal: one's own, an organizer's clubs', or staff.
         .route("/api/v1/orders", get(list_orders))
+        .route("/api/v1/orders/outline", get(outline_orders))
         .route("/api/v1/orders/{order_id}", get(get_order))
         .route("/api/v1/licenses", get(list_licenses))
+        .route("/api/v1/licenses/outline", get(outline_licenses))
         .route("/api/v1/licenses/{license_id}", get(get_license))
         .route("/api/v1/licenses/{license_id}/license.pdf", get(license_pdf))
         .route("/api/v1/receipts", get(list_receipts))

@@ -66,6 +66,39 @@ async fn sums_of_receipts(shop: &Shop) -> (i64, i64, i64) {
     })
 }
 
+/// Each list is as long as its days say.
+async fn assert_days_are_those_of_the_lists(shop: &Shop) {
+    let club = format!("licenses|club_id={}", shop.clubs[0]);
+    for asked in [
+        "orders|",
+        "orders|status=fulfilled",
+        "orders|status=refunded&provider=vipps",
+        "orders|license_type=banedag-racing&sort=activity_date",
+        "orders|q=Kari",
+        "licenses|",
+        "licenses|status=revoked",
+        "licenses|status=issued&category=track_day",
+        "licenses|checked_in=false&sort=activity_date",
+        &club,
+    ] {
+        let (list, query) = asked.split_once('|').unwrap();
+        for token in [&shop.tokens.staff, &shop.tokens.organizer, &shop.tokens.customer] {
+            let outline = shop.get(&format!("/{list}/outline?{query}"), token).await;
+            let list = shop.get(&format!("/{list}?{query}&count=true"), token).await;
+            let (outline, list) = (outline.expect(200).body, list.expect(200).body);
+            assert_eq!(outline["total"], list["total"], "{asked}: {outline}");
+            let days = outline["days"].as_array().unwrap();
+            let rows: i64 = days.iter().map(|day| day[1].as_i64().unwrap()).sum();
+            assert_eq!(outline["total"], rows, "{asked}: {outline}");
+        }
+    }
+    let all = shop
+        .get("/licenses/outline", &shop.tokens.staff)
+        .await
+        .expect(200);
+    assert_eq!(all.body["total"], 6, "{}", all.text);
+}
+
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn reports_are_those_of_the_receipts_after_refunds_corrections_and_erasures() {
@@ -135,6 +168,8 @@ async fn reports_are_those_of_the_receipts_after_refunds_corrections_and_erasure
         "{activity}"
     );
     assert_eq!(activity["by_license_type"].as_array().map(Vec::len), Some(2));
+
+    assert_days_are_those_of_the_lists(&shop).await;
 
     let export = shop
         .get("/exports/receipts?format=ndjson", staff)

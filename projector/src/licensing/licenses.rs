@@ -12,6 +12,7 @@ use super::slot::{create, stamp};
 use super::{facts, forget};
 use crate::bounds;
 use crate::misfit::Misfit;
+use crate::states::license_status;
 
 pub(super) fn apply(
     slot: &mut Option<LicenseRow>,
@@ -49,7 +50,12 @@ pub(super) fn apply(
         LicenseEvent::UnknownLicenseScanned(_) => return Ok(()),
     }
     let row = existing(slot)?;
-    row.status = status(row).into();
+    let status = license_status(
+        row.revoked_at.is_some(),
+        row.suspended_at.is_some(),
+        row.checked_in_at.is_some(),
+    );
+    row.status = status.into();
     row.updated_at = recorded.recorded_at;
     (row.version, row.position) = stamp(recorded);
     Ok(())
@@ -57,18 +63,6 @@ pub(super) fn apply(
 
 fn existing(slot: &mut Option<LicenseRow>) -> Result<&mut LicenseRow, Misfit> {
     slot.as_mut().ok_or(Misfit::NoRow)
-}
-
-fn status(row: &LicenseRow) -> LicenseStatus {
-    if row.revoked_at.is_some() {
-        LicenseStatus::Revoked
-    } else if row.suspended_at.is_some() {
-        LicenseStatus::Suspended
-    } else if row.checked_in_at.is_some() {
-        LicenseStatus::CheckedIn
-    } else {
-        LicenseStatus::Issued
-    }
 }
 
 fn admitted(scan: &Scan) -> Result<(DateTime<Utc>, String), Misfit> {

@@ -1,14 +1,12 @@
 //! `orders`, each with its lines.
 
-use std::collections::BTreeSet;
-
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use envelope::RecordedEvent;
 use events::{
     CaptureAction, CaptureFailed, CaptureFailure, CaptureResolved, OrderEvent, OrderLine, OrderPlaced,
 };
 use read_model::write::OrderRow;
-use read_model::{OrderStatus, RefundState, Term, searched};
+use read_model::{RefundState, Term, searched};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -16,6 +14,7 @@ use super::slot::{create, stamp};
 use super::{facts, forget, refunds};
 use crate::bounds;
 use crate::misfit::Misfit;
+use crate::states::{OrderState, activity_dates};
 
 pub(super) fn apply(
     slot: &mut Option<OrderRow>,
@@ -26,51 +25,47 @@ pub(super) fn apply(
         return create(slot, row(recorded, placed)?);
     }
     let row = slot.as_mut().ok_or(Misfit::NoRow)?;
+    let before = OrderState {
+        status: row.status.0,
+        capture_failed: row.capture_failure.is_some(),
+    };
+    let state = before.after(&event);
     match event {
         OrderEvent::OrderPlaced(_) => {}
         OrderEvent::PaymentRequested(requested) => {
             bounds::indexed(&requested.provider, "provider")?;
-            row.status = OrderStatus::PaymentPending.into();
             row.payment_provider = requested.provider;
             row.payment_reference = Some(requested.reference);
             row.redirect_url = Some(requested.redirect_url);
         }
         OrderEvent::OrderPaid(paid) => {
             bounds::indexed(&paid.provider, "provider")?;
-            row.status = OrderStatus::Paid.into();
             row.payment_provider = paid.provider;
             row.payment_reference = Some(paid.reference);
             row.paid_at = Some(recorded.recorded_at);
             row.expires_at = None;
         }
         OrderEvent::OrderFulfilled(_) => {
-            row.status = OrderStatus::Fulfilled.into();
             row.fulfilled_at = Some(recorded.recorded_at);
         }
-        OrderEvent::PaymentCaptured(captured) => {
-            row.captured_ore = captured.captured_ore;
-            if row.capture_failure.take().is_some() {
-                row.status = OrderStatus::Fulfilled.into();
-            }
-        }
+        OrderEvent::PaymentCaptured(captured) => row.captured_ore = captured.captured_ore,
         OrderEvent::OrderHolderErased(erased) => forget::lines(row, &erased.lines),
         OrderEvent::CaptureFailed(failed) => capture_failed(row, &failed),
         OrderEvent::CaptureResolved(resolved) => capture_resolved(row, &resolved)?,
         OrderEvent::PaymentReconciled(found) => {
             (row.captured_ore, row.refunded_ore) = (found.captured_ore, found.refunded_ore);
         }
-        OrderEvent::OrderCancelled(_) | OrderEvent::OrderCancelledByCustomer(_) => {
-            end(row, OrderStatus::Cancelled);
-        }
-        OrderEvent::OrderExpired(_) => end(row, OrderStatus::Expired),
+        OrderEvent::OrderCancelled(_)
+        | OrderEvent::OrderCancelledByCustomer(_)
+        | OrderEvent::OrderExpired(_) => end(row),
         OrderEvent::RefundRequested(_) => {
-            end(row, OrderStatus::RefundPending);
+            end(row);
             row.refund_state = Some(RefundState::Pending.into());
         }
         OrderEvent::LineRefundsRequested(requested) => {
             refunds::requested(row, &requested.lines)?;
             if requested.ends_order {
-                end(row, OrderStatus::RefundPending);
+                end(row);
             }
         }
         OrderEvent::LinesRefunded(back) => {
@@ -83,11 +78,14 @@ pub(super) fn apply(
         }
         OrderEvent::RefundRetried(_) => refunds::all(row, RefundState::Pending)?,
         OrderEvent::OrderRefunded(refunded) => {
-            end(row, OrderStatus::Refunded);
+            end(row);
             row.refunded_ore = refunded.refunded_ore;
-            row.capture_failure = None;
             refunds::all(row, RefundState::Refunded)?;
         }
+    }
+    row.status = state.status.into();
+    if !state.capture_failed {
+        row.capture_failure = None;
     }
     row.updated_at = recorded.recorded_at;
     (row.version, row.position) = stamp(recorded);
@@ -95,13 +93,11 @@ pub(super) fn apply(
 }
 
 /// An order that ended can't be paid any more.
-fn end(row: &mut OrderRow, status: OrderStatus) {
-    row.status = status.into();
+fn end(row: &mut OrderRow) {
     row.redirect_url = None;
 }
 
 fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
-    row.status = OrderStatus::CaptureFailed.into();
     (row.captured_ore, row.refunded_ore) = (failed.collected_ore, failed.refunded_ore);
     let reason = match failed.reason {
         CaptureFailure::PartlyCollected => "partly_collected",
@@ -112,12 +108,6 @@ fn capture_failed(row: &mut OrderRow, failed: &CaptureFailed) {
 }
 
 fn capture_resolved(row: &mut OrderRow, resolved: &CaptureResolved) -> Result<(), Misfit> {
-    let status = match resolved.action {
-        CaptureAction::CollectRest | CaptureAction::WriteOff => OrderStatus::Fulfilled,
-        CaptureAction::Revoke => OrderStatus::RefundPending,
-    };
-    row.status = status.into();
-    row.capture_failure = None;
     row.written_off_ore = resolved.written_off_ore;
     if resolved.action == CaptureAction::Revoke {
         refunds::all(row, RefundState::Pending)?;
@@ -134,7 +124,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         bounds::indexed(&line.license_type.code, "license_type")?;
         bounds::amount(line.price_ore, "price_ore")?;
     }
-    let activity_dates = activity_dates(lines)?;
+    let activity_dates: Vec<NaiveDate> = activity_dates(lines)?.into_iter().collect();
     let (Some(first), Some(last)) = (activity_dates.first(), activity_dates.last()) else {
         return Err(Misfit::NoLines);
     };
@@ -145,7 +135,7 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
     Ok(OrderRow {
         order_id: recorded.aggregate_id,
         customer_id: placed.customer_id,
-        status: OrderStatus::Placed.into(),
+        status: OrderState::PLACED.status.into(),
         total_ore: bounds::amount(placed.total_ore, "total_ore")?,
         payment_reference: None,
         redirect_url: None,
@@ -173,19 +163,6 @@ fn row(recorded: &RecordedEvent, placed: OrderPlaced) -> Result<OrderRow, Misfit
         version,
         position,
     })
-}
-
-/// Each day of each line's activity, once, in order.
-fn activity_dates(lines: &[OrderLine]) -> Result<Vec<NaiveDate>, Misfit> {
-    let mut dates = BTreeSet::new();
-    for line in lines {
-        for more in 0..bounds::days(line.activity_days, "activity_days")? {
-            let day = line.activity_date.checked_add_days(Days::new(more.into()));
-            let day = day.ok_or(Misfit::OutOfRange("activity_date"))?;
-            dates.insert(bounds::day(day, "activity_date")?);
-        }
-    }
-    Ok(dates.into_iter().collect())
 }
 
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {

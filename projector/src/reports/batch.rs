@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::activities::Activities;
 use super::licenses::CountedLicense;
 use super::orders::CountedOrder;
+use super::outline::Outline;
 use super::receipts::{Receipt, WaitingReceipt};
 use super::rows::{CountedSeries, Rows, write};
-use super::sales::{Sales, day_in_norway};
+use super::sales::Sales;
 use crate::bounds;
 use crate::misfit::Misfit;
 
@@ -31,6 +32,7 @@ pub struct ReportsBatch {
     waiting_changed: BTreeSet<Uuid>,
     sales: Sales,
     activities: Activities,
+    outline: Outline,
 }
 
 impl ProjectionBatch for ReportsBatch {
@@ -117,6 +119,7 @@ impl ProjectionBatch for ReportsBatch {
                 include_str!("sql/add_activity_license_types.sql"),
                 license_types
             ),
+            self.outline.store(transaction),
         )?;
         Ok(())
     }
@@ -136,13 +139,14 @@ impl ReportsBatch {
 
     /// After a misfit nothing is counted.
     fn count(&mut self, recorded: &RecordedEvent, event: Event) -> Result<(), Misfit> {
-        let (id, position) = (recorded.aggregate_id, recorded.position.to_sql());
+        let (id, at) = (recorded.aggregate_id, recorded.recorded_at);
+        let position = recorded.position.to_sql();
         match event {
             Event::Order(OrderEvent::OrderPlaced(placed)) => {
                 if self.orders.get(id).is_some() {
                     return Err(Misfit::RowExists);
                 }
-                let order = CountedOrder::of(id, &placed, position)?;
+                let order = CountedOrder::of(id, &placed, at, position)?;
                 let waiting = self.waiting.get(&id).map(Vec::as_slice).unwrap_or_default();
                 let parts: Vec<_> = waiting
                     .iter()
@@ -155,23 +159,24 @@ impl ReportsBatch {
                 if self.waiting.remove(&id).is_some() {
                     self.waiting_changed.insert(id);
                 }
+                self.outline.change(None, &order.place());
                 self.orders.put(order);
             }
-            Event::Order(OrderEvent::OrderFulfilled(_)) => {
-                let order = self.orders.change(id)?;
-                let day = day_in_norway(recorded.recorded_at)?;
-                order.position = position;
-                self.sales
-                    .add(day, &order.provider, CountedOrder::ONCE, order.licenses());
-            }
+            Event::Order(event) => self.change_order(recorded, &event)?,
             Event::License(LicenseEvent::LicenseIssued(issued)) => {
-                self.begin_license(CountedLicense::of(id, &issued, false, position)?)?;
+                self.begin_license(CountedLicense::of(id, &issued, false, at, position)?)?;
             }
             Event::License(LicenseEvent::LicenseGranted(granted)) => {
-                self.begin_license(CountedLicense::of(id, &granted.license, true, position)?)?;
+                self.begin_license(CountedLicense::of(id, &granted.license, true, at, position)?)?;
             }
             Event::License(LicenseEvent::LicenseRevoked(_) | LicenseEvent::LicenseRevokedByStaff(_)) => {
                 self.change_license(id, position, |license| license.revoked = true)?;
+            }
+            Event::License(LicenseEvent::LicenseSuspended(_)) => {
+                self.change_license(id, position, |license| license.suspended = true)?;
+            }
+            Event::License(LicenseEvent::LicenseReinstated(_)) => {
+                self.change_license(id, position, |license| license.suspended = false)?;
             }
             Event::License(LicenseEvent::LicenseCheckedIn(_)) => {
                 self.change_license(id, position, |license| license.checked_in = true)?;
@@ -179,9 +184,28 @@ impl ReportsBatch {
             Event::ReceiptSeries(ReceiptSeriesEvent::ReceiptIssued(issued)) => {
                 self.count_receipt(id, position, &issued)?;
             }
-            // Nothing else moves money or changes how many licenses there are: not a correction, not an erasure.
+            // Nothing else moves money or changes where a license is counted: not a correction, not an erasure.
             _ => {}
         }
+        Ok(())
+    }
+
+    /// An event that changes nothing of what is counted changes no row.
+    fn change_order(&mut self, recorded: &RecordedEvent, event: &OrderEvent) -> Result<(), Misfit> {
+        let before = self.orders.get(recorded.aggregate_id).ok_or(Misfit::NoRow)?;
+        let mut after = before.after(event)?;
+        let is_sold = matches!(event, OrderEvent::OrderFulfilled(_));
+        if !is_sold && after == *before {
+            return Ok(());
+        }
+        if is_sold {
+            let day = bounds::day_in_norway(recorded.recorded_at)?;
+            self.sales
+                .add(day, &after.provider, CountedOrder::ONCE, after.licenses());
+        }
+        self.outline.change(Some(&before.place()), &after.place());
+        after.position = recorded.position.to_sql();
+        self.orders.put(after);
         Ok(())
     }
 
@@ -190,6 +214,7 @@ impl ReportsBatch {
             return Err(Misfit::RowExists);
         }
         self.activities.add(None, &license);
+        self.outline.change(None, &license.place());
         self.licenses.put(license);
         Ok(())
     }
@@ -205,6 +230,7 @@ impl ReportsBatch {
         change(license);
         license.position = position;
         self.activities.add(Some(&before), license);
+        self.outline.change(Some(&before.place()), &license.place());
         Ok(())
     }
 

@@ -1,15 +1,18 @@
-//! Licenses, as far as activities count them.
+//! Licenses, as far as activities and the days of the list count them.
 
 use std::ops::{AddAssign, Sub};
 
-use chrono::NaiveDate;
-use events::LicenseIssued;
+use chrono::{DateTime, NaiveDate, Utc};
+use events::{Category, LicenseIssued, Role};
+use read_model::Word as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::outline::Place;
 use super::rows::Row;
 use crate::bounds;
 use crate::misfit::Misfit;
+use crate::states::license_status;
 
 /// A row of `counted_licenses`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,9 +21,14 @@ pub(super) struct CountedLicense {
     pub(super) club_id: Uuid,
     pub(super) activity_date: NaiveDate,
     pub(super) license_type: String,
+    category: Category,
+    discipline: String,
+    role: Role,
     pub(super) complimentary: bool,
     pub(super) checked_in: bool,
+    pub(super) suspended: bool,
     pub(super) revoked: bool,
+    created_on: NaiveDate,
     pub(super) position: i64,
 }
 
@@ -66,19 +74,48 @@ impl CountedLicense {
         license_id: Uuid,
         issued: &LicenseIssued,
         complimentary: bool,
+        recorded_at: DateTime<Utc>,
         position: i64,
     ) -> Result<Self, Misfit> {
-        bounds::indexed(&issued.license_type.code, "license_type")?;
+        let kind = &issued.license_type;
+        bounds::indexed(&kind.code, "license_type")?;
+        bounds::indexed(&kind.discipline, "discipline")?;
         Ok(Self {
             license_id,
             club_id: issued.club_id,
             activity_date: bounds::day(issued.activity_date, "activity_date")?,
-            license_type: issued.license_type.code.clone(),
+            license_type: kind.code.clone(),
+            category: kind.category,
+            discipline: kind.discipline.clone(),
+            role: kind.role,
             complimentary,
             checked_in: false,
+            suspended: false,
             revoked: false,
+            created_on: bounds::day_in_norway(recorded_at)?,
             position,
         })
+    }
+
+    /// Where the license is counted.
+    pub(super) fn place(&self) -> Place {
+        let filters = [
+            ("club_id", self.club_id.to_string()),
+            ("license_type", self.license_type.clone()),
+            ("category", self.category.to_string()),
+            ("discipline", self.discipline.clone()),
+            ("role", self.role.to_string()),
+            ("checked_in", self.checked_in.to_string()),
+        ];
+        Place {
+            list: "licenses",
+            days: [
+                ("created_at", self.created_on),
+                ("activity_date", self.activity_date),
+            ],
+            status: license_status(self.revoked, self.suspended, self.checked_in).as_str(),
+            filters: filters.into(),
+        }
     }
 
     /// What the license is to its activity.

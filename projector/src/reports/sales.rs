@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Europe::Oslo;
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::orders::LineFacts;
 use super::sums::Sums;
-use crate::bounds;
-use crate::misfit::Misfit;
 
 /// A row to add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,9 +58,4 @@ impl Sales {
         })
         .collect()
     }
-}
-
-/// The day in Norway on which something was recorded.
-pub(super) fn day_in_norway(recorded_at: DateTime<Utc>) -> Result<NaiveDate, Misfit> {
-    bounds::day(recorded_at.with_timezone(&Oslo).date_naive(), "recorded_at")
 }

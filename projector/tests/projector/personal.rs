@@ -91,7 +91,7 @@ async fn rows_of_a_mixed_log_equal_its_replay_before_and_after_an_erasure() {
     let sealed = Sealed::new().await;
     let world = &sealed.world;
     world.relay().await;
-    let running = world.projector().await;
+    let (running, reports) = (world.projector().await, world.reports_projector().await);
     let purchases: Vec<_> = (1..=4).map(shop::purchase).collect();
     world.append(purchases[0].clone()).await;
     world.append(purchases[1].clone()).await;
@@ -134,7 +134,12 @@ async fn rows_of_a_mixed_log_equal_its_replay_before_and_after_an_erasure() {
         assert_eq!(world.count(&found).await, 0, "{lost}");
     }
     world.assert_equals_replay().await;
+    // Who is forgotten is counted as before.
+    world.reported_to(last).await;
+    world.assert_outline_agrees().await;
+    world.assert_reports_equal_replay().await;
     running.stop().await;
+    reports.stop().await;
 }
 
 #[tokio::test]

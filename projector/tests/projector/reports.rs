@@ -1,6 +1,7 @@
 //! The sums of the reports: those of the rows of `licensing`, added up by other statements, and those of a replay.
 
 mod kills;
+mod outline;
 mod sales;
 
 use envelope::Position;
@@ -18,8 +19,11 @@ use crate::world::{World, eventually};
 /// The sums of `reports`, and the same from the rows of `licensing`: no row means that they agree.
 const DIFFERENCES: &str = include_str!("reports/sql/differences.sql");
 
+/// The same for the days of the lists.
+const OUTLINE_DIFFERENCES: &str = include_str!("reports/sql/outline_differences.sql");
+
 impl World {
-    async fn reported_to(&self, position: Position) {
+    pub(crate) async fn reported_to(&self, position: Position) {
         eventually(&format!("the reports are at {position}"), async || {
             let at = self.count_in_reports("select position from checkpoints").await;
             if at == position.to_sql() {
@@ -40,8 +44,18 @@ impl World {
 
     /// Holds that the reports agree with the rows of `licensing`.
     async fn assert_reports_agree(&self) {
+        self.assert_no_row(DIFFERENCES).await;
+        self.assert_outline_agrees().await;
+    }
+
+    /// Holds that the days of the lists agree with the rows of `licensing`.
+    pub(crate) async fn assert_outline_agrees(&self) {
+        self.assert_no_row(OUTLINE_DIFFERENCES).await;
+    }
+
+    async fn assert_no_row(&self, differences: &str) {
         let client = self.read.get().await.unwrap();
-        let different = client.query(DIFFERENCES, &[]).await.unwrap();
+        let different = client.query(differences, &[]).await.unwrap();
         let different: Vec<String> = different.iter().map(|row| row.get(0)).collect();
         assert!(different.is_empty(), "{different:#?}");
     }
@@ -207,6 +221,9 @@ async fn those_who_read_may_read_and_no_more() {
             .unwrap();
         let read = reader.query("select from reports.activities", &[]).await.unwrap();
         assert_eq!(read.len(), 1);
+        let counted = "select sum(row_count)::int8 from reports.outline where dimension = 'all' and sort_key = 'created_at'";
+        let counted = reader.query_one(counted, &[]).await.unwrap();
+        assert_eq!(counted.get::<_, i64>(0), 3, "an order and its two licenses");
         reader
             .query("select from reports.checkpoints", &[])
             .await

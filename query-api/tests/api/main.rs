@@ -26,6 +26,8 @@ mod openapi;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod outline;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod parameters;

@@ -191,10 +191,18 @@ fn examples_have_every_property_and_are_what_the_document_says() {
         let shown: BTreeSet<&str> = resource.selected().map(|column| column.name).collect();
         assert_eq!(named, shown, "{}", resource.name);
         let path = format!("/api/v1/{}", resource.name);
-        let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
-        let errors = errors(&document, &content["schema"], &content["example"]);
-        assert!(errors.is_empty(), "{}: {errors:#?}", resource.name);
+        example_conforms(&document, &path);
     }
+    for path in ["/api/v1/orders/outline", "/api/v1/licenses/outline"] {
+        example_conforms(&document, path);
+    }
+}
+
+#[track_caller]
+fn example_conforms(document: &Value, path: &str) {
+    let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+    let errors = errors(document, &content["schema"], &content["example"]);
+    assert!(errors.is_empty(), "{path}: {errors:#?}");
 }
 
 #[tokio::test]
@@ -216,6 +224,11 @@ async fn what_is_answered_is_what_the_document_says() -> Result<()> {
         ("/api/v1/clubs", "/api/v1/clubs".into()),
         ("/api/v1/terms", "/api/v1/terms".into()),
         ("/api/v1/activities", "/api/v1/activities".into()),
+        ("/api/v1/orders/outline", "/api/v1/orders/outline".into()),
+        (
+            "/api/v1/licenses/outline",
+            "/api/v1/licenses/outline?q=kari&sort=activity_date".into(),
+        ),
         (
             "/api/v1/reports/sales",
             "/api/v1/reports/sales?group_by=club".into(),
@@ -264,6 +277,10 @@ async fn what_is_refused_is_what_the_document_says() -> Result<()> {
         assert!(known, "{path}: {answer:?}");
         conforms(&document, orders, &answer);
     }
+    let outline = "/api/v1/orders/outline";
+    let unsorted = app.get(&format!("{outline}?sort=total_ore"), &staff).await;
+    assert!(unsorted.is(400, "invalid_parameter"), "{unsorted:?}");
+    conforms(&document, outline, &unsorted);
     let one = "/api/v1/orders/{order_id}";
     for (id, status) in [("nothing", 400), ("00000000-0000-0000-0000-000000000001", 404)] {
         let answer = app.get(&format!("{orders}/{id}"), &staff).await;

@@ -53,6 +53,8 @@ pub(crate) const REPORTS: &str = concat!(
     "create schema reports; set search_path = reports;",
     include_str!("../../../crates/licensing/read-model/src/reports/migrations/V1__reports.sql"),
     ";",
+    include_str!("../../../crates/licensing/read-model/src/reports/migrations/V2__outline.sql"),
+    ";",
     include_str!("../../../crates/engine/projection/src/sql/create_tables.sql"),
     "; reset search_path"
 );

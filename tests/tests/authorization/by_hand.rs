@@ -31,6 +31,9 @@ const EXPECTED: &[Row] = &[
     ("GET", "/api/v1/activities", &[
         (Owner, 200), (Organizer, 200), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),
+    ("GET", "/api/v1/licenses/outline", &[
+        (Owner, 200), (AnotherCustomer, 200), (Organizer, 200), (Staff, 200), (Admin, 200), (Anonymous, 401),
+    ]),
     ("GET", "/api/v1/reports/sales", &[
         (Owner, 404), (Organizer, 404), (Staff, 200), (Admin, 200), (Anonymous, 401),
     ]),

@@ -5,10 +5,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::NaiveDate;
 use serde::Serialize;
 use service::problem::Problem;
 
 use crate::metrics;
+use crate::outline::{OUTLINE, Outline, OutlineQuery};
 use crate::page::Page;
 use crate::resource::{Audience, Resource};
 
@@ -28,8 +30,7 @@ impl Audience {
     }
 }
 
-/// What follows the rows in a list's body. The position is added last: it moves with every event, and the tag is of what is
-/// before it.
+/// What follows the rows in a list's body, without the position.
 #[derive(Serialize)]
 struct ListEnd {
     next_cursor: Option<String>,
@@ -40,6 +41,15 @@ struct ListEnd {
     total_is_estimate: Option<bool>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     similar: bool,
+}
+
+/// An outline's body, without the position.
+#[derive(Serialize)]
+struct OutlineBody<'a> {
+    key: &'static str,
+    days: &'a [(NaiveDate, i64)],
+    total: Option<i64>,
+    covered: bool,
 }
 
 /// The sealed edges of a page.
@@ -131,13 +141,55 @@ pub(crate) fn list(
     bytes.extend_from_slice(b"],");
     // An object begins with a brace.
     bytes.extend_from_slice(&end[1..]);
+    let place = AnswerPosition::of(page);
+    Ok(respond_placed(
+        resource,
+        resource.name,
+        bytes,
+        place,
+        if_none_match,
+    ))
+}
+
+/// Answers with the days of a list.
+pub(crate) fn outline(
+    query: &OutlineQuery,
+    outline: &Outline,
+    if_none_match: Option<&str>,
+) -> Result<Response, Problem> {
+    let days = outline.days.as_deref();
+    let body = OutlineBody {
+        key: query.sort.name,
+        days: days.unwrap_or_default(),
+        total: days.map(|days| days.iter().map(|(_, rows)| rows).sum()),
+        covered: days.is_some(),
+    };
+    let place = AnswerPosition::at(outline.checkpoint.position, outline.stale);
+    let bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
+    Ok(respond_placed(
+        query.resource,
+        OUTLINE,
+        bytes,
+        place,
+        if_none_match,
+    ))
+}
+
+/// Answers with an object, to which the position is added last: it moves with every event, and the tag is of what is before
+/// it.
+fn respond_placed(
+    resource: &Resource,
+    name: &'static str,
+    mut bytes: Vec<u8>,
+    place: AnswerPosition,
+    if_none_match: Option<&str>,
+) -> Response {
     let tag = tag(&bytes);
     // An object ends with a brace; the position goes in before it.
     bytes.pop();
-    bytes.extend_from_slice(format!(r#","position":{}}}"#, page.checkpoint.position).as_bytes());
-    let content = json_of(resource, bytes);
-    let position = AnswerPosition::of(page);
-    Ok(respond(content, &tag, if_none_match, Some(position)))
+    bytes.extend_from_slice(format!(r#","position":{}}}"#, place.position).as_bytes());
+    let content = json_of(resource, name, bytes);
+    respond(content, &tag, if_none_match, Some(place))
 }
 
 /// Answers with the only row of a page, or 404.
@@ -149,7 +201,7 @@ pub(crate) fn one(
     let place = AnswerPosition::of(page);
     let row = page.rows.first().ok_or_else(|| not_found(place))?;
     let bytes = row.json().to_vec();
-    Ok(json_of(resource, bytes).respond(Some(place), if_none_match))
+    Ok(json_of(resource, resource.name, bytes).respond(Some(place), if_none_match))
 }
 
 pub(crate) fn not_found(place: AnswerPosition) -> Problem {
@@ -160,9 +212,9 @@ pub(crate) fn not_found(place: AnswerPosition) -> Problem {
     problem
 }
 
-fn json_of(resource: &Resource, bytes: Vec<u8>) -> Content {
+fn json_of(resource: &Resource, name: &'static str, bytes: Vec<u8>) -> Content {
     Content {
-        name: resource.name,
+        name,
         cache_control: resource.audience.cache_control(),
         content_type: "application/json",
         bytes,

@@ -52,9 +52,35 @@ pub(crate) fn midnight(date: NaiveDate) -> Option<DateTime<Utc>> {
         .map(|moment| moment.to_utc())
 }
 
+/// The day that begins in Norway at this moment, if one does.
+pub fn day_that_begins(moment: DateTime<Utc>) -> Option<NaiveDate> {
+    let day = moment.with_timezone(&Oslo).date_naive();
+    (midnight(day) == Some(moment)).then_some(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_norway_and_at_no_other_moment() {
+        let begins = |text: &str| day_that_begins(moment(text).unwrap()).map(|day| day.to_string());
+        for (text, day) in [
+            ("2026-06-04T22:00:00Z", Some("2026-06-05")),
+            ("2026-06-05T00:00:00+02:00", Some("2026-06-05")),
+            ("2026-12-04T23:00:00Z", Some("2026-12-05")),
+            // Summer time begins and ends at night.
+            ("2026-03-28T23:00:00Z", Some("2026-03-29")),
+            ("2026-03-29T22:00:00Z", Some("2026-03-30")),
+            ("2026-10-24T22:00:00Z", Some("2026-10-25")),
+            ("2026-10-25T23:00:00Z", Some("2026-10-26")),
+            ("2026-10-25T22:00:00Z", None),
+            ("2026-06-04T22:00:00.000001Z", None),
+            ("2026-06-05T00:00:00Z", None),
+        ] {
+            assert_eq!(begins(text).as_deref(), day, "{text}");
+        }
+    }
 
     #[test]
     fn dates_have_one_form_and_sane_years() {

@@ -207,11 +207,16 @@ impl Filter {
 
 /// A filter's value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum FilterValue {
+pub enum FilterValue {
+    /// A day.
     Date(NaiveDate),
+    /// A whole number.
     Integer(i64),
+    /// A moment, where what is kept begins or ends.
     Moment(DateTime<Utc>),
+    /// A text, or one of a closed list.
     Text(String),
+    /// An id.
     Uuid(Uuid),
 }
 
@@ -234,6 +239,11 @@ pub struct Selection(Vec<(&'static Filter, FilterValue)>);
 impl Selection {
     pub(crate) fn push(&mut self, filter: &'static Filter, value: FilterValue) {
         self.0.push((filter, value));
+    }
+
+    /// The filters by name, each with its value.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &FilterValue)> {
+        self.0.iter().map(|(filter, value)| (filter.name, value))
     }
 
     /// The filter among them that has a sort of its own.

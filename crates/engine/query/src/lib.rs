@@ -2,7 +2,8 @@
 //! its parameters with their errors, its pages and its OpenAPI follow from the declaration.
 //!
 //! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
-//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
+//! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows, and
+//!   an [`Outline`] says how many there are on each day.
 //! - [`Places`] are the primary of the read database and its replicas. A request stays at one of them, by the connections of its
 //!   [`Lane`]; [`Seats`] bound what one reader has under way.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
@@ -46,6 +47,8 @@ mod schema_gate;
 mod seats;
 mod standing;
 
+mod outline;
+
 mod answer;
 mod course;
 mod export;
@@ -61,10 +64,12 @@ pub use answer::{AnswerPosition, Content};
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
+pub use dates::day_that_begins;
 pub use error::{Error, Question, is_lost};
 pub use export::{Export, Exports};
-pub use filter::{Filter, FilterKind, Selection};
+pub use filter::{Filter, FilterKind, FilterValue, Selection};
 pub use lane::{Asker, Lane, PerLane};
+pub use outline::{OUTLINE, Outline, OutlineQuery};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
 pub use places::{Checks, Places, Source};

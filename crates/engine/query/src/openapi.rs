@@ -1,6 +1,7 @@
 //! The OpenAPI of the operations on a resource, from its declaration.
 
 mod excerpt;
+mod outline;
 mod some;
 
 use serde_json::{Value, json};
@@ -17,11 +18,12 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, OpenApi, Ref, RefOr, Required,
 use crate::column::Visibility;
 use crate::filter::{Filter, FilterKind};
 use crate::parameters::{self, MAX_TEXT_CHARS};
-use crate::resource::{Audience, Resource};
+use crate::resource::{Audience, Direction, Resource, Sort};
 use crate::view::{self, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::{cursor, export, failure, projection, schema_gate};
 
 pub use excerpt::{Excerpt, add_excerpt};
+pub use outline::add_outline;
 pub use some::{add_for_some, add_list_for_some, add_of_path};
 
 /// Adds a resource to a document: the schema of a row, a list at `path` and one row at `path/{key}`, unless the service
@@ -366,20 +368,12 @@ fn of_filter(filter: &'static Filter) -> ParameterBuilder {
 /// The parameters that every list has.
 fn paging(resource: &'static Resource) -> Vec<Parameter> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
-    let default = match resource.default_direction {
-        crate::Direction::Ascending => resource.sorts[0].name.to_owned(),
-        crate::Direction::Descending => format!("-{}", resource.sorts[0].name),
-    };
     vec![
-        query(
-            "sort",
-            text()
-                .enum_values(Some(view::sorts(resource)))
-                .default(Some(json!(default))),
-            json!(default),
-            "The order of the rows, descending after a `-`. Rows with equal values follow their ids.".into(),
-        )
-        .build(),
+        sort(
+            resource,
+            |_| true,
+            "The order of the rows, descending after a `-`. Rows with equal values follow their ids.",
+        ),
         query(
             "limit",
             whole(1)
@@ -416,6 +410,19 @@ fn paging(resource: &'static Resource) -> Vec<Parameter> {
         )
         .build(),
     ]
+}
+
+/// `sort`, of the sorts that are offered.
+fn sort(resource: &'static Resource, offered: fn(&Sort) -> bool, said: &str) -> Parameter {
+    let default = match resource.default_direction {
+        Direction::Ascending => resource.sorts[0].name.to_owned(),
+        Direction::Descending => format!("-{}", resource.sorts[0].name),
+    };
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(view::sorts(resource, offered)))
+        .default(Some(json!(default)));
+    query("sort", schema, json!(default), said.into()).build()
 }
 
 /// The parameters that every operation has.

@@ -202,7 +202,7 @@ impl Parameters {
     }
 
     /// The filters that are given, each with its value.
-    pub(crate) fn selection(&mut self, filters: &'static [Filter]) -> Selection {
+    pub(crate) fn selection(&mut self, filters: impl IntoIterator<Item = &'static Filter>) -> Selection {
         let mut selection = Selection::default();
         for filter in filters {
             let whole_day = self

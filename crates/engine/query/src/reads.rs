@@ -13,6 +13,7 @@ use crate::course::{Course, Step};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::{Error, Question};
 use crate::lane::{Asker, Lane, PerLane};
+use crate::outline::{OUTLINE, Outline, OutlineQuery};
 use crate::page::{self, Checkpoint, Page, PageQuery};
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::place::Place;
@@ -240,6 +241,38 @@ impl Reads {
             previous: seal(&page.previous)?,
         };
         answer::list(resource, &page, cursors, view.if_none_match.as_deref())
+    }
+
+    /// Answers with the days of a list, counted in its rows. Takes what is left of the parameters.
+    pub async fn outline(
+        &self,
+        asked: &OutlineQuery,
+        parameters: Parameters,
+        access: Access,
+    ) -> Result<Response, Problem> {
+        let granted = access.granted(asked.resource)?;
+        let asker = granted.asker_of_many();
+        let (counted, rows) = (asked.clone(), granted.rows);
+        self.outline_by(asked, asker, parameters, move |client| {
+            let (counted, rows) = (counted.clone(), rows.clone());
+            Box::pin(async move { counted.count(client, rows).await })
+        })
+        .await
+    }
+
+    /// Answers with the days of a list as `question` finds them, for a caller that may see all that it counts. Takes what is
+    /// left of the parameters.
+    pub async fn outline_by(
+        &self,
+        asked: &OutlineQuery,
+        asker: Asker,
+        parameters: Parameters,
+        question: impl Fn(&Client) -> Question<'_, Outline>,
+    ) -> Result<Response, Problem> {
+        let if_none_match = parameters.if_none_match();
+        let place = |outline: &Outline| (outline.checkpoint, outline.stale);
+        let outline = self.ask_at(OUTLINE, asker, parameters, question, place).await?;
+        answer::outline(asked, &outline, if_none_match.as_deref())
     }
 
     /// Answers with the row of a resource that has this key, or 404.

@@ -116,6 +116,11 @@ impl Sort {
         }
     }
 
+    /// Whether each of its keys belongs to a day.
+    pub fn has_days(&self) -> bool {
+        matches!(self.kind, SortKind::Date | SortKind::Moment)
+    }
+
     /// A sort by an expression that is a day, in the order of that index.
     pub const fn date(name: &'static str, sql: &'static str, served: Served) -> Self {
         Self::new(name, SortKind::Date, sql, served)

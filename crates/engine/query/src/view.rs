@@ -176,7 +176,17 @@ fn beginning(parameters: &mut Parameters, kind: SortKind, direction: Direction) 
 
 /// The sort named in `sort`, descending after a `-`; the resource's own without it.
 fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static Sort, Direction) {
-    let default = (&resource.sorts[0], resource.default_direction);
+    sort_of(parameters, resource, |_| true)
+}
+
+/// As [`sort`], among the sorts that are offered.
+pub(crate) fn sort_of(
+    parameters: &mut Parameters,
+    resource: &'static Resource,
+    offered: fn(&Sort) -> bool,
+) -> (&'static Sort, Direction) {
+    let first = resource.sorts.iter().find(|sort| offered(sort));
+    let default = (first.unwrap_or(&resource.sorts[0]), resource.default_direction);
     let Some(asked) = parameters.take("sort") else {
         return default;
     };
@@ -197,10 +207,10 @@ fn sort(parameters: &mut Parameters, resource: &'static Resource) -> (&'static S
         );
         return default;
     }
-    if let Some(sort) = resource.sort(name) {
+    if let Some(sort) = resource.sort(name).filter(|sort| offered(sort)) {
         return (sort, direction);
     }
-    let list = sorts(resource).join(", ");
+    let list = sorts(resource, offered).join(", ");
     parameters.refuse(
         "sort",
         "invalid_choice",
@@ -229,9 +239,9 @@ fn own_sort(
     (sort, Direction::Ascending)
 }
 
-/// Every value of `sort`.
-pub(crate) fn sorts(resource: &'static Resource) -> Vec<String> {
-    let sorts = resource.sorts.iter();
+/// Every value of `sort` that is offered.
+pub(crate) fn sorts(resource: &'static Resource, offered: fn(&Sort) -> bool) -> Vec<String> {
+    let sorts = resource.sorts.iter().filter(|sort| offered(sort));
     sorts
         .flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)])
         .collect()

@@ -1,15 +1,18 @@
-//! The tables of the projection `reports`: what each race day sold and let in, and what was earned.
+//! The tables of the projection `reports`: what each race day sold and let in, what was earned, and how long lists are on
+//! each day.
 //!
 //! They are in a schema of their own, with a checkpoint of their own. Every session that reads them has [`SCHEMA`] as its
 //! `search_path`. The names of clubs and license types are those of the tables in `public`, as these are now.
 
 mod activities;
+mod outline;
 mod sales;
 
 use connect::Migrations;
 use query::Resource;
 
 pub use activities::{ACTIVITIES, activity_id};
+pub use outline::{Counters, read_outline};
 pub use sales::{SalesReport, SalesRow, SalesSums, read_sales};
 
 mod embedded {
