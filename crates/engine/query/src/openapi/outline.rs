@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{
     AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema,
     SchemaFormat, SchemaType, Type,
 };
-use utoipa::openapi::{HttpMethod, OpenApi, Ref};
+use utoipa::openapi::{HttpMethod, OpenApi, Ref, RefOr};
 
 use super::{found, min_position, of_filter, operation, refused, sort, whole, with_headers};
 use crate::outline;
@@ -54,7 +54,7 @@ fn body() -> Object {
     // As a tuple, by `prefixItems`, it would say more, but programs that read documents fail over that.
     let day_or_rows = OneOfBuilder::new().item(day).item(whole(1));
     let day_with_rows = ArrayBuilder::new()
-        .items(Schema::from(day_or_rows.build()))
+        .items(RefOr::T(Schema::from(day_or_rows.build())))
         .min_items(Some(2))
         .max_items(Some(2))
         .build();
