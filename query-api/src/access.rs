@@ -12,9 +12,9 @@ pub(crate) fn all_rows(principal: &Principal) -> Access {
     }
 }
 
-/// Staff and admins see everything, organizers also their clubs', customers their own. `of` is the scope of a resource.
-pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Access {
-    let scope = if principal.is_staff() {
+/// Staff and admins see everything, organizers also their clubs', customers their own.
+pub(crate) fn scope(principal: &Principal) -> Scope {
+    if principal.is_staff() {
         Scope::Everything
     } else if principal.has(Role::Organizer) {
         Scope::OwnAndClubs {
@@ -23,9 +23,13 @@ pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Acc
         }
     } else {
         Scope::Own(principal.user_id)
-    };
+    }
+}
+
+/// What a caller may see of a resource. `of` is the scope of the resource.
+pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Access {
     Access::Reader {
         reader: principal.user_id,
-        rows: of(&scope),
+        rows: of(&scope(principal)),
     }
 }

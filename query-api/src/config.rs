@@ -17,6 +17,7 @@ use service::seller::SellerOptions;
 use service::telemetry::LogOptions;
 
 use crate::keys::commands::KeysCommand;
+use crate::stream::StreamOptions;
 
 /// Answers every GET of the license shop from the read model.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ pub enum Command {
 // A page is read in milliseconds; what takes seconds is refused rather than left to pile up.
 #[command(mut_arg("db_statement_timeout_s", |arg| arg.default_value("5")))]
 #[command(mut_arg("ops_listen", |arg| arg.default_value("127.0.0.1:9081")))]
+// Streams keep their connections. What they may have leaves enough for requests.
+#[command(mut_arg("max_connections", |arg| arg.default_value("14096")))]
 pub struct ServeOptions {
     /// Where the API listens
     #[arg(
@@ -81,6 +84,9 @@ pub struct ServeOptions {
     /// Where the limits are shared.
     #[command(flatten)]
     pub redis: RedisOptions,
+    /// Limits of streams.
+    #[command(flatten)]
+    pub streams: StreamOptions,
     /// Limits of HTTP.
     #[command(flatten)]
     pub http: HttpOptions,

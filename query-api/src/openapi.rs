@@ -3,6 +3,7 @@
 mod documents;
 mod gate;
 mod reports;
+mod stream;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
 use read_model::reports::ACTIVITIES;
@@ -58,5 +59,6 @@ pub fn document() -> OpenApi {
     reports::add(&mut document);
     documents::add(&mut document);
     gate::add(&mut document);
+    stream::add(&mut document);
     document
 }

@@ -18,7 +18,7 @@ use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
 use crate::rendering::Renderer;
 use crate::router::{CACHED, ROUTES, router};
-use crate::{AccountsInTheReadModel, AppState, metrics};
+use crate::{AccountsInTheReadModel, AppState, metrics, stream};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
 const ANSWER_MARGIN: Duration = Duration::from_secs(4);
@@ -68,7 +68,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let reads = reads(&options, checks, &booted.shutdown).await?;
     let reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, [reads, reports])?;
+    let state = state(&options, parts, [reads, reports], &booted.shutdown)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -82,14 +82,18 @@ fn state(
     options: &ServeOptions,
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [reads, reports]: [Reads; 2],
+    shutdown: &CancellationToken,
 ) -> anyhow::Result<AppState> {
     let url = options.read.url()?;
+    let following = reads.projection.clone();
+    let changes = stream::follow(url.expose(), following, options.streams, shutdown.clone())?;
     let exports = Exports::new(reads.clone(), url.expose(), "query-api export", EXPORTS_AT_ONCE)?;
     let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
     Ok(AppState {
         reads,
         reports,
         exports,
+        changes,
         authenticator,
         limiter,
         return_key: options.return_key.key()?,

@@ -9,6 +9,7 @@ use service::seller::Seller;
 
 use crate::keys::Signer;
 use crate::rendering::Renderer;
+use crate::stream::Hub;
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct AppState {
     pub reports: Reads,
     /// Streams all rows of a resource.
     pub exports: Exports,
+    /// Tells what changes.
+    pub changes: Hub,
     /// Says who is asking.
     pub authenticator: Authenticator,
     /// Counts requests.

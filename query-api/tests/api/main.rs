@@ -41,4 +41,6 @@ mod search;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod support;

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use query::{Cursors, Exports, Projection, Reads, SchemaGate};
 use query_api::config::{Cli, Command};
 use query_api::keys::{self, Signer};
+use query_api::stream::{self, StreamOptions};
 use query_api::{AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, Renderer, look_at_schema, router};
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
@@ -189,7 +190,9 @@ impl App {
             ..reads.clone()
         };
         let keys = Keys::new()?;
+        let following = reads.projection.clone();
         let state = AppState {
+            changes: stream::follow(url, following, StreamOptions::default(), stop.clone())?,
             exports: Exports::new(reads.clone(), url, "query-api export", EXPORTS_AT_ONCE)?,
             reads,
             reports,
@@ -240,6 +243,13 @@ impl App {
 
     pub(crate) async fn get_with(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
         let (parts, body) = self.open(path, token, headers).await.into_parts();
+        let content_type = parts.headers.get(header::CONTENT_TYPE);
+        // A stream has no end.
+        let body = if content_type.is_some_and(|kind| kind == "text/event-stream") {
+            Body::empty()
+        } else {
+            body
+        };
         let bytes = body.collect().await.expect("a body").to_bytes();
         let is_json = parts
             .headers

@@ -4,7 +4,7 @@
 //! - A [`Resource`] has columns, sorts and [`Filter`]s; each names its SQL and the index that serves it.
 //! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
-//!   requests away from another schema.
+//!   requests away from another schema. [`follow_rows`] looks at the rows whenever they move.
 //! - [`table`] writes whole rows, for the projector.
 //! - [`openapi`] describes the operations on a resource.
 //!
@@ -37,6 +37,7 @@ mod export;
 mod failure;
 mod projection;
 mod reads;
+mod rounds;
 mod schema_gate;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use projection::{Channel, Projection};
 pub use reads::{Access, Reads};
 pub use record::Record;
 pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, SortKind, SortValue, Towards};
+pub use rounds::{Round, follow_rows};
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Similar, Term, searched};
 pub use served::{Served, index, small_table};

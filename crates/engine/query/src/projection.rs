@@ -112,6 +112,14 @@ impl Projection {
         Ok(Self { seen })
     }
 
+    /// Returns when the rows or the log were seen to move since the last call.
+    pub(crate) async fn moved(&mut self) {
+        if self.seen.changed().await.is_err() {
+            // The end of the process.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
     /// does not hold it. `name` is the parameter that asked.
     pub async fn reach(&self, position: u64, name: &'static str) -> Result<(), Problem> {

@@ -78,6 +78,9 @@ pub const POLICY: &[Rule] = &[
     Rule::new("GET",  "/api/v1/users/me", Anyone),
     Rule::new("GET",  "/api/v1/users/{user_id}", Staff),
 
+    // What changes, of what one may see.
+    Rule::new("GET",  "/api/v1/stream", Theirs),
+
     // Payment providers, by their signature.
     Rule::new("POST", "/api/v1/webhooks/vipps", Provider),
     Rule::new("POST", "/api/v1/webhooks/nexi", Provider),
