@@ -87,6 +87,15 @@ pub struct ServeOptions {
     /// Limits of streams.
     #[command(flatten)]
     pub streams: StreamOptions,
+    /// Addresses of command-api's readiness, of each instance, separated by commas: GET /status then says whether orders are
+    /// taken. For example http://127.0.0.1:9080/health/ready
+    #[arg(
+        long,
+        env = "COMMAND_API_READY_URL",
+        value_delimiter = ',',
+        value_name = "URLS"
+    )]
+    pub command_api_ready_url: Vec<String>,
     /// Limits of HTTP.
     #[command(flatten)]
     pub http: HttpOptions,

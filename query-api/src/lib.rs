@@ -29,6 +29,7 @@ mod receipt_pdf;
 mod receipts;
 mod return_status;
 mod sales;
+pub mod status;
 pub mod stream;
 mod suspensions;
 mod terms;

@@ -3,6 +3,7 @@
 mod documents;
 mod gate;
 mod reports;
+mod status;
 mod stream;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_with};
@@ -60,5 +61,6 @@ pub fn document() -> OpenApi {
     documents::add(&mut document);
     gate::add(&mut document);
     stream::add(&mut document);
+    status::add(&mut document);
     document
 }

@@ -22,6 +22,7 @@ use crate::receipt_pdf::{self, receipt_pdf};
 use crate::receipts::{get_receipt, list_receipts};
 use crate::return_status::{RETURN_STATUS, get_return_status};
 use crate::sales::report_sales;
+use crate::status::get_status;
 use crate::stream::follow_changes;
 use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
@@ -66,6 +67,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/batches/{batch_id}"),
     ("GET", "/api/v1/batches/{batch_id}/results"),
     ("GET", "/api/v1/stream"),
+    ("GET", "/api/v1/status"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
@@ -108,6 +110,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
         .route("/api/v1/terms", get(list_terms))
+        .route("/api/v1/status", get(get_status))
         // Public and without a version: gates keep these addresses for years.
         .route("/.well-known/license-keys.json", get(license_keys))
         .route("/revocations", get(list_revocations))

@@ -11,6 +11,7 @@ use service::Booted;
 use service::auth::Authenticator;
 use service::health::Check;
 use service::limits::Limiter;
+use service::neighbour::Neighbour;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::config::ServeOptions;
 use crate::keys::{self, Signer};
 use crate::rendering::Renderer;
 use crate::router::{CACHED, ROUTES, router};
+use crate::status::{Sources, StatusBoard};
 use crate::{AccountsInTheReadModel, AppState, metrics, stream};
 
 /// How much longer than its statement timeout the database may take to report it. Waiting for a connection is included.
@@ -68,7 +70,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let reads = reads(&options, checks, &booted.shutdown).await?;
     let reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, [reads, reports], &booted.shutdown)?;
+    let state = state(&options, parts, [reads, reports], &booted)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -82,11 +84,21 @@ fn state(
     options: &ServeOptions,
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [reads, reports]: [Reads; 2],
-    shutdown: &CancellationToken,
+    Booted {
+        health, shutdown, ..
+    }: &Booted,
 ) -> anyhow::Result<AppState> {
     let url = options.read.url()?;
     let following = reads.projection.clone();
     let changes = stream::follow(url.expose(), following, options.streams, shutdown.clone())?;
+    let addresses = &options.command_api_ready_url;
+    let commands = (!addresses.is_empty()).then(|| Neighbour::watch(addresses, shutdown.clone()));
+    let sources = Sources {
+        health: health.clone(),
+        rows: reads.projection.clone(),
+        reports: reports.projection.clone(),
+        commands: commands.transpose().context("--command-api-ready-url")?,
+    };
     let exports = Exports::new(reads.clone(), url.expose(), "query-api export", EXPORTS_AT_ONCE)?;
     let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
     Ok(AppState {
@@ -94,6 +106,7 @@ fn state(
         reports,
         exports,
         changes,
+        status: StatusBoard::watch(sources, shutdown.clone()),
         authenticator,
         limiter,
         return_key: options.return_key.key()?,

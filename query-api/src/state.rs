@@ -9,6 +9,7 @@ use service::seller::Seller;
 
 use crate::keys::Signer;
 use crate::rendering::Renderer;
+use crate::status::StatusBoard;
 use crate::stream::Hub;
 
 /// What every request shares. Cheap to clone.
@@ -22,6 +23,8 @@ pub struct AppState {
     pub exports: Exports,
     /// Tells what changes.
     pub changes: Hub,
+    /// What works.
+    pub status: StatusBoard,
     /// Says who is asking.
     pub authenticator: Authenticator,
     /// Counts requests.

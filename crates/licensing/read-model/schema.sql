@@ -562,6 +562,8 @@ comment on column users."position" is 'Log position of the last event that chang
 
 CREATE INDEX batch_items_by_number ON public.batch_items USING btree (batch_id, n, item_id);
 
+CREATE INDEX batches_by_position ON public.batches USING btree ("position", batch_id);
+
 CREATE INDEX batches_by_submitted ON public.batches USING btree (submitted_at, batch_id);
 
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
@@ -571,6 +573,8 @@ CREATE INDEX letters_by_created ON public.letters USING btree (created_at, lette
 CREATE INDEX letters_by_kind ON public.letters USING btree (kind, created_at, letter_id);
 
 CREATE INDEX letters_by_order ON public.letters USING btree (order_id, created_at, letter_id);
+
+CREATE INDEX letters_by_position ON public.letters USING btree ("position", letter_id);
 
 CREATE INDEX letters_by_status ON public.letters USING btree (status, created_at, letter_id);
 
@@ -624,6 +628,8 @@ CREATE INDEX orders_by_last_day ON public.orders USING btree (activity_to);
 
 CREATE INDEX orders_by_license_type ON public.orders USING gin (license_types);
 
+CREATE INDEX orders_by_position ON public.orders USING btree ("position", order_id);
+
 CREATE INDEX orders_by_provider ON public.orders USING btree (payment_provider, created_at, order_id);
 
 CREATE INDEX orders_by_refund_state ON public.orders USING btree (refund_state, created_at, order_id) WHERE (refund_state IS NOT NULL);
@@ -648,9 +654,15 @@ CREATE INDEX receipts_by_number ON public.receipts USING btree (receipt_number, 
 
 CREATE INDEX receipts_by_order ON public.receipts USING btree (order_id, created_at, receipt_id);
 
+CREATE INDEX receipts_by_position ON public.receipts USING btree ("position", receipt_id);
+
 CREATE INDEX suspensions_by_created ON public.suspensions USING btree (created_at, suspension_id);
 
+CREATE INDEX suspensions_by_position ON public.suspensions USING btree ("position", suspension_id);
+
 CREATE INDEX users_by_created ON public.users USING btree (created_at, user_id);
+
+CREATE INDEX users_by_position ON public.users USING btree ("position", user_id);
 
 CREATE INDEX users_by_role ON public.users USING gin (roles);
 

@@ -134,9 +134,11 @@ impl Feed {
             return;
         }
         // A stream that began with later rows than were told goes on from there.
-        let place = told.place.filter(|place| place.checkpoint.position >= self.place.checkpoint.position);
+        let told_already = self.place.checkpoint.position;
+        let place = told.place.filter(|place| place.checkpoint.position >= told_already);
         self.place = place.unwrap_or(self.place);
-        let mut visible = told.changes.iter().filter(|change| sees(&self.principal, change)).peekable();
+        let news = |change: &&Change| change.position > told_already && sees(&self.principal, change);
+        let mut visible = told.changes.iter().filter(news).peekable();
         while let Some(change) = visible.next() {
             let place = place.filter(|_| visible.peek().is_none());
             self.waiting.push_back(events::changed(change, place));

@@ -41,6 +41,8 @@ mod search;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod stream;
 #[cfg(test)]
 mod support;

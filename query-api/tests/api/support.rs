@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use query::{Cursors, Exports, Projection, Reads, SchemaGate};
 use query_api::config::{Cli, Command};
 use query_api::keys::{self, Signer};
+use query_api::status::{Sources, StatusBoard};
 use query_api::stream::{self, StreamOptions};
 use query_api::{AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, Renderer, look_at_schema, router};
 use serde_json::Value;
@@ -191,7 +192,14 @@ impl App {
         };
         let keys = Keys::new()?;
         let following = reads.projection.clone();
+        let sources = Sources {
+            health: health.clone(),
+            rows: reads.projection.clone(),
+            reports: reports.projection.clone(),
+            commands: None,
+        };
         let state = AppState {
+            status: StatusBoard::watch(sources, stop.clone()),
             changes: stream::follow(url, following, StreamOptions::default(), stop.clone())?,
             exports: Exports::new(reads.clone(), url, "query-api export", EXPORTS_AT_ONCE)?,
             reads,

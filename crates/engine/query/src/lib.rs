@@ -55,7 +55,7 @@ pub use export::{Export, Exports};
 pub use filter::{Filter, FilterKind, Selection};
 pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
-pub use projection::{Channel, Projection};
+pub use projection::{Channel, Progress, Projection};
 pub use reads::{Access, Reads};
 pub use record::Record;
 pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, SortKind, SortValue, Towards};

@@ -22,8 +22,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics;
+use crate::page::Checkpoint;
 
 /// How long a request waits for the rows it needs.
 const WAIT: Duration = Duration::from_secs(2);
@@ -62,13 +64,35 @@ struct Seen {
     position: u64,
     /// They are of another log, so their position says nothing about this one.
     stale: bool,
+    /// The epoch of the log that the rows are of.
+    epoch: Uuid,
     /// How far the log was, at this moment or later.
     head: Option<(u64, Instant)>,
+    /// The last moment that is known at which the rows held all of the log.
+    whole_at: Option<Instant>,
+}
+
+/// How far the rows have come, as far as is known in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The place of the rows in the log.
+    pub checkpoint: Checkpoint,
+    /// Whether they are of another log than there is now.
+    pub stale: bool,
+    /// How long ago they held all of the log at last; nothing before that is known.
+    pub lag: Option<Duration>,
 }
 
 impl Seen {
     fn holds(&self, position: u64) -> bool {
         position == 0 || (!self.stale && self.position >= position)
+    }
+
+    /// What is known now, after what was known before.
+    fn after(mut self, before: Self) -> Self {
+        let whole = self.head.filter(|(head, _)| !self.stale && self.position >= *head);
+        self.whole_at = whole.map(|(_, at)| at).or(before.whole_at);
+        self
     }
 
     /// Whether the log, looked at later than `since`, ended before `position`.
@@ -110,6 +134,19 @@ impl Projection {
             }
         }));
         Ok(Self { seen })
+    }
+
+    /// How far the rows have come. Answers from memory, also while Postgres is away.
+    pub fn progress(&self) -> Progress {
+        let seen = *self.seen.borrow();
+        Progress {
+            checkpoint: Checkpoint {
+                position: seen.position,
+                epoch: seen.epoch,
+            },
+            stale: seen.stale,
+            lag: seen.whole_at.map(|at| at.elapsed()),
+        }
     }
 
     /// Returns when the rows or the log were seen to move since the last call.
@@ -201,12 +238,18 @@ async fn follow_once(
         tokio::select! {
             position = notified.recv() => {
                 let position = position.ok_or("the connection ended")?;
-                seen.send_if_modified(|seen| position > seen.position && { seen.position = position; true });
+                seen.send_if_modified(|seen| position > seen.position && {
+                    *seen = Seen { position, ..*seen }.after(*seen);
+                    true
+                });
             }
             _ = poll.tick() => {
                 let looked = look(&client, channel.projection).await?;
                 // Not the larger of the two: a restored log begins again further back.
-                seen.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
+                seen.send_if_modified(|seen| {
+                    let looked = looked.after(*seen);
+                    std::mem::replace(seen, looked) != looked
+                });
                 answered(looked);
             }
         }
@@ -225,6 +268,8 @@ async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
     Ok(Seen {
         position: position.map_or(Ok(0), u64::try_from)?,
         stale: row.try_get("stale")?,
+        epoch: row.try_get::<_, Option<Uuid>>("epoch")?.unwrap_or_default(),
+        whole_at: None,
         head: head.map(u64::try_from).transpose()?.zip(at),
     })
 }
