@@ -4,6 +4,8 @@
 mod access;
 mod anywhere;
 #[cfg(test)]
+mod as_of;
+#[cfg(test)]
 mod batches;
 #[cfg(test)]
 mod caching;

@@ -27,6 +27,8 @@ pub struct Filter {
     pub ends: Option<&'static str>,
     /// The sort that goes with it, ascending.
     pub sorted_by: Option<&'static str>,
+    /// Whether its moment takes the place of `now()` in computed columns.
+    pub is_now: bool,
     /// What must hold when both ends of the range are given, with a `?` for each.
     between: Option<&'static str>,
     /// The condition; each `?` in it stands for the value.
@@ -94,6 +96,7 @@ impl Filter {
             example: None,
             ends: None,
             sorted_by: None,
+            is_now: false,
             between: None,
             sql,
         }
@@ -177,6 +180,13 @@ impl Filter {
         self
     }
 
+    /// Its moment takes the place of `now()` in computed columns: rows are shown as of then.
+    #[must_use]
+    pub const fn as_of(mut self) -> Self {
+        self.is_now = true;
+        self
+    }
+
     /// A further condition when both ends of the range are given, with a `?` for the begin and one for the end.
     #[must_use]
     pub const fn between(mut self, sql: &'static str) -> Self {
@@ -220,6 +230,14 @@ impl Selection {
     pub(crate) fn with_own_sort(&self) -> Option<&'static Filter> {
         let mut filters = self.0.iter().map(|(filter, _)| *filter);
         filters.find(|filter| filter.sorted_by.is_some())
+    }
+
+    /// The moment that rows are asked for as of, if one is.
+    pub fn now(&self) -> Option<DateTime<Utc>> {
+        self.0.iter().find_map(|(filter, value)| match value {
+            FilterValue::Moment(moment) if filter.is_now => Some(*moment),
+            _ => None,
+        })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {

@@ -3,8 +3,10 @@
 //! One statement has one snapshot, so the position is exactly that of the rows. Pages are found by key, never by
 //! offset: the hundredth costs what the first does, and rows that arrive meanwhile neither repeat nor hide others.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 use tokio_postgres::{GenericClient, Row};
@@ -58,6 +60,8 @@ pub struct PageQuery {
     pub count: bool,
     /// What the rows are compared with, to come by their similarity.
     pub similar: Option<Similar>,
+    /// The moment that takes the place of `now()` in computed columns; the present one if not given.
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// What was read.
@@ -107,6 +111,7 @@ impl PageQuery {
             limit,
             count: false,
             similar: None,
+            now: None,
         }
     }
 }
@@ -220,10 +225,18 @@ pub fn statement(query: &PageQuery) -> (String, Vec<Bind>) {
         rank = format!(", 0{rank} as page_rank");
         (within_rank, by_rank) = ("page_rank desc, ", "page.page_rank desc, ");
     }
+    let now = query.now.map(|now| {
+        binds.push(Bind::Timestamp(now));
+        format!("${}", binds.len())
+    });
     let mut selected = String::new();
     for (index, column) in columns.iter().enumerate() {
+        let sql = match &now {
+            Some(now) => Cow::Owned(column.sql.replace("now()", now)),
+            None => Cow::Borrowed(column.sql),
+        };
         // Writing to a String can't fail.
-        let _ = write!(selected, ", {} as column_{index}", column.sql);
+        let _ = write!(selected, ", {sql} as column_{index}");
     }
     // The left joins give one row even if there is no checkpoint and no row: the position is always answered.
     let sql = format!(

@@ -108,6 +108,7 @@ impl Reads {
             }
         };
         let is_first = edge.is_none();
+        let now = selection.now();
         let query = PageQuery {
             resource,
             columns: view.columns.clone(),
@@ -118,6 +119,7 @@ impl Reads {
             limit,
             count,
             similar: None,
+            now,
         };
         let mut page = self.read_at(query, view.min_position).await?;
         if page.rows.is_empty()
@@ -131,6 +133,7 @@ impl Reads {
                 direction,
                 count,
                 similar: Some(similar),
+                now,
                 ..PageQuery::first(resource, conditions, limit)
             };
             page = self.read_at(query, view.min_position).await?;
