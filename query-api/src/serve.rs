@@ -84,9 +84,7 @@ fn state(
     options: &ServeOptions,
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [reads, reports]: [Reads; 2],
-    Booted {
-        health, shutdown, ..
-    }: &Booted,
+    Booted { health, shutdown, .. }: &Booted,
 ) -> anyhow::Result<AppState> {
     let url = options.read.url()?;
     let following = reads.projection.clone();

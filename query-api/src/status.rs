@@ -22,10 +22,10 @@ use service::problem::Problem;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use answer::StatusAnswer;
+use crate::AppState;
 use judge::{Facts, judge};
 
-use crate::AppState;
+pub(crate) use answer::StatusAnswer;
 
 /// How often what is known is judged.
 const EVERY: Duration = Duration::from_millis(250);
@@ -79,7 +79,9 @@ impl Sources {
         let mut answer = judge(&facts, Utc::now());
         for component in &mut answer.components {
             let status = component.status.text();
-            let known = since.entry(component.name).or_insert((status, answer.generated_at));
+            let known = since
+                .entry(component.name)
+                .or_insert((status, answer.generated_at));
             if known.0 != status {
                 *known = (status, answer.generated_at);
             }

@@ -24,13 +24,13 @@ use service::problem::Problem;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use hub::{Hub, MOST_OF_READER, StreamOptions};
-
 use crate::access::scope;
 use crate::{AppState, accounts};
 use feed::{Beginning, Feed};
 use hub::{Refused, Told};
 use id::LastEventId;
+
+pub use hub::{Hub, MOST_OF_READER, StreamOptions};
 
 /// The name of the connection in Postgres.
 const SESSION: &str = "query-api stream";
@@ -112,7 +112,7 @@ pub(crate) async fn follow_changes(
     }
     let account = opening.account.clone().map(accounts::of).unwrap_or_default();
     let principal = session.under(account)?;
-    subscription.hears_of_others(principal.is_staff() || principal.has(Role::Organizer));
+    subscription.concerned_by_others(principal.is_staff() || principal.has(Role::Organizer));
     let beginning = beginning(&state.reads, &principal, last, &opening).await?;
     let feed = Feed::new(subscription, session, principal, beginning);
     let events = stream::unfold(feed, |mut feed| async move {
@@ -143,12 +143,7 @@ async fn beginning(
     opening: &Opening,
 ) -> Result<Beginning, Problem> {
     let here = opening.place;
-    let reset = |reason| {
-        Ok(Beginning::Reset {
-            reason,
-            place: here,
-        })
-    };
+    let reset = |reason| Ok(Beginning::Reset { reason, place: here });
     let last = match last {
         LastEventId::Absent => return Ok(Beginning::Ready(here)),
         LastEventId::Unknown => return reset("unknown_id"),
@@ -167,10 +162,7 @@ async fn beginning(
     let question = async |client: &_| changes::of_reader(client, &scope, since, MOST_MISSED).await;
     match reads.ask(READS, question).await? {
         None => reset("too_many"),
-        Some(changes) => Ok(Beginning::Missed {
-            changes,
-            place: here,
-        }),
+        Some(changes) => Ok(Beginning::Missed { changes, place: here }),
     }
 }
 

@@ -53,7 +53,9 @@ impl Following {
                 self.text.drain(..end + 2);
                 return event;
             }
-            let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("an event in time");
+            let chunk = timeout(PATIENCE, self.response.chunk())
+                .await
+                .expect("an event in time");
             let chunk = chunk.expect("a stream").expect("not the end");
             self.text.push_str(std::str::from_utf8(&chunk).expect("text"));
         }
@@ -91,10 +93,14 @@ async fn an_order_is_told_up_to_its_license_and_other_roles_end_a_stream() {
     let body = json!({"language": "nb"});
     let me = shop.patch("/users/me", &person, "me", &body).await.expect(200);
     let user_id = me.text_at("/user_id").to_owned();
-    following.until("changed", |data| data["id"] == user_id.as_str()).await;
+    following
+        .until("changed", |data| data["id"] == user_id.as_str())
+        .await;
     let path = format!("/users/{user_id}/roles");
     let roles = json!({"roles": ["staff"]});
-    shop.post(&path, &shop.tokens.admin, "roles", &roles).await.expect(200);
+    shop.post(&path, &shop.tokens.admin, "roles", &roles)
+        .await
+        .expect(200);
     let end = following.until("end", |_| true).await;
     assert_eq!(end["reason"], "roles_changed");
     shop.close().await;
@@ -127,7 +133,12 @@ async fn open(shop: &Shop, group: &str, count: usize) -> Vec<TcpStream> {
         let token = shop
             .system
             .issuer()
-            .token(Role::Customer, &format!("{group}-{number}"), &[], TimeDelta::hours(1))
+            .token(
+                Role::Customer,
+                &format!("{group}-{number}"),
+                &[],
+                TimeDelta::hours(1),
+            )
             .expect("a token");
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let request =
@@ -135,7 +146,9 @@ async fn open(shop: &Shop, group: &str, count: usize) -> Vec<TcpStream> {
         stream.write_all(request.as_bytes()).await.expect("a request");
         let mut text = Vec::new();
         while !String::from_utf8_lossy(&text).contains("event: ready") {
-            let read = timeout(PATIENCE, stream.read_buf(&mut text)).await.expect("an answer in time");
+            let read = timeout(PATIENCE, stream.read_buf(&mut text))
+                .await
+                .expect("an answer in time");
             assert_ne!(read.expect("an answer"), 0, "{}", String::from_utf8_lossy(&text));
         }
         streams.push(stream);

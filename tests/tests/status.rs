@@ -77,7 +77,9 @@ async fn what_is_away_is_said_and_what_still_works() {
     let status = becomes(&shop, "nothing works", |status| status["status"] == "down").await;
     assert_eq!(of(&status, "features", "browse"), "away");
     assert_eq!(of(&status, "features", "buy"), "away");
-    shop.system.resume(Process::Postgres).expect("an end of the pause");
+    shop.system
+        .resume(Process::Postgres)
+        .expect("an end of the pause");
     works_again(&shop).await;
     shop.close().await;
 }

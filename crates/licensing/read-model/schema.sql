@@ -168,6 +168,7 @@ create table license_types (
     lifetime_cap integer,
     tax_code text default 'exempt'::text not null,
     tax_rate_permille integer default 0 not null,
+    retired_at timestamp with time zone,
     constraint license_types_pkey PRIMARY KEY (license_type_id),
     constraint license_types_code_key UNIQUE (code),
     constraint license_types_lifetime_cap_check CHECK ((lifetime_cap > 0)),
@@ -197,6 +198,7 @@ comment on column license_types.search is 'What q searches, folded, separated by
 comment on column license_types.lifetime_cap is 'Most licenses of the type that one holder may ever have; null for no limit.';
 comment on column license_types.tax_code is 'Bookkeeping code of the tax in its prices.';
 comment on column license_types.tax_rate_permille is 'That tax as a share of the price without it, in per mille.';
+comment on column license_types.retired_at is 'When it was retired, if it was.';
 
 create table licenses (
     license_id uuid not null,

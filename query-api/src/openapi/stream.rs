@@ -56,7 +56,7 @@ fn operation() -> OperationBuilder {
             "Server-sent events, each with JSON in `data`. Follow first, and read lists when `ready` has come.\n\n\
              - `changed`: `{{type, id, position}}` of a row that changed: `order`, `license`, `receipt`, `user`, `license_type`, \
              `club`, `terms`, and for staff `letter`, `suspension` and `batch`. A row that changed several times in a moment \
-             is told once. With `position` as `min_position` a query shows the row as it became.\n\
+             is told once. With `position` as `min_position` a query shows the changed row.\n\
              - `ready`: `{{position}}`: all that changes after this position is told from here on.\n\
              - `reset`: `{{reason, position}}`: what changed can't be told, so read again. `another_log`, `rows_rebuilt`, \
              `too_many` (more than {MOST_MISSED} rows) or `unknown_id`.\n\

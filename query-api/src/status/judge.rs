@@ -30,11 +30,14 @@ impl Facts {
     /// The worst of these checks; nothing if there are none of them.
     fn worst(&self, names: &[&str]) -> Option<ComponentStatus> {
         let of_check = |name: &&str| self.checks.get(name).copied();
-        let found = names.iter().filter_map(of_check).map(|condition| match condition {
-            Condition::Ok => ComponentStatus::Ok,
-            Condition::Degraded => ComponentStatus::Degraded,
-            Condition::Failing => ComponentStatus::Down,
-        });
+        let found = names
+            .iter()
+            .filter_map(of_check)
+            .map(|condition| match condition {
+                Condition::Ok => ComponentStatus::Ok,
+                Condition::Degraded => ComponentStatus::Degraded,
+                Condition::Failing => ComponentStatus::Down,
+            });
         found.max_by_key(|status| *status as u8)
     }
 
@@ -178,9 +181,8 @@ fn overall(components: &[Component], features: &[Feature]) -> Overall {
     if is_away("browse") && !buys {
         return Overall::Down;
     }
-    let fine = |component: &Component| {
-        matches!(component.status, ComponentStatus::Ok | ComponentStatus::Unknown)
-    };
+    let fine =
+        |component: &Component| matches!(component.status, ComponentStatus::Ok | ComponentStatus::Unknown);
     if components.iter().all(fine) {
         Overall::Ok
     } else {
@@ -207,7 +209,14 @@ mod tests {
     }
 
     fn facts(changes: &[(&'static str, Condition)]) -> Facts {
-        let names = ["postgres", "schema", "reports_postgres", "reports_schema", "jwks", "redis"];
+        let names = [
+            "postgres",
+            "schema",
+            "reports_postgres",
+            "reports_schema",
+            "jwks",
+            "redis",
+        ];
         let mut checks: std::collections::BTreeMap<_, _> = names.map(|name| (name, Ok)).into();
         checks.extend(changes.iter().copied());
         Facts {
@@ -224,8 +233,13 @@ mod tests {
 
     /// The features that do not simply work.
     fn others(answer: &StatusAnswer) -> Vec<(&'static str, FeatureStatus)> {
-        let features = answer.features.iter().map(|feature| (feature.name, feature.status));
-        features.filter(|(_, status)| *status != FeatureStatus::Works).collect()
+        let features = answer
+            .features
+            .iter()
+            .map(|feature| (feature.name, feature.status));
+        features
+            .filter(|(_, status)| *status != FeatureStatus::Works)
+            .collect()
     }
 
     #[test]
@@ -236,11 +250,17 @@ mod tests {
         assert_eq!(fine.summary_en, "Everything works.");
 
         let without_redis = judged(&facts(&[("redis", Degraded)]));
-        assert_eq!((without_redis.status, others(&without_redis)), (Overall::Degraded, vec![]));
+        assert_eq!(
+            (without_redis.status, others(&without_redis)),
+            (Overall::Degraded, vec![])
+        );
 
         let database = judged(&facts(&[("postgres", Failing)]));
         let away = ["browse", "search", "orders", "follow"].map(|name| (name, Away));
-        assert_eq!((database.status, others(&database)), (Overall::Degraded, away.to_vec()));
+        assert_eq!(
+            (database.status, others(&database)),
+            (Overall::Degraded, away.to_vec())
+        );
 
         let login = judged(&facts(&[("jwks", Failing)]));
         let away = ["orders", "buy", "check_in", "reports", "follow"].map(|name| (name, Away));
@@ -281,7 +301,12 @@ mod tests {
         assert_eq!(others(&answer), vec![]);
         assert_eq!((answer.data.as_of, answer.data.lag_seconds), (None, None));
         // Checks that this process does not have are no components.
-        assert!(!answer.components.iter().any(|component| component.name == "license_keys"));
+        assert!(
+            !answer
+                .components
+                .iter()
+                .any(|component| component.name == "license_keys")
+        );
     }
 
     #[test]
@@ -300,14 +325,25 @@ mod tests {
         for facts in &states {
             let answer = judged(facts);
             for component in &answer.components {
-                assert!(!component.message_nb.is_empty() && !component.message_en.is_empty(), "{component:?}");
+                assert!(
+                    !component.message_nb.is_empty() && !component.message_en.is_empty(),
+                    "{component:?}"
+                );
             }
             for feature in &answer.features {
-                let words = [feature.label_nb, feature.label_en, feature.message_nb, feature.message_en];
+                let words = [
+                    feature.label_nb,
+                    feature.label_en,
+                    feature.message_nb,
+                    feature.message_en,
+                ];
                 assert!(words.iter().all(|words| !words.is_empty()), "{feature:?}");
             }
         }
         let said = judged(&states[1]).summary_nb;
-        assert!(said.contains("Virker ikke: ") && !said.contains("Virker: "), "{said}");
+        assert!(
+            said.contains("Virker ikke: ") && !said.contains("Virker: "),
+            "{said}"
+        );
     }
 }

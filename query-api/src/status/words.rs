@@ -26,7 +26,10 @@ pub(super) fn component_words(name: &str, status: ComponentStatus) -> Words {
         ("reports", Ok) => ["Rapportene er oppdatert.", "The reports are up to date."],
         ("reports", Degraded) => ["Rapportene er forsinket.", "The reports are late."],
         ("reports", Down) => ["Rapportene kan ikke leses.", "The reports cannot be read."],
-        ("command_api", Ok) => ["Bestillinger og endringer tas imot.", "Orders and changes are taken."],
+        ("command_api", Ok) => [
+            "Bestillinger og endringer tas imot.",
+            "Orders and changes are taken.",
+        ],
         ("command_api", _) => [
             "Bestillinger og endringer kan ikke tas imot.",
             "Orders and changes cannot be taken.",
@@ -50,7 +53,10 @@ pub(super) fn component_words(name: &str, status: ComponentStatus) -> Words {
 /// What a feature is.
 pub(super) fn labels(name: &str) -> Words {
     match name {
-        "browse" => ["se lisenstyper, klubber og vilkår", "looking at license types, clubs and terms"],
+        "browse" => [
+            "se lisenstyper, klubber og vilkår",
+            "looking at license types, clubs and terms",
+        ],
         "search" => ["søke", "searching"],
         "orders" => ["se bestillinger og lisenser", "looking at orders and licenses"],
         "buy" => ["bestille", "ordering"],
@@ -93,9 +99,14 @@ pub(super) fn summary(components: &[Component], features: &[Feature]) -> [String
     if away.is_empty() && stale.is_empty() {
         let remarks = |of: fn(&Component) -> &'static str| {
             let unusual = components.iter().filter(|component| {
-                matches!(component.status, ComponentStatus::Degraded | ComponentStatus::Down)
+                matches!(
+                    component.status,
+                    ComponentStatus::Degraded | ComponentStatus::Down
+                )
             });
-            unusual.map(|component| format!(" {}", of(component))).collect::<String>()
+            unusual
+                .map(|component| format!(" {}", of(component)))
+                .collect::<String>()
         };
         return [
             format!("Alt virker.{}", remarks(|component| component.message_nb)),

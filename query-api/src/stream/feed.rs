@@ -119,7 +119,11 @@ impl Feed {
     }
 
     fn take(&mut self, told: &Arc<Told>) {
-        let own = told.accounts.iter().rev().find(|(user_id, _)| *user_id == self.session.user_id());
+        let own = told
+            .accounts
+            .iter()
+            .rev()
+            .find(|(user_id, _)| *user_id == self.session.user_id());
         if let Some((_, account)) = own {
             // Before anything that was told with it: the reader may not be one for that any more.
             match self.session.under(account.clone()) {
@@ -135,7 +139,9 @@ impl Feed {
         }
         // A stream that began with later rows than were told goes on from there.
         let told_already = self.place.checkpoint.position;
-        let place = told.place.filter(|place| place.checkpoint.position >= told_already);
+        let place = told
+            .place
+            .filter(|place| place.checkpoint.position >= told_already);
         self.place = place.unwrap_or(self.place);
         let news = |change: &&Change| change.position > told_already && sees(&self.principal, change);
         let mut visible = told.changes.iter().filter(news).peekable();

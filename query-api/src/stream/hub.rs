@@ -108,7 +108,7 @@ struct Registry {
 struct Entry {
     number: u64,
     /// Whether rows that are not the reader's own may concern the reader.
-    hears_of_others: bool,
+    concerned_by_others: bool,
     queue: mpsc::Sender<Arc<Told>>,
     end: Arc<OnceLock<End>>,
 }
@@ -144,13 +144,17 @@ impl Hub {
         let _ = self.0.looked.subscribe().wait_for(|looked| *looked).await;
     }
 
-    /// Begins a stream, which hears of everything until it says that it need not.
+    /// Begins a stream. It gets what concerns others, too, until it says that it need not.
     pub(super) fn subscribe(&self, user_id: Uuid) -> Result<Subscription, Refused> {
         let mut registry = self.registry();
         let Some(place) = registry.place.filter(|_| !registry.closed) else {
             return Err(Refused::Unavailable);
         };
-        if registry.readers.get(&user_id).is_some_and(|streams| streams.len() >= MOST_OF_READER) {
+        if registry
+            .readers
+            .get(&user_id)
+            .is_some_and(|streams| streams.len() >= MOST_OF_READER)
+        {
             return Err(Refused::TooManyOfReader);
         }
         if registry.open >= self.0.options.max_streams {
@@ -163,7 +167,7 @@ impl Hub {
         let (number, through) = (registry.last, registry.through);
         registry.readers.entry(user_id).or_default().push(Entry {
             number,
-            hears_of_others: true,
+            concerned_by_others: true,
             queue,
             end: Arc::clone(&end),
         });
@@ -186,7 +190,9 @@ impl Hub {
         registry.through = told.through;
         registry.place = told.place.or(registry.place);
         drop(registry);
-        self.0.looked.send_if_modified(|looked| !std::mem::replace(looked, true));
+        self.0
+            .looked
+            .send_if_modified(|looked| !std::mem::replace(looked, true));
     }
 
     /// Ends all streams, and lets none begin.
@@ -219,7 +225,7 @@ impl Registry {
         self.readers.retain(|user_id, streams| {
             let concerns_user = concerns_all || concerned.binary_search(user_id).is_ok();
             streams.retain(|entry| {
-                if !concerns_user && !(anything && entry.hears_of_others) {
+                if !concerns_user && !(anything && entry.concerned_by_others) {
                     return true;
                 }
                 let kept = entry.hand(told);
@@ -235,7 +241,9 @@ impl Registry {
     }
 
     fn remove(&mut self, user_id: Uuid, number: u64) {
-        let Some(streams) = self.readers.get_mut(&user_id) else { return };
+        let Some(streams) = self.readers.get_mut(&user_id) else {
+            return;
+        };
         let before = streams.len();
         streams.retain(|entry| entry.number != number);
         let removed = before - streams.len();
@@ -274,12 +282,12 @@ impl Subscription {
     }
 
     /// Says whether rows that are not the reader's own may concern the reader.
-    pub(super) fn hears_of_others(&self, hears: bool) {
+    pub(super) fn concerned_by_others(&self, concerned: bool) {
         let mut registry = self.hub.registry();
         let streams = registry.readers.get_mut(&self.user_id);
         let own = streams.and_then(|streams| streams.iter_mut().find(|entry| entry.number == self.number));
         if let Some(entry) = own {
-            entry.hears_of_others = hears;
+            entry.concerned_by_others = concerned;
         }
     }
 

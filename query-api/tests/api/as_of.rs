@@ -50,7 +50,12 @@ async fn as_of(app: &App, query: &str) -> Vec<(String, Value)> {
     let items = answer.body["items"].as_array().cloned().unwrap_or_default();
     items
         .into_iter()
-        .map(|item| (item["code"].as_str().unwrap_or_default().to_owned(), item["price_ore"].clone()))
+        .map(|item| {
+            (
+                item["code"].as_str().unwrap_or_default().to_owned(),
+                item["price_ore"].clone(),
+            )
+        })
         .collect()
 }
 
@@ -75,11 +80,19 @@ async fn what_was_offered_is_listed_at_the_price_of_then() -> Result<()> {
         ("2026-03-01T00:00:00Z", vec![new(json!(300))]),
         ("2095-01-01", vec![new(json!(400))]),
     ] {
-        assert_eq!(as_of(&app, &format!("as_of={moment}")).await, expected, "{moment}");
+        assert_eq!(
+            as_of(&app, &format!("as_of={moment}")).await,
+            expected,
+            "{moment}"
+        );
     }
     // Without it, and with an empty one: today.
     for query in ["", "as_of="] {
-        assert_eq!(as_of(&app, query).await, [new(json!(300)), old(json!(200))], "{query}");
+        assert_eq!(
+            as_of(&app, query).await,
+            [new(json!(300)), old(json!(200))],
+            "{query}"
+        );
     }
     Ok(())
 }
@@ -92,15 +105,25 @@ async fn it_goes_with_the_other_parameters_and_with_pages() -> Result<()> {
         let rows = as_of(&app, &query).await.into_iter();
         rows.map(|(code, _)| code).collect::<Vec<_>>()
     };
-    assert_eq!(codes(format!("{both}&status=active")).await, ["new"], "sold then and now");
+    assert_eq!(
+        codes(format!("{both}&status=active")).await,
+        ["new"],
+        "sold then and now"
+    );
     assert_eq!(codes(format!("{both}&q=old")).await, ["old"]);
     // A price alone is computed as of then.
     let path = format!("/api/v1/license-types?fields=price_ore&sort=-code&{both}");
     let alone = app.get_anonymously(&path).await;
-    assert_eq!(alone.body["items"], json!([{"price_ore": 200}, {"price_ore": 300}]));
+    assert_eq!(
+        alone.body["items"],
+        json!([{"price_ore": 200}, {"price_ore": 300}])
+    );
     let counted = format!("/api/v1/license-types?sort=code&limit=1&count=true&{both}");
     let first = app.get_anonymously(&counted).await;
-    assert_eq!((first.column("code"), &first.body["total"]), (vec!["new".to_owned()], &json!(2)));
+    assert_eq!(
+        (first.column("code"), &first.body["total"]),
+        (vec!["new".to_owned()], &json!(2))
+    );
     let cursor = first.body["next_cursor"].as_str().unwrap_or_default();
     let next = app.get_anonymously(&format!("{counted}&cursor={cursor}")).await;
     assert_eq!(next.column("code"), ["old"]);

@@ -44,7 +44,11 @@ async fn it_is_public_short_lived_and_says_what_it_does_not_know() -> Result<()>
         "public, max-age=1, stale-if-error=600"
     );
     assert_eq!(of(&answer, "features", "browse"), "works");
-    assert_eq!(of(&answer, "features", "buy"), "unknown", "no command-api is named");
+    assert_eq!(
+        of(&answer, "features", "buy"),
+        "unknown",
+        "no command-api is named"
+    );
     assert_eq!(of(&answer, "components", "command_api"), "unknown");
     assert!(answer.body["generated_at"].is_string());
     assert_eq!(of(&answer, "components", "redis"), &Value::Null, "there is none");
@@ -81,7 +85,10 @@ async fn a_database_that_is_away_is_said_from_memory() -> Result<()> {
         assert!(!said.contains(inside), "{inside}: {said}");
     }
     for summary in ["summary_nb", "summary_en"] {
-        assert!(answer.body[summary].as_str().is_some_and(|text| text.len() > 10), "{said}");
+        assert!(
+            answer.body[summary].as_str().is_some_and(|text| text.len() > 10),
+            "{said}"
+        );
     }
     allow(true).await?;
     let answer = until(&app, "browse", "works").await;
@@ -105,7 +112,10 @@ async fn rows_that_do_not_follow_the_log_are_said_to_be_old() -> Result<()> {
     let answer = until(&app, "browse", "stale").await;
     assert_eq!(answer.body["status"], "degraded");
     assert_eq!(of(&answer, "components", "updates"), "degraded");
-    assert!(answer.body["data"]["lag_seconds"].as_u64() >= Some(3), "{answer:?}");
+    assert!(
+        answer.body["data"]["lag_seconds"].as_u64() >= Some(3),
+        "{answer:?}"
+    );
     // It looks again, and the log has gone on.
     app.see_head(9).await?;
     app.project_to(8).await?;
@@ -131,7 +141,10 @@ async fn since_moves_with_the_change_alone() -> Result<()> {
     app.see_head(7).await?;
     let since = |answer: &Answer| {
         let all = answer.body["components"].as_array().cloned().unwrap_or_default();
-        let updates = all.into_iter().find(|one| one["name"] == "updates").unwrap_or_default();
+        let updates = all
+            .into_iter()
+            .find(|one| one["name"] == "updates")
+            .unwrap_or_default();
         (updates["status"].clone(), updates["since"].clone())
     };
     let old = until(&app, "browse", "stale").await;

@@ -90,7 +90,9 @@ impl Seen {
 
     /// What is known now, after what was known before.
     fn after(mut self, before: Self) -> Self {
-        let whole = self.head.filter(|(head, _)| !self.stale && self.position >= *head);
+        let whole = self
+            .head
+            .filter(|(head, _)| !self.stale && self.position >= *head);
         self.whole_at = whole.map(|(_, at)| at).or(before.whole_at);
         self
     }

@@ -1,8 +1,8 @@
 //! Looks at the rows again whenever they may have moved, on a connection of its own: for a process that tells others what
 //! changed.
 //!
-//! The looks are paced, so that rows which move in quick succession are looked at together, and a look costs the same
-//! whoever waits for it. Without a notification, and when something other than the position changed, the next look comes
+//! The looks are paced, so that rows which move in quick succession are looked at together, and their number does not
+//! grow with those who wait for them. Without a notification, and when something other than the position changed, the next look comes
 //! by itself.
 
 use std::future::Future;

@@ -92,7 +92,9 @@ pub async fn of_reader(
     let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
     let mut changes = Vec::new();
     for of in &FOLLOWED {
-        let Some(mut rows) = (of.rows)(scope) else { continue };
+        let Some(mut rows) = (of.rows)(scope) else {
+            continue;
+        };
         rows.and("position > ?", [Bind::Integer(integer(since))]);
         let (filter, binds) = rows.into_parts();
         let typed: Vec<_> = binds.iter().map(Bind::typed).collect();

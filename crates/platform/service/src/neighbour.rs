@@ -25,7 +25,11 @@ impl Neighbour {
     /// Asks the instances at these addresses of their `/health/ready` in the background, until shutdown. Only an address
     /// that can't be used is an error.
     pub fn watch(addresses: &[String], shutdown: CancellationToken) -> anyhow::Result<Self> {
-        let parsed = |address: &String| address.parse().with_context(|| format!("{address:?} is no address"));
+        let parsed = |address: &String| {
+            address
+                .parse()
+                .with_context(|| format!("{address:?} is no address"))
+        };
         let addresses: Vec<Url> = addresses.iter().map(parsed).collect::<Result<_, _>>()?;
         let client = Client::builder()
             .timeout(PATIENCE)
@@ -97,7 +101,8 @@ mod tests {
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         );
-        let address = |listener: &TcpListener| format!("http://{}/health/ready", listener.local_addr().unwrap());
+        let address =
+            |listener: &TcpListener| format!("http://{}/health/ready", listener.local_addr().unwrap());
         let addresses = [address(&one), address(&other)];
         let stop = CancellationToken::new();
         let _stop = stop.clone().drop_guard();

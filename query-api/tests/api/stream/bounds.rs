@@ -42,7 +42,10 @@ async fn a_full_process_says_so() -> Result<()> {
     assert!(refused.is(503, "streams_full"), "{refused:?}");
     assert_eq!(refused.header("retry-after"), "10");
     drop(open);
-    assert_eq!(app.get("/api/v1/stream", &app.staff()).await.status, StatusCode::OK);
+    assert_eq!(
+        app.get("/api/v1/stream", &app.staff()).await.status,
+        StatusCode::OK
+    );
     Ok(())
 }
 
@@ -63,7 +66,11 @@ async fn a_reader_who_takes_nothing_is_dropped_and_comes_back() -> Result<()> {
         let row = json!({"customer_id": user("ola"), "position": position});
         let id = rows::order(&app.projector, row).await?.to_string();
         app.project_to(position).await?;
-        assert_eq!(other.changes_until(&id).await, [].into(), "one reader holds up no other");
+        assert_eq!(
+            other.changes_until(&id).await,
+            [].into(),
+            "one reader holds up no other"
+        );
         ids.push(id);
     }
     // What was in the queue comes still.

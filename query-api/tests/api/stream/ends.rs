@@ -48,15 +48,26 @@ async fn other_roles_and_revoked_sessions_end_a_stream_and_other_changes_do_not(
     assert!(last.is("end", "roles_changed"), "{last:?}");
     // The same token comes again as who its user is now.
     let (mut events, before) = Events::open(&app, &staff, Some(&events.last_id)).await;
-    assert!(!before.iter().any(|event| event.data["id"] == order.to_string()), "{before:?}");
-    say(&app, "staff", 12, "sessions_revoked_at = now() + interval '1 minute'").await?;
+    assert!(
+        !before.iter().any(|event| event.data["id"] == order.to_string()),
+        "{before:?}"
+    );
+    say(
+        &app,
+        "staff",
+        12,
+        "sessions_revoked_at = now() + interval '1 minute'",
+    )
+    .await?;
     let last = events.last().await;
     assert!(last.is("end", "session_revoked"), "{last:?}");
     let refused = app.get("/api/v1/stream", &staff).await;
     assert!(refused.is(401, "token_revoked"), "{refused:?}");
     // No one else's stream has ended.
     let club = rows::club(&app.projector, "a club").await?;
-    app.projector.batch_execute("update clubs set position = 13").await?;
+    app.projector
+        .batch_execute("update clubs set position = 13")
+        .await?;
     app.project_to(13).await?;
     assert_eq!(other.changes_until(&club.to_string()).await, [].into());
     Ok(())

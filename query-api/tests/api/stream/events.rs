@@ -77,7 +77,9 @@ impl Events {
             if let Some(end) = self.text.find("\n\n") {
                 break end;
             }
-            let frame = timeout(DEADLINE, self.body.frame()).await.expect("an event in time")?;
+            let frame = timeout(DEADLINE, self.body.frame())
+                .await
+                .expect("an event in time")?;
             let bytes = frame.expect("a whole frame").into_data().expect("data");
             self.text.push_str(std::str::from_utf8(&bytes).expect("text"));
         };

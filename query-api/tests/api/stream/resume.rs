@@ -33,7 +33,10 @@ async fn what_changed_meanwhile_comes_first_and_then_what_changes() -> Result<()
     let missed = [order(&app, "kari", 6).await?, order(&app, "kari", 8).await?];
     order(&app, "ola", 7).await?;
     app.projector
-        .execute("update orders set position = 9 where order_id::text = $1", &[&seen])
+        .execute(
+            "update orders set position = 9 where order_id::text = $1",
+            &[&seen],
+        )
         .await?;
     app.project_to(9).await?;
     let (mut events, before) = Events::open(&app, &kari, Some(&id)).await;
@@ -42,7 +45,10 @@ async fn what_changed_meanwhile_comes_first_and_then_what_changes() -> Result<()
         changed(&before),
         [order(&missed[0]), order(&missed[1]), order(&seen)].into()
     );
-    let positions: Vec<_> = before.iter().map(|event| event.data["position"].as_u64()).collect();
+    let positions: Vec<_> = before
+        .iter()
+        .map(|event| event.data["position"].as_u64())
+        .collect();
     assert_eq!(positions, [Some(6), Some(8), Some(9)]);
     assert!(
         before.iter().all(|event| event.id.is_none()),
@@ -82,7 +88,10 @@ async fn more_than_can_be_told_is_read_again() -> Result<()> {
     let told = staff.changes_until(&own).await;
     assert_eq!(told.len(), usize::try_from(many)?);
     let (_, before) = Events::open(&app, &app.staff(), Some(&id)).await;
-    assert!(matches!(&before[..], [reset] if reset.is("reset", "too_many")), "{before:?}");
+    assert!(
+        matches!(&before[..], [reset] if reset.is("reset", "too_many")),
+        "{before:?}"
+    );
     // For whom these are not, there is one.
     let (_, before) = Events::open(&app, &kari, Some(&id)).await;
     assert_eq!(changed(&before), [("order".to_owned(), own)].into());
@@ -106,7 +115,10 @@ async fn an_id_that_says_nothing_here_is_a_reset() -> Result<()> {
         (&format!("{}.7.0", Uuid::from_u128(9).simple()), "another_log"),
     ] {
         let (_, before) = Events::open(&app, &staff, Some(id)).await;
-        assert!(matches!(&before[..], [reset] if reset.is("reset", reason)), "{id}: {before:?}");
+        assert!(
+            matches!(&before[..], [reset] if reset.is("reset", reason)),
+            "{id}: {before:?}"
+        );
     }
     let (_, before) = Events::open(&app, &staff, Some("")).await;
     assert_eq!(before, [], "an empty one is none");
@@ -136,7 +148,10 @@ async fn another_log_and_parked_events_that_are_applied_are_read_again() -> Resu
     let before = events.until(|event| event.name == "reset").await;
     assert_eq!(before, []);
     let (_, before) = Events::open(&app, &staff, Some(&id)).await;
-    assert!(matches!(&before[..], [reset] if reset.is("reset", "rows_rebuilt")), "{before:?}");
+    assert!(
+        matches!(&before[..], [reset] if reset.is("reset", "rows_rebuilt")),
+        "{before:?}"
+    );
 
     let epoch = Uuid::from_u128(9);
     app.projector
@@ -145,12 +160,19 @@ async fn another_log_and_parked_events_that_are_applied_are_read_again() -> Resu
     let mut reason = String::new();
     events
         .until(|event| {
-            event.data["reason"].as_str().unwrap_or_default().clone_into(&mut reason);
+            event.data["reason"]
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut reason);
             event.name == "reset"
         })
         .await;
     assert_eq!(reason, "another_log");
-    assert!(events.last_id.starts_with(&epoch.simple().to_string()), "{}", events.last_id);
+    assert!(
+        events.last_id.starts_with(&epoch.simple().to_string()),
+        "{}",
+        events.last_id
+    );
     Ok(())
 }
 
@@ -168,7 +190,9 @@ async fn an_idle_reader_is_given_later_ids_by_heartbeats() -> Result<()> {
     order(&app, "ola", 9).await?;
     app.project_to(9).await?;
     let is_later = |id: &Option<String>| id.as_ref().is_some_and(|id| id.ends_with(".9.0"));
-    let before = events.until(|event| event.name.is_empty() && is_later(&event.id)).await;
+    let before = events
+        .until(|event| event.name.is_empty() && is_later(&event.id))
+        .await;
     assert_eq!(before, [], "what is not the reader's shows as a later id alone");
     Ok(())
 }
@@ -187,7 +211,11 @@ async fn a_lost_connection_to_the_database_loses_no_change() -> Result<()> {
             &[&name],
         )
         .await?;
-    assert_eq!(ended.len(), 1, "one connection follows, whatever the number of streams");
+    assert_eq!(
+        ended.len(),
+        1,
+        "one connection follows, whatever the number of streams"
+    );
     let id = order(&app, "ola", 8).await?;
     app.project_to(8).await?;
     assert_eq!(events.changes_until(&id).await, [].into());

@@ -53,6 +53,8 @@ async fn a_stream_outlasts_the_time_of_a_request_and_ends_with_the_server() -> R
         }
         ended = line;
     }
-    timeout(DEADLINE, served).await.context("the drain waits for a stream")???;
+    timeout(DEADLINE, served)
+        .await
+        .context("the drain waits for a stream")???;
     Ok(())
 }

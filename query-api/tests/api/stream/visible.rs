@@ -35,7 +35,11 @@ async fn rows(app: &App, clubs: [Uuid; 2]) -> Result<()> {
         ("organizer", vec![clubs[1]]),
     ] {
         let customer_id = user(customer);
-        rows::order(db, json!({"customer_id": customer_id, "club_ids": clubs, "position": 5})).await?;
+        rows::order(
+            db,
+            json!({"customer_id": customer_id, "club_ids": clubs, "position": 5}),
+        )
+        .await?;
         rows::receipt(db, json!({"customer_id": customer_id, "position": 6})).await?;
         for club_id in clubs {
             let license = json!({"customer_id": customer_id, "club_id": club_id, "position": 6});
@@ -86,9 +90,21 @@ async fn everyone_is_told_of_what_lists_show_and_of_nothing_else() -> Result<()>
         ("kari", app.token(Role::Customer, "kari", &[]), 5),
         ("ola", app.token(Role::Customer, "ola", &[]), 10),
         ("nothing is theirs", app.token(Role::Customer, "eva", &[]), 0),
-        ("clubs without the role", app.token(Role::Customer, "eva", &clubs), 0),
-        ("an organizer", app.token(Role::Organizer, "organizer", &clubs[..1]), 8),
-        ("an organizer of both", app.token(Role::Organizer, "both", &clubs), 11),
+        (
+            "clubs without the role",
+            app.token(Role::Customer, "eva", &clubs),
+            0,
+        ),
+        (
+            "an organizer",
+            app.token(Role::Organizer, "organizer", &clubs[..1]),
+            8,
+        ),
+        (
+            "an organizer of both",
+            app.token(Role::Organizer, "both", &clubs),
+            11,
+        ),
         ("staff", app.staff(), 23),
         ("an admin", app.token(Role::Admin, "admin", &[]), 23),
     ];
@@ -112,7 +128,11 @@ async fn everyone_is_told_of_what_lists_show_and_of_nothing_else() -> Result<()>
         assert!(told.len() >= least, "{who}: {told:?}");
         // The same from the rows, for those who come back.
         let mut again = Events::begin(&app, &token, Some(&before)).await;
-        assert_eq!(again.changes_until(&club.to_string()).await, listed, "{who}, again");
+        assert_eq!(
+            again.changes_until(&club.to_string()).await,
+            listed,
+            "{who}, again"
+        );
     }
     Ok(())
 }
@@ -128,7 +148,11 @@ async fn a_login_is_needed_and_nothing_else_is_taken() -> Result<()> {
     assert!(refused.is(400, "unknown_parameter"), "{refused:?}");
     let taken = app.get("/api/v1/stream", &app.staff()).await;
     assert_eq!(
-        (taken.header("content-type"), taken.header("cache-control"), taken.header("x-accel-buffering")),
+        (
+            taken.header("content-type"),
+            taken.header("cache-control"),
+            taken.header("x-accel-buffering")
+        ),
         ("text/event-stream", "private, no-store", "no")
     );
     Ok(())

@@ -140,7 +140,9 @@ fn step(place: Option<Place>, through: u64, found: Found) -> Option<Step> {
 impl Found {
     fn read(rows: &[Row]) -> Result<Self, Error> {
         let mut found = Self::default();
-        let Some(first) = rows.first() else { return Ok(found) };
+        let Some(first) = rows.first() else {
+            return Ok(found);
+        };
         found.place = Place {
             checkpoint: Checkpoint::from_columns(first.try_get("at_position")?, first.try_get("epoch")?),
             parked: count(first.try_get("parked")?),
@@ -151,8 +153,13 @@ impl Found {
         let mut positions = Vec::with_capacity(rows.len());
         for row in rows {
             // Without a changed row there is one row with the head alone.
-            let Some(table) = row.try_get::<_, Option<i32>>("of")? else { break };
-            let Some((index, of)) = usize::try_from(table).ok().and_then(|at| Some((at, FOLLOWED.get(at)?))) else {
+            let Some(table) = row.try_get::<_, Option<i32>>("of")? else {
+                break;
+            };
+            let Some((index, of)) = usize::try_from(table)
+                .ok()
+                .and_then(|at| Some((at, FOLLOWED.get(at)?)))
+            else {
                 continue;
             };
             let id = row.try_get("id")?;
@@ -181,7 +188,9 @@ impl Found {
         let through = found.through;
         found.changes.retain(|change| change.position <= through);
         found.changes.sort_by_key(|change| change.position);
-        let users = positions.into_iter().filter(|(position, ..)| *position <= through);
+        let users = positions
+            .into_iter()
+            .filter(|(position, ..)| *position <= through);
         found.accounts = users.map(|(_, id, account)| (id, account)).collect();
         Ok(found)
     }
@@ -233,7 +242,10 @@ mod tests {
 
     fn place(position: u64, parked: u64) -> Place {
         Place {
-            checkpoint: Checkpoint { position, epoch: EPOCH },
+            checkpoint: Checkpoint {
+                position,
+                epoch: EPOCH,
+            },
             parked,
         }
     }

@@ -16,14 +16,19 @@ async fn a_look_reads_the_rows_that_moved_and_no_others() -> Result<()> {
     database.client.batch_execute("set enable_seqscan = off").await?;
     let plan = database
         .client
-        .query(
-            &format!("explain (costs off) {}", with_values(statement())),
-            &[],
-        )
+        .query(&format!("explain (costs off) {}", with_values(statement())), &[])
         .await?;
     let plan: Vec<String> = plan.iter().map(|line| line.get(0)).collect();
     let plan = plan.join("\n");
-    for table in ["orders", "licenses", "receipts", "letters", "suspensions", "batches", "users"] {
+    for table in [
+        "orders",
+        "licenses",
+        "receipts",
+        "letters",
+        "suspensions",
+        "batches",
+        "users",
+    ] {
         assert!(plan.contains(&format!("{table}_by_position")), "{table}:\n{plan}");
     }
     Ok(())
@@ -32,9 +37,9 @@ async fn a_look_reads_the_rows_that_moved_and_no_others() -> Result<()> {
 /// `explain` takes no binds of a statement that is not prepared.
 fn with_values(statement: &str) -> String {
     let values = [("$1", "'licensing'"), ("$2", "10"), ("$3", "10"), ("$4", "1000")];
-    values
-        .iter()
-        .fold(statement.to_owned(), |text, (bind, value)| text.replace(bind, value))
+    values.iter().fold(statement.to_owned(), |text, (bind, value)| {
+        text.replace(bind, value)
+    })
 }
 
 #[tokio::test]
@@ -47,7 +52,10 @@ async fn every_row_that_moved_is_found_once_however_many_they_are() -> Result<()
     assert!(!follower.look(&database.client).await?);
     assert!(!follower.look(&database.client).await?);
     let first = std::mem::take(&mut *steps.lock().unwrap());
-    assert!(matches!(&first[..], [Step::Began { reason: "first", .. }]), "{first:?}");
+    assert!(
+        matches!(&first[..], [Step::Began { reason: "first", .. }]),
+        "{first:?}"
+    );
 
     // Clubs of one position each, and users of which three share one.
     database
@@ -68,7 +76,13 @@ async fn every_row_that_moved_is_found_once_however_many_they_are() -> Result<()
     let mut found: BTreeMap<Uuid, &str> = BTreeMap::new();
     let (mut accounts, mut last) = (0, 10);
     for step in std::mem::take(&mut *steps.lock().unwrap()) {
-        let Step::Moved { changes, accounts: users, through, place } = step else {
+        let Step::Moved {
+            changes,
+            accounts: users,
+            through,
+            place,
+        } = step
+        else {
             panic!("{step:?}");
         };
         accounts += users.len();
@@ -82,11 +96,23 @@ async fn every_row_that_moved_is_found_once_however_many_they_are() -> Result<()
     assert_eq!((found.len(), accounts, last), (4000, 1500, 2510));
 
     // One event that changes more rows than a look takes.
-    database.client.batch_execute("update clubs set position = 2511").await?;
+    database
+        .client
+        .batch_execute("update clubs set position = 2511")
+        .await?;
     database.checkpoint(2511).await?;
     assert!(!follower.look(&database.client).await?);
     let step = steps.lock().unwrap().pop();
-    assert!(matches!(step, Some(Step::Began { reason: "too_many", .. })), "{step:?}");
+    assert!(
+        matches!(
+            step,
+            Some(Step::Began {
+                reason: "too_many",
+                ..
+            })
+        ),
+        "{step:?}"
+    );
     assert!(!follower.look(&database.client).await?);
     assert!(steps.lock().unwrap().is_empty());
     Ok(())
