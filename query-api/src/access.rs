@@ -27,7 +27,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
     }
 }
 
-/// What is in the caller's scope. `of` is the scope of a resource.
+/// What a caller may see of a resource. `of` is the scope of the resource.
 pub(crate) fn access(principal: &Principal, of: fn(&Scope) -> Conditions) -> Access {
     let scope = scope(principal);
     Access::Reader {

@@ -66,7 +66,8 @@ impl Accounts for AccountsInTheReadModel {
     }
 }
 
-fn of(user: UserAccount) -> Account {
+/// What the row of a user says.
+pub(crate) fn of(user: UserAccount) -> Account {
     let access = user.roles.map(|roles| {
         let roles = roles.iter().filter_map(|role| Role::parse(role)).collect();
         (roles, user.club_ids)

@@ -18,6 +18,7 @@ use service::telemetry::LogOptions;
 
 use crate::keys::commands::KeysCommand;
 use crate::reading::ReadingOptions;
+use crate::stream::StreamOptions;
 
 /// Answers every GET of the license shop from the read model.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub enum Command {
 #[command(mut_arg("db_statement_timeout_s", |arg| arg.default_value("5")))]
 #[command(mut_arg("db_pool_size", |arg| arg.help("The most connections to one database for people who are logged in")))]
 #[command(mut_arg("ops_listen", |arg| arg.default_value("127.0.0.1:9081")))]
+// Streams keep their connections. What they may have leaves enough for requests.
+#[command(mut_arg("max_connections", |arg| arg.default_value("14096")))]
 pub struct ServeOptions {
     /// Where the API listens
     #[arg(
@@ -86,6 +89,18 @@ pub struct ServeOptions {
     /// Where the limits are shared.
     #[command(flatten)]
     pub redis: RedisOptions,
+    /// Limits of streams.
+    #[command(flatten)]
+    pub streams: StreamOptions,
+    /// Addresses of command-api's readiness, of each instance, separated by commas: GET /status then says whether orders are
+    /// taken. For example http://127.0.0.1:9080/health/ready
+    #[arg(
+        long,
+        env = "COMMAND_API_READY_URL",
+        value_delimiter = ',',
+        value_name = "URLS"
+    )]
+    pub command_api_ready_url: Vec<String>,
     /// Limits of HTTP.
     #[command(flatten)]
     pub http: HttpOptions,

@@ -31,6 +31,8 @@ mod receipt_pdf;
 mod receipts;
 mod return_status;
 mod sales;
+pub mod status;
+pub mod stream;
 mod suspensions;
 mod terms;
 mod timeline;

@@ -9,6 +9,12 @@ pub const DOCUMENT_SECONDS: &str = "bilsport_documents_render_seconds";
 pub const KEY_RELOADS: &str = "bilsport_license_keys_reloads_total";
 /// Time until the key that signs licenses is not accepted any more.
 pub const KEY_VALID_SECONDS: &str = "bilsport_license_keys_valid_seconds";
+/// Open streams of changes.
+pub const STREAMS_OPEN: &str = "bilsport_streams_open";
+/// Events that streams were given, heartbeats among them.
+pub const STREAM_EVENTS: &str = "bilsport_streams_events_total";
+/// Streams that this process ended, by `reason`. Those that clients ended are not among them.
+pub const STREAMS_ENDED: &str = "bilsport_streams_ended_total";
 
 /// Describes them to the recorder. `cached` names what answers 304, besides the resources.
 pub fn describe(cached: &[&'static str]) {
@@ -21,6 +27,9 @@ pub fn describe(cached: &[&'static str]) {
         Unit::Seconds,
         "Time until the key that signs licenses is not accepted any more"
     );
+    describe_gauge!(STREAMS_OPEN, "Open streams of changes");
+    describe_counter!(STREAM_EVENTS, "Events that streams were given");
+    describe_counter!(STREAMS_ENDED, "Streams that this process ended");
     for outcome in ["ok", "failed"] {
         counter!(KEY_RELOADS, "outcome" => outcome).increment(0);
     }

@@ -3,6 +3,8 @@
 mod documents;
 mod gate;
 mod reports;
+mod status;
+mod stream;
 
 use query::openapi::{add, add_excerpt, add_for_some, add_list_for_some, add_of_path, add_outline, add_with};
 use read_model::reports::ACTIVITIES;
@@ -66,5 +68,7 @@ pub fn document() -> OpenApi {
     reports::add(&mut document);
     documents::add(&mut document);
     gate::add(&mut document);
+    stream::add(&mut document);
+    status::add(&mut document);
     document
 }

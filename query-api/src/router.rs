@@ -23,6 +23,8 @@ use crate::receipt_pdf::{self, receipt_pdf};
 use crate::receipts::{get_receipt, list_receipts};
 use crate::return_status::{RETURN_STATUS, get_return_status};
 use crate::sales::report_sales;
+use crate::status::get_status;
+use crate::stream::follow_changes;
 use crate::suspensions::list_suspensions;
 use crate::terms::list_terms;
 use crate::timeline::list_timeline;
@@ -68,6 +70,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/batches"),
     ("GET", "/api/v1/batches/{batch_id}"),
     ("GET", "/api/v1/batches/{batch_id}/results"),
+    ("GET", "/api/v1/stream"),
+    ("GET", "/api/v1/status"),
     ("GET", "/api/v1/license-types"),
     ("GET", "/api/v1/clubs"),
     ("GET", "/api/v1/terms"),
@@ -90,6 +94,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/receipts/{receipt_id}", get(get_receipt))
         .route("/api/v1/receipts/{receipt_id}/receipt.pdf", get(receipt_pdf))
         .route("/api/v1/activities", get(list_activities))
+        .route("/api/v1/stream", get(follow_changes))
         // For staff, and oneself.
         .route("/api/v1/reports/sales", get(report_sales))
         .route("/api/v1/exports/orders", get(export_orders))
@@ -111,6 +116,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/license-types", get(list_license_types))
         .route("/api/v1/clubs", get(list_clubs))
         .route("/api/v1/terms", get(list_terms))
+        .route("/api/v1/status", get(get_status))
         // Public and without a version: gates keep these addresses for years.
         .route("/.well-known/license-keys.json", get(license_keys))
         .route("/revocations", get(list_revocations))

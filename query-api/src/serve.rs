@@ -9,6 +9,7 @@ use read_model::{SchemaError, checkpoint, reports};
 use service::Booted;
 use service::auth::Authenticator;
 use service::limits::Limiter;
+use service::neighbour::Neighbour;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,8 @@ use crate::keys::{self, Signer};
 use crate::reading::patience;
 use crate::rendering::Renderer;
 use crate::router::{CACHED, ROUTES, router};
-use crate::{AccountsInTheReadModel, AppState, metrics};
+use crate::status::{Sources, StatusBoard};
+use crate::{AccountsInTheReadModel, AppState, metrics, stream};
 
 /// How many exports there are at once. Each has a connection and a snapshot of its own.
 pub const EXPORTS_AT_ONCE: usize = 2;
@@ -81,7 +83,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     )
     .await?;
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, reads)?;
+    let state = state(&options, parts, reads, &booted)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -95,13 +97,27 @@ fn state(
     options: &ServeOptions,
     (authenticator, limiter, signer): (Authenticator, Limiter, Option<Signer>),
     [reads, reports]: [Reads; 2],
+    Booted { health, shutdown, .. }: &Booted,
 ) -> anyhow::Result<AppState> {
+    let url = options.read.url()?;
+    let following = reads.places.projection().clone();
+    let changes = stream::follow(url.expose(), following, options.streams, shutdown.clone())?;
+    let addresses = &options.command_api_ready_url;
+    let commands = (!addresses.is_empty()).then(|| Neighbour::watch(addresses, shutdown.clone()));
+    let sources = Sources {
+        health: health.clone(),
+        rows: reads.places.projection().clone(),
+        reports: reports.places.projection().clone(),
+        commands: commands.transpose().context("--command-api-ready-url")?,
+    };
     let exports = Exports::new(reads.clone(), "query-api export", EXPORTS_AT_ONCE);
     let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
     Ok(AppState {
         reads,
         reports,
         exports,
+        changes,
+        status: StatusBoard::watch(sources, shutdown.clone()),
         authenticator,
         limiter,
         return_key: options.return_key.key()?,

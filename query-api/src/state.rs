@@ -9,6 +9,8 @@ use service::seller::Seller;
 
 use crate::keys::Signer;
 use crate::rendering::Renderer;
+use crate::status::StatusBoard;
+use crate::stream::Hub;
 
 /// What every request shares. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,6 +21,10 @@ pub struct AppState {
     pub reports: Reads,
     /// Streams all rows of a resource.
     pub exports: Exports,
+    /// Tells what changes.
+    pub changes: Hub,
+    /// What works.
+    pub status: StatusBoard,
     /// Says who is asking.
     pub authenticator: Authenticator,
     /// Counts requests.

@@ -318,7 +318,15 @@ impl Shop {
 pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let text = response.text().await?;
+    // A stream of events has no end to wait for.
+    let is_stream = headers
+        .get("content-type")
+        .is_some_and(|kind| kind == "text/event-stream");
+    let text = if is_stream {
+        String::new()
+    } else {
+        response.text().await?
+    };
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Ok(Answer {
         status,

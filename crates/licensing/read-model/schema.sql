@@ -168,6 +168,7 @@ create table license_types (
     lifetime_cap integer,
     tax_code text default 'exempt'::text not null,
     tax_rate_permille integer default 0 not null,
+    retired_at timestamp with time zone,
     constraint license_types_pkey PRIMARY KEY (license_type_id),
     constraint license_types_code_key UNIQUE (code),
     constraint license_types_lifetime_cap_check CHECK ((lifetime_cap > 0)),
@@ -197,6 +198,7 @@ comment on column license_types.search is 'What q searches, folded, separated by
 comment on column license_types.lifetime_cap is 'Most licenses of the type that one holder may ever have; null for no limit.';
 comment on column license_types.tax_code is 'Bookkeeping code of the tax in its prices.';
 comment on column license_types.tax_rate_permille is 'That tax as a share of the price without it, in per mille.';
+comment on column license_types.retired_at is 'When it was retired, if it was.';
 
 create table licenses (
     license_id uuid not null,
@@ -562,6 +564,8 @@ comment on column users."position" is 'Log position of the last event that chang
 
 CREATE INDEX batch_items_by_number ON public.batch_items USING btree (batch_id, n, item_id);
 
+CREATE INDEX batches_by_position ON public.batches USING btree ("position", batch_id);
+
 CREATE INDEX batches_by_submitted ON public.batches USING btree (submitted_at, batch_id);
 
 CREATE INDEX clubs_by_name ON public.clubs USING btree (name COLLATE "nb-x-icu", club_id);
@@ -571,6 +575,8 @@ CREATE INDEX letters_by_created ON public.letters USING btree (created_at, lette
 CREATE INDEX letters_by_kind ON public.letters USING btree (kind, created_at, letter_id);
 
 CREATE INDEX letters_by_order ON public.letters USING btree (order_id, created_at, letter_id);
+
+CREATE INDEX letters_by_position ON public.letters USING btree ("position", letter_id);
 
 CREATE INDEX letters_by_status ON public.letters USING btree (status, created_at, letter_id);
 
@@ -624,6 +630,8 @@ CREATE INDEX orders_by_last_day ON public.orders USING btree (activity_to);
 
 CREATE INDEX orders_by_license_type ON public.orders USING gin (license_types);
 
+CREATE INDEX orders_by_position ON public.orders USING btree ("position", order_id);
+
 CREATE INDEX orders_by_provider ON public.orders USING btree (payment_provider, created_at, order_id);
 
 CREATE INDEX orders_by_refund_state ON public.orders USING btree (refund_state, created_at, order_id) WHERE (refund_state IS NOT NULL);
@@ -648,9 +656,15 @@ CREATE INDEX receipts_by_number ON public.receipts USING btree (receipt_number, 
 
 CREATE INDEX receipts_by_order ON public.receipts USING btree (order_id, created_at, receipt_id);
 
+CREATE INDEX receipts_by_position ON public.receipts USING btree ("position", receipt_id);
+
 CREATE INDEX suspensions_by_created ON public.suspensions USING btree (created_at, suspension_id);
 
+CREATE INDEX suspensions_by_position ON public.suspensions USING btree ("position", suspension_id);
+
 CREATE INDEX users_by_created ON public.users USING btree (created_at, user_id);
+
+CREATE INDEX users_by_position ON public.users USING btree ("position", user_id);
 
 CREATE INDEX users_by_role ON public.users USING gin (roles);
 

@@ -39,6 +39,7 @@ pub(super) fn apply(
         LicenseTypeEvent::LicenseTypeRetired(_) => {
             let row = slot.as_mut().ok_or(Misfit::NoRow)?;
             row.status = LicenseTypeStatus::Retired.into();
+            row.retired_at = Some(recorded.recorded_at);
             touch(row, recorded);
             Ok(())
         }
@@ -109,6 +110,7 @@ fn row(recorded: &RecordedEvent, created: LicenseTypeCreated) -> Result<LicenseT
         tax_code: tax.code,
         tax_rate_permille: tax.rate_permille.into(),
         status: LicenseTypeStatus::Active.into(),
+        retired_at: None,
         search,
         created_at: recorded.recorded_at,
         updated_at: recorded.recorded_at,
@@ -123,7 +125,7 @@ mod tests {
     use envelope::{Metadata, Position, RecordedEvent};
     use events::{
         Category, LicenseTypeCreated, LicenseTypeEvent, LicenseTypeFacts, LicenseTypePriceSet,
-        LicenseTypePriceWithdrawn, Role, Tax,
+        LicenseTypePriceWithdrawn, LicenseTypeRetired, Role, Tax,
     };
     use read_model::write::Price;
     use uuid::Uuid;
@@ -184,6 +186,10 @@ mod tests {
         assert_eq!(prices, [100, 300]);
         assert_eq!(row.prices_ore, [100, 300]);
         assert_eq!((row.version, row.position), (6, 60));
+        assert_eq!(row.retired_at, None);
+        let mut row = Some(row);
+        apply(&mut row, &recorded(7), LicenseTypeRetired {}.into()).unwrap();
+        assert_eq!(row.unwrap().retired_at, Some(day(0)), "the moment of the event");
     }
 
     #[test]

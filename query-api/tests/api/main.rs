@@ -4,6 +4,8 @@
 mod access;
 mod anywhere;
 #[cfg(test)]
+mod as_of;
+#[cfg(test)]
 mod batches;
 #[cfg(test)]
 mod bulkheads;
@@ -46,5 +48,9 @@ mod sales;
 mod search;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
+mod status;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod support;

@@ -14,6 +14,8 @@ use http_body_util::BodyExt;
 use query::{Checks, Cursors, Exports, PerLane, Places, Reads, Seats, Source};
 use query_api::config::{Cli, Command};
 use query_api::keys::{self, Signer};
+use query_api::status::{Sources, StatusBoard};
+use query_api::stream::{self, StreamOptions};
 use query_api::{
     AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, Renderer, look_at_schema, router,
 };
@@ -227,7 +229,21 @@ impl App {
         );
         let reports = reads.of(Places::open(sums, sums_checks, &stop, known).await?);
         let keys = Keys::new()?;
+        let following = reads.places.projection().clone();
+        let sources = Sources {
+            health: health.clone(),
+            rows: reads.places.projection().clone(),
+            reports: reports.places.projection().clone(),
+            commands: None,
+        };
         let state = AppState {
+            status: StatusBoard::watch(sources, stop.clone()),
+            changes: stream::follow(
+                &databases.read_reader,
+                following,
+                StreamOptions::default(),
+                stop.clone(),
+            )?,
             exports: Exports::new(reads.clone(), "query-api export", EXPORTS_AT_ONCE),
             reads,
             reports,
@@ -278,6 +294,13 @@ impl App {
 
     pub(crate) async fn get_with(&self, path: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
         let (parts, body) = self.open(path, token, headers).await.into_parts();
+        let content_type = parts.headers.get(header::CONTENT_TYPE);
+        // A stream has no end.
+        let body = if content_type.is_some_and(|kind| kind == "text/event-stream") {
+            Body::empty()
+        } else {
+            body
+        };
         let bytes = body.collect().await.expect("a body").to_bytes();
         let is_json = parts
             .headers

@@ -29,7 +29,7 @@ pub enum Bind {
 
 impl Bind {
     /// The pair that `query_typed` takes.
-    pub(crate) fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
+    pub fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
             Self::Date(value) => (value, Type::DATE),
             Self::Integer(value) => (value, Type::INT8),
@@ -104,7 +104,7 @@ impl Conditions {
     }
 
     /// The SQL after `where`, and the binds that it numbers from 1.
-    pub(crate) fn into_parts(self) -> (String, Vec<Bind>) {
+    pub fn into_parts(self) -> (String, Vec<Bind>) {
         (
             if self.sql.is_empty() {
                 "true".to_owned()

@@ -31,6 +31,8 @@ pub struct Filter {
     pub along: Option<&'static str>,
     /// The orders, as `sort` names them, in which the rows that it keeps stand in few places, or all at the end.
     pub uneven: &'static [&'static str],
+    /// Whether its moment takes the place of `now()` in computed columns.
+    pub is_now: bool,
     /// What must hold when both ends of the range are given, with a `?` for each.
     between: Option<&'static str>,
     /// The condition; each `?` in it stands for the value.
@@ -100,6 +102,7 @@ impl Filter {
             sorted_by: None,
             along: None,
             uneven: &[],
+            is_now: false,
             between: None,
             sql,
         }
@@ -197,6 +200,13 @@ impl Filter {
         self
     }
 
+    /// Its moment takes the place of `now()` in computed columns: rows are shown as of then.
+    #[must_use]
+    pub const fn as_of(mut self) -> Self {
+        self.is_now = true;
+        self
+    }
+
     /// A further condition when both ends of the range are given, with a `?` for the begin and one for the end.
     #[must_use]
     pub const fn between(mut self, sql: &'static str) -> Self {
@@ -257,6 +267,14 @@ impl Selection {
         self.0
             .iter()
             .any(|(filter, _)| matches!(filter.kind, FilterKind::Search))
+    }
+
+    /// The moment that rows are asked for as of, if one is.
+    pub fn now(&self) -> Option<DateTime<Utc>> {
+        self.0.iter().find_map(|(filter, value)| match value {
+            FilterValue::Moment(moment) if filter.is_now => Some(*moment),
+            _ => None,
+        })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {

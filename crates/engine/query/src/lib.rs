@@ -7,7 +7,7 @@
 //! - [`Places`] are the primary of the read database and its replicas. A request stays at one of them, by the connections of its
 //!   [`Lane`]; [`Seats`] bound what one reader has under way.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
-//!   requests away from another schema.
+//!   requests away from another schema. [`follow_rows`] looks at the rows whenever they move.
 //! - [`table`] writes whole rows, for the projector.
 //! - [`openapi`] describes the operations on a resource.
 //!
@@ -43,6 +43,7 @@ mod lane;
 mod place;
 mod places;
 mod projection;
+mod rounds;
 mod schema_gate;
 mod seats;
 mod standing;
@@ -74,10 +75,11 @@ pub use page::{Checkpoint, Page, PageQuery, Total};
 pub use parameters::Parameters;
 pub use places::{Checks, Places, Source};
 pub use plan::Spread;
-pub use projection::{Channel, Projection};
+pub use projection::{Channel, Progress, Projection};
 pub use reads::{Access, Reads};
 pub use record::Record;
 pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, SortKind, SortValue, Towards};
+pub use rounds::{Round, follow_rows};
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Similar, Term, searched};
 pub use seats::Seats;

@@ -3,8 +3,10 @@
 //! One statement has one snapshot, so the position is exactly that of the rows. Pages are found by key, never by
 //! offset: the hundredth costs what the first does, and rows that arrive meanwhile neither repeat nor hide others.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
 use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{GenericClient, Row};
@@ -61,6 +63,8 @@ pub struct PageQuery {
     pub similar: Option<Similar>,
     /// How they lie in the order.
     pub spread: Spread,
+    /// The moment that takes the place of `now()` in computed columns; the present one if not given.
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// What was read.
@@ -111,6 +115,7 @@ impl PageQuery {
             count: false,
             similar: None,
             spread: Spread::Ordered,
+            now: None,
         }
     }
 }
@@ -218,10 +223,18 @@ fn statement_of(query: &PageQuery, count: bool, sorted: bool) -> (String, Vec<Bi
         rank = format!(", 0{rank} as page_rank");
         (within_rank, by_rank) = ("page_rank desc, ", "page.page_rank desc, ");
     }
+    let now = query.now.map(|now| {
+        binds.push(Bind::Timestamp(now));
+        format!("${}", binds.len())
+    });
     let mut selected = String::new();
     for (index, column) in columns.iter().enumerate() {
+        let sql = match &now {
+            Some(now) => Cow::Owned(column.sql.replace("now()", now)),
+            None => Cow::Borrowed(column.sql),
+        };
         // Writing to a String can't fail.
-        let _ = write!(selected, ", {} as column_{index}", column.sql);
+        let _ = write!(selected, ", {sql} as column_{index}");
     }
     let rows = if sorted {
         // Without `offset` the planner would look through the parentheses, and walk.

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics;
+use crate::page::Checkpoint;
 
 /// How long a request waits for the rows it needs.
 pub(crate) const WAIT: Duration = Duration::from_secs(2);
@@ -74,12 +75,34 @@ pub(crate) struct Seen {
     pub(crate) stale: bool,
     /// How far the log was, at this moment or later.
     head: Option<(u64, Instant)>,
+    /// The last moment that is known at which the rows held all of the log.
+    whole_at: Option<Instant>,
+}
+
+/// How far the rows have come, as far as is known in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The place of the rows in the log.
+    pub checkpoint: Checkpoint,
+    /// Whether they are of another log than there is now.
+    pub stale: bool,
+    /// How long ago they held all of the log at last; nothing before that is known.
+    pub lag: Option<Duration>,
 }
 
 impl Seen {
     /// Whether the rows hold everything up to a position.
     pub(crate) fn holds(&self, position: u64) -> bool {
         position == 0 || (!self.stale && self.position >= position)
+    }
+
+    /// What is known now, after what was known before.
+    fn after(mut self, before: Self) -> Self {
+        let whole = self
+            .head
+            .filter(|(head, _)| !self.stale && self.position >= *head);
+        self.whole_at = whole.map(|(_, at)| at).or(before.whole_at);
+        self
     }
 
     /// Whether the log, looked at later than `since`, ended before `position`.
@@ -187,6 +210,27 @@ impl Projection {
         }
     }
 
+    /// How far the rows have come. Answers from memory, also while Postgres is away.
+    pub fn progress(&self) -> Progress {
+        let seen = *self.seen.borrow();
+        Progress {
+            checkpoint: Checkpoint {
+                position: seen.position,
+                epoch: seen.epoch,
+            },
+            stale: seen.stale,
+            lag: seen.whole_at.map(|at| at.elapsed()),
+        }
+    }
+
+    /// Returns when the rows or the log were seen to move since the last call.
+    pub(crate) async fn moved(&mut self) {
+        if self.seen.changed().await.is_err() {
+            // The end of the process.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
     /// does not hold it. `name` is the parameter that asked.
     pub async fn reach(&self, position: u64, name: &'static str) -> Result<(), Problem> {
@@ -290,7 +334,10 @@ impl Follower {
                 position = notified.recv() => {
                     let position = position.ok_or("the connection ended")?;
                     self.sender.send_if_modified(|seen| {
-                        position > seen.position && { seen.position = position; true }
+                        position > seen.position && {
+                            *seen = Seen { position, ..*seen }.after(*seen);
+                            true
+                        }
                     });
                 }
                 () = self.awaited.came.notified(), if !listens => {
@@ -299,7 +346,10 @@ impl Follower {
                 () = sleep_until(next) => {
                     let looked = look(&client, self.channel.projection).await?;
                     // Not the larger of the two: a restored log begins again further back.
-                    self.sender.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
+                    self.sender.send_if_modified(|seen| {
+                        let looked = looked.after(*seen);
+                        std::mem::replace(seen, looked) != looked
+                    });
                     *outage_logged = false;
                     next = Instant::now() + self.awaited.pause(listens);
                 }
@@ -323,6 +373,7 @@ async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
         epoch: epoch.unwrap_or_default(),
         position: position.map_or(Ok(0), u64::try_from)?,
         stale: row.try_get("stale")?,
+        whole_at: None,
         head: head.map(u64::try_from).transpose()?.zip(at),
     })
 }

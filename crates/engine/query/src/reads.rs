@@ -194,6 +194,7 @@ impl Reads {
             }
         };
         let is_first = edge.is_none();
+        let now = selection.now();
         let query = PageQuery {
             resource,
             columns: view.columns.clone(),
@@ -205,6 +206,7 @@ impl Reads {
             count,
             similar: None,
             spread: Spread::of(&selection, sort, direction),
+            now,
         };
         let mut page = reads.read_at(asker, query, view.min_position).await?;
         if page.rows.is_empty()
@@ -218,6 +220,7 @@ impl Reads {
                 direction,
                 count,
                 similar: Some(similar),
+                now,
                 ..PageQuery::first(resource, conditions, limit)
             };
             page = reads.read_at(asker, query, view.min_position).await?;

@@ -8,6 +8,7 @@
 mod schema;
 
 pub mod account;
+pub mod changes;
 pub mod checkpoint;
 pub mod reports;
 pub mod revocations;

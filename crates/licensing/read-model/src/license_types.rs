@@ -56,6 +56,7 @@ query::resource! {
         tax_code: String, Shown, "Bookkeeping code of the tax in its prices.";
         tax_rate_permille: i32, Shown, "That tax as a share of the price without it, in per mille.";
         status: Word<LicenseTypeStatus>, Shown, "Whether it can be bought.";
+        retired_at: Option<DateTime<Utc>>, Shown, "When it was retired, if it was.";
         search: String, Internal, "What `q` searches.";
         created_at: DateTime<Utc>, Shown, "When the type was added.";
         updated_at: DateTime<Utc>, Shown, "When the last event of the type was recorded.";
@@ -69,7 +70,7 @@ query::resource! {
               from unnest(prices_ore, prices_valid_from) with ordinality as listed(ore, valid_from, place)
               where valid_from <= now()
               order by valid_from desc, place desc
-              limit 1)", "Today's price in øre; null before the first comes into force.";
+              limit 1)", "Today's price in øre, or that of `as_of`; null before the first comes into force.";
     }
 
     sorts {
@@ -81,6 +82,14 @@ query::resource! {
         Filter::word("category", Category::texts, "category = ?", small_table(), "Of this category.");
         Filter::word("role", Role::texts, "role = ?", small_table(), "For this role.");
         Filter::word("status", LicenseTypeStatus::texts, "status = ?", small_table(), "In this status.");
+        Filter::moment_from(
+            "as_of",
+            "created_at <= ? and (retired_at is null or retired_at > ?)",
+            small_table(),
+            "Offered at this moment, with the price of then as `price_ore`: null before the first price, and before those in \
+             `prices`. A date means its first moment in Norway. `status` is today's.",
+        )
+        .as_of();
         Filter::search("search", small_table(), "Found by this in code or names.");
     }
 }

@@ -7,6 +7,7 @@ mod extractor;
 mod jwks;
 mod policy;
 mod principal;
+mod session;
 mod token;
 mod verified;
 
@@ -18,6 +19,7 @@ pub use authenticator::Authenticator;
 pub use jwks::Pace;
 pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};
+pub use session::Session;
 pub(crate) use token::problems;
 
 /// Which tokens are accepted.

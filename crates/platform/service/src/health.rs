@@ -46,6 +46,17 @@ impl State {
     }
 }
 
+/// How a part is, without its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It works.
+    Ok,
+    /// It works with a limitation.
+    Degraded,
+    /// It does not work.
+    Failing,
+}
+
 /// The answer of `/health/ready`.
 #[derive(Debug, Serialize)]
 pub struct Readiness {
@@ -102,6 +113,19 @@ impl Health {
             "not_ready"
         };
         Readiness { status, checks }
+    }
+}
+
+impl Health {
+    /// How each part is right now, by the name of its check.
+    pub fn conditions(&self) -> BTreeMap<&'static str, Condition> {
+        let states = lock(&self.states);
+        let of = |state: &State| match state {
+            State::Ok => Condition::Ok,
+            State::Degraded(_) => Condition::Degraded,
+            State::Failing(_) => Condition::Failing,
+        };
+        states.iter().map(|(name, state)| (*name, of(state))).collect()
     }
 }
 

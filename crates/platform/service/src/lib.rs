@@ -28,6 +28,7 @@ pub mod seller;
 
 pub mod health;
 pub mod metrics;
+pub mod neighbour;
 pub mod ops;
 
 pub mod nats;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod declared;
 #[cfg(test)]
 mod matrix;

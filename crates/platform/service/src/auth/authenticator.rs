@@ -66,6 +66,10 @@ impl Authenticator {
     /// Verifies the value of an `Authorization` header and returns its principal.
     pub async fn authenticate(&self, authorization: &[u8]) -> Result<Principal, Problem> {
         let proven = self.verify(authorization).await?;
+        self.judged(proven).await
+    }
+
+    async fn judged(&self, proven: Proven) -> Result<Principal, Problem> {
         let account = match &self.accounts {
             Some(accounts) => accounts.of(proven.principal.user_id).await?,
             None => Account::default(),
@@ -75,11 +79,19 @@ impl Authenticator {
 
     /// The principal of a request; nothing without an `Authorization` header. A token that is given must be valid.
     pub(super) async fn of_headers(&self, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+        match self.proven(headers).await? {
+            Some(proven) => self.judged(proven).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the token of a request proves; nothing without an `Authorization` header.
+    pub(super) async fn proven(&self, headers: &HeaderMap) -> Result<Option<Proven>, TokenError> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
-            (Some(value), None) => self.authenticate(value.as_bytes()).await.map(Some),
-            (Some(_), Some(_)) => Err(TokenError::Malformed.into()),
+            (Some(value), None) => self.verify(value.as_bytes()).await.map(Some),
+            (Some(_), Some(_)) => Err(TokenError::Malformed),
         }
     }
 

@@ -147,6 +147,7 @@ impl Settings<'_> {
                     ("LISTEN", ports.query_api.address()),
                     ("OPS_LISTEN", ports.query_ops.address()),
                     ("READ_DATABASE_URL", self.databases.read_reader.clone()),
+                    ("COMMAND_API_READY_URL", ports.ready_url(Process::CommandApi)),
                     self.return_key(),
                     self.secret("CURSOR_SECRET_FILE", "cursor"),
                 ])
