@@ -134,7 +134,7 @@ pub(super) fn changed(events: &[Event]) -> BTreeSet<(String, String)> {
 pub(super) fn with(app: &mut App, options: StreamOptions) -> CancellationToken {
     let stop = CancellationToken::new();
     let url = app.databases.read_reader.clone();
-    let projection = app.state.reads.projection.clone();
+    let projection = app.state.reads.places.projection().clone();
     let hub = stream::follow(&url, projection, options, stop.clone()).expect("a hub");
     app.change(|state| state.changes = hub);
     stop
