@@ -14,7 +14,7 @@ use crate::error::{Error, Question};
 /// Which connections a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Requests without a login: public resources, and what the holder of a link may see.
+    /// Requests without a login: public resources, and what a link shows.
     Public,
     /// Requests of people who are logged in.
     People,

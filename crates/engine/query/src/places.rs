@@ -190,9 +190,9 @@ impl Places {
         if let Some(primary) = primary.filter(|primary| primary.seen().answers) {
             return Some(primary.clone());
         }
-        let last = self.steps().last();
+        let last = self.0.primary.seen();
         let mut current = self.usable(at);
-        current.retain(|place| place.seen().position >= last);
+        current.retain(|place| place.seen().position >= last.position);
         self.least_busy(current, lane).or_else(|| primary.cloned())
     }
 

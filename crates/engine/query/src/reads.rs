@@ -44,8 +44,7 @@ pub struct Reads {
 pub enum Access {
     /// All rows of a public resource.
     Everyone,
-    /// All rows of a personal resource, for a caller without a login who has the id of one from its holder. Ids can't be
-    /// guessed.
+    /// All rows of a personal resource, for a caller without a login who has the id of one. Ids can't be guessed.
     Bearer,
     /// The rows of a personal resource that satisfy the conditions.
     Reader {

@@ -149,7 +149,8 @@ impl Replica {
         }
         let data = &self.cluster.data;
         if data.exists() {
-            std::fs::remove_dir_all(data).with_context(|| format!("cannot remove {}", data.display()))?;
+            let removed = tokio::fs::remove_dir_all(data).await;
+            removed.with_context(|| format!("cannot remove {}", data.display()))?;
         }
         self.cluster
             .copy_of(&self.primary, &["--write-recovery-conf"])
