@@ -33,6 +33,12 @@ impl Following {
 
     /// The data of the next event of that name that is sought.
     async fn until(&mut self, name: &str, sought: impl Fn(&Value) -> bool) -> Value {
+        let reading = self.find(name, sought);
+        // Heartbeats go on for ever.
+        timeout(PATIENCE, reading).await.expect("the event in time")
+    }
+
+    async fn find(&mut self, name: &str, sought: impl Fn(&Value) -> bool) -> Value {
         loop {
             let event = self.next().await;
             let line = |field: &str| event.lines().find_map(|line| line.strip_prefix(field));
@@ -53,9 +59,7 @@ impl Following {
                 self.text.drain(..end + 2);
                 return event;
             }
-            let chunk = timeout(PATIENCE, self.response.chunk())
-                .await
-                .expect("an event in time");
+            let chunk = self.response.chunk().await;
             let chunk = chunk.expect("a stream").expect("not the end");
             self.text.push_str(std::str::from_utf8(&chunk).expect("text"));
         }

@@ -77,9 +77,7 @@ impl Events {
             if let Some(end) = self.text.find("\n\n") {
                 break end;
             }
-            let frame = timeout(DEADLINE, self.body.frame())
-                .await
-                .expect("an event in time")?;
+            let frame = self.body.frame().await?;
             let bytes = frame.expect("a whole frame").into_data().expect("data");
             self.text.push_str(std::str::from_utf8(&bytes).expect("text"));
         };
@@ -93,16 +91,20 @@ impl Events {
 
     /// Those before the one that is sought, heartbeats left out.
     pub(super) async fn until(&mut self, mut sought: impl FnMut(&Event) -> bool) -> Vec<Event> {
-        let mut before = Vec::new();
-        loop {
-            let event = self.next().await.expect("not the end");
-            if sought(&event) {
-                return before;
+        let reading = async {
+            let mut before = Vec::new();
+            loop {
+                let event = self.next().await.expect("not the end");
+                if sought(&event) {
+                    return before;
+                }
+                if !event.name.is_empty() {
+                    before.push(event);
+                }
             }
-            if !event.name.is_empty() {
-                before.push(event);
-            }
-        }
+        };
+        // Heartbeats go on for ever.
+        timeout(DEADLINE, reading).await.expect("the event in time")
     }
 
     /// The kinds and ids of the rows that changed, up to the change of this row, which must be visible.
@@ -113,11 +115,14 @@ impl Events {
 
     /// The last event, after which nothing comes.
     pub(super) async fn last(&mut self) -> Event {
-        let mut last = self.next().await.expect("an event");
-        while let Some(event) = self.next().await {
-            last = event;
-        }
-        last
+        let reading = async {
+            let mut last = None;
+            while let Some(event) = self.next().await {
+                last = Some(event);
+            }
+            last.expect("an event")
+        };
+        timeout(DEADLINE, reading).await.expect("the end in time")
     }
 }
 
