@@ -13,6 +13,7 @@ mod state;
 pub mod keys;
 
 mod codes;
+mod compression;
 mod rendering;
 
 mod activities;
@@ -44,5 +45,5 @@ pub mod metrics;
 
 pub use accounts::AccountsInTheReadModel;
 pub use rendering::Renderer;
-pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, look_at_schema, serve};
+pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, cache, look_at_schema, serve};
 pub use state::AppState;

@@ -6,7 +6,7 @@ use policy::POLICY;
 use service::auth::guarded;
 use service::docs;
 
-use crate::AppState;
+use crate::{AppState, compression};
 use crate::activities::list_activities;
 use crate::batches::{get_batch, list_batches, list_results};
 use crate::clubs::list_clubs;
@@ -108,6 +108,7 @@ pub fn router(state: AppState) -> Router {
         // Public and without a version: gates keep these addresses for years.
         .route("/.well-known/license-keys.json", get(license_keys))
         .route("/revocations", get(list_revocations))
+        .layer(compression::layer())
         .merge(docs::routes(&document()));
     guarded(router, POLICY, &state).with_state(state)
 }

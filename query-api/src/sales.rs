@@ -2,20 +2,18 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use query::{AnswerPosition, Content, Parameters};
-use read_model::reports::{SalesReport, SalesRow, SalesSums, read_sales};
+use query::Parameters;
+use read_model::collections::SHARED_SALES;
+use read_model::reports::{SalesQuestion, SalesRow, SalesSums};
 use read_model::{SalesGrouping, Word as _};
-use serde::Serialize;
 use service::problem::Problem;
 use utoipa::ToSchema;
 
 use crate::AppState;
 
-/// Name in metrics.
-pub(crate) const KIND: &str = "sales";
-
-/// A sales report.
-#[derive(Serialize, ToSchema)]
+/// A sales report, as it is described: [`SalesQuestion`] gives it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes")]
 pub(crate) struct SalesAnswer {
     /// The groups in the order of their keys; one without sales is left out.
     pub(crate) items: Vec<SalesRow>,
@@ -36,21 +34,6 @@ pub(crate) async fn report_sales(
         .and_then(|grouping| grouping.parse().ok())
         .unwrap_or(SalesGrouping::Day);
     let (from, to) = parameters.period("from", "to");
-    let if_none_match = parameters.if_none_match();
-    let question = async |client: &_| read_sales(client, grouping, from, to).await;
-    let reached = |report: &SalesReport| (report.checkpoint, report.stale);
-    let report = state.reports.ask_at(KIND, parameters, question, reached).await?;
-    let place = AnswerPosition::at(report.checkpoint.position, report.stale);
-    let answer = SalesAnswer {
-        items: report.rows,
-        total: report.total,
-        position: report.checkpoint.position,
-    };
-    let content = Content {
-        name: KIND,
-        cache_control: "private, no-store",
-        content_type: "application/json",
-        bytes: serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?,
-    };
-    Ok(content.respond(Some(place), if_none_match.as_deref()))
+    let question = SalesQuestion { grouping, from, to };
+    state.reports.report_shared(&SHARED_SALES, question, parameters).await
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use deadpool_postgres::Pool;
-use query::{Channel, Exports, Projection, Reads, SchemaGate, SchemaRefused};
+use query::{Cache, Channel, Exports, Projection, Reads, SchemaGate, SchemaRefused};
 use read_model::{SchemaError, checkpoint, reports};
 use service::Booted;
 use service::auth::Authenticator;
 use service::health::Check;
 use service::limits::Limiter;
+use service::redis::Redis;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -64,9 +65,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let redis = options.redis.connect(&booted.health, booted.shutdown.clone())?;
     let limiter = options
         .limits
-        .limiter("query-api", redis, &options.return_key.key()?);
-    let reads = reads(&options, checks, &booted.shutdown).await?;
-    let reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
+        .limiter("query-api", redis.clone(), &options.return_key.key()?);
+    let mut reads = reads(&options, checks, &booted.shutdown).await?;
+    let mut reports = reports_reads(&options, &reads, reports_checks, &booted.shutdown).await?;
+    let cache = redis.map(|redis| cache(redis, &reads, &reports));
+    (reads.cache, reports.cache) = (cache.clone(), cache);
     let parts = (authenticator, limiter, signer);
     let state = state(&options, parts, [reads, reports])?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
@@ -117,6 +120,7 @@ async fn reads(
         schema,
         projection,
         cursors,
+        cache: None,
         patience: Duration::from_secs(options.pool.db_statement_timeout_s.into()) + ANSWER_MARGIN,
     })
 }
@@ -145,6 +149,14 @@ async fn reports_reads(
         projection,
         ..reads.clone()
     })
+}
+
+/// Keeps what many readers get in Redis. Builds that know other tables do not share it.
+pub fn cache(redis: Redis, reads: &Reads, reports: &Reads) -> Cache {
+    let (rows, sums) = (read_model::known_schema(), reports::MIGRATIONS.newest());
+    let space = format!("bilsport:cache:{rows}-{sums}");
+    let projections = vec![reads.projection.clone(), reports.projection.clone()];
+    Cache::new(redis, space, &reads.cursors, projections)
 }
 
 /// Follows the keys, if the program was given any.

@@ -168,6 +168,7 @@ impl App {
             schema: SchemaGate::watch(pool.clone(), schema, stop.clone(), look_at_schema).await?,
             projection: Projection::follow(url, "query-api follow", FOLLOWED, postgres, stop.clone())?,
             patience: DEADLINE,
+            cache: None,
             cursors: Cursors::new(b"a secret of this test, 32 bytes or more")?,
             pool,
         };

@@ -1,5 +1,7 @@
 //! Rows in HTTP: body, position, entity tag, and who may keep a copy.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +12,6 @@ use service::problem::Problem;
 
 use crate::metrics;
 use crate::page::Page;
-use crate::record::Record;
 use crate::resource::{Audience, Resource};
 
 /// Bytes of the digest that make an entity tag: enough that two bodies never share one.
@@ -29,10 +30,28 @@ impl Audience {
     }
 }
 
+/// How long caches may keep a public answer, and how much longer they may show it while they ask for the next, in seconds.
+const FRESH_S: u64 = 60;
+const SHOWN_S: u64 = 600;
+
+/// The header of a public answer that the clock changes when so much time is left: no cache shows it longer.
+pub(crate) fn public_within(left: Duration) -> HeaderValue {
+    let left = left.as_secs();
+    let fresh = left.min(FRESH_S);
+    let shown = (left - fresh).min(SHOWN_S);
+    let value = match (fresh, shown) {
+        (0, _) => "no-cache".to_owned(),
+        (fresh, 0) => format!("public, max-age={fresh}, must-revalidate"),
+        (fresh, shown) => format!("public, max-age={fresh}, stale-while-revalidate={shown}"),
+    };
+    // Letters and digits are valid in a header.
+    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("no-cache"))
+}
+
 /// A list's body. The position is added last: it moves with every event, and the tag is of what is before it.
 #[derive(Serialize)]
-struct ListBody<'a> {
-    items: &'a [Record],
+struct ListBody<'a, I: ?Sized> {
+    items: &'a I,
     next_cursor: Option<String>,
     prev_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +93,11 @@ impl AnswerPosition {
         self.position
     }
 
+    /// Whether it is of another log than there is now.
+    pub(crate) fn is_stale(self) -> bool {
+        self.stale
+    }
+
     /// Says so in the headers of an answer that caches may keep as `cache_control` says.
     pub fn mark(self, headers: &mut HeaderMap, cache_control: &'static str) {
         headers.insert("event-position", HeaderValue::from(self.position));
@@ -105,6 +129,21 @@ impl Content {
         let tag = tag(&self.bytes);
         respond(self, &tag, if_none_match, position)
     }
+
+    /// Answers with a JSON object that ends with the position. The tag is of what is before it.
+    pub(crate) fn positioned(mut self, place: AnswerPosition, if_none_match: Option<&str>) -> Response {
+        let tag = tag(&self.bytes);
+        // An object ends with a brace; the position goes in before it.
+        self.bytes.pop();
+        self.bytes
+            .extend_from_slice(format!(r#","position":{}}}"#, place.position).as_bytes());
+        respond(self, &tag, if_none_match, Some(place))
+    }
+
+    /// Answers with 304 if the caller has what has this tag.
+    pub(crate) fn unchanged(self, place: AnswerPosition, tag: &str, if_none_match: &str) -> Option<Response> {
+        matches(if_none_match, tag).then(|| respond(self, tag, Some(if_none_match), Some(place)))
+    }
 }
 
 /// Answers with the rows of a page, and the cursors of the pages beside it.
@@ -114,22 +153,28 @@ pub(crate) fn list(
     cursors: PageCursors,
     if_none_match: Option<&str>,
 ) -> Result<Response, Problem> {
+    let total = page.total.map(|total| (total.rows, total.is_estimate));
+    let bytes = list_body(&page.rows, cursors, total, page.similar)?;
+    let content = json_of(resource, bytes);
+    Ok(content.positioned(AnswerPosition::of(page), if_none_match))
+}
+
+/// A list's body before its position: items, cursors, and how many rows there are and whether that is an estimate.
+pub(crate) fn list_body<I: Serialize>(
+    items: &I,
+    cursors: PageCursors,
+    total: Option<(i64, bool)>,
+    similar: bool,
+) -> Result<Vec<u8>, Problem> {
     let body = ListBody {
-        items: &page.rows,
+        items,
         next_cursor: cursors.next,
         prev_cursor: cursors.previous,
-        total: page.total.map(|total| total.rows),
-        total_is_estimate: page.total.map(|total| total.is_estimate),
-        similar: page.similar,
+        total: total.map(|(rows, _)| rows),
+        total_is_estimate: total.map(|(_, is_estimate)| is_estimate),
+        similar,
     };
-    let mut bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
-    let tag = tag(&bytes);
-    // An object ends with a brace; the position goes in before it.
-    bytes.pop();
-    bytes.extend_from_slice(format!(r#","position":{}}}"#, page.checkpoint.position).as_bytes());
-    let content = json_of(resource, bytes);
-    let position = AnswerPosition::of(page);
-    Ok(respond(content, &tag, if_none_match, Some(position)))
+    serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))
 }
 
 /// Answers with the only row of a page, or 404.
@@ -152,7 +197,7 @@ pub(crate) fn not_found(place: AnswerPosition) -> Problem {
     problem
 }
 
-fn json_of(resource: &Resource, bytes: Vec<u8>) -> Content {
+pub(crate) fn json_of(resource: &Resource, bytes: Vec<u8>) -> Content {
     Content {
         name: resource.name,
         cache_control: resource.audience.cache_control(),
@@ -181,6 +226,15 @@ fn respond(
         let kept = HeaderValue::from_static(content.cache_control);
         headers.insert(header::CACHE_CONTROL, kept);
     }
+    if content.cache_control.starts_with("public") {
+        // The body may be encoded; and an answer that did not wait is none for who waits.
+        let vary = if position.is_some() {
+            "accept-encoding, min-position"
+        } else {
+            "accept-encoding"
+        };
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
+    }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
     response
@@ -203,6 +257,22 @@ fn matches(if_none_match: &str, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cache_shows_an_answer_beyond_its_end() {
+        for (left_ms, expected) in [
+            (0, "no-cache"),
+            (999, "no-cache"),
+            (1000, "public, max-age=1, must-revalidate"),
+            (60_999, "public, max-age=60, must-revalidate"),
+            (61_000, "public, max-age=60, stale-while-revalidate=1"),
+            (3_600_000, "public, max-age=60, stale-while-revalidate=600"),
+        ] {
+            assert_eq!(public_within(Duration::from_millis(left_ms)), expected);
+        }
+        let without_end = Audience::Public.cache_control();
+        assert_eq!(public_within(Duration::MAX), without_end);
+    }
 
     #[test]
     fn tags_compare_weakly_and_in_lists() {

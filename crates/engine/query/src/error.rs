@@ -19,6 +19,9 @@ pub enum Error {
         /// Its type in Postgres.
         found: String,
     },
+    /// An answer has no JSON form.
+    #[error("an answer has no JSON form")]
+    Form(#[source] serde_json::Error),
     /// An export took longer than its snapshot may last.
     #[error("the export took too long")]
     TooLong,
@@ -35,7 +38,7 @@ impl Error {
         match self {
             Self::Pool(_) => true,
             Self::Postgres(error) => is_lost(error),
-            Self::ColumnType { .. } | Self::TooLong => false,
+            Self::ColumnType { .. } | Self::Form(_) | Self::TooLong => false,
         }
     }
 
@@ -43,7 +46,7 @@ impl Error {
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Pool(_) | Self::ColumnType { .. } | Self::TooLong => None,
+            Self::Pool(_) | Self::ColumnType { .. } | Self::Form(_) | Self::TooLong => None,
         }
     }
 }

@@ -222,6 +222,12 @@ impl Selection {
         filters.find(|filter| filter.sorted_by.is_some())
     }
 
+    /// Whether something is searched for.
+    pub(crate) fn searches(&self) -> bool {
+        let mut filters = self.0.iter().map(|(filter, _)| filter.kind);
+        filters.any(|kind| matches!(kind, FilterKind::Search))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&FilterValue> {
         self.0
             .iter()

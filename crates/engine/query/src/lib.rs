@@ -5,6 +5,7 @@
 //! - [`Reads`] answers with a page or with one row, for what [`Access`] lets the caller see. [`Exports`] stream all rows.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
 //!   requests away from another schema.
+//! - A [`Shared`] answer is one that many readers get: a [`Cache`] keeps it by the versions of its rows.
 //! - [`table`] writes whole rows, for the projector.
 //! - [`openapi`] describes the operations on a resource.
 //!
@@ -32,12 +33,17 @@ mod dates;
 mod parameters;
 mod view;
 
+mod version;
+
 mod answer;
+mod cache;
 mod export;
 mod failure;
+mod mark;
 mod projection;
 mod reads;
 mod schema_gate;
+mod shared_reads;
 
 #[cfg(test)]
 pub mod sample;
@@ -46,6 +52,7 @@ pub mod metrics;
 pub mod openapi;
 
 pub use answer::{AnswerPosition, Content};
+pub use cache::Cache;
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
@@ -61,6 +68,8 @@ pub use resource::{Audience, Direction, Edge, PagePosition, Resource, Sort, Sort
 pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Similar, Term, searched};
 pub use served::{Served, index, small_table};
+pub use shared_reads::Question;
+pub use version::{Collection, Shared};
 pub use view::{not_an_id, parse_key};
 pub use word::Word;
 

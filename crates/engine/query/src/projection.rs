@@ -7,7 +7,13 @@
 //!
 //! The projector notifies when a batch commits; a poll several times a second makes up for a lost notification. Both run
 //! on one connection of their own, so that waiting requests hold none, and one statement serves all.
+//!
+//! A notification also names the new versions of collections whose rows changed, so the versions are known as soon as the
+//! position is, in one step. They are unknown without this connection, and after a notification that says something else,
+//! until the next look.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -20,10 +26,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsStream;
+use tokio_postgres::types::Json;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics;
+use crate::version::{DatabaseClock, Version};
 
 /// How long a request waits for the rows it needs.
 const WAIT: Duration = Duration::from_secs(2);
@@ -33,8 +42,8 @@ const POLL: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long until the next attempt after a failure.
 const RETRY: Duration = Duration::from_millis(500);
-/// Notifications not yet looked at; more are dropped, since the poll comes anyway.
-const BACKLOG: usize = 256;
+/// How old the last look may be for the versions to count as known: of a connection that says nothing, more is not known.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
 
 const READ_PROGRESS: &str = include_str!("sql/read_progress.sql");
 
@@ -52,11 +61,42 @@ pub struct Channel {
 /// How far the rows have come. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Projection {
+    name: &'static str,
     seen: watch::Receiver<Seen>,
 }
 
+/// Which rows there are, as far as is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// How far the rows are.
+    pub(crate) position: u64,
+    /// Epoch of the log.
+    epoch: Uuid,
+    tables: Tables,
+    /// The time in the database.
+    pub(crate) clock: DatabaseClock,
+}
+
+impl Known {
+    /// The version of a collection.
+    pub(crate) fn version(&self, collection: &str) -> Version {
+        Version {
+            epoch: self.epoch,
+            tables: self.tables.id,
+            rows: self.tables.versions.get(collection).copied(),
+        }
+    }
+}
+
+/// The tables, and the versions of the collections in them.
+#[derive(Clone, Debug, PartialEq)]
+struct Tables {
+    id: Uuid,
+    versions: Arc<BTreeMap<String, Uuid>>,
+}
+
 /// What was last seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Seen {
     /// How far the rows are.
     position: u64,
@@ -64,9 +104,36 @@ struct Seen {
     stale: bool,
     /// How far the log was, at this moment or later.
     head: Option<(u64, Instant)>,
+    /// Epoch of the log.
+    epoch: Uuid,
+    /// None while they are not known.
+    tables: Option<Tables>,
+    /// The last look.
+    looked: Option<DatabaseClock>,
 }
 
 impl Seen {
+    /// Takes in a notification. True if it does not follow from what is known, so that another look is needed now.
+    fn note(&mut self, note: Note) -> bool {
+        match note.position {
+            Some(position) if position > self.position => {
+                self.position = position;
+                if let Some(tables) = &mut self.tables
+                    && !note.changed.is_empty()
+                {
+                    Arc::make_mut(&mut tables.versions).extend(note.changed);
+                }
+                false
+            }
+            // Older than the last look.
+            Some(_) if note.changed.is_empty() => false,
+            _ => {
+                self.tables = None;
+                true
+            }
+        }
+    }
+
     fn holds(&self, position: u64) -> bool {
         position == 0 || (!self.stale && self.position >= position)
     }
@@ -87,6 +154,7 @@ impl Projection {
         check: Check,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let name = channel.projection;
         let database = Database::parse(url)?
             .named(session)
             .set(&[("search_path", channel.schema)])
@@ -96,11 +164,12 @@ impl Projection {
             // One line per outage, not one per attempt.
             let mut outage_logged = false;
             loop {
-                let Err(error) = follow_once(&database, channel, &sender, |seen| {
+                let Err(error) = follow_once(&database, channel, &sender, |seen: &Seen| {
                     answers(&check, channel.projection, seen);
                     outage_logged = false;
                 })
                 .await;
+                sender.send_modify(|seen| seen.tables = None);
                 check.fail("the read database cannot be read");
                 ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
                 if !std::mem::replace(&mut outage_logged, true) {
@@ -109,7 +178,25 @@ impl Projection {
                 tokio::time::sleep(RETRY).await;
             }
         }));
-        Ok(Self { seen })
+        Ok(Self { name, seen })
+    }
+
+    /// The projection's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Which rows there are; nothing while that is not known for sure, and of rows of another log or of none.
+    pub(crate) fn known(&self) -> Option<Known> {
+        let seen = self.seen.borrow();
+        let clock = seen.looked.filter(|clock| clock.age() < KNOWN_FOR)?;
+        let tables = seen.tables.clone()?;
+        (!seen.stale && seen.position > 0).then_some(Known {
+            position: seen.position,
+            epoch: seen.epoch,
+            tables,
+            clock,
+        })
     }
 
     /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
@@ -120,7 +207,7 @@ impl Projection {
         let decided = seen.wait_for(|seen| seen.holds(position) || seen.rules_out(position, begun));
         // Too late, or at the end of the process: as far as it came.
         let _ = timeout(WAIT, decided).await;
-        let seen = *self.seen.borrow();
+        let seen = self.seen.borrow().clone();
         let (outcome, answer) = if seen.holds(position) {
             ("reached", Ok(()))
         } else if let Some((head, _)) = seen.head.filter(|_| seen.rules_out(position, begun)) {
@@ -134,7 +221,7 @@ impl Projection {
 }
 
 /// Postgres answers. Stale rows are read on, and each answer says what they are.
-fn answers(check: &Check, projection: &'static str, seen: Seen) {
+fn answers(check: &Check, projection: &'static str, seen: &Seen) {
     ::metrics::gauge!(metrics::STALE, "projection" => projection).set(f64::from(u8::from(seen.stale)));
     if seen.stale {
         check.degraded("the rows are of another log than there is now: answers are marked as stale until they are built again");
@@ -180,26 +267,34 @@ async fn follow_once(
     database: &Database,
     channel: Channel,
     seen: &watch::Sender<Seen>,
-    mut answered: impl FnMut(Seen),
+    mut answered: impl FnMut(&Seen),
 ) -> Result<Never, Failure> {
     let (client, connection) = timeout(PATIENCE, database.connect()).await??;
-    let (notify, mut notified) = mpsc::channel(BACKLOG);
+    // Unbounded, since a notification that is dropped would be a change that is not seen. A look without an answer ends all.
+    let (notify, mut notified) = mpsc::unbounded_channel();
     // Ends when the client is dropped; closes the channel when the connection ends.
     tokio::spawn(drive(connection, notify));
-    timeout(PATIENCE, listen(&client, channel.name)).await??;
+    let notifies = timeout(PATIENCE, listen(&client, channel.name)).await??;
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            position = notified.recv() => {
-                let position = position.ok_or("the connection ended")?;
-                seen.send_if_modified(|seen| position > seen.position && { seen.position = position; true });
+            note = notified.recv() => {
+                let note = note.ok_or("the connection ended")?;
+                let mut look_now = false;
+                seen.send_modify(|seen| look_now = seen.note(note));
+                if look_now {
+                    poll.reset_immediately();
+                }
             }
             _ = poll.tick() => {
-                let looked = look(&client, channel.projection).await?;
+                let mut looked = look(&client, channel.projection).await?;
+                if !notifies {
+                    looked.tables = None;
+                }
+                answered(&looked);
                 // Not the larger of the two: a restored log begins again further back.
-                seen.send_if_modified(|seen| std::mem::replace(seen, looked) != looked);
-                answered(looked);
+                seen.send_replace(looked);
             }
         }
     }
@@ -214,32 +309,69 @@ async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
     // A clock that was set back gives no age.
     let age = age_s.and_then(|age_s| Duration::try_from_secs_f64(age_s).ok());
     let at = age.and_then(|age| asked.checked_sub(age));
+    let id: Option<Uuid> = row.try_get("tables_id")?;
+    let versions: Option<Json<BTreeMap<String, Uuid>>> = row.try_get("versions")?;
+    let tables = id.zip(versions).map(|(id, Json(versions))| Tables {
+        id,
+        versions: Arc::new(versions),
+    });
     Ok(Seen {
         position: position.map_or(Ok(0), u64::try_from)?,
         stale: row.try_get("stale")?,
         head: head.map(u64::try_from).transpose()?.zip(at),
+        epoch: row.try_get::<_, Option<Uuid>>("epoch")?.unwrap_or_default(),
+        tables,
+        looked: Some(DatabaseClock::read(row.try_get("clock")?, asked)),
     })
 }
 
-/// A standby can't listen; the poll is enough there.
-async fn listen(client: &Client, channel: &'static str) -> Result<(), tokio_postgres::Error> {
+/// Whether the database notifies. A standby can't; the poll is enough there.
+async fn listen(client: &Client, channel: &'static str) -> Result<bool, tokio_postgres::Error> {
     match client.batch_execute(&format!("listen {channel}")).await {
         Err(error) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             tracing::info!("the read database cannot notify, polling only");
-            Ok(())
+            Ok(false)
         }
-        outcome => outcome,
+        outcome => outcome.map(|()| true),
     }
 }
 
-/// Moves the bytes of the connection and hands on the positions that it is notified of.
-async fn drive(mut connection: Connection<Socket, impl TlsStream + Unpin>, notify: mpsc::Sender<u64>) {
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let AsyncMessage::Notification(notification) = message
-            && let Ok(position) = notification.payload().parse()
-        {
-            // A full backlog is no loss: the poll reads the position itself.
-            let _ = notify.try_send(position);
+/// A notification: the position, and the new versions of collections whose rows changed. Without a position it says only
+/// that another look is needed.
+#[derive(Debug, Default, PartialEq)]
+struct Note {
+    position: Option<u64>,
+    changed: BTreeMap<String, Uuid>,
+}
+
+impl Note {
+    fn read(payload: &str) -> Self {
+        let (position, changed) = match payload.split_once(' ') {
+            Some((position, changed)) => (position, serde_json::from_str(changed).ok()),
+            None => (payload, Some(BTreeMap::new())),
+        };
+        match (position.parse().ok(), changed) {
+            (Some(position), Some(changed)) => Self {
+                position: Some(position),
+                changed,
+            },
+            _ => Self::default(),
         }
     }
 }
+
+/// Moves the bytes of the connection and hands on what it is notified of.
+async fn drive(
+    mut connection: Connection<Socket, impl TlsStream + Unpin>,
+    notify: mpsc::UnboundedSender<Note>,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message {
+            // The receiver is gone only when this connection is given up.
+            let _ = notify.send(Note::read(notification.payload()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::answer::{self, AnswerPosition};
+use crate::cache::Cache;
 use crate::conditions::{Bind, Conditions};
 use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub struct Reads {
     pub projection: Projection,
     /// Makes and checks page cursors.
     pub cursors: Cursors,
+    /// Keeps answers that many readers get, where there is a Redis for them.
+    pub cache: Option<Cache>,
     /// How long a read may take in all. More than the database's own limit, for when it cannot keep that.
     pub patience: Duration,
 }
@@ -52,7 +55,7 @@ pub enum Access {
 
 impl Access {
     /// The reader and their rows.
-    fn parts(self, resource: &Resource) -> Result<(Option<Uuid>, Conditions), Problem> {
+    pub(crate) fn parts(self, resource: &Resource) -> Result<(Option<Uuid>, Conditions), Problem> {
         match (self, resource.audience) {
             (Self::Everyone, Audience::Public) => Ok((None, Conditions::default())),
             (Self::Reader { reader, rows }, Audience::Personal) => Ok((Some(reader), rows)),
@@ -252,28 +255,6 @@ impl Reads {
         Ok(page)
     }
 
-    /// Asks as [`Self::ask`] does, when the rows are as new as the parameters ask for. `place` is where in the log an answer
-    /// is true, and whether that is another log than there is now. Takes what is left of the parameters.
-    pub async fn ask_at<T>(
-        &self,
-        resource: &'static str,
-        mut parameters: Parameters,
-        question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
-        place: impl FnOnce(&T) -> (Checkpoint, bool),
-    ) -> Result<T, Problem> {
-        let min_position = parameters.min_position();
-        parameters.finish()?;
-        if let Some(awaited) = min_position {
-            self.projection.reach(awaited.position, awaited.name).await?;
-        }
-        let answer = self.ask(resource, question).await?;
-        if let Some(awaited) = min_position {
-            let (checkpoint, stale) = place(&answer);
-            reached(awaited, checkpoint, stale)?;
-        }
-        Ok(answer)
-    }
-
     /// Reads one page.
     async fn read(&self, query: PageQuery) -> Result<Page, Problem> {
         let name = query.resource.name;
@@ -287,13 +268,22 @@ impl Reads {
         resource: &'static str,
         question: impl AsyncFnOnce(&Client) -> Result<T, Error>,
     ) -> Result<T, Problem> {
-        self.schema.pass()?;
-        let begun = Instant::now();
-        let patiently = async {
+        let asking = async {
             let client = self.pool.get().await?;
             question(&client).await
         };
-        let outcome = tokio::time::timeout(self.patience, patiently).await;
+        self.patiently(resource, asking).await
+    }
+
+    /// Reads within the limits of every read, under this name in metrics.
+    pub(crate) async fn patiently<T>(
+        &self,
+        resource: &'static str,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Problem> {
+        self.schema.pass()?;
+        let begun = Instant::now();
+        let outcome = tokio::time::timeout(self.patience, read).await;
         let label = if matches!(outcome, Ok(Ok(_))) {
             "ok"
         } else {

@@ -10,7 +10,7 @@ use connect::Migrations;
 use query::Resource;
 
 pub use activities::{ACTIVITIES, activity_id};
-pub use sales::{SalesReport, SalesRow, SalesSums, read_sales};
+pub use sales::{SalesQuestion, SalesReport, SalesRow, SalesSums, read_sales};
 
 mod embedded {
     refinery::embed_migrations!("src/reports/migrations");

@@ -1,0 +1,355 @@
+//! Answers that many readers get: from memory, from the cache, or from the database in one snapshot with the versions of
+//! their rows. With a cache or without one, and whatever is in it, the answer is the same.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use service::problem::Problem;
+use tokio::time::Instant;
+use tokio_postgres::{IsolationLevel, Transaction};
+use uuid::Uuid;
+
+use crate::answer::{self, AnswerPosition, Content, PageCursors};
+use crate::cache::{Digest, Found, Tag};
+use crate::cursor::{self, Binding, Cursor};
+use crate::error::Error;
+use crate::mark::{self, Mark};
+use crate::metrics;
+use crate::page::{self, Checkpoint, PageQuery};
+use crate::parameters::{MinPosition, Parameters};
+use crate::reads::{self, Access, Reads};
+use crate::resource::{Audience, Edge, Resource};
+use crate::version::Shared;
+use crate::view::{self, Beginning, ListView, View};
+
+/// A question to the database whose answer is the same for many readers.
+pub trait Question: Send {
+    /// The answer.
+    type Answer: Serialize;
+
+    /// All that the answer depends on besides the rows: two questions with the same text have the same answer.
+    fn text(&self) -> String;
+
+    /// Asks it.
+    fn ask(self, snapshot: &Transaction<'_>)
+    -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+}
+
+/// Who asks, and what they have.
+struct Asked {
+    /// Whose own the answer is in part: the cursors.
+    reader: Option<Uuid>,
+    /// Which rows its readers may see, if many may see the same; nothing if the answer is not kept.
+    scope: Option<&'static str>,
+    min_position: Option<MinPosition>,
+    if_none_match: Option<String>,
+}
+
+impl Asked {
+    /// What was found, if it is as new as was asked for.
+    fn reached(&self, found: Found) -> Result<Found, Problem> {
+        if let Some(awaited) = self.min_position {
+            let checkpoint = Checkpoint {
+                position: found.place.position(),
+                epoch: found.epoch,
+            };
+            reads::reached(awaited, checkpoint, found.place.is_stale())?;
+        }
+        Ok(found)
+    }
+
+    /// Whether a place is as new as was asked for.
+    fn is_reached(&self, place: AnswerPosition) -> bool {
+        self.min_position
+            .is_none_or(|awaited| place.position() >= awaited.position)
+    }
+}
+
+/// How far a look came.
+enum Looked {
+    /// The caller has the answer.
+    Unchanged(Response),
+    /// The answer, and for whom its tag is remembered.
+    Found(Found, Option<Digest>),
+}
+
+/// A page, without anything that is one reader's own.
+#[derive(Serialize, Deserialize)]
+struct SharedPage {
+    items: Box<RawValue>,
+    next: Option<Edge>,
+    previous: Option<Edge>,
+    total: Option<(i64, bool)>,
+    similar: bool,
+}
+
+/// A page, and the one that is read instead if it is empty.
+struct PageQuestion {
+    page: PageQuery,
+    instead: Option<PageQuery>,
+}
+
+impl Question for PageQuestion {
+    type Answer = SharedPage;
+
+    fn text(&self) -> String {
+        // The statement holds every condition, with its values, and the form of every column, in their order.
+        let (sql, binds) = page::statement(&self.page);
+        let names: Vec<&str> = self.page.columns.iter().map(|column| column.name).collect();
+        format!("{names:?} {:?} {binds:?} {sql}", self.page.edge)
+    }
+
+    async fn ask(self, snapshot: &Transaction<'_>) -> Result<SharedPage, Error> {
+        let mut page = page::read(snapshot, self.page).await?;
+        if page.rows.is_empty()
+            && let Some(instead) = self.instead
+        {
+            page = page::read(snapshot, instead).await?;
+        }
+        Ok(SharedPage {
+            items: serde_json::value::to_raw_value(&page.rows).map_err(Error::Form)?,
+            next: page.next,
+            previous: page.previous,
+            total: page.total.map(|total| (total.rows, total.is_estimate)),
+            similar: page.similar,
+        })
+    }
+}
+
+impl Reads {
+    /// Answers with a page of a resource, as [`Self::list`] does.
+    ///
+    /// What is kept is bounded by what can be asked for: a search, and a page that begins at any value, are read each time.
+    /// The rows of one reader, or of a few, are never kept.
+    pub async fn list_shared(
+        &self,
+        shared: &'static Shared,
+        resource: &'static Resource,
+        parameters: Parameters,
+        access: Access,
+    ) -> Result<Response, Problem> {
+        let (reader, rows) = access.parts(resource)?;
+        let ListView {
+            view,
+            selection,
+            sort,
+            direction,
+            limit,
+            count,
+            begin,
+        } = view::of_list(parameters, resource)?;
+        let View {
+            columns,
+            min_position,
+            if_none_match,
+        } = view;
+        let binding = Binding::new(resource, sort, direction, &selection, reader);
+        let mut kept = rows.is_empty() && !selection.searches();
+        let (edge, epoch) = match begin {
+            Beginning::First => (None, None),
+            Beginning::Seek(sort) => {
+                kept = false;
+                (Some(Edge::seek(sort, direction)), None)
+            }
+            Beginning::Cursor(sealed) => {
+                let Cursor { edge, epoch } = self.cursors.open(&sealed, &binding)?;
+                (Some(edge), Some(epoch))
+            }
+        };
+        let similar = match &edge {
+            None => selection.similar_within(rows.clone()),
+            Some(_) => None,
+        };
+        // Someone may have mistyped a name: the most similar rows, as one page.
+        let instead = similar.map(|(conditions, similar)| PageQuery {
+            columns: columns.clone(),
+            sort,
+            direction,
+            count,
+            similar: Some(similar),
+            ..PageQuery::first(resource, conditions, limit)
+        });
+        let page = PageQuery {
+            resource,
+            columns,
+            conditions: selection.within(rows),
+            sort,
+            direction,
+            edge,
+            limit,
+            count,
+            similar: None,
+        };
+        let everyone = match resource.audience {
+            Audience::Public => "public",
+            Audience::Personal => "everything",
+        };
+        let asked = Asked {
+            reader,
+            scope: kept.then_some(everyone),
+            min_position,
+            if_none_match,
+        };
+        let empty = answer::json_of(resource, Vec::new());
+        let question = PageQuestion { page, instead };
+        let (found, remembered) = match self.look(shared, &asked, question, empty).await? {
+            Looked::Unchanged(response) => return Ok(response),
+            Looked::Found(found, remembered) => (found, remembered),
+        };
+        if epoch.is_some_and(|epoch| epoch != found.epoch) {
+            return Err(cursor::refuse());
+        }
+        let page: SharedPage =
+            serde_json::from_str(&found.entry.answer).map_err(|error| Problem::internal(&error))?;
+        let seal = |edge: Option<Edge>| {
+            let cursor = edge.map(|edge| Cursor {
+                edge,
+                epoch: found.epoch,
+            });
+            let sealed = cursor
+                .map(|cursor| self.cursors.seal(&cursor, &binding))
+                .transpose();
+            sealed.map_err(|error| Problem::internal(&error))
+        };
+        let cursors = PageCursors {
+            next: seal(page.next)?,
+            previous: seal(page.previous)?,
+        };
+        let bytes = answer::list_body(&page.items, cursors, page.total, page.similar)?;
+        let content = answer::json_of(resource, bytes);
+        Ok(self.answer_found(content, &found, remembered, &asked))
+    }
+
+    /// Answers with what a question gives, which is a JSON object, and the position. It is for readers who may see all rows;
+    /// no cache but ours keeps it. Takes what is left of the parameters.
+    pub async fn report_shared(
+        &self,
+        shared: &'static Shared,
+        question: impl Question,
+        mut parameters: Parameters,
+    ) -> Result<Response, Problem> {
+        let asked = Asked {
+            reader: None,
+            scope: Some("everything"),
+            min_position: parameters.min_position(),
+            if_none_match: parameters.if_none_match(),
+        };
+        parameters.finish()?;
+        let content = |bytes| Content {
+            name: shared.name,
+            cache_control: Audience::Personal.cache_control(),
+            content_type: "application/json",
+            bytes,
+        };
+        match self.look(shared, &asked, question, content(Vec::new())).await? {
+            Looked::Unchanged(response) => Ok(response),
+            Looked::Found(found, remembered) => {
+                let content = content(found.entry.answer.as_bytes().to_vec());
+                Ok(self.answer_found(content, &found, remembered, &asked))
+            }
+        }
+    }
+
+    /// Looks for the answer to a question when the rows are new enough. `empty` is its form, for an answer without a body.
+    async fn look(
+        &self,
+        shared: &'static Shared,
+        asked: &Asked,
+        question: impl Question,
+        empty: Content,
+    ) -> Result<Looked, Problem> {
+        self.schema.pass()?;
+        if let Some(awaited) = asked.min_position {
+            self.projection.reach(awaited.position, awaited.name).await?;
+        }
+        let cached = self.cache.as_ref().zip(asked.scope);
+        let Some((cache, scope)) = cached else {
+            let (answer, mark) = self.read_marked(shared, question).await?;
+            return Ok(Looked::Found(asked.reached(Found::read(answer, &mark))?, None));
+        };
+        let Some(now) = cache.now(shared) else {
+            metrics::looked_up(shared.name, "unknown");
+            let (answer, mark) = self.read_marked(shared, question).await?;
+            return Ok(Looked::Found(asked.reached(Found::read(answer, &mark))?, None));
+        };
+        let key = cache.key(shared, &now, scope, &question.text());
+        let remembered = key.of_reader(asked.reader);
+        if let Some(known) = asked.if_none_match.as_deref()
+            && let Some(tag) = cache.tag(&now, &remembered)
+            && asked.is_reached(now.place())
+            && let Some(mut response) = empty.unchanged(now.place(), &tag.tag, known)
+        {
+            metrics::looked_up(shared.name, "unchanged");
+            limit_age(&mut response, now.left(&tag));
+            return Ok(Looked::Unchanged(response));
+        }
+        let read = self.read_marked(shared, question);
+        let found = cache.find(shared, &key, &now, self.patience, read).await?;
+        Ok(Looked::Found(asked.reached(found)?, Some(remembered)))
+    }
+
+    /// Asks the database, in one snapshot with the versions of the rows.
+    async fn read_marked(
+        &self,
+        shared: &'static Shared,
+        question: impl Question,
+    ) -> Result<(String, Mark), Problem> {
+        let read = async {
+            let mut client = self.pool.get().await?;
+            let begun = Instant::now();
+            let snapshot = client
+                .build_transaction()
+                .isolation_level(IsolationLevel::RepeatableRead)
+                .read_only(true)
+                .start()
+                .await?;
+            let mark = mark::read(&snapshot, shared, begun).await?;
+            let answer = question.ask(&snapshot).await?;
+            snapshot.commit().await?;
+            Ok((serde_json::to_string(&answer).map_err(Error::Form)?, mark))
+        };
+        self.patiently(shared.name, read).await
+    }
+
+    /// Answers with what was found, and remembers its tag.
+    fn answer_found(
+        &self,
+        content: Content,
+        found: &Found,
+        remembered: Option<Digest>,
+        asked: &Asked,
+    ) -> Response {
+        let mut response = content.positioned(found.place, asked.if_none_match.as_deref());
+        if let Some((cache, of)) = self.cache.as_ref().zip(remembered)
+            && let Some(tag) = response.headers().get(header::ETAG)
+            && let Ok(tag) = tag.to_str()
+        {
+            let tag = Tag {
+                tag: tag.to_owned(),
+                changes_at: found.entry.changes_at,
+            };
+            cache.remember(of, tag);
+        }
+        limit_age(&mut response, found.left());
+        if found.place.position() == 0 {
+            // There are no rows yet: a cache would show that for a while when there are.
+            let headers = response.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
+    }
+}
+
+/// Lets no cache show a public answer beyond the moment at which the clock changes it.
+fn limit_age(response: &mut Response, left: Option<Duration>) {
+    let headers = response.headers_mut();
+    let public = headers
+        .get(header::CACHE_CONTROL)
+        .is_some_and(|kept| kept.as_bytes().starts_with(b"public"));
+    if let Some(left) = left.filter(|_| public) {
+        headers.insert(header::CACHE_CONTROL, answer::public_within(left));
+    }
+}
