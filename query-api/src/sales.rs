@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use crate::AppState;
 
-/// A sales report, as it is described: [`SalesQuestion`] gives it.
+/// A sales report.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it only describes")]
+#[expect(dead_code, reason = "it describes what a `SalesQuestion` gives")]
 pub(crate) struct SalesAnswer {
     /// The groups in the order of their keys; one without sales is left out.
     pub(crate) items: Vec<SalesRow>,

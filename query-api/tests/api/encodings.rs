@@ -69,8 +69,8 @@ async fn a_client_gets_the_best_form_that_it_accepts() -> Result<()> {
     let accept = [("accept-encoding", "br, gzip")];
     let small = app.get_with("/api/v1/clubs?limit=1", "", &accept).await;
     assert_eq!((small.header("content-encoding"), small.column("name").len()), ("", 1));
-    let license = rows::license(&app.projector, json!({})).await?;
-    let pdf = format!("/api/v1/licenses/{license}/license.pdf");
+    let receipt = rows::receipt(&app.projector, json!({})).await?;
+    let pdf = format!("/api/v1/receipts/{receipt}/receipt.pdf");
     let pdf = app.get_with(&pdf, &app.staff(), &accept).await;
     assert_eq!((pdf.status, pdf.header("content-encoding")), (StatusCode::OK, ""));
     Ok(())
