@@ -256,6 +256,10 @@ ROWS = [
             ("projection lost", or_none(rate("bilsport_query_follow_failures_total"))),
             ("not modified: {{resource}}", rate("bilsport_query_not_modified_total", "resource")),
         ], "cps"),
+        graph("Kept answers", "Where answers that many readers get came from; unknown: the versions of the rows are not known.",
+              [("{{outcome}}", rate("bilsport_query_cache_lookups_total", "outcome"))], "reqps", stack=True),
+        graph("Answers kept", "What became of answers that were read and could be kept.",
+              [("{{outcome}}", rate("bilsport_query_cache_stores_total", "outcome"))], "reqps"),
     ]),
     ("Processes", 8, 8, [
         graph("Pool use", "Database connections in use, of those open.", [

@@ -2,6 +2,7 @@
 
 mod kills;
 mod sales;
+mod versions;
 
 use envelope::Position;
 use event_store::vault::Opened;

@@ -57,7 +57,7 @@ struct Inner {
     key: hmac::Key,
     space: String,
     projections: Vec<Projection>,
-    flights: Flights,
+    flights: Flights<Landed>,
     tags: Tags,
     budget: Budget,
 }
@@ -77,8 +77,17 @@ pub(crate) struct Key {
     digest: Digest,
 }
 
+/// What a look gives those who waited for it.
+#[derive(Clone, Debug)]
+enum Landed {
+    /// Of the versions that were known.
+    Current(Entry),
+    /// Of newer rows: they changed before they were read.
+    Newer(Found),
+}
+
 /// An answer with its place in the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) entry: Entry,
     pub(crate) place: AnswerPosition,
@@ -125,6 +134,20 @@ impl Now {
     /// How long the clock leaves a tag true.
     pub(crate) fn left(&self, tag: &Tag) -> Option<Duration> {
         tag.changes_at.map(|at| self.clock.until(at))
+    }
+
+    /// Whether rows that were read are those that were known, or newer ones of the same tables. A standby may have older ones.
+    /// Only the first projection has a position to tell: what the answer needs of others must be what was known.
+    fn is_before(&self, shared: &Shared, mark: &Mark) -> bool {
+        let (Some(read), Some(first)) = (&mark.versions, shared.of.first()) else {
+            return false;
+        };
+        let mut pairs = shared.of.iter().zip(self.versions.iter().zip(read));
+        mark.checkpoint.position >= self.position
+            && pairs.all(|(collection, (known, read))| {
+                let same_tables = known.epoch == read.epoch && known.tables == read.tables;
+                known == read || (collection.projection == first.projection && same_tables)
+            })
     }
 
     fn holds(&self, entry: &Entry) -> bool {
@@ -223,9 +246,15 @@ impl Cache {
                 Err(_elapsed) => return Err(failure::silence()),
                 // Who led was given up.
                 Ok(None) => {}
-                Ok(Some(Some(entry))) if now.holds(&entry) => {
+                Ok(Some(Some(Landed::Current(entry)))) if now.holds(&entry) => {
                     metrics::looked_up(shared.name, "joined");
                     return Ok(Found::kept(entry, now));
+                }
+                Ok(Some(Some(Landed::Newer(found))))
+                    if found.place.position() >= now.position && now.holds(&found.entry) =>
+                {
+                    metrics::looked_up(shared.name, "joined");
+                    return Ok(found);
                 }
                 Ok(Some(_)) => {
                     metrics::looked_up(shared.name, "miss");
@@ -242,13 +271,13 @@ impl Cache {
         key: &Key,
         now: &Now,
         read: impl Future<Output = Result<(String, Mark), Problem>>,
-        flight: &Flight,
+        flight: &Flight<Landed>,
     ) -> Result<Found, Problem> {
         if let Some(entry) = self.fetch(shared, key).await
             && now.holds(&entry)
         {
             metrics::looked_up(shared.name, "hit");
-            flight.land(Some(entry.clone()));
+            flight.land(Some(Landed::Current(entry.clone())));
             return Ok(Found::kept(entry, now));
         }
         metrics::looked_up(shared.name, "miss");
@@ -260,9 +289,13 @@ impl Cache {
             }
         };
         let found = Found::read(answer, &mark);
-        // The rows changed since they were known, or the database that was asked has not got them yet.
+        // Else the rows changed since they were known, or the database that was asked has not got them yet.
         let current = mark.versions.as_ref() == Some(&now.versions);
-        flight.land(current.then(|| found.entry.clone()));
+        flight.land(if current {
+            Some(Landed::Current(found.entry.clone()))
+        } else {
+            now.is_before(shared, &mark).then(|| Landed::Newer(found.clone()))
+        });
         let outcome = if current {
             self.store(key, &found).await
         } else {
