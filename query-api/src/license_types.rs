@@ -12,6 +12,11 @@ pub(crate) async fn list_license_types(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     reads
-        .list_shared(&SHARED_LICENSE_TYPES, &LICENSE_TYPES, parameters, Access::Everyone)
+        .list_shared(
+            &SHARED_LICENSE_TYPES,
+            &LICENSE_TYPES,
+            parameters,
+            Access::Everyone,
+        )
         .await
 }

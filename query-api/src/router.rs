@@ -6,7 +6,6 @@ use policy::POLICY;
 use service::auth::guarded;
 use service::docs;
 
-use crate::{AppState, compression};
 use crate::activities::list_activities;
 use crate::batches::{get_batch, list_batches, list_results};
 use crate::clubs::list_clubs;
@@ -27,6 +26,7 @@ use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
 use crate::verification::{self, verify_license};
+use crate::{AppState, compression};
 
 /// What answers 304 besides the resources, as metrics name it.
 pub(crate) const CACHED: &[&str] = &[

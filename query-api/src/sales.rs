@@ -35,5 +35,8 @@ pub(crate) async fn report_sales(
         .unwrap_or(SalesGrouping::Day);
     let (from, to) = parameters.period("from", "to");
     let question = SalesQuestion { grouping, from, to };
-    state.reports.report_shared(&SHARED_SALES, question, parameters).await
+    state
+        .reports
+        .report_shared(&SHARED_SALES, question, parameters)
+        .await
 }

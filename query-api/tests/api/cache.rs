@@ -30,7 +30,10 @@ async fn a_kept_answer_needs_no_database_and_is_the_same() -> Result<()> {
     let first = app
         .until_hit(&format!("{LIST}?limit=1&count=true"), "", "clubs")
         .await;
-    assert_eq!((first.column("name"), &first.body["total"]), (vec!["KNA Oslo".to_owned()], &json!(2)));
+    assert_eq!(
+        (first.column("name"), &first.body["total"]),
+        (vec!["KNA Oslo".to_owned()], &json!(2))
+    );
     let next = first.body["next_cursor"].as_str().unwrap_or_default();
     let second = format!("{LIST}?limit=1&count=true&cursor={next}");
     app.until_hit(&second, "", "clubs").await;
@@ -40,11 +43,20 @@ async fn a_kept_answer_needs_no_database_and_is_the_same() -> Result<()> {
     app.write(3, "", &[]).await?;
     let hit = app.get_anonymously(&format!("{LIST}?min_position=3")).await;
     assert_eq!(
-        (hit.status, hit.column("name"), hit.header("event-position"), &hit.body["position"]),
+        (
+            hit.status,
+            hit.column("name"),
+            hit.header("event-position"),
+            &hit.body["position"]
+        ),
         (StatusCode::OK, read.column("name"), "3", &json!(3))
     );
     assert_eq!(app.get_anonymously(&second).await.column("name"), ["NMK Testby"]);
-    for known in [read.header("etag").to_owned(), read.header("etag").replace("W/", "\"x\", "), "*".into()] {
+    for known in [
+        read.header("etag").to_owned(),
+        read.header("etag").replace("W/", "\"x\", "),
+        "*".into(),
+    ] {
         let unchanged = app.get_with(LIST, "", &[("if-none-match", &known)]).await;
         assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED, "{known}");
         for header in ["etag", "cache-control", "vary"] {
@@ -98,7 +110,9 @@ async fn a_write_shows_through_the_cache_as_soon_as_its_position() -> Result<()>
 async fn a_price_that_becomes_valid_by_the_clock_is_never_late() -> Result<()> {
     let app = Cached::start().await?;
     let from = app.clock_ms().await? + 2_500;
-    let moment = chrono::DateTime::from_timestamp_millis(from).unwrap().to_rfc3339();
+    let moment = chrono::DateTime::from_timestamp_millis(from)
+        .unwrap()
+        .to_rfc3339();
     rows::license_type(
         &app.projector,
         json!({
@@ -111,8 +125,20 @@ async fn a_price_that_becomes_valid_by_the_clock_is_never_late() -> Result<()> {
     rows::terms(&app.projector, "2", &moment, 2).await?;
     app.write(2, "", &[LICENSE_TYPES.name, TERMS.name]).await?;
     let lists = [
-        ("license-types", "/api/v1/license-types?min_position=2", "price_ore", "1", "2"),
-        ("terms", "/api/v1/terms?min_position=2&status=current", "terms_version", "1", "2"),
+        (
+            "license-types",
+            "/api/v1/license-types?min_position=2",
+            "price_ore",
+            "1",
+            "2",
+        ),
+        (
+            "terms",
+            "/api/v1/terms?min_position=2&status=current",
+            "terms_version",
+            "1",
+            "2",
+        ),
     ];
     for (resource, path, column, before, after) in lists {
         let mut tag = String::new();
@@ -124,8 +150,15 @@ async fn a_price_that_becomes_valid_by_the_clock_is_never_late() -> Result<()> {
             let shown = answer.column(column);
             if begun >= from {
                 assert_eq!(shown, [after], "{resource}");
-                assert_eq!(known.status, StatusCode::OK, "{resource}: the tag of the old price");
-                assert_eq!(answer.header("cache-control"), "public, max-age=60, stale-while-revalidate=600");
+                assert_eq!(
+                    known.status,
+                    StatusCode::OK,
+                    "{resource}: the tag of the old price"
+                );
+                assert_eq!(
+                    answer.header("cache-control"),
+                    "public, max-age=60, stale-while-revalidate=600"
+                );
                 break;
             }
             if ended < from {
@@ -136,7 +169,11 @@ async fn a_price_that_becomes_valid_by_the_clock_is_never_late() -> Result<()> {
                     .split(['=', ',', ' '])
                     .filter_map(|word| word.parse::<i64>().ok())
                     .sum();
-                assert!(seconds * 1000 <= from - begun, "{kept} with {} ms left", from - begun);
+                assert!(
+                    seconds * 1000 <= from - begun,
+                    "{kept} with {} ms left",
+                    from - begun
+                );
                 tag = answer.header("etag").to_owned();
             }
             tokio::time::sleep(PAUSE).await;
@@ -242,7 +279,10 @@ async fn rows_of_another_log_or_other_tables_are_neither_found_nor_kept() -> Res
     let (stored, hits) = (app.stored("clubs"), app.looks("clubs", "hit"));
     for _ in 0..5 {
         let answer = app.get_anonymously(LIST).await;
-        assert_eq!((answer.header("event-stale"), answer.header("cache-control")), ("true", "no-store"));
+        assert_eq!(
+            (answer.header("event-stale"), answer.header("cache-control")),
+            ("true", "no-store")
+        );
     }
     assert_eq!((app.stored("clubs"), app.looks("clubs", "hit")), (stored, hits));
 
@@ -260,15 +300,20 @@ async fn rows_of_another_log_or_other_tables_are_neither_found_nor_kept() -> Res
     .await;
     for _ in 0..5 {
         let answer = app.get_anonymously(LIST).await;
-        assert_eq!((answer.column("name"), answer.header("event-stale")), (vec!["new".to_owned()], ""));
+        assert_eq!(
+            (answer.column("name"), answer.header("event-stale")),
+            (vec!["new".to_owned()], "")
+        );
         assert_eq!(answer.header("event-position"), "1");
     }
     app.until_hit(LIST, "", "clubs").await;
 
     // No rows yet: nothing of that is kept, here or elsewhere.
     app.projector
-        .batch_execute("begin; delete from clubs; update checkpoints set position = 0, tables_id = default;
-                        select pg_notify('projected', 'replaced'); commit")
+        .batch_execute(
+            "begin; delete from clubs; update checkpoints set position = 0, tables_id = default;
+                        select pg_notify('projected', 'replaced'); commit",
+        )
         .await?;
     eventually("no rows", async || {
         let answer = app.get_anonymously(LIST).await;
@@ -287,17 +332,27 @@ async fn rows_of_another_log_or_other_tables_are_neither_found_nor_kept() -> Res
 #[tokio::test]
 async fn pages_of_staff_are_shared_and_their_cursors_and_other_readers_are_not() -> Result<()> {
     let app = Cached::start().await?;
-    let (own, other) = (rows::club(&app.projector, "A").await?, rows::club(&app.projector, "B").await?);
+    let (own, other) = (
+        rows::club(&app.projector, "A").await?,
+        rows::club(&app.projector, "B").await?,
+    );
     app.write(2, "", &[CLUBS.name]).await?;
     rows::activity(&app.projector, own, "2026-06-05", 3).await?;
     rows::activity(&app.projector, other, "2026-06-06", 4).await?;
     app.report(2, "", &[ACTIVITIES.name, "sales"]).await?;
     let path = "/api/v1/activities?limit=1&min_position=2";
-    let (one, two) = (app.token(Role::Staff, "one", &[]), app.token(Role::Staff, "two", &[]));
+    let (one, two) = (
+        app.token(Role::Staff, "one", &[]),
+        app.token(Role::Staff, "two", &[]),
+    );
     let first = app.until_hit(path, &one, "activities").await;
     let hits = app.looks("activities", "hit");
     let second = app.get(path, &two).await;
-    assert_eq!(app.looks("activities", "hit"), hits + 1, "another of the staff gets the same page");
+    assert_eq!(
+        app.looks("activities", "hit"),
+        hits + 1,
+        "another of the staff gets the same page"
+    );
     assert_eq!(first.body["items"], second.body["items"]);
     assert_eq!(first.header("cache-control"), "private, no-store");
     let cursor = |answer: &crate::support::Answer| answer.body["next_cursor"].as_str().unwrap().to_owned();
@@ -306,7 +361,9 @@ async fn pages_of_staff_are_shared_and_their_cursors_and_other_readers_are_not()
     assert_eq!(app.get(&next(cursor(&second)), &two).await.column("sold"), ["3"]);
     let theirs = app.get(&next(cursor(&first)), &two).await;
     assert!(theirs.is(400, "cursor_invalid"), "{theirs:?}");
-    let known = app.get_with(path, &two, &[("if-none-match", first.header("etag"))]).await;
+    let known = app
+        .get_with(path, &two, &[("if-none-match", first.header("etag"))])
+        .await;
     assert_eq!(known.status, StatusCode::OK, "the tag of another one's page");
 
     let organizer = app.token(Role::Organizer, "organizer", &[own]);
@@ -323,7 +380,10 @@ async fn pages_of_staff_are_shared_and_their_cursors_and_other_readers_are_not()
     app.until_hit(sales, &one, "sales").await;
     for token in [organizer.as_str(), customer.as_str()] {
         let refused = app.get(sales, token).await;
-        assert!(refused.status.is_client_error() && refused.body["total"].is_null(), "{refused:?}");
+        assert!(
+            refused.status.is_client_error() && refused.body["total"].is_null(),
+            "{refused:?}"
+        );
     }
     assert_eq!(app.get_anonymously(sales).await.status, StatusCode::UNAUTHORIZED);
     Ok(())
@@ -341,12 +401,21 @@ async fn a_report_changes_with_its_sums_and_with_the_names_in_it() -> Result<()>
     let staff = app.staff();
     let path = "/api/v1/reports/sales?group_by=club";
     let hit = app.until_hit(path, &staff, "sales").await;
-    assert_eq!((hit.column("name_nb"), hit.column("gross_ore")), (vec!["A".to_owned()], vec!["100".to_owned()]));
-    assert_eq!((&hit.body["total"]["gross_ore"], &hit.body["position"]), (&json!(100), &json!(2)));
-    let unchanged = app.get_with(path, &staff, &[("if-none-match", hit.header("etag"))]).await;
+    assert_eq!(
+        (hit.column("name_nb"), hit.column("gross_ore")),
+        (vec!["A".to_owned()], vec!["100".to_owned()])
+    );
+    assert_eq!(
+        (&hit.body["total"]["gross_ore"], &hit.body["position"]),
+        (&json!(100), &json!(2))
+    );
+    let unchanged = app
+        .get_with(path, &staff, &[("if-none-match", hit.header("etag"))])
+        .await;
     assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED);
 
-    app.report(3, "update sales set gross_ore = 200", &["sales"]).await?;
+    app.report(3, "update sales set gross_ore = 200", &["sales"])
+        .await?;
     let answer = app.get(&format!("{path}&min_position=3"), &staff).await;
     assert_eq!(answer.column("gross_ore"), ["200"]);
     app.until_hit(path, &staff, "sales").await;

@@ -21,7 +21,11 @@ async fn goes_on(app: &Cached, position: &mut i64, when: &str) -> Result<()> {
         app.write(*position, &sql, &[CLUBS.name]).await?;
         for path in [&format!("{LIST}?min_position={position}"), LIST, LIST] {
             let answer = app.get_anonymously(path).await;
-            assert_eq!((answer.status, answer.column("name")), (StatusCode::OK, vec![name.clone()]), "{when}");
+            assert_eq!(
+                (answer.status, answer.column("name")),
+                (StatusCode::OK, vec![name.clone()]),
+                "{when}"
+            );
             assert_eq!(answer.header("event-position"), position.to_string(), "{when}");
         }
     }
@@ -29,11 +33,16 @@ async fn goes_on(app: &Cached, position: &mut i64, when: &str) -> Result<()> {
 }
 
 async fn keys(redis: &mut MultiplexedConnection) -> Result<Vec<String>> {
-    Ok(redis::cmd("KEYS").arg("bilsport:cache:*").query_async(redis).await?)
+    Ok(redis::cmd("KEYS")
+        .arg("bilsport:cache:*")
+        .query_async(redis)
+        .await?)
 }
 
 async fn connection(url: &str) -> Result<MultiplexedConnection> {
-    Ok(redis::Client::open(url)?.get_multiplexed_async_connection().await?)
+    Ok(redis::Client::open(url)?
+        .get_multiplexed_async_connection()
+        .await?)
 }
 
 #[tokio::test]
@@ -48,7 +57,10 @@ async fn redis_away_slow_or_wiped_is_slower_and_never_wrong() -> Result<()> {
 
     server.pause()?;
     goes_on(&app, &mut position, "paused").await?;
-    eventually("Redis is lost", async || (!app.redis.is_connected()).then_some(())).await;
+    eventually("Redis is lost", async || {
+        (!app.redis.is_connected()).then_some(())
+    })
+    .await;
     goes_on(&app, &mut position, "lost").await?;
     server.resume()?;
     app.until_hit(LIST, "", "clubs").await;
@@ -67,7 +79,11 @@ async fn redis_away_slow_or_wiped_is_slower_and_never_wrong() -> Result<()> {
     for (name, setting) in [("full", "1"), ("emptied again", "0")] {
         let mut set = redis::cmd("CONFIG");
         set.arg("SET").arg("maxmemory").arg(setting);
-        let () = set.arg("maxmemory-policy").arg("noeviction").query_async(&mut admin).await?;
+        let () = set
+            .arg("maxmemory-policy")
+            .arg("noeviction")
+            .query_async(&mut admin)
+            .await?;
         goes_on(&app, &mut position, name).await?;
     }
     app.until_hit(LIST, "", "clubs").await;
@@ -94,14 +110,26 @@ async fn what_others_left_under_our_keys_counts_as_nothing() -> Result<()> {
     let get = async |redis: &mut MultiplexedConnection, key: &str| -> Result<Vec<u8>> {
         Ok(redis::cmd("GET").arg(key).query_async(redis).await?)
     };
-    let entries = [get(&mut redis, &found[0]).await?, get(&mut redis, &found[1]).await?];
+    let entries = [
+        get(&mut redis, &found[0]).await?,
+        get(&mut redis, &found[1]).await?,
+    ];
     let mut older = entries[0].clone();
     older[40] ^= 1;
     let others: [&[u8]; 5] = [b"", b"garbage", &older, &[0; 100], br#"{"items":[],"next":null}"#];
-    let swapped = [(&found[0], entries[1].as_slice()), (&found[1], entries[0].as_slice())];
-    let garbage = others.iter().flat_map(|bytes| found.iter().map(|key| (key, *bytes)));
+    let swapped = [
+        (&found[0], entries[1].as_slice()),
+        (&found[1], entries[0].as_slice()),
+    ];
+    let garbage = others
+        .iter()
+        .flat_map(|bytes| found.iter().map(|key| (key, *bytes)));
     for (key, bytes) in garbage.chain(swapped) {
-        let () = redis::cmd("SET").arg(key).arg(bytes).query_async(&mut redis).await?;
+        let () = redis::cmd("SET")
+            .arg(key)
+            .arg(bytes)
+            .query_async(&mut redis)
+            .await?;
         assert_eq!(app.get_anonymously(LIST).await.body, expected, "{bytes:?}");
         let names = app.get_anonymously(&format!("{LIST}?fields=name")).await;
         assert_eq!(names.column("name"), ["A"], "{bytes:?}");
@@ -109,7 +137,11 @@ async fn what_others_left_under_our_keys_counts_as_nothing() -> Result<()> {
     assert!(app.looks("clubs", "refused") >= 12);
     for key in &found {
         let () = redis::cmd("DEL").arg(key).query_async(&mut redis).await?;
-        let () = redis::cmd("RPUSH").arg(key).arg("x").query_async(&mut redis).await?;
+        let () = redis::cmd("RPUSH")
+            .arg(key)
+            .arg("x")
+            .query_async(&mut redis)
+            .await?;
     }
     assert_eq!(app.get_anonymously(LIST).await.body, expected, "a list");
     assert!(app.redis.is_connected(), "that is no fault of the connection");

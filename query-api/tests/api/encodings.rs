@@ -31,7 +31,10 @@ async fn a_client_gets_the_best_form_that_it_accepts() -> Result<()> {
         rows::club(&app.projector, &format!("NMK Testby {number}")).await?;
     }
     let plain = app.get_anonymously(LIST).await;
-    assert_eq!((plain.header("content-encoding"), plain.bytes.len() > 1024), ("", true));
+    assert_eq!(
+        (plain.header("content-encoding"), plain.bytes.len() > 1024),
+        ("", true)
+    );
     for (accepts, expected) in [
         ("br, gzip", "br"),
         ("gzip, deflate, br", "br"),
@@ -49,18 +52,30 @@ async fn a_client_gets_the_best_form_that_it_accepts() -> Result<()> {
         let open = app.open(LIST, "", &accept).await;
         let answer = axum::body::to_bytes(open.into_body(), usize::MAX).await?;
         let headers = app.open(LIST, "", &accept).await.headers().clone();
-        let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .map_or("", |value| value.to_str().unwrap())
+                .to_owned()
+        };
         assert_eq!(header("content-encoding"), expected, "{accepts}");
         assert_eq!(header("vary"), "accept-encoding, min-position", "{accepts}");
         // One weak tag is right for every form.
         assert_eq!(header("etag"), plain.header("etag"), "{accepts}");
         if !expected.is_empty() {
-            assert!(answer.len() < plain.bytes.len() / 2, "{accepts}: {} bytes", answer.len());
+            assert!(
+                answer.len() < plain.bytes.len() / 2,
+                "{accepts}: {} bytes",
+                answer.len()
+            );
             assert_eq!(header("content-length"), "", "{accepts}");
         }
         let body: Value = serde_json::from_slice(&decoded(expected, &answer))?;
         assert_eq!(body, plain.body, "{accepts}");
-        let known = [("accept-encoding", accepts), ("if-none-match", plain.header("etag"))];
+        let known = [
+            ("accept-encoding", accepts),
+            ("if-none-match", plain.header("etag")),
+        ];
         let unchanged = app.get_with(LIST, "", &known).await;
         assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED, "{accepts}");
         assert_eq!(unchanged.header("vary"), plain.header("vary"), "{accepts}");
@@ -68,7 +83,10 @@ async fn a_client_gets_the_best_form_that_it_accepts() -> Result<()> {
     // What is small, and what is compressed already, stays.
     let accept = [("accept-encoding", "br, gzip")];
     let small = app.get_with("/api/v1/clubs?limit=1", "", &accept).await;
-    assert_eq!((small.header("content-encoding"), small.column("name").len()), ("", 1));
+    assert_eq!(
+        (small.header("content-encoding"), small.column("name").len()),
+        ("", 1)
+    );
     let receipt = rows::receipt(&app.projector, json!({})).await?;
     let pdf = format!("/api/v1/receipts/{receipt}/receipt.pdf");
     let pdf = app.get_with(&pdf, &app.staff(), &accept).await;
@@ -81,7 +99,11 @@ async fn an_export_is_compressed_as_it_streams() -> Result<()> {
     let app = App::start().await?;
     app.project_to(1).await?;
     for number in 0..60 {
-        rows::receipt(&app.projector, json!({"receipt_number": format!("2026-{number:06}")})).await?;
+        rows::receipt(
+            &app.projector,
+            json!({"receipt_number": format!("2026-{number:06}")}),
+        )
+        .await?;
     }
     let path = "/api/v1/exports/receipts";
     let staff = app.staff();

@@ -209,7 +209,10 @@ pub(crate) async fn announce(
     let (channel, position) = (projection.channel(), position.to_string());
     if changed.is_empty() {
         let statement = client.prepare_cached(NOTIFY).await?;
-        return client.execute(&statement, &[&channel, &position]).await.map(|_| ());
+        return client
+            .execute(&statement, &[&channel, &position])
+            .await
+            .map(|_| ());
     }
     let statement = client.prepare_cached(ANNOUNCE).await?;
     let versions: BTreeMap<&str, Uuid> = changed.iter().map(|name| (*name, Uuid::new_v4())).collect();
@@ -228,5 +231,8 @@ pub(crate) async fn notify_replaced(
     projection: &impl Projection,
 ) -> Result<(), Error> {
     let statement = include_str!("sql/notify_replaced.sql");
-    client.execute(statement, &[&projection.channel()]).await.map(|_| ())
+    client
+        .execute(statement, &[&projection.channel()])
+        .await
+        .map(|_| ())
 }

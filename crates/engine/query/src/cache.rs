@@ -114,7 +114,11 @@ impl Found {
         Self {
             entry,
             place: now.place(),
-            epoch: now.versions.first().map(|version| version.epoch).unwrap_or_default(),
+            epoch: now
+                .versions
+                .first()
+                .map(|version| version.epoch)
+                .unwrap_or_default(),
             clock: now.clock,
         }
     }
@@ -209,7 +213,11 @@ impl Cache {
         let digest = digest_of(&parts);
         let space = &self.0.space;
         Key {
-            name: format!("{space}:{}:{scope}:{}", shared.name, URL_SAFE_NO_PAD.encode(digest)),
+            name: format!(
+                "{space}:{}:{scope}:{}",
+                shared.name,
+                URL_SAFE_NO_PAD.encode(digest)
+            ),
             digest,
         }
     }

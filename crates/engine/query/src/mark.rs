@@ -30,11 +30,7 @@ pub(crate) struct Mark {
 const OF_EACH: usize = 5;
 
 /// Reads the mark of a snapshot that began after `begun`.
-pub(crate) async fn read(
-    snapshot: &Transaction<'_>,
-    shared: &Shared,
-    begun: Instant,
-) -> Result<Mark, Error> {
+pub(crate) async fn read(snapshot: &Transaction<'_>, shared: &Shared, begun: Instant) -> Result<Mark, Error> {
     let row = snapshot.query_typed_one(&statement(shared), &[]).await?;
     let mut mark = Mark {
         checkpoint: Checkpoint::default(),

@@ -34,8 +34,7 @@ pub trait Question: Send {
     fn text(&self) -> String;
 
     /// Asks it.
-    fn ask(self, snapshot: &Transaction<'_>)
-    -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+    fn ask(self, snapshot: &Transaction<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 
 /// Who asks, and what they have.

@@ -165,8 +165,7 @@ impl Redis {
     /// The bytes under a key; nothing if Redis gives no answer, and nothing in the answer if there are none.
     pub async fn get(&self, key: &str) -> Option<Option<Vec<u8>>> {
         let question = |mut connection: MultiplexedConnection| async move {
-            let bytes: RedisResult<Option<Vec<u8>>> =
-                cmd("GET").arg(key).query_async(&mut connection).await;
+            let bytes: RedisResult<Option<Vec<u8>>> = cmd("GET").arg(key).query_async(&mut connection).await;
             match bytes {
                 // Something that is no string is there: that is no fault of the connection.
                 Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),

@@ -32,7 +32,11 @@ async fn notified(payloads: &mut UnboundedReceiver<String>, position: Position) 
 async fn rows_that_change_have_another_version_and_others_keep_theirs() {
     let bank = Bank::open().await;
     bank.migrate(&BALANCES).await;
-    assert_eq!(bank.ask(&BALANCES, "select count(*)::text from checkpoints").await, "0");
+    assert_eq!(
+        bank.ask(&BALANCES, "select count(*)::text from checkpoints")
+            .await,
+        "0"
+    );
     let mut payloads = bank.listen("balances_projected").await;
     let running = bank.start(BALANCES).await;
     let account = Uuid::now_v7();
@@ -90,7 +94,10 @@ async fn tables_that_take_the_place_of_others_are_told_apart_and_announced() {
     let last = bank.savers(5).await;
     bank.projected_to(&BALANCES, last).await;
     running.stop().await;
-    let (tables, version) = (bank.ask(&BALANCES, TABLES).await, bank.ask(&BALANCES, VERSION).await);
+    let (tables, version) = (
+        bank.ask(&BALANCES, TABLES).await,
+        bank.ask(&BALANCES, VERSION).await,
+    );
     let mut payloads = bank.listen("balances_projected").await;
     let build = RebuildTask::Build {
         accept_differences: false,

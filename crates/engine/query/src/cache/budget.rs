@@ -32,7 +32,8 @@ impl Budget {
     fn take_at(&self, bytes: usize, now: Instant) -> bool {
         let mut state = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, since) = *state;
-        let back = u128::from(self.most) * now.duration_since(since).as_nanos() / self.within.as_nanos().max(1);
+        let back =
+            u128::from(self.most) * now.duration_since(since).as_nanos() / self.within.as_nanos().max(1);
         let back = u64::try_from(back).unwrap_or(self.most);
         let left = left.saturating_add(back).min(self.most);
         // Less than a byte has come back: it is counted from the same moment next time.

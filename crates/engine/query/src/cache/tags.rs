@@ -76,7 +76,10 @@ mod tests {
         assert_eq!(get(0), None);
         assert_eq!((get(1), get(MOST)), (Some(tag(1)), Some(tag(MOST))));
         let remembered = tags.0.lock().unwrap();
-        assert_eq!((remembered.by_digest.len(), remembered.oldest_first.len()), (MOST, MOST));
+        assert_eq!(
+            (remembered.by_digest.len(), remembered.oldest_first.len()),
+            (MOST, MOST)
+        );
         drop(remembered);
         assert_eq!(tags.get(&digest(1), Duration::ZERO), None);
     }
