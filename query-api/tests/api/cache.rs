@@ -211,6 +211,35 @@ async fn many_who_miss_at_once_ask_the_database_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn rows_that_changed_before_anyone_was_told_are_given_to_all_and_kept_for_none() -> Result<()> {
+    let app = Cached::start().await?;
+    rows::club(&app.projector, "A").await?;
+    app.write(2, "", &[CLUBS.name]).await?;
+    // Each round within a poll of the checkpoint, which would tell; again, should one fall into a round.
+    let mut position = 2;
+    eventually("newer rows for all who wait", async || {
+        position += 1;
+        app.get_anonymously(&format!("{LIST}?min_position={}", position - 1))
+            .await;
+        let path = format!("{LIST}?fields=name&limit={}", position % 200);
+        let sql = format!(
+            "begin; update clubs set name = '{position}';
+             update checkpoints set position = {position}, versions = jsonb_build_object('clubs', gen_random_uuid()); commit"
+        );
+        app.projector.batch_execute(&sql).await.ok()?;
+        let (reads, stored) = (app.reads("clubs"), app.stored("clubs"));
+        let asked = (0..16).map(|_| app.get_anonymously(&path));
+        for answer in futures_util::future::join_all(asked).await {
+            assert_eq!(answer.column("name"), [position.to_string()]);
+            assert_eq!(answer.header("event-position"), position.to_string());
+        }
+        (app.reads("clubs") == reads + 1 && app.stored("clubs") == stored).then_some(())
+    })
+    .await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_leader_that_goes_away_or_fails_leaves_the_others_their_answer() -> Result<()> {
     let app = Cached::start().await?;
     rows::club(&app.projector, "NMK Testby").await?;
