@@ -266,6 +266,10 @@ ROWS = [
         graph("Too much at once", "Expensive requests that were refused because the same reader had others under way.", [
             ("refused", or_none(rate("bilsport_query_refused_at_once_total"))),
         ], "cps"),
+        graph("Kept answers", "Where answers that many readers get came from; unknown: the versions of the rows are not known.",
+              [("{{outcome}}", rate("bilsport_query_cache_lookups_total", "outcome"))], "reqps", stack=True),
+        graph("Answers kept", "What became of answers that were read and could be kept.",
+              [("{{outcome}}", rate("bilsport_query_cache_stores_total", "outcome"))], "reqps"),
     ]),
     ("Processes", 8, 8, [
         graph("Pool use", "Database connections in use, of those open.", [

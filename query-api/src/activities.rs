@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use query::Parameters;
 use read_model::Scope;
+use read_model::collections::SHARED_ACTIVITIES;
 use read_model::reports::ACTIVITIES;
 use service::auth::Principal;
 use service::problem::Problem;
@@ -17,5 +18,9 @@ pub(crate) async fn list_activities(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let rows = access(&principal, Scope::of_activities);
-    state.reports.list(&ACTIVITIES, parameters, rows).await
+    let shared = &SHARED_ACTIVITIES;
+    state
+        .reports
+        .list_shared(shared, &ACTIVITIES, parameters, rows)
+        .await
 }

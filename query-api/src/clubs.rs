@@ -4,11 +4,14 @@ use axum::extract::State;
 use axum::response::Response;
 use query::{Access, Parameters, Reads};
 use read_model::CLUBS;
+use read_model::collections::SHARED_CLUBS;
 use service::problem::Problem;
 
 pub(crate) async fn list_clubs(
     State(reads): State<Reads>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    reads.list(&CLUBS, parameters, Access::Everyone).await
+    reads
+        .list_shared(&SHARED_CLUBS, &CLUBS, parameters, Access::Everyone)
+        .await
 }

@@ -14,6 +14,7 @@ mod state;
 pub mod keys;
 
 mod codes;
+mod compression;
 mod rendering;
 
 mod activities;
@@ -49,5 +50,5 @@ pub mod metrics;
 pub use accounts::AccountsInTheReadModel;
 pub use reading::ReadingOptions;
 pub use rendering::Renderer;
-pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, look_at_schema, serve};
+pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, cache, look_at_schema, serve};
 pub use state::AppState;

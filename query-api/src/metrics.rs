@@ -1,7 +1,7 @@
 //! Describes the metrics of this process: its own, and those of `query` and `service`.
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
-use read_model::{RESOURCES, reports};
+use read_model::{RESOURCES, collections, reports};
 
 /// Time to make a document, waiting for its turn included, by `kind` (`license`, `receipt`) and `outcome` (`ok`, `failed`).
 pub const DOCUMENT_SECONDS: &str = "bilsport_documents_render_seconds";
@@ -20,6 +20,7 @@ pub const STREAMS_ENDED: &str = "bilsport_streams_ended_total";
 pub fn describe(cached: &[&'static str]) {
     let resources: Vec<_> = RESOURCES.iter().chain(reports::RESOURCES).copied().collect();
     query::metrics::describe(&resources);
+    query::metrics::describe_cache(collections::SHARED);
     describe_histogram!(DOCUMENT_SECONDS, Unit::Seconds, "Time to make a document");
     describe_counter!(KEY_RELOADS, "Changed files of license keys");
     describe_gauge!(
@@ -33,7 +34,7 @@ pub fn describe(cached: &[&'static str]) {
     for outcome in ["ok", "failed"] {
         counter!(KEY_RELOADS, "outcome" => outcome).increment(0);
     }
-    for name in cached {
+    for name in cached.iter().chain([&collections::SHARED_SALES.name]) {
         counter!(query::metrics::NOT_MODIFIED, "resource" => *name).increment(0);
     }
 }

@@ -6,7 +6,6 @@ use policy::POLICY;
 use service::auth::guarded;
 use service::docs;
 
-use crate::AppState;
 use crate::activities::list_activities;
 use crate::batches::{get_batch, list_batches, list_results};
 use crate::clubs::list_clubs;
@@ -30,6 +29,7 @@ use crate::terms::list_terms;
 use crate::timeline::list_timeline;
 use crate::users::{get_me, get_user, list_users};
 use crate::verification::{self, verify_license};
+use crate::{AppState, compression};
 
 /// What answers 304 besides the resources, as metrics name it.
 pub(crate) const CACHED: &[&str] = &[
@@ -120,6 +120,7 @@ pub fn router(state: AppState) -> Router {
         // Public and without a version: gates keep these addresses for years.
         .route("/.well-known/license-keys.json", get(license_keys))
         .route("/revocations", get(list_revocations))
+        .layer(compression::layer())
         .merge(docs::routes(&document()));
     guarded(router, POLICY, &state).with_state(state)
 }

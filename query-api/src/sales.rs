@@ -2,21 +2,19 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use query::{AnswerPosition, Asker, Content, Parameters};
-use read_model::reports::{SalesReport, SalesRow, SalesSums, read_sales};
+use query::{Asker, Parameters};
+use read_model::collections::SHARED_SALES;
+use read_model::reports::{SalesQuestion, SalesRow, SalesSums};
 use read_model::{SalesGrouping, Word as _};
-use serde::Serialize;
 use service::auth::Principal;
 use service::problem::Problem;
 use utoipa::ToSchema;
 
 use crate::AppState;
 
-/// Name in metrics.
-pub(crate) const KIND: &str = "sales";
-
 /// A sales report.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what a `SalesQuestion` gives")]
 pub(crate) struct SalesAnswer {
     /// The groups in the order of their keys; one without sales is left out.
     pub(crate) items: Vec<SalesRow>,
@@ -38,30 +36,10 @@ pub(crate) async fn report_sales(
         .and_then(|grouping| grouping.parse().ok())
         .unwrap_or(SalesGrouping::Day);
     let (from, to) = parameters.period("from", "to");
-    let if_none_match = parameters.if_none_match();
-    let reached = |report: &SalesReport| (report.checkpoint, report.stale);
+    let question = SalesQuestion { grouping, from, to };
     let asker = Asker::person(principal.user_id).expensively();
-    let report = state
+    state
         .reports
-        .ask_at(
-            KIND,
-            asker,
-            parameters,
-            move |client| Box::pin(read_sales(client, grouping, from, to)),
-            reached,
-        )
-        .await?;
-    let place = AnswerPosition::at(report.checkpoint.position, report.stale);
-    let answer = SalesAnswer {
-        items: report.rows,
-        total: report.total,
-        position: report.checkpoint.position,
-    };
-    let content = Content {
-        name: KIND,
-        cache_control: "private, no-store",
-        content_type: "application/json",
-        bytes: serde_json::to_vec(&answer).map_err(|error| Problem::internal(&error))?,
-    };
-    Ok(content.respond(Some(place), if_none_match.as_deref()))
+        .report_shared(&SHARED_SALES, question, asker, parameters)
+        .await
 }

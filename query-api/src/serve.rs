@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use deadpool_postgres::Pool;
-use query::{Channel, Checks, Exports, Places, Reads, SchemaRefused, Source};
+use query::{Cache, Channel, Checks, Exports, Places, Reads, SchemaRefused, Source};
 use read_model::{SchemaError, checkpoint, reports};
 use service::Booted;
 use service::auth::Authenticator;
 use service::limits::Limiter;
 use service::neighbour::Neighbour;
+use service::redis::Redis;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -74,16 +75,18 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let redis = options.redis.connect(&booted.health, booted.shutdown.clone())?;
     let limiter = options
         .limits
-        .limiter("query-api", redis, &options.return_key.key()?);
-    let reads = reads(
+        .limiter("query-api", redis.clone(), &options.return_key.key()?);
+    let [mut reads, mut reports] = reads(
         &options,
         &replicas,
         [rows_checks, reports_checks],
         &booted.shutdown,
     )
     .await?;
+    let cache = redis.map(|redis| cache(redis, &reads, &reports));
+    (reads.cache, reports.cache) = (cache.clone(), cache);
     let parts = (authenticator, limiter, signer);
-    let state = state(&options, parts, reads, &booted)?;
+    let state = state(&options, parts, [reads, reports], &booted)?;
     service::http::serve(listener, router(state), options.http, booted.shutdown).await
 }
 
@@ -160,6 +163,17 @@ async fn reads(
     let reads = Reads::new(rows, cursors, options.reading.seats(), patience(&pools));
     let reports = reads.of(sums);
     Ok([reads, reports])
+}
+
+/// Keeps what many readers get in Redis. Builds that know other tables do not share it.
+pub fn cache(redis: Redis, reads: &Reads, reports: &Reads) -> Cache {
+    let (rows, sums) = (read_model::known_schema(), reports::MIGRATIONS.newest());
+    let space = format!("bilsport:cache:{rows}-{sums}");
+    let projections = vec![
+        reads.places.projection().clone(),
+        reports.places.projection().clone(),
+    ];
+    Cache::new(redis, space, &reads.cursors, projections)
 }
 
 /// Follows the keys, if the program was given any.

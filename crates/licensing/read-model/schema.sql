@@ -59,6 +59,8 @@ create table checkpoints (
     updated_at timestamp with time zone default now() not null,
     fingerprint bytea,
     stale_since timestamp with time zone,
+    tables_id uuid default gen_random_uuid() not null,
+    versions jsonb default '{}'::jsonb not null,
     constraint checkpoints_pkey PRIMARY KEY (projection),
     constraint checkpoints_fingerprint_check CHECK ((octet_length(fingerprint) = 16)),
     constraint checkpoints_position_check CHECK (("position" >= 0))
@@ -70,6 +72,8 @@ comment on column checkpoints.epoch is 'Epoch of the log the position belongs to
 comment on column checkpoints.updated_at is 'When the checkpoint last moved.';
 comment on column checkpoints.fingerprint is 'Fingerprint of the event at the position; null at 0, and until the first start of a build that keeps it.';
 comment on column checkpoints.stale_since is 'Since when the rows are known to be of another log than there is now: of an earlier epoch, or of events that the log lost. Answers say so.';
+comment on column checkpoints.tables_id is 'Tells these tables from rebuilt ones.';
+comment on column checkpoints.versions is 'Versions of collections that readers keep copies of: a new random id, written with every change of their rows. None before the first.';
 
 create table clubs (
     club_id uuid not null,

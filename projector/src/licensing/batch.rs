@@ -7,6 +7,7 @@ use envelope::RecordedEvent;
 use events::{Event, LettersEvent, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
+use read_model::collections;
 use read_model::write::{
     BatchItemRow, BatchRow, ClubRow, LetterRow, LicenseRow, LicenseTypeRow, OrderRow, ReceiptRow,
     SuspensionRow, TermsRow, TimelineRow, UserRow,
@@ -84,6 +85,16 @@ impl ProjectionBatch for LicensingBatch {
     fn apply(&mut self, recorded: &RecordedEvent) -> Result<(), Inapplicable> {
         let events = Event::read(recorded)?;
         Ok(self.apply_decoded(recorded, events)?)
+    }
+
+    fn changes(&self) -> Vec<&'static str> {
+        let shared = [
+            (collections::LICENSE_TYPES, self.license_types.has_changes()),
+            (collections::CLUBS, self.clubs.has_changes()),
+            (collections::TERMS, self.terms.has_changes()),
+        ];
+        let changed = shared.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(collection, _)| collection.name).collect()
     }
 
     async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {

@@ -52,6 +52,11 @@ impl<R: Row> Table<R> {
         self.rows.get(&id)?.as_ref()
     }
 
+    /// Whether a row began or changed in this run.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.created.is_empty() || !self.changed.is_empty()
+    }
+
     /// A row that no other event changes.
     pub(super) fn add(&mut self, row: R) {
         let id = row.id();

@@ -61,6 +61,10 @@ impl Activities {
         *self.license_types.entry(of_type).or_default() += more;
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub(super) fn into_rows(self) -> (Vec<ActivityRow>, Vec<LicenseTypeRow>) {
         let license_types = self.license_types.into_iter();
         let license_types = license_types.map(|((activity_id, license_type), counts)| LicenseTypeRow {

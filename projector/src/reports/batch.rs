@@ -7,6 +7,7 @@ use envelope::RecordedEvent;
 use events::{Event, LicenseEvent, OrderEvent, ReceiptIssued, ReceiptSeriesEvent, aggregate_type};
 use futures_util::try_join;
 use projection::{Inapplicable, ProjectionBatch};
+use read_model::collections;
 use tokio_postgres::Error;
 use uuid::Uuid;
 
@@ -81,6 +82,15 @@ impl ProjectionBatch for ReportsBatch {
             *self = before;
         }
         Ok(outcome?)
+    }
+
+    fn changes(&self) -> Vec<&'static str> {
+        let shared = [
+            (collections::SALES, self.sales.is_empty()),
+            (collections::ACTIVITIES, self.activities.is_empty()),
+        ];
+        let changed = shared.into_iter().filter(|(_, unchanged)| !unchanged);
+        changed.map(|(collection, _)| collection.name).collect()
     }
 
     async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {

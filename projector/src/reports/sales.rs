@@ -48,6 +48,10 @@ impl Sales {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn into_rows(self) -> Vec<SalesRow> {
         let rows = self.0.into_iter();
         rows.map(|((dimension, day, value), sums)| SalesRow {

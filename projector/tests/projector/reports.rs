@@ -3,6 +3,7 @@
 mod kills;
 mod outline;
 mod sales;
+mod versions;
 
 use envelope::Position;
 use event_store::vault::Opened;

@@ -12,6 +12,7 @@ const PUBLIC: &str = "public, max-age=60, stale-while-revalidate=600";
 #[tokio::test]
 async fn the_catalogue_may_be_shared_and_personal_data_may_not() -> Result<()> {
     let app = App::start().await?;
+    app.project_to(1).await?;
     let order = rows::order(&app.projector, json!({})).await?;
     let license = rows::license(&app.projector, json!({})).await?;
     for (path, expected) in [
@@ -30,9 +31,22 @@ async fn the_catalogue_may_be_shared_and_personal_data_may_not() -> Result<()> {
             "{path}"
         );
         assert_eq!(answer.header("content-type"), "application/json");
+        if expected == PUBLIC {
+            assert_eq!(answer.header("vary"), "accept-encoding, min-position", "{path}");
+        }
     }
     for path in ["clubs?limit=0", "orders/00000000-0000-0000-0000-000000000000"] {
         let answer = app.get(&format!("/api/v1/{path}"), &app.staff()).await;
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_cache_keeps_the_rows_of_a_log_that_has_not_begun() -> Result<()> {
+    let app = App::start().await?;
+    for path in ["license-types", "clubs", "terms"] {
+        let answer = app.get_anonymously(&format!("/api/v1/{path}")).await;
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
     }
     Ok(())

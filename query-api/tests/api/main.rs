@@ -10,11 +10,19 @@ mod batches;
 #[cfg(test)]
 mod bulkheads;
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod cache_outages;
+#[cfg(test)]
+mod cached;
+#[cfg(test)]
 mod caching;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod encodings;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]

@@ -55,7 +55,7 @@ async fn until(health: &Health, check: &str, ok: bool) -> Result<()> {
 #[tokio::test]
 async fn a_database_that_goes_away_is_a_503_until_it_is_back() -> Result<()> {
     let app = App::start().await?;
-    for check in ["postgres", "schema", "jwks"] {
+    for check in ["postgres", "schema", "reports_postgres", "reports_schema", "jwks"] {
         until(&app.health, check, true).await?;
     }
     assert!(app.health.readiness().is_ready());

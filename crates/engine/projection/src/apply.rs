@@ -92,7 +92,7 @@ async fn load_run<P: Projection>(
 ) -> Result<(), ApplyError> {
     let mut transaction = client.transaction().await?;
     let rows = read_rows(projection, &transaction, events, how).await?;
-    apply_each(projection, &mut transaction, events, rows).await?;
+    apply_each(projection, &mut transaction, events, rows, None).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -151,21 +151,18 @@ async fn transact<P: Projection>(
     checkpoint::prepare_to_move(&transaction).await?;
     // One round trip. The move is sent first: before anything is read, its row lock keeps out every other process that
     // applies or retries, until this transaction commits. A second projector then finds the checkpoint moved and stops.
-    // The notification is sent with the commit.
-    let (moved, (), rows) = try_join!(
+    let (moved, rows) = try_join!(
         checkpoint::move_to(&transaction, projection, from, to),
-        async {
-            match notify {
-                Notify::Readers => checkpoint::notify(&transaction, projection, to.position).await,
-                Notify::None => Ok(()),
-            }
-        },
         read_rows(projection, &transaction, events, how),
     )?;
     if !moved {
         return Err(ApplyError::NotOwner);
     }
-    let parked = apply_each(projection, &mut transaction, events, rows).await?;
+    let announced = match notify {
+        Notify::Readers => Some(to.position),
+        Notify::None => None,
+    };
+    let parked = apply_each(projection, &mut transaction, events, rows, announced).await?;
     transaction.commit().await?;
     Ok(parked)
 }
@@ -190,20 +187,26 @@ async fn read_rows<P: Projection>(
     })
 }
 
-/// Applies each event, or parks it; gives the positions of the parked events.
+/// Applies each event, or parks it; gives the positions of the parked events. Readers are told that the rows are at the
+/// position `announced`, and of what collections there are other rows.
 async fn apply_each<P: Projection>(
     projection: &P,
     transaction: &mut Transaction<'_>,
     opened: &Opened,
     (mut queue, mut batch): Rows<P::Batch>,
+    announced: Option<Position>,
 ) -> Result<BTreeSet<Position>, Error> {
+    let mut changed = BTreeSet::new();
     let mine = |(_, event): &(usize, &RecordedEvent)| projection.reads(&event.aggregate_type);
     for (index, event) in opened.events().iter().enumerate().filter(mine) {
         let outcome = match (queue.blocks(event), opened.failure(index), &mut batch) {
             (Some(reason), ..) => Err(reason),
             (None, Some(failure), _) => Err(Inapplicable::new(failure).into()),
             (None, None, Some(batch)) => batch.apply(event).map_err(Reason::from),
-            (None, None, None) => apply_alone(projection, transaction, event).await?,
+            (None, None, None) => {
+                let alone = apply_alone(projection, transaction, event).await?;
+                alone.map(|collections| changed.extend(collections))
+            }
         };
         if let Err(reason) = outcome
             && let Some(recorded) = opened.recorded(index)
@@ -212,25 +215,40 @@ async fn apply_each<P: Projection>(
             queue.park(&recorded, &reason);
         }
     }
-    if let Some(batch) = batch {
-        batch.store(transaction).await?;
-    }
+    changed.extend(batch.iter().flat_map(ProjectionBatch::changes));
+    let transaction = &*transaction;
+    // Sent with the rows, in one round trip; Postgres notifies with the commit.
+    try_join!(
+        async {
+            match announced {
+                Some(position) => checkpoint::announce(transaction, projection, position, &changed).await,
+                None => Ok(()),
+            }
+        },
+        async {
+            match batch {
+                Some(batch) => batch.store(transaction).await,
+                None => Ok(()),
+            }
+        },
+    )?;
     queue.store(transaction, projection).await
 }
 
-/// Applies one event under a savepoint. If the event can't be applied, the transaction continues without its changes.
+/// Applies one event under a savepoint, and gives the collections whose rows it changed. If the event can't be applied, the
+/// transaction continues without its changes.
 pub(crate) async fn apply_alone<P: Projection>(
     projection: &P,
     transaction: &mut Transaction<'_>,
     event: &RecordedEvent,
-) -> Result<Result<(), Reason>, Error> {
+) -> Result<Result<Vec<&'static str>, Reason>, Error> {
     if !projection.reads(&event.aggregate_type) {
-        return Ok(Ok(()));
+        return Ok(Ok(Vec::new()));
     }
     let savepoint = transaction.savepoint("event").await?;
     let outcome = try_alone::<P>(&savepoint, event).await?;
     match outcome {
-        Ok(()) => savepoint.commit().await?,
+        Ok(_) => savepoint.commit().await?,
         Err(_) => savepoint.rollback().await?,
     }
     Ok(outcome)
@@ -239,13 +257,14 @@ pub(crate) async fn apply_alone<P: Projection>(
 async fn try_alone<P: Projection>(
     savepoint: &Transaction<'_>,
     event: &RecordedEvent,
-) -> Result<Result<(), Reason>, Error> {
+) -> Result<Result<Vec<&'static str>, Reason>, Error> {
     let mut batch = P::Batch::load(savepoint, slice::from_ref(event)).await?;
     if let Err(reason) = batch.apply(event) {
         return Ok(Err(reason.into()));
     }
+    let changes = batch.changes();
     match batch.store(savepoint).await {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => Ok(Ok(changes)),
         Err(error) => match refusal(&error) {
             Some(refusal) => Ok(Err(Reason::Refused(refusal))),
             None => Err(error),

@@ -1,8 +1,11 @@
 //! The checkpoint of a projection: who may move it, and what is known of the rows at it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use deadpool_postgres::GenericClient;
 use envelope::{Fingerprint, Mark, Position};
 use tokio_postgres::Error;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::projection::Projection;
@@ -90,11 +93,16 @@ pub async fn start(
 }
 
 const MOVE: &str = include_str!("sql/move_checkpoint.sql");
+const NOTIFY: &str = include_str!("sql/notify_projected.sql");
+const ANNOUNCE: &str = include_str!("sql/announce_changes.sql");
 
-/// Prepares the statement of [`move_to`], so that the next [`move_to`] on this connection is sent at its first poll. Futures
-/// that are polled after it are then sent after it.
+/// Prepares the statements of [`move_to`] and [`announce`], so that the next ones on this connection are sent at their first
+/// poll. Futures that are polled after them are then sent after them.
 pub(crate) async fn prepare_to_move(client: &impl GenericClient) -> Result<(), Error> {
-    client.prepare_cached(MOVE).await.map(|_| ())
+    for statement in [MOVE, NOTIFY, ANNOUNCE] {
+        client.prepare_cached(statement).await?;
+    }
+    Ok(())
 }
 
 /// Moves the checkpoint on to an event. False if it is not at `from`, because another process moved it or the log began a
@@ -178,23 +186,53 @@ pub(crate) async fn mark_stale(
     client
         .execute(
             statement,
-            &[&projection.name(), &at.position.to_sql(), &at.epoch, &stale],
+            &[
+                &projection.name(),
+                &at.position.to_sql(),
+                &at.epoch,
+                &stale,
+                &projection.channel(),
+            ],
         )
         .await
         .map(|_| ())
 }
 
-/// Notifies readers of the new position when the transaction commits.
-pub(crate) async fn notify(
+/// Gives the collections whose rows this transaction changes new versions, and notifies readers of them and of the position
+/// when it commits. One statement, so that it may stand before a copy of rows.
+pub(crate) async fn announce(
     client: &impl GenericClient,
     projection: &impl Projection,
     position: Position,
+    changed: &BTreeSet<&'static str>,
 ) -> Result<(), Error> {
-    let statement = client
-        .prepare_cached(include_str!("sql/notify_projected.sql"))
-        .await?;
+    let (channel, position) = (projection.channel(), position.to_string());
+    if changed.is_empty() {
+        let statement = client.prepare_cached(NOTIFY).await?;
+        return client
+            .execute(&statement, &[&channel, &position])
+            .await
+            .map(|_| ());
+    }
+    let statement = client.prepare_cached(ANNOUNCE).await?;
+    let versions: BTreeMap<&str, Uuid> = changed.iter().map(|name| (*name, Uuid::new_v4())).collect();
     client
-        .execute(&statement, &[&projection.channel(), &position.to_string()])
+        .execute(
+            &statement,
+            &[&projection.name(), &channel, &position, &Json(versions)],
+        )
+        .await
+        .map(|_| ())
+}
+
+/// Notifies readers, when the transaction commits, that the rows are other ones at another position.
+pub(crate) async fn notify_replaced(
+    client: &impl GenericClient,
+    projection: &impl Projection,
+) -> Result<(), Error> {
+    let statement = include_str!("sql/notify_replaced.sql");
+    client
+        .execute(statement, &[&projection.channel()])
         .await
         .map(|_| ())
 }

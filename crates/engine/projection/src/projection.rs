@@ -24,7 +24,8 @@ pub trait Projection: Clone + Send + Sync + 'static {
         self.name()
     }
 
-    /// The channel of the notification that follows each commit; its payload is the new position.
+    /// The channel of the notification that follows each commit. Its payload is the new position; after a space the new
+    /// versions of changed collections, as a JSON object; or another word when the rows were replaced or marked.
     fn channel(&self) -> &str;
 
     /// Identifies the code that makes the rows, for example by a hash of its sources. Events that another build parked are
@@ -80,6 +81,12 @@ pub trait ProjectionBatch: Send + Sized {
     /// The outcome must not depend on the batch that the event is in. So this checks what has to hold after every event; a
     /// constraint of a table is checked after a whole batch.
     fn apply(&mut self, event: &RecordedEvent) -> Result<(), Inapplicable>;
+
+    /// The collections whose rows [`store`](Self::store) will change, of those that readers keep copies of. Each gets a new
+    /// version in the same transaction, so a copy is of one version. Too many names cost copies; a missing one shows old rows.
+    fn changes(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// Writes the changed rows. Rows and checkpoint are one transaction, so each event is stored once.
     fn store(self, transaction: &Transaction<'_>) -> impl Future<Output = Result<(), Error>> + Send;

@@ -211,7 +211,7 @@ async fn roll_back<P: Projection>(
     let from = swap::until_free(keeper, end, async |transaction| {
         let arriving = swap::prepare(transaction, projection, schemas, &schemas.kept).await?;
         let live = swap::fence(transaction, projection).await?;
-        swap::exchange(transaction, schemas, &arriving).await?;
+        swap::exchange(transaction, projection, schemas, &arriving).await?;
         Ok(live)
     })
     .await?;

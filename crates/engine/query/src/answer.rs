@@ -1,5 +1,7 @@
 //! Rows in HTTP: body, position, entity tag, and who may keep a copy.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,6 +30,24 @@ impl Audience {
             Self::Personal => "private, no-store",
         }
     }
+}
+
+/// How long caches may keep a public answer, and how much longer they may show it while they ask for the next, in seconds.
+const FRESH_S: u64 = 60;
+const SHOWN_S: u64 = 600;
+
+/// The header of a public answer that the clock changes when so much time is left: no cache shows it longer.
+pub(crate) fn public_within(left: Duration) -> HeaderValue {
+    let left = left.as_secs();
+    let fresh = left.min(FRESH_S);
+    let shown = (left - fresh).min(SHOWN_S);
+    let value = match (fresh, shown) {
+        (0, _) => "no-cache".to_owned(),
+        (fresh, 0) => format!("public, max-age={fresh}, must-revalidate"),
+        (fresh, shown) => format!("public, max-age={fresh}, stale-while-revalidate={shown}"),
+    };
+    // Letters and digits are valid in a header.
+    HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("no-cache"))
 }
 
 /// What follows the rows in a list's body, without the position.
@@ -114,6 +134,21 @@ impl Content {
         let tag = tag(&self.bytes);
         respond(self, &tag, if_none_match, position)
     }
+
+    /// Answers with a JSON object that ends with the position. The tag is of what is before it.
+    pub(crate) fn positioned(mut self, place: AnswerPosition, if_none_match: Option<&str>) -> Response {
+        let tag = tag(&self.bytes);
+        // An object ends with a brace; the position goes in before it.
+        self.bytes.pop();
+        self.bytes
+            .extend_from_slice(format!(r#","position":{}}}"#, place.position).as_bytes());
+        respond(self, &tag, if_none_match, Some(place))
+    }
+
+    /// Answers with 304 if the caller has what has this tag.
+    pub(crate) fn unchanged(self, place: AnswerPosition, tag: &str, if_none_match: &str) -> Option<Response> {
+        matches(if_none_match, tag).then(|| respond(self, tag, Some(if_none_match), Some(place)))
+    }
 }
 
 /// Answers with the rows of a page, and the cursors of the pages beside it.
@@ -123,32 +158,42 @@ pub(crate) fn list(
     cursors: PageCursors,
     if_none_match: Option<&str>,
 ) -> Result<Response, Problem> {
+    let total = page.total.map(|total| (total.rows, total.is_estimate));
+    let bytes = list_body(&items(page), cursors, total, page.similar)?;
+    let content = json_of(resource, resource.name, bytes);
+    Ok(content.positioned(AnswerPosition::of(page), if_none_match))
+}
+
+/// The rows of a page as a JSON array.
+pub(crate) fn items(page: &Page) -> Vec<u8> {
+    let mut items = b"[".to_vec();
+    for (index, row) in page.rows.iter().enumerate() {
+        if index > 0 {
+            items.push(b',');
+        }
+        items.extend_from_slice(row.json());
+    }
+    items.push(b']');
+    items
+}
+
+/// A list's body before its position: items, cursors, and how many rows there are and whether that is an estimate.
+pub(crate) fn list_body(
+    items: &[u8],
+    cursors: PageCursors,
+    total: Option<(i64, bool)>,
+    similar: bool,
+) -> Result<Vec<u8>, Problem> {
     let end = ListEnd {
         next_cursor: cursors.next,
         prev_cursor: cursors.previous,
-        total: page.total.map(|total| total.rows),
-        total_is_estimate: page.total.map(|total| total.is_estimate),
-        similar: page.similar,
+        total: total.map(|(rows, _)| rows),
+        total_is_estimate: total.map(|(_, is_estimate)| is_estimate),
+        similar,
     };
     let end = serde_json::to_vec(&end).map_err(|error| Problem::internal(&error))?;
-    let mut bytes = br#"{"items":["#.to_vec();
-    for (index, row) in page.rows.iter().enumerate() {
-        if index > 0 {
-            bytes.push(b',');
-        }
-        bytes.extend_from_slice(row.json());
-    }
-    bytes.extend_from_slice(b"],");
     // An object begins with a brace.
-    bytes.extend_from_slice(&end[1..]);
-    let place = AnswerPosition::of(page);
-    Ok(respond_placed(
-        resource,
-        resource.name,
-        bytes,
-        place,
-        if_none_match,
-    ))
+    Ok([br#"{"items":"#, items, b",", &end[1..]].concat())
 }
 
 /// Answers with the days of a list.
@@ -166,30 +211,7 @@ pub(crate) fn outline(
     };
     let place = AnswerPosition::at(outline.checkpoint.position, outline.stale);
     let bytes = serde_json::to_vec(&body).map_err(|error| Problem::internal(&error))?;
-    Ok(respond_placed(
-        query.resource,
-        OUTLINE,
-        bytes,
-        place,
-        if_none_match,
-    ))
-}
-
-/// Answers with an object, to which the position is added last: it moves with every event, and the tag is of what is before
-/// it.
-fn respond_placed(
-    resource: &Resource,
-    name: &'static str,
-    mut bytes: Vec<u8>,
-    place: AnswerPosition,
-    if_none_match: Option<&str>,
-) -> Response {
-    let tag = tag(&bytes);
-    // An object ends with a brace; the position goes in before it.
-    bytes.pop();
-    bytes.extend_from_slice(format!(r#","position":{}}}"#, place.position).as_bytes());
-    let content = json_of(resource, name, bytes);
-    respond(content, &tag, if_none_match, Some(place))
+    Ok(json_of(query.resource, OUTLINE, bytes).positioned(place, if_none_match))
 }
 
 /// Answers with the only row of a page, or 404.
@@ -212,7 +234,7 @@ pub(crate) fn not_found(place: AnswerPosition) -> Problem {
     problem
 }
 
-fn json_of(resource: &Resource, name: &'static str, bytes: Vec<u8>) -> Content {
+pub(crate) fn json_of(resource: &Resource, name: &'static str, bytes: Vec<u8>) -> Content {
     Content {
         name,
         cache_control: resource.audience.cache_control(),
@@ -241,6 +263,15 @@ fn respond(
         let kept = HeaderValue::from_static(content.cache_control);
         headers.insert(header::CACHE_CONTROL, kept);
     }
+    if content.cache_control.starts_with("public") {
+        // The body may be encoded; and an answer that did not wait is none for who waits.
+        let vary = if position.is_some() {
+            "accept-encoding, min-position"
+        } else {
+            "accept-encoding"
+        };
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
+    }
     // Base64 is valid in a header.
     headers.extend(HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)));
     response
@@ -263,6 +294,22 @@ fn matches(if_none_match: &str, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_cache_shows_an_answer_beyond_its_end() {
+        for (left_ms, expected) in [
+            (0, "no-cache"),
+            (999, "no-cache"),
+            (1000, "public, max-age=1, must-revalidate"),
+            (60_999, "public, max-age=60, must-revalidate"),
+            (61_000, "public, max-age=60, stale-while-revalidate=1"),
+            (3_600_000, "public, max-age=60, stale-while-revalidate=600"),
+        ] {
+            assert_eq!(public_within(Duration::from_millis(left_ms)), expected);
+        }
+        let without_end = Audience::Public.cache_control();
+        assert_eq!(public_within(Duration::MAX), without_end);
+    }
 
     #[test]
     fn tags_compare_weakly_and_in_lists() {

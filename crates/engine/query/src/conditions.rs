@@ -103,6 +103,11 @@ impl Conditions {
         }
     }
 
+    /// Whether every row satisfies them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sql.is_empty()
+    }
+
     /// The SQL after `where`, and the binds that it numbers from 1.
     pub fn into_parts(self) -> (String, Vec<Bind>) {
         (

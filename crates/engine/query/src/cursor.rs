@@ -81,6 +81,12 @@ impl Cursors {
         })
     }
 
+    /// Another key that follows from this secret, for a purpose that has none of its own. No cursor is signed like that: its
+    /// length would come first.
+    pub(crate) fn derived(&self, purpose: &[u8]) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.key, purpose).as_ref())
+    }
+
     /// Seals a cursor.
     pub(crate) fn seal(&self, cursor: &Cursor, binding: &Binding<'_>) -> Result<String, serde_json::Error> {
         let body = serde_json::to_vec(cursor)?;

@@ -37,6 +37,9 @@ pub enum Error {
     /// The database gave no answer in time, not even that it took too long.
     #[error("the read database does not answer")]
     Silent,
+    /// An answer has no JSON form.
+    #[error("an answer has no JSON form")]
+    Form(#[source] serde_json::Error),
     /// An export took longer than its snapshot may last.
     #[error("the export took too long")]
     TooLong,
@@ -59,7 +62,7 @@ impl Error {
         match self {
             Self::Pool(_) | Self::Silent => true,
             Self::Postgres(error) => is_lost(error) || self.is_conflict(),
-            Self::ColumnType { .. } | Self::TooBroad { .. } | Self::TooLong => false,
+            Self::ColumnType { .. } | Self::TooBroad { .. } | Self::Form(_) | Self::TooLong => false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Error {
             | Self::Silent
             | Self::ColumnType { .. }
             | Self::TooBroad { .. }
+            | Self::Form(_)
             | Self::TooLong => None,
         }
     }

@@ -262,11 +262,10 @@ impl Selection {
         filters.find(|filter| filter.sorted_by.is_some())
     }
 
-    /// Whether a text is looked for anywhere in the rows.
+    /// Whether something is searched for.
     pub(crate) fn searches(&self) -> bool {
-        self.0
-            .iter()
-            .any(|(filter, _)| matches!(filter.kind, FilterKind::Search))
+        let mut filters = self.0.iter().map(|(filter, _)| filter.kind);
+        filters.any(|kind| matches!(kind, FilterKind::Search))
     }
 
     /// The moment that rows are asked for as of, if one is.

@@ -8,6 +8,7 @@
 //!   [`Lane`]; [`Seats`] bound what one reader has under way.
 //! - [`Projection`] waits for the caller's own write, [`Cursors`] seal where the next page begins, and a [`SchemaGate`] keeps
 //!   requests away from another schema. [`follow_rows`] looks at the rows whenever they move.
+//! - A [`Shared`] answer is one that many readers get: a [`Cache`] keeps it by the versions of its rows.
 //! - [`table`] writes whole rows, for the projector.
 //! - [`openapi`] describes the operations on a resource.
 //!
@@ -38,6 +39,8 @@ mod parameters;
 mod view;
 
 mod cancel;
+mod version;
+
 mod failure;
 mod lane;
 mod place;
@@ -51,9 +54,12 @@ mod standing;
 mod outline;
 
 mod answer;
+mod cache;
 mod course;
 mod export;
+mod mark;
 mod reads;
+mod shared_reads;
 
 #[cfg(test)]
 pub mod sample;
@@ -62,6 +68,7 @@ pub mod metrics;
 pub mod openapi;
 
 pub use answer::{AnswerPosition, Content};
+pub use cache::Cache;
 pub use column::{Column, Visibility};
 pub use conditions::{Bind, Conditions};
 pub use cursor::Cursors;
@@ -84,6 +91,8 @@ pub use schema_gate::{SchemaGate, SchemaRefused};
 pub use search::{Similar, Term, searched};
 pub use seats::Seats;
 pub use served::{Served, index, small_table};
+pub use shared_reads::SharedQuestion;
+pub use version::{Collection, Shared};
 pub use view::{not_an_id, parse_key};
 pub use word::Word;
 

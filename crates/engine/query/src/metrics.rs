@@ -3,6 +3,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
 use crate::resource::Resource;
+use crate::version::Shared;
 
 /// Time to read from the database, waiting for a connection included, by `resource` and `outcome` (`ok`, `failed`).
 pub const READ_SECONDS: &str = "bilsport_query_read_seconds";
@@ -33,6 +34,40 @@ pub const REFUSED_AT_ONCE: &str = "bilsport_query_refused_at_once_total";
 pub const FOLLOW_FAILURES: &str = "bilsport_query_follow_failures_total";
 /// 1 while the rows of a `projection` are of another log than there is now, and answers say so.
 pub const STALE: &str = "bilsport_query_stale";
+
+/// Answers that many readers get, by `resource` and `outcome`: found in Redis (`hit`), with a request that came before
+/// (`joined`), said to be unchanged from memory (`unchanged`), read from the database (`miss`), or read without a look
+/// because the versions of the rows are not known (`unknown`). `refused` counts what was found and is none of ours.
+pub const CACHE_LOOKUPS: &str = "bilsport_query_cache_lookups_total";
+/// What became of answers that were read, by `resource` and `outcome`: kept (`stored`), or not because the rows changed
+/// meanwhile (`changed`), Redis did not take it (`failed`), it is too large (`too_large`), or enough was stored lately
+/// (`no_budget`).
+pub const CACHE_STORES: &str = "bilsport_query_cache_stores_total";
+
+const LOOKUPS: [&str; 6] = ["hit", "joined", "unchanged", "miss", "unknown", "refused"];
+const STORES: [&str; 5] = ["stored", "changed", "failed", "too_large", "no_budget"];
+
+pub(crate) fn looked_up(resource: &'static str, outcome: &'static str) {
+    counter!(CACHE_LOOKUPS, "resource" => resource, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn stored(resource: &'static str, outcome: &'static str) {
+    counter!(CACHE_STORES, "resource" => resource, "outcome" => outcome).increment(1);
+}
+
+/// Describes the metrics of kept answers to the recorder, for a service that keeps these.
+pub fn describe_cache(shared: &[&'static Shared]) {
+    describe_counter!(CACHE_LOOKUPS, "Looks for an answer that many readers get");
+    describe_counter!(CACHE_STORES, "Answers that were read and might be kept");
+    for shared in shared {
+        for outcome in LOOKUPS {
+            counter!(CACHE_LOOKUPS, "resource" => shared.name, "outcome" => outcome).increment(0);
+        }
+        for outcome in STORES {
+            counter!(CACHE_STORES, "resource" => shared.name, "outcome" => outcome).increment(0);
+        }
+    }
+}
 
 /// Describes them to the recorder, for a service with these resources.
 pub fn describe(resources: &[&'static Resource]) {

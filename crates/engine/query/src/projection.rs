@@ -8,7 +8,12 @@
 //! The projector notifies when a batch commits; a poll several times a second makes up for a lost notification. Both run
 //! on one connection of their own, so that waiting requests hold none, and one statement serves all. A standby can't
 //! notify: it is polled, and more often while a request waits there.
+//!
+//! A notification also names the new versions of collections whose rows changed, so the versions are known as soon as the
+//! position is, in one step. They are unknown without this connection, at a standby, and after a notification that says
+//! something else, until the next look.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,12 +27,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsStream;
+use tokio_postgres::types::Json;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics;
 use crate::page::Checkpoint;
+use crate::version::{DatabaseClock, Version};
 
 /// How long a request waits for the rows it needs.
 pub(crate) const WAIT: Duration = Duration::from_secs(2);
@@ -39,8 +46,8 @@ const POLL_AWAITED: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long until the next attempt after a failure.
 const RETRY: Duration = Duration::from_millis(500);
-/// Notifications not yet looked at; more are dropped, since the poll comes anyway.
-const BACKLOG: usize = 256;
+/// How old the last look may be for the versions to count as known: of a connection that says nothing, more is not known.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
 
 const READ_PROGRESS: &str = include_str!("sql/read_progress.sql");
 
@@ -58,8 +65,39 @@ pub struct Channel {
 /// How far the rows have come in one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Projection {
-    seen: watch::Receiver<Seen>,
+    name: &'static str,
+    state: watch::Receiver<State>,
     awaited: Arc<Awaited>,
+}
+
+/// Which rows there are, as far as is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// How far the rows are.
+    pub(crate) position: u64,
+    /// Epoch of the log.
+    epoch: Uuid,
+    tables: Tables,
+    /// The time in the database.
+    pub(crate) clock: DatabaseClock,
+}
+
+impl Known {
+    /// The version of a collection.
+    pub(crate) fn version(&self, collection: &str) -> Version {
+        Version {
+            epoch: self.epoch,
+            tables: self.tables.id,
+            rows: self.tables.versions.get(collection).copied(),
+        }
+    }
+}
+
+/// The tables, and the versions of the collections in them.
+#[derive(Clone, Debug, PartialEq)]
+struct Tables {
+    id: Uuid,
+    versions: Arc<BTreeMap<String, Uuid>>,
 }
 
 /// What was last seen.
@@ -88,6 +126,52 @@ pub struct Progress {
     pub stale: bool,
     /// How long ago they held all of the log at last; nothing before that is known.
     pub lag: Option<Duration>,
+}
+
+/// What is known of the rows.
+#[derive(Clone, Debug, Default)]
+struct State {
+    seen: Seen,
+    /// None while they are not known.
+    tables: Option<Tables>,
+    /// The last look.
+    looked: Option<DatabaseClock>,
+}
+
+impl State {
+    /// Takes in a notification. True if it does not follow from what is known, so that another look is needed now.
+    fn note(&mut self, note: Note) -> bool {
+        match note.position {
+            Some(position) if position > self.seen.position => {
+                self.seen = Seen {
+                    position,
+                    ..self.seen
+                }
+                .after(self.seen);
+                if let Some(tables) = &mut self.tables
+                    && !note.changed.is_empty()
+                {
+                    Arc::make_mut(&mut tables.versions).extend(note.changed);
+                }
+                false
+            }
+            // Older than the last look.
+            Some(_) if note.changed.is_empty() => false,
+            _ => {
+                self.tables = None;
+                true
+            }
+        }
+    }
+
+    /// Takes in a look. True if something else is known now. Not the larger of the two positions: a restored log begins
+    /// again further back.
+    fn look(&mut self, looked: Self) -> bool {
+        let seen = looked.seen.after(self.seen);
+        let changed = seen != self.seen || looked.tables != self.tables;
+        *self = Self { seen, ..looked };
+        changed
+    }
 }
 
 impl Seen {
@@ -155,7 +239,7 @@ impl Projection {
             .named(session)
             .set(&[("search_path", channel.schema)])
             .within(PATIENCE, PATIENCE);
-        let (sender, seen) = watch::channel(Seen::default());
+        let (sender, state) = watch::channel(State::default());
         let awaited = Arc::<Awaited>::default();
         let follower = Follower {
             address: database.address(),
@@ -165,33 +249,37 @@ impl Projection {
             awaited: Arc::clone(&awaited),
         };
         tokio::spawn(shutdown.run_until_cancelled_owned(follower.follow()));
-        Ok(Self { seen, awaited })
+        Ok(Self {
+            name: channel.projection,
+            state,
+            awaited,
+        })
     }
 
     /// What was last seen.
     pub(crate) fn seen(&self) -> Seen {
-        *self.seen.borrow()
+        self.state.borrow().seen
     }
 
     /// Returns when the database answers.
     pub(crate) async fn found(&self) {
         // The follower ends with the process only.
-        let _ = self.seen.clone().wait_for(|seen| seen.answers).await;
+        let _ = self.state.clone().wait_for(|state| state.seen.answers).await;
     }
 
     /// Returns when the database does not answer any more.
     pub(crate) async fn lost(&self) {
         // The follower ends with the process only.
-        let _ = self.seen.clone().wait_for(|seen| !seen.answers).await;
+        let _ = self.state.clone().wait_for(|state| !state.seen.answers).await;
     }
 
     /// Returns when the rows hold everything up to a position.
     pub(crate) async fn held(&self, position: u64) {
         let _waiting = self.awaited.wait();
         if self
-            .seen
+            .state
             .clone()
-            .wait_for(|seen| seen.holds(position))
+            .wait_for(|state| state.seen.holds(position))
             .await
             .is_err()
         {
@@ -203,8 +291,9 @@ impl Projection {
     /// `since`, does not hold it.
     pub(crate) async fn decided(&self, position: u64, since: Instant) {
         let _waiting = self.awaited.wait();
-        let mut seen = self.seen.clone();
-        let decided = seen.wait_for(|seen| seen.holds(position) || seen.rules_out(position, since));
+        let mut state = self.state.clone();
+        let decided =
+            state.wait_for(|State { seen, .. }| seen.holds(position) || seen.rules_out(position, since));
         if decided.await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -212,7 +301,7 @@ impl Projection {
 
     /// How far the rows have come. Answers from memory, also while Postgres is away.
     pub fn progress(&self) -> Progress {
-        let seen = *self.seen.borrow();
+        let seen = self.seen();
         Progress {
             checkpoint: Checkpoint {
                 position: seen.position,
@@ -225,10 +314,28 @@ impl Projection {
 
     /// Returns when the rows or the log were seen to move since the last call.
     pub(crate) async fn moved(&mut self) {
-        if self.seen.changed().await.is_err() {
+        if self.state.changed().await.is_err() {
             // The end of the process.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The projection's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Which rows there are; nothing while that is not known for sure, and of rows of another log or of none.
+    pub(crate) fn known(&self) -> Option<Known> {
+        let State { seen, tables, looked } = &*self.state.borrow();
+        let clock = looked.filter(|clock| clock.age() < KNOWN_FOR)?;
+        let tables = tables.clone()?;
+        (!seen.stale && seen.position > 0).then_some(Known {
+            position: seen.position,
+            epoch: seen.epoch,
+            tables,
+            clock,
+        })
     }
 
     /// Waits until the rows hold everything up to a position, for two seconds at most, or until it is known that the log
@@ -297,7 +404,7 @@ struct Follower {
     database: Database,
     address: String,
     channel: Channel,
-    sender: watch::Sender<Seen>,
+    sender: watch::Sender<State>,
     awaited: Arc<Awaited>,
 }
 
@@ -307,8 +414,10 @@ impl Follower {
         let mut outage_logged = false;
         loop {
             let Err(error) = self.follow_once(&mut outage_logged).await;
-            self.sender
-                .send_if_modified(|seen| std::mem::replace(&mut seen.answers, false));
+            self.sender.send_if_modified(|state| {
+                state.tables = None;
+                std::mem::replace(&mut state.seen.answers, false)
+            });
             ::metrics::counter!(metrics::FOLLOW_FAILURES).increment(1);
             if !std::mem::replace(&mut outage_logged, true) {
                 tracing::warn!(
@@ -324,32 +433,31 @@ impl Follower {
 
     async fn follow_once(&self, outage_logged: &mut bool) -> Result<Never, Failure> {
         let (client, connection) = timeout(PATIENCE, self.database.connect()).await??;
-        let (notify, mut notified) = mpsc::channel(BACKLOG);
+        // Unbounded, since a notification that is dropped would be a change that is not seen. A look without an answer ends all.
+        let (notify, mut notified) = mpsc::unbounded_channel();
         // Ends when the client is dropped; closes the channel when the connection ends.
         tokio::spawn(drive(connection, notify));
         let listens = timeout(PATIENCE, listen(&client, self.channel.name)).await??;
         let mut next = Instant::now();
         loop {
             tokio::select! {
-                position = notified.recv() => {
-                    let position = position.ok_or("the connection ended")?;
-                    self.sender.send_if_modified(|seen| {
-                        position > seen.position && {
-                            *seen = Seen { position, ..*seen }.after(*seen);
-                            true
-                        }
-                    });
+                note = notified.recv() => {
+                    let note = note.ok_or("the connection ended")?;
+                    let mut look_now = false;
+                    self.sender.send_modify(|state| look_now = state.note(note));
+                    if look_now {
+                        next = Instant::now();
+                    }
                 }
                 () = self.awaited.came.notified(), if !listens => {
                     next = next.min(Instant::now() + POLL_AWAITED);
                 }
                 () = sleep_until(next) => {
-                    let looked = look(&client, self.channel.projection).await?;
-                    // Not the larger of the two: a restored log begins again further back.
-                    self.sender.send_if_modified(|seen| {
-                        let looked = looked.after(*seen);
-                        std::mem::replace(seen, looked) != looked
-                    });
+                    let mut looked = look(&client, self.channel.projection).await?;
+                    if !listens {
+                        looked.tables = None;
+                    }
+                    self.sender.send_if_modified(|state| state.look(looked));
                     *outage_logged = false;
                     next = Instant::now() + self.awaited.pause(listens);
                 }
@@ -358,7 +466,7 @@ impl Follower {
     }
 }
 
-async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
+async fn look(client: &Client, projection: &str) -> Result<State, Failure> {
     // Before the database is asked for the age: at this moment the head was at most that old.
     let asked = Instant::now();
     let row = timeout(PATIENCE, client.query_one(READ_PROGRESS, &[&projection])).await??;
@@ -368,13 +476,23 @@ async fn look(client: &Client, projection: &str) -> Result<Seen, Failure> {
     let age = age_s.and_then(|age_s| Duration::try_from_secs_f64(age_s).ok());
     let at = age.and_then(|age| asked.checked_sub(age));
     let epoch: Option<Uuid> = row.try_get("epoch")?;
-    Ok(Seen {
-        answers: true,
-        epoch: epoch.unwrap_or_default(),
-        position: position.map_or(Ok(0), u64::try_from)?,
-        stale: row.try_get("stale")?,
-        whole_at: None,
-        head: head.map(u64::try_from).transpose()?.zip(at),
+    let id: Option<Uuid> = row.try_get("tables_id")?;
+    let versions: Option<Json<BTreeMap<String, Uuid>>> = row.try_get("versions")?;
+    let tables = id.zip(versions).map(|(id, Json(versions))| Tables {
+        id,
+        versions: Arc::new(versions),
+    });
+    Ok(State {
+        seen: Seen {
+            answers: true,
+            epoch: epoch.unwrap_or_default(),
+            position: position.map_or(Ok(0), u64::try_from)?,
+            stale: row.try_get("stale")?,
+            whole_at: None,
+            head: head.map(u64::try_from).transpose()?.zip(at),
+        },
+        tables,
+        looked: Some(DatabaseClock::read(row.try_get("clock")?, asked)),
     })
 }
 
@@ -389,14 +507,42 @@ async fn listen(client: &Client, channel: &'static str) -> Result<bool, tokio_po
     }
 }
 
-/// Moves the bytes of the connection and hands on the positions that it is notified of.
-async fn drive(mut connection: Connection<Socket, impl TlsStream + Unpin>, notify: mpsc::Sender<u64>) {
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let AsyncMessage::Notification(notification) = message
-            && let Ok(position) = notification.payload().parse()
-        {
-            // A full backlog is no loss: the poll reads the position itself.
-            let _ = notify.try_send(position);
+/// A notification: the position, and the new versions of collections whose rows changed. Without a position it says only
+/// that another look is needed.
+#[derive(Debug, Default, PartialEq)]
+struct Note {
+    position: Option<u64>,
+    changed: BTreeMap<String, Uuid>,
+}
+
+impl Note {
+    fn read(payload: &str) -> Self {
+        let (position, changed) = match payload.split_once(' ') {
+            Some((position, changed)) => (position, serde_json::from_str(changed).ok()),
+            None => (payload, Some(BTreeMap::new())),
+        };
+        match (position.parse().ok(), changed) {
+            (Some(position), Some(changed)) => Self {
+                position: Some(position),
+                changed,
+            },
+            _ => Self::default(),
         }
     }
 }
+
+/// Moves the bytes of the connection and hands on what it is notified of.
+async fn drive(
+    mut connection: Connection<Socket, impl TlsStream + Unpin>,
+    notify: mpsc::UnboundedSender<Note>,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message {
+            // The receiver is gone only when this connection is given up.
+            let _ = notify.send(Note::read(notification.payload()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

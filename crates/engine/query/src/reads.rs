@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::answer::{self, AnswerPosition};
+use crate::cache::Cache;
 use crate::conditions::{Bind, Conditions};
 use crate::course::{Course, Step};
 use crate::cursor::{self, Binding, Cursor, Cursors};
@@ -33,6 +34,8 @@ pub struct Reads {
     pub cursors: Cursors,
     /// How many expensive requests one reader may have under way.
     pub seats: Seats,
+    /// Keeps answers that many readers get, where there is a Redis for them.
+    pub cache: Option<Cache>,
     /// How long a read may take in all. More than the database's own limit, for when it cannot keep that.
     pub patience: PerLane<Duration>,
     /// The request that all of this is for, if it is for one.
@@ -58,20 +61,20 @@ pub enum Access {
 }
 
 /// What [`Access`] comes down to for a resource.
-struct Granted {
+pub(crate) struct Granted {
     /// Without a reader there is no login.
-    reader: Option<Uuid>,
-    rows: Conditions,
+    pub(crate) reader: Option<Uuid>,
+    pub(crate) rows: Conditions,
     few: bool,
 }
 
 impl Granted {
-    fn asker(&self) -> Asker {
+    pub(crate) fn asker(&self) -> Asker {
         self.reader.map_or(Asker::PUBLIC, Asker::person)
     }
 
     /// The asker of a list that searches or counts.
-    fn asker_of_many(&self) -> Asker {
+    pub(crate) fn asker_of_many(&self) -> Asker {
         // The tables of public resources are small.
         if self.reader.is_none() || self.few {
             self.asker()
@@ -82,7 +85,7 @@ impl Granted {
 }
 
 impl Access {
-    fn granted(self, resource: &Resource) -> Result<Granted, Problem> {
+    pub(crate) fn granted(self, resource: &Resource) -> Result<Granted, Problem> {
         match (self, resource.audience) {
             (Self::Everyone, Audience::Public) | (Self::Bearer, Audience::Personal) => Ok(Granted {
                 reader: None,
@@ -114,6 +117,7 @@ impl Reads {
             places,
             cursors,
             seats,
+            cache: None,
             patience,
             course: None,
         }
@@ -429,7 +433,7 @@ impl Reads {
         self.question(step, question, |_| None).await
     }
 
-    fn measured(&self, resource: &'static str, lane: Lane, awaited: Option<MinPosition>) -> Step {
+    pub(crate) fn measured(&self, resource: &'static str, lane: Lane, awaited: Option<MinPosition>) -> Step {
         Step {
             lane,
             awaited,
@@ -447,7 +451,7 @@ impl Reads {
         }
     }
 
-    async fn question<T>(
+    pub(crate) async fn question<T>(
         &self,
         step: Step,
         question: impl Fn(&Client) -> Question<'_, T>,

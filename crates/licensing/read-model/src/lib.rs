@@ -3,7 +3,8 @@
 //! The projector writes the tables and `query-api` reads them; neither knows the other, and both know this crate. It knows
 //! nothing of events or HTTP. A declaration, such as that of [`LICENSES`], holds the columns, who may see them, sorts and
 //! filters; statements, parameters and OpenAPI are made from it by the crate `query`. A [`Scope`] is whose rows a reader
-//! may see. [`reports`] has the tables of a second projection.
+//! may see. [`reports`] has the tables of a second projection, and [`collections`] the answers
+//! that many readers share.
 
 mod schema;
 
@@ -14,6 +15,8 @@ pub mod reports;
 pub mod revocations;
 
 pub mod write;
+
+pub mod collections;
 
 mod batch_items;
 mod batches;

@@ -13,7 +13,7 @@ use query::Resource;
 
 pub use activities::{ACTIVITIES, activity_id};
 pub use outline::{Counters, read_outline};
-pub use sales::{SalesReport, SalesRow, SalesSums, read_sales};
+pub use sales::{SalesQuestion, SalesReport, SalesRow, SalesSums, read_sales};
 
 mod embedded {
     refinery::embed_migrations!("src/reports/migrations");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ErrorKind, IntoConnectionInfo as _, RedisResult, Script,
-    TlsCertificates,
+    TlsCertificates, cmd,
 };
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -46,7 +46,7 @@ const PROBE_KEY: &str = "bilsport:probe";
 )]
 pub struct RedisOptions {
     /// Redis: redis://user:password@host:port/db, rediss:// for TLS, unix:// for a socket. Without it each
-    /// instance counts alone
+    /// instance counts alone, and keeps no answers
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     redis_url: Option<Secret>,
     /// File that holds that URL instead
@@ -160,6 +160,30 @@ impl Redis {
             tracing::warn!(reason = %failure, "redis is lost");
         }
         None
+    }
+
+    /// The bytes under a key; nothing if Redis gives no answer, and nothing in the answer if there are none.
+    pub async fn get(&self, key: &str) -> Option<Option<Vec<u8>>> {
+        let question = |mut connection: MultiplexedConnection| async move {
+            let bytes: RedisResult<Option<Vec<u8>>> = cmd("GET").arg(key).query_async(&mut connection).await;
+            match bytes {
+                // Something that is no string is there: that is no fault of the connection.
+                Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),
+                bytes => bytes,
+            }
+        };
+        self.ask(question).await
+    }
+
+    /// Keeps bytes under a key for that time, a millisecond at least. Whether Redis confirmed it.
+    pub async fn set(&self, key: &str, bytes: Vec<u8>, kept_for: Duration) -> bool {
+        let kept_ms = u64::try_from(kept_for.as_millis()).unwrap_or(u64::MAX).max(1);
+        let question = |mut connection: MultiplexedConnection| async move {
+            let mut set = cmd("SET");
+            set.arg(key).arg(bytes).arg("PX").arg(kept_ms);
+            set.query_async::<()>(&mut connection).await
+        };
+        self.ask(question).await.is_some()
     }
 
     /// Returns when Redis is used.

@@ -1,5 +1,7 @@
 //! Retries a parked aggregate.
 
+use std::collections::BTreeSet;
+
 use deadpool_postgres::{Pool, Transaction};
 use envelope::{Position, RecordedEvent};
 use event_store::Log;
@@ -49,7 +51,12 @@ pub async fn retry<P: Projection>(
     // First, as in every transaction that writes rows: one writes at a time.
     checkpoint::lock(&transaction, projection).await?;
     let parked = rows::load(&transaction, projection, aggregate_type, aggregate_id).await?;
-    let retried = apply_again(projection, &mut transaction, log, &parked).await?;
+    let mut changed = BTreeSet::new();
+    let retried = apply_again(projection, &mut transaction, log, &parked, &mut changed).await?;
+    if !changed.is_empty() {
+        let at = checkpoint::read(&transaction, projection).await?;
+        checkpoint::announce(&transaction, projection, at.position, &changed).await?;
+    }
     let last = parked.last().map_or(Position::START, |(position, _)| *position);
     match &retried {
         Retried::NotParked => {}
@@ -86,6 +93,7 @@ async fn apply_again<P: Projection>(
     transaction: &mut Transaction<'_>,
     log: &Log,
     parked: &[(Position, String)],
+    changed: &mut BTreeSet<&'static str>,
 ) -> Result<Retried, ApplyError> {
     let mut applied = 0;
     for (at, event) in parked {
@@ -95,6 +103,7 @@ async fn apply_again<P: Projection>(
                 match (opened.failure(0), opened.events()) {
                     (None, [event]) => apply_alone(projection, transaction, event)
                         .await?
+                        .map(|collections| changed.extend(collections))
                         .map_err(|reason| reason.to_string()),
                     (failure, _) => Err(failure.map(ToString::to_string).unwrap_or_default()),
                 }

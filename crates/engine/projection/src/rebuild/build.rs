@@ -89,7 +89,7 @@ pub(super) async fn build<P: Projection>(
             )?;
         }
         replay.same_log().await?;
-        swap::exchange(transaction, order.schemas, &arriving).await?;
+        swap::exchange(transaction, order.projection, order.schemas, &arriving).await?;
         Ok((live.position, replay.reached()))
     })
     .await?;

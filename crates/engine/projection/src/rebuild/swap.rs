@@ -76,9 +76,10 @@ pub(super) async fn fence(
     Ok(checkpoint::read(transaction, projection).await?)
 }
 
-/// Replaces the live tables, which are kept. The transaction must have the [`fence`].
+/// Replaces the live tables, which are kept, and notifies readers. The transaction must have the [`fence`].
 pub(super) async fn exchange(
     transaction: &Transaction<'_>,
+    projection: &impl Projection,
     schemas: &Schemas,
     arriving: &Arriving,
 ) -> Result<(), Failed> {
@@ -94,6 +95,7 @@ pub(super) async fn exchange(
     let locked = format!("{READERS_TIMEOUT}; lock table {all} in access exclusive mode");
     transaction.batch_execute(&locked).await?;
     transaction.batch_execute(&steps.join(";")).await?;
+    checkpoint::notify_replaced(transaction, projection).await?;
     Ok(())
 }
 

@@ -8,7 +8,9 @@ begin
             epoch       uuid        not null,
             updated_at  timestamptz not null default now(),
             fingerprint bytea       check (octet_length(fingerprint) = 16),
-            stale_since timestamptz
+            stale_since timestamptz,
+            tables_id   uuid        not null default gen_random_uuid(),
+            versions    jsonb       not null default '{}'
         );
         comment on table  checkpoints             is 'How far the projection has come. Moves in the transaction that writes the rows.';
         comment on column checkpoints.projection  is 'Name of the projection.';
@@ -17,6 +19,8 @@ begin
         comment on column checkpoints.updated_at  is 'When the checkpoint last moved.';
         comment on column checkpoints.fingerprint is 'Fingerprint of the event at the position; null at 0.';
         comment on column checkpoints.stale_since is 'Since when the rows are known to be of another log than there is now.';
+        comment on column checkpoints.tables_id   is 'Tells these tables from rebuilt ones.';
+        comment on column checkpoints.versions    is 'Versions of collections that readers keep copies of: a new random id, written with every change of their rows. None before the first.';
     end if;
 
     if to_regclass('log_heads') is null then

@@ -105,6 +105,13 @@ impl ProjectionBatch for BalancesBatch {
         Ok(())
     }
 
+    fn changes(&self) -> Vec<&'static str> {
+        if self.changed.is_empty() {
+            return Vec::new();
+        }
+        vec!["balances"]
+    }
+
     async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
         let accounts: Vec<Uuid> = self.changed.keys().copied().collect();
         let cents: Vec<i64> = self.changed.values().map(|row| row.cents).collect();

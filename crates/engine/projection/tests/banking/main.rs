@@ -12,3 +12,4 @@ mod rebuild;
 mod statements;
 mod totals;
 mod verify;
+mod versions;

@@ -1,9 +1,9 @@
 //! The sales report, from sums that the projector keeps.
 
 use chrono::NaiveDate;
-use query::Checkpoint;
+use query::{Checkpoint, SharedQuestion};
 use serde::Serialize;
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::{Client, GenericClient, Row};
 use utoipa::ToSchema;
 use vocabulary::SalesGrouping;
 
@@ -74,6 +74,40 @@ pub struct SalesSums {
     pub net_ore: i64,
     /// The tax in `net_ore`, in øre.
     pub tax_ore: i64,
+}
+
+/// The groups in the order of their keys, and all of the period.
+#[derive(Debug, Serialize)]
+pub struct SalesBody {
+    items: Vec<SalesRow>,
+    total: SalesSums,
+}
+
+/// What was sold from a day to another, both included.
+#[derive(Clone, Copy, Debug)]
+pub struct SalesQuestion {
+    /// How it is grouped.
+    pub grouping: SalesGrouping,
+    /// The first day; from the beginning without one.
+    pub from: Option<NaiveDate>,
+    /// The last day; to the end without one.
+    pub to: Option<NaiveDate>,
+}
+
+impl SharedQuestion for SalesQuestion {
+    type Answer = SalesBody;
+
+    fn text(&self) -> String {
+        format!("{self:?} {REPORT_SALES}")
+    }
+
+    async fn ask(self, client: &Client) -> Result<SalesBody, Error> {
+        let report = read_sales(client, self.grouping, self.from, self.to).await?;
+        Ok(SalesBody {
+            items: report.rows,
+            total: report.total,
+        })
+    }
 }
 
 /// The report of the days from `from` to `to`, both included.
