@@ -6,7 +6,7 @@ use read_model::collections::CLUBS;
 use redis::aio::MultiplexedConnection;
 use stack::Servers;
 
-use crate::cached::Cached;
+use crate::cached::{Cached, connection, keys};
 use crate::rows;
 use crate::support::eventually;
 
@@ -30,19 +30,6 @@ async fn goes_on(app: &Cached, position: &mut i64, when: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-async fn keys(redis: &mut MultiplexedConnection) -> Result<Vec<String>> {
-    Ok(redis::cmd("KEYS")
-        .arg("bilsport:cache:*")
-        .query_async(redis)
-        .await?)
-}
-
-async fn connection(url: &str) -> Result<MultiplexedConnection> {
-    Ok(redis::Client::open(url)?
-        .get_multiplexed_async_connection()
-        .await?)
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use deadpool_postgres::Object;
 use metrics::LocalRecorderGuard;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use read_model::collections::{ACTIVITIES, CLUBS, LICENSE_TYPES, TERMS};
+use redis::aio::MultiplexedConnection;
 use serde_json::{Map, json};
 use service::redis::{Redis, RedisOptions};
 use tokio_postgres::types::Json;
@@ -176,6 +177,21 @@ impl Cached {
         let sql = "select (extract(epoch from clock_timestamp()) * 1000)::int8";
         Ok(self.projector.query_one(sql, &[]).await?.try_get(0)?)
     }
+}
+
+/// The keys of kept answers in a Redis.
+pub(crate) async fn keys(redis: &mut MultiplexedConnection) -> Result<Vec<String>> {
+    Ok(redis::cmd("KEYS")
+        .arg("bilsport:cache:*")
+        .query_async(redis)
+        .await?)
+}
+
+/// A connection of the test's own.
+pub(crate) async fn connection(url: &str) -> Result<MultiplexedConnection> {
+    Ok(redis::Client::open(url)?
+        .get_multiplexed_async_connection()
+        .await?)
 }
 
 /// Between two looks at something that changes by itself.

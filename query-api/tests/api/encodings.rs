@@ -13,7 +13,7 @@ const LIST: &str = "/api/v1/clubs?limit=200";
 fn decoded(encoding: &str, bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::new();
     match encoding {
-        "br" => drop(brotli::BrotliDecompress(&mut &bytes[..], &mut decoded).unwrap()),
+        "br" => brotli::BrotliDecompress(&mut &bytes[..], &mut decoded).unwrap(),
         "gzip" => {
             let mut decoder = flate2::read::GzDecoder::new(bytes);
             std::io::Read::read_to_end(&mut decoder, &mut decoded).unwrap();

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use self::budget::Budget;
-use self::flights::{Boarding, Flight, Flights};
+use self::flights::{Boarding, Flight, Flights, GivenUp};
 use self::tags::Tags;
 use crate::answer::AnswerPosition;
 use crate::cursor::Cursors;
@@ -253,19 +253,18 @@ impl Cache {
             };
             match timeout_at(deadline, follower.landed()).await {
                 Err(_elapsed) => return Err(failure::problem(&Error::Silent)),
-                // Who led was given up.
-                Ok(None) => {}
-                Ok(Some(Some(Landed::Current(entry)))) if now.holds(&entry) => {
+                Ok(Err(GivenUp)) => {}
+                Ok(Ok(Some(Landed::Current(entry)))) if now.holds(&entry) => {
                     metrics::looked_up(shared.name, "joined");
                     return Ok(Found::kept(entry, now));
                 }
-                Ok(Some(Some(Landed::Newer(found))))
+                Ok(Ok(Some(Landed::Newer(found))))
                     if found.place.position() >= now.position && now.holds(&found.entry) =>
                 {
                     metrics::looked_up(shared.name, "joined");
                     return Ok(found);
                 }
-                Ok(Some(_)) => {
+                Ok(Ok(_)) => {
                     metrics::looked_up(shared.name, "miss");
                     let (answer, mark) = read.await?;
                     return Ok(Found::read(answer, &mark));
@@ -315,7 +314,7 @@ impl Cache {
     }
 
     async fn fetch(&self, shared: &Shared, key: &Key) -> Option<Entry> {
-        let bytes = self.0.redis.get(&key.name).await??;
+        let bytes = self.0.redis.get(&key.name).await?;
         let entry = Entry::open(&self.0.key, &key.digest, &bytes);
         if entry.is_none() {
             metrics::looked_up(shared.name, "refused");

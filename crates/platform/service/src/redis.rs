@@ -162,8 +162,8 @@ impl Redis {
         None
     }
 
-    /// The bytes under a key; nothing if Redis gives no answer, and nothing in the answer if there are none.
-    pub async fn get(&self, key: &str) -> Option<Option<Vec<u8>>> {
+    /// The bytes under a key; nothing if there are none, or if Redis gives no answer.
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
         let question = |mut connection: MultiplexedConnection| async move {
             let bytes: RedisResult<Option<Vec<u8>>> = cmd("GET").arg(key).query_async(&mut connection).await;
             match bytes {
@@ -172,7 +172,7 @@ impl Redis {
                 bytes => bytes,
             }
         };
-        self.ask(question).await
+        self.ask(question).await.flatten()
     }
 
     /// Keeps bytes under a key for that time, a millisecond at least. Whether Redis confirmed it.

@@ -7,8 +7,17 @@ use tokio::sync::watch;
 
 use super::entry::Digest;
 
-/// What a look gave others, once it is known: nothing if they can't use it.
-type Outcome<T> = Option<Option<T>>;
+/// How far a look is.
+#[derive(Debug)]
+enum Outcome<T> {
+    UnderWay,
+    /// What it gave; nothing if others can't use it.
+    Landed(Option<T>),
+}
+
+/// The request that led was given up: another has to lead.
+#[derive(Debug, PartialEq)]
+pub(super) struct GivenUp;
 
 /// The looks that are under way, by what is looked for.
 #[derive(Debug)]
@@ -45,7 +54,7 @@ impl<T> Flights<T> {
         if let Some(outcome) = under_way.get(&of) {
             return Boarding::Follows(Follower(outcome.clone()));
         }
-        let (outcome, receiver) = watch::channel(None);
+        let (outcome, receiver) = watch::channel(Outcome::UnderWay);
         under_way.insert(of, receiver);
         Boarding::Leads(Flight {
             flights: Self(Arc::clone(&self.0)),
@@ -58,7 +67,7 @@ impl<T> Flights<T> {
 impl<T> Flight<T> {
     /// Gives the outcome to all who wait, and to all who come until this is dropped.
     pub(super) fn land(&self, outcome: Option<T>) {
-        self.outcome.send_replace(Some(outcome));
+        self.outcome.send_replace(Outcome::Landed(outcome));
     }
 }
 
@@ -70,10 +79,13 @@ impl<T> Drop for Flight<T> {
 }
 
 impl<T: Clone> Follower<T> {
-    /// The outcome; nothing if the request that led was given up, so that another has to lead.
-    pub(super) async fn landed(mut self) -> Outcome<T> {
-        let outcome = self.0.wait_for(Option::is_some).await.ok()?;
-        outcome.clone()
+    /// What the look gave; nothing if it can't be used.
+    pub(super) async fn landed(mut self) -> Result<Option<T>, GivenUp> {
+        let landed = |outcome: &Outcome<T>| matches!(outcome, Outcome::Landed(_));
+        match &*self.0.wait_for(landed).await.map_err(|_| GivenUp)? {
+            Outcome::Landed(outcome) => Ok(outcome.clone()),
+            Outcome::UnderWay => Err(GivenUp),
+        }
     }
 }
 
@@ -105,11 +117,11 @@ mod tests {
         let late = follows(&flights, [1; 32]);
         drop(flight);
         for follower in [early, late] {
-            assert_eq!(follower.landed().await, Some(Some(7)));
+            assert_eq!(follower.landed().await, Ok(Some(7)));
         }
         let next = leads(&flights, [1; 32]);
         next.land(None);
-        assert_eq!(follows(&flights, [1; 32]).landed().await, Some(None));
+        assert_eq!(follows(&flights, [1; 32]).landed().await, Ok(None));
     }
 
     #[tokio::test]
@@ -118,7 +130,7 @@ mod tests {
         let flight = leads(&flights, [1; 32]);
         let follower = follows(&flights, [1; 32]);
         drop(flight);
-        assert_eq!(follower.landed().await, None);
+        assert_eq!(follower.landed().await, Err(GivenUp));
         let _next = leads(&flights, [1; 32]);
     }
 }
