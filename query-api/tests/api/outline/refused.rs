@@ -4,7 +4,7 @@ use anyhow::Result;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{ROWS, app};
+use super::sales::{ROWS, app};
 
 #[tokio::test]
 async fn a_sort_without_days_is_refused_with_those_that_have_some() -> Result<()> {
