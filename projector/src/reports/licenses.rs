@@ -15,6 +15,10 @@ use crate::misfit::Misfit;
 use crate::states::license_status;
 
 /// A row of `counted_licenses`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all can be true"
+)]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CountedLicense {
     pub(super) license_id: Uuid,

@@ -22,7 +22,7 @@ pub(super) struct Place {
 
 /// A row of `outline`, but for the count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Key {
+struct Counter {
     list: &'static str,
     sort_key: &'static str,
     dimension: &'static str,
@@ -35,13 +35,13 @@ struct Key {
 #[derive(Clone, Debug, Serialize)]
 struct OutlineRow {
     #[serde(flatten)]
-    key: Key,
+    counter: Counter,
     more: i64,
 }
 
 /// What a run of events adds.
 #[derive(Clone, Default)]
-pub(super) struct Outline(BTreeMap<Key, i64>);
+pub(super) struct Outline(BTreeMap<Counter, i64>);
 
 impl Outline {
     /// Adds what is counted at `after` instead of at `before`.
@@ -59,7 +59,7 @@ impl Outline {
         let all = ("all", String::new());
         for (sort_key, day) in place.days {
             for (dimension, value) in std::iter::once(&all).chain(&place.filters) {
-                let key = Key {
+                let counter = Counter {
                     list: place.list,
                     sort_key,
                     dimension,
@@ -67,7 +67,7 @@ impl Outline {
                     day,
                     status: place.status,
                 };
-                *self.0.entry(key).or_default() += more;
+                *self.0.entry(counter).or_default() += more;
             }
         }
     }
@@ -75,7 +75,9 @@ impl Outline {
     /// Adds it to the table. What came and went is in no row.
     pub(super) async fn store(self, transaction: &Transaction<'_>) -> Result<(), Error> {
         let changed = self.0.into_iter().filter(|(_, more)| *more != 0);
-        let rows: Vec<_> = changed.map(|(key, more)| OutlineRow { key, more }).collect();
+        let rows: Vec<_> = changed
+            .map(|(counter, more)| OutlineRow { counter, more })
+            .collect();
         if rows.is_empty() {
             return Ok(());
         }
