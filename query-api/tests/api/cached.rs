@@ -1,21 +1,24 @@
 //! The service with a cache, a projector that writes versions, and a look at the counters.
 
+use std::future::pending;
 use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::Result;
-use deadpool_postgres::Object;
 use metrics::LocalRecorderGuard;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use query::Asker;
 use read_model::collections::{ACTIVITIES, CLUBS, LICENSE_TYPES, TERMS};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Map, json};
 use service::redis::{Redis, RedisOptions};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_postgres::types::Json;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::support::{Answer, App, DEADLINE, eventually};
+use crate::support::{Answer, App, DEADLINE, LANE, eventually};
 
 /// What the projector runs in its transaction.
 const ANNOUNCE: &str = include_str!("../../../crates/engine/projection/src/sql/announce_changes.sql");
@@ -161,15 +164,33 @@ impl Cached {
         .await
     }
 
-    /// Takes every connection, so that the database cannot be asked. The session that follows the projection is another one.
-    pub(crate) async fn exhaust(&self) -> Result<Vec<Object>> {
-        let mut taken = Vec::new();
-        for pool in [&self.state.reads.pool, &self.state.reports.pool] {
-            for _ in 0..pool.status().max_size {
-                taken.push(pool.get().await?);
+    /// Keeps every connection at work, so that the database cannot be asked. The session that follows the projection is
+    /// another one.
+    pub(crate) async fn exhaust(&self) -> JoinSet<()> {
+        let mut at_work = JoinSet::new();
+        let (begun, mut began) = mpsc::channel(1);
+        for reads in [&self.state.reads, &self.state.reports] {
+            for _ in 0..LANE {
+                let person = Asker::person(Uuid::new_v4());
+                for asker in [Asker::PUBLIC, person, person.expensively()] {
+                    let (reads, begun) = (reads.clone(), begun.clone());
+                    at_work.spawn(async move {
+                        let endless = reads.ask("endless", asker, |_| {
+                            let begun = begun.clone();
+                            Box::pin(async move {
+                                begun.send(()).await.expect("somebody waits");
+                                pending::<Result<(), query::Error>>().await
+                            })
+                        });
+                        endless.await.expect("it ends with the test");
+                    });
+                }
             }
         }
-        Ok(taken)
+        for _ in 0..at_work.len() {
+            began.recv().await.expect("a connection");
+        }
+        at_work
     }
 
     /// The time in the database, in milliseconds.
