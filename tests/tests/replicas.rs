@@ -39,11 +39,11 @@ async fn reads(shop: &Shop, place: &str) -> f64 {
 }
 
 /// Reads page after page, as one who knows the last position that was shown. Returns the number of answers.
-async fn read(shop: &Shop, reader: usize, stop: &CancellationToken) -> u32 {
+async fn read(shop: &Shop, reader: usize, stop: &CancellationToken) -> usize {
     let (mut seen, mut answers) = (0, 0);
     let paths = ["/orders?limit=5", "/licenses?limit=5", "/license-types?limit=2"];
     while !stop.is_cancelled() {
-        let path = paths[(reader + answers as usize) % paths.len()];
+        let path = paths[(reader + answers) % paths.len()];
         let path = format!("{path}&min_position={seen}");
         let answer = shop.get(&path, &shop.tokens.customer).await.expect(200);
         assert!(

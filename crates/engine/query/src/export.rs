@@ -44,7 +44,7 @@ const LONGEST: Duration = Duration::from_mins(30);
 /// How long connecting may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take until the first rows can be read, at two servers if one fails.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(60);
+const BEGIN_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Begins exports, a few at a time. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -44,17 +44,13 @@ impl Seats {
             reader,
             permit: None,
         };
-        match timeout(PATIENCE, turns.acquire_owned()).await {
-            Ok(Ok(permit)) => {
-                seat.permit = Some(permit);
-                Ok(seat)
-            }
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => {
-                ::metrics::counter!(metrics::REFUSED_AT_ONCE).increment(1);
-                Err(failure::too_many_at_once())
-            }
+        // The semaphore is never closed.
+        if let Ok(Ok(permit)) = timeout(PATIENCE, turns.acquire_owned()).await {
+            seat.permit = Some(permit);
+            return Ok(seat);
         }
+        ::metrics::counter!(metrics::REFUSED_AT_ONCE).increment(1);
+        Err(failure::too_many_at_once())
     }
 
     fn readers(&self) -> MutexGuard<'_, Readers> {
