@@ -93,7 +93,7 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub streams: StreamOptions,
     /// Addresses of command-api's readiness, of each instance, separated by commas: GET /status then says whether orders are
-    /// taken. For example http://127.0.0.1:9080/health/ready
+    /// taken
     #[arg(
         long,
         env = "COMMAND_API_READY_URL",

@@ -74,7 +74,7 @@ impl Sources {
             checks: self.health.conditions(),
             rows: self.rows.progress(),
             reports: self.reports.progress(),
-            commands: self.commands.as_ref().map(Neighbour::is_ready),
+            commands: self.commands.as_ref().and_then(Neighbour::is_ready),
         };
         let mut answer = judge(&facts, Utc::now());
         for component in &mut answer.components {

@@ -104,21 +104,20 @@ pub(super) fn summary(components: &[Component], features: &[Feature]) -> [String
                     ComponentStatus::Degraded | ComponentStatus::Down
                 )
             });
-            unusual
-                .map(|component| format!(" {}", of(component)))
-                .collect::<String>()
+            unusual.map(of).collect::<Vec<_>>()
         };
+        let said = |first, remarks: Vec<&str>| [vec![first], remarks].concat().join(" ");
         return [
-            format!("Alt virker.{}", remarks(|component| component.message_nb)),
-            format!("Everything works.{}", remarks(|component| component.message_en)),
+            said("Alt virker.", remarks(|component| component.message_nb)),
+            said("Everything works.", remarks(|component| component.message_en)),
         ];
     }
     let list = |said: &str, features: &[&Feature], of: fn(&Feature) -> &'static str| {
         let labels: Vec<&str> = features.iter().map(|feature| of(feature)).collect();
         (!labels.is_empty()).then(|| format!("{said}: {}.", labels.join(", ")))
     };
-    let (nb, en): (fn(&Feature) -> &'static str, fn(&Feature) -> &'static str) =
-        (|feature| feature.label_nb, |feature| feature.label_en);
+    let nb = |feature: &Feature| feature.label_nb;
+    let en = |feature: &Feature| feature.label_en;
     let joined = |parts: [Option<String>; 3]| parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     [
         joined([

@@ -54,7 +54,7 @@ impl Feed {
         let now = Instant::now();
         let options = subscription.options();
         // Streams which began together do not end together.
-        let age = options.max_age - by_chance(options.max_age / 3);
+        let age = options.max_age * 2 / 3 + by_chance(options.max_age / 3);
         let token = session.remaining();
         let ends = if token < age {
             (now + token, End::TokenEnded)

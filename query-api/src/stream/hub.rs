@@ -43,7 +43,7 @@ impl StreamOptions {
     const QUEUE: usize = 64;
     /// Less than proxies wait for an answer that goes on, which is a minute by default.
     const HEARTBEAT: Duration = Duration::from_secs(15);
-    const MAX_AGE: Duration = Duration::from_secs(900);
+    const MAX_AGE: Duration = Duration::from_mins(15);
 }
 
 impl Default for StreamOptions {
@@ -225,7 +225,7 @@ impl Registry {
         self.readers.retain(|user_id, streams| {
             let concerns_user = concerns_all || concerned.binary_search(user_id).is_ok();
             streams.retain(|entry| {
-                if !concerns_user && !(anything && entry.concerned_by_others) {
+                if !(concerns_user || anything && entry.concerned_by_others) {
                     return true;
                 }
                 let kept = entry.hand(told);

@@ -137,9 +137,9 @@ async fn another_log_and_parked_events_that_are_applied_are_read_again() -> Resu
         )
         .await?;
     let staff = app.staff();
-    let (mut events, _) = eventually("the parked event is seen", async || {
+    let mut events = eventually("the parked event is seen", async || {
         let (events, _) = Events::open(&app, &staff, None).await;
-        events.last_id.ends_with(".7.1").then_some((events, ()))
+        events.last_id.ends_with(".7.1").then_some(events)
     })
     .await;
     let id = events.last_id.clone();

@@ -58,7 +58,7 @@ pub static FOLLOWED: [Followed; 10] = [
         key: "user_id",
         owner: "user_id",
         clubs: NO_CLUBS,
-        rows: themselves,
+        rows: |scope| Some(themselves(scope)),
     },
     for_staff("letter", "letters", "letter_id"),
     for_staff("suspension", "suspensions", "suspension_id"),
@@ -99,7 +99,7 @@ const fn for_everyone(name: &'static str, table: &'static str, key: &'static str
 }
 
 /// The reader's own row, and all for staff.
-fn themselves(scope: &Scope) -> Option<Conditions> {
+fn themselves(scope: &Scope) -> Conditions {
     let mut rows = Conditions::default();
     match scope {
         Scope::Everything => {}
@@ -107,7 +107,7 @@ fn themselves(scope: &Scope) -> Option<Conditions> {
             rows.and("user_id = ?", [Bind::Uuid(*user_id)]);
         }
     }
-    Some(rows)
+    rows
 }
 
 impl fmt::Debug for Followed {

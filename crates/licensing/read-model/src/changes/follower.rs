@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    fn reason(step: Option<Step>) -> &'static str {
+    fn reason(step: Option<&Step>) -> &'static str {
         match step {
             Some(Step::Began { reason, .. }) => reason,
             Some(Step::Moved { place: Some(_), .. }) => "whole",
@@ -284,10 +284,10 @@ mod tests {
             ("rows_rebuilt", told, 10, found(place(12, 1), 12, 1)),
             ("rows_rebuilt", told, 10, found(place(12, 2), 12, 1)),
         ] {
-            assert_eq!(reason(step(before, through, found)), expected);
+            assert_eq!(reason(step(before, through, found).as_ref()), expected);
         }
         let mut restored = found(place(12, 2), 12, 2);
         restored.place.checkpoint.epoch = Uuid::from_u128(2);
-        assert_eq!(reason(step(told, 10, restored)), "another_log");
+        assert_eq!(reason(step(told, 10, restored).as_ref()), "another_log");
     }
 }
