@@ -274,7 +274,7 @@ async fn follow_once(
     let (notify, mut notified) = mpsc::unbounded_channel();
     // Ends when the client is dropped; closes the channel when the connection ends.
     tokio::spawn(drive(connection, notify));
-    let notifies = timeout(PATIENCE, listen(&client, channel.name)).await??;
+    let can_listen = timeout(PATIENCE, listen(&client, channel.name)).await??;
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -289,7 +289,7 @@ async fn follow_once(
             }
             _ = poll.tick() => {
                 let mut looked = look(&client, channel.projection).await?;
-                if !notifies {
+                if !can_listen {
                     looked.tables = None;
                 }
                 answered(&looked);
