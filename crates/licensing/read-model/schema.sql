@@ -606,7 +606,7 @@ CREATE INDEX licenses_by_discipline ON public.licenses USING btree (discipline, 
 
 CREATE INDEX licenses_by_holder ON public.licenses USING btree (holder_id, created_at, license_id) WHERE (holder_id IS NOT NULL);
 
-CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_type, created_at, license_id);
+CREATE INDEX licenses_by_license_type ON public.licenses USING btree (license_type, created_at, license_id, role, category, discipline);
 
 CREATE INDEX licenses_by_order ON public.licenses USING btree (order_id, line);
 
@@ -622,7 +622,7 @@ CREATE INDEX licenses_by_status ON public.licenses USING btree (status, created_
 
 CREATE INDEX order_timeline_by_order ON public.order_timeline USING btree (order_id, "position", entry_id);
 
-CREATE INDEX orders_by_activity ON public.orders USING btree (activity_from, order_id);
+CREATE INDEX orders_by_activity ON public.orders USING btree (activity_from, order_id, activity_to);
 
 CREATE INDEX orders_by_club ON public.orders USING gin (club_ids);
 

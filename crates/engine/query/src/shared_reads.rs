@@ -198,13 +198,24 @@ impl Reads {
         };
         let empty = answer::json_of(resource, resource.name, Vec::new());
         let question = PageQuestion { page, instead };
-        let (found, remembered) = match self.look(shared, &asked, question, empty).await? {
+        let (found, remembered) = match Box::pin(self.look(shared, &asked, question, empty)).await? {
             Looked::Unchanged(response) => return Ok(response),
             Looked::Found(found, remembered) => (found, remembered),
         };
         if epoch.is_some_and(|epoch| epoch != found.epoch) {
             return Err(cursor::refuse());
         }
+        let content = self.page_content(resource, &found, &binding)?;
+        Ok(self.answer_found(content, &found, remembered, &asked))
+    }
+
+    /// The body of a page, with the cursors of this reader.
+    fn page_content(
+        &self,
+        resource: &Resource,
+        found: &Found,
+        binding: &Binding<'_>,
+    ) -> Result<Content, Problem> {
         let page: SharedPage =
             serde_json::from_str(&found.entry.answer).map_err(|error| Problem::internal(&error))?;
         let seal = |edge: Option<Edge>| {
@@ -213,7 +224,7 @@ impl Reads {
                 epoch: found.epoch,
             });
             let sealed = cursor
-                .map(|cursor| self.cursors.seal(&cursor, &binding))
+                .map(|cursor| self.cursors.seal(&cursor, binding))
                 .transpose();
             sealed.map_err(|error| Problem::internal(&error))
         };
@@ -223,8 +234,7 @@ impl Reads {
         };
         let items = page.items.get().as_bytes();
         let bytes = answer::list_body(items, cursors, page.total, page.similar)?;
-        let content = answer::json_of(resource, resource.name, bytes);
-        Ok(self.answer_found(content, &found, remembered, &asked))
+        Ok(answer::json_of(resource, resource.name, bytes))
     }
 
     /// Answers with what a question gives, which is a JSON object, and the position. It is for readers who may see all rows;
@@ -250,7 +260,7 @@ impl Reads {
             content_type: "application/json",
             bytes,
         };
-        match self.look(shared, &asked, question, content(Vec::new())).await? {
+        match Box::pin(self.look(shared, &asked, question, content(Vec::new()))).await? {
             Looked::Unchanged(response) => Ok(response),
             Looked::Found(found, remembered) => {
                 let content = content(found.entry.answer.as_bytes().to_vec());

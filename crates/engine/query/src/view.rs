@@ -194,8 +194,9 @@ pub(crate) fn sort_of(
         Some(name) => (name, Direction::Descending),
         None => (asked.as_str(), Direction::Ascending),
     };
+    let sort = resource.sort(name).filter(|sort| offered(sort));
     let mut filters = resource.filters.iter();
-    if let Some(filter) = filters.find(|filter| filter.sorted_by == Some(name)) {
+    if let Some(filter) = filters.find(|filter| sort.is_some() && filter.sorted_by == Some(name)) {
         parameters.refuse(
             "sort",
             "missing_filter",
@@ -207,7 +208,7 @@ pub(crate) fn sort_of(
         );
         return default;
     }
-    if let Some(sort) = resource.sort(name).filter(|sort| offered(sort)) {
+    if let Some(sort) = sort {
         return (sort, direction);
     }
     let list = sorts(resource, offered).join(", ");
