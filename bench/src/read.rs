@@ -135,7 +135,7 @@ async fn fill(system: &System, scale: f64) -> anyhow::Result<()> {
 }
 
 async fn finish(mut command: tokio::process::Command) -> anyhow::Result<()> {
-    let program = format!("{:?}", command.as_std().get_program());
+    let program = command.as_std().get_program().display().to_string();
     let ended = command.stdin(Stdio::null()).status().await;
     ensure!(
         ended.with_context(|| format!("cannot run {program}"))?.success(),

@@ -47,10 +47,10 @@ async fn outline(
             .outline(&asked, parameters, access(principal, of))
             .await;
     };
-    let asker = Asker::person(principal.user_id);
+    let person = Asker::person(principal.user_id);
     state
         .reports
-        .outline_by(&asked, asker, parameters, move |client| {
+        .outline_by(&asked, person, parameters, move |client| {
             let counters = counters.clone();
             Box::pin(async move { read_outline(client, &counters).await })
         })

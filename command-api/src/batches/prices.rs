@@ -26,7 +26,7 @@ impl Desk<'_> {
     pub(super) fn key_of_prices(&self, command: &ItemCommand) -> IdempotencyKey {
         let texts: Vec<&str> = command.items().map(|item| item.text.get()).collect();
         let key = format!("{}:{}", self.batch_id, command.first.number);
-        IdempotencyKey::new("batch:prices", key, &texts.join("\n"))
+        IdempotencyKey::new("batch:prices", key, texts.join("\n"))
     }
 
     pub(super) async fn set_prices(&self, command: &ItemCommand) -> Done {

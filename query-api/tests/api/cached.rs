@@ -168,7 +168,7 @@ impl Cached {
     /// another one.
     pub(crate) async fn exhaust(&self) -> JoinSet<()> {
         let mut at_work = JoinSet::new();
-        let (begun, mut began) = mpsc::channel(1);
+        let (begun, mut starts) = mpsc::channel(1);
         for reads in [&self.state.reads, &self.state.reports] {
             for _ in 0..LANE {
                 let person = Asker::person(Uuid::new_v4());
@@ -188,7 +188,7 @@ impl Cached {
             }
         }
         for _ in 0..at_work.len() {
-            began.recv().await.expect("a connection");
+            starts.recv().await.expect("a connection");
         }
         at_work
     }

@@ -15,8 +15,8 @@ fn decoded(encoding: &str, bytes: &[u8]) -> Vec<u8> {
     match encoding {
         "br" => brotli::BrotliDecompress(&mut &bytes[..], &mut decoded).unwrap(),
         "gzip" => {
-            let mut decoder = flate2::read::GzDecoder::new(bytes);
-            std::io::Read::read_to_end(&mut decoder, &mut decoded).unwrap();
+            let mut unzipped = flate2::read::GzDecoder::new(bytes);
+            std::io::Read::read_to_end(&mut unzipped, &mut decoded).unwrap();
         }
         _ => decoded.extend_from_slice(bytes),
     }

@@ -162,6 +162,55 @@ pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// The rows and the reports, through few connections.
+async fn reads_of(
+    databases: &Databases,
+    reading: &Reading,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<[Reads; 2]> {
+    let lane = PoolOptions {
+        db_pool_size: LANE,
+        db_statement_timeout_s: reading.statement_timeout_s,
+    };
+    let pools = PerLane {
+        public: lane.clone(),
+        people: lane.clone(),
+        expensive: lane,
+    };
+    let rows = Source {
+        primary: &databases.read_reader,
+        replicas: &reading.replicas,
+        channel: FOLLOWED,
+        search_path: None,
+        session: "query-api",
+        pools: &pools,
+        most_lag: reading.most_lag,
+    };
+    let sums = Source {
+        channel: REPORTS_FOLLOWED,
+        search_path: Some(REPORTS_PATH),
+        session: "query-api reports",
+        ..rows
+    };
+    let checks = |[postgres, schema, replicas]: [&'static str; 3]| Checks {
+        postgres: health.check(postgres),
+        schema: health.check(schema),
+        replicas: (!reading.replicas.is_empty()).then(|| health.check(replicas)),
+    };
+    let rows_checks = checks(["postgres", "schema", "replicas"]);
+    let sums_checks = checks(["reports_postgres", "reports_schema", "reports_replicas"]);
+    let known = |_| async { Ok(()) };
+    let reads = Reads::new(
+        Places::open(rows, rows_checks, stop, look_at_schema).await?,
+        Cursors::new(b"a secret of this test, 32 bytes or more")?,
+        Seats::new(2),
+        pools.map(|_, _| DEADLINE),
+    );
+    let reports = reads.of(Places::open(sums, sums_checks, stop, known).await?);
+    Ok([reads, reports])
+}
+
 impl App {
     pub(crate) async fn start() -> Result<Self> {
         let databases = fresh_databases().await?;
@@ -189,45 +238,7 @@ impl App {
             jwks_url: issuer.jwks_url(),
             jwt_algorithm: "ES256".parse()?,
         };
-        let lane = PoolOptions {
-            db_pool_size: LANE,
-            db_statement_timeout_s: reading.statement_timeout_s,
-        };
-        let pools = PerLane {
-            public: lane.clone(),
-            people: lane.clone(),
-            expensive: lane,
-        };
-        let rows = Source {
-            primary: &databases.read_reader,
-            replicas: &reading.replicas,
-            channel: FOLLOWED,
-            search_path: None,
-            session: "query-api",
-            pools: &pools,
-            most_lag: reading.most_lag,
-        };
-        let sums = Source {
-            channel: REPORTS_FOLLOWED,
-            search_path: Some(REPORTS_PATH),
-            session: "query-api reports",
-            ..rows
-        };
-        let checks = |[postgres, schema, replicas]: [&'static str; 3]| Checks {
-            postgres: health.check(postgres),
-            schema: health.check(schema),
-            replicas: (!reading.replicas.is_empty()).then(|| health.check(replicas)),
-        };
-        let rows_checks = checks(["postgres", "schema", "replicas"]);
-        let sums_checks = checks(["reports_postgres", "reports_schema", "reports_replicas"]);
-        let known = |_| async { Ok(()) };
-        let reads = Reads::new(
-            Places::open(rows, rows_checks, &stop, look_at_schema).await?,
-            Cursors::new(b"a secret of this test, 32 bytes or more")?,
-            Seats::new(2),
-            pools.map(|_, _| DEADLINE),
-        );
-        let reports = reads.of(Places::open(sums, sums_checks, &stop, known).await?);
+        let [reads, reports] = Box::pin(reads_of(&databases, &reading, &health, &stop)).await?;
         let keys = Keys::new()?;
         let following = reads.places.projection().clone();
         let sources = Sources {

@@ -73,13 +73,13 @@ impl Granted {
         self.reader.map_or(Asker::PUBLIC, Asker::person)
     }
 
-    /// The asker of a list that searches or counts.
-    pub(crate) fn asker_of_many(&self) -> Asker {
+    /// The asker of a list. `many`: it searches or counts.
+    pub(crate) fn asker_of(&self, many: bool) -> Asker {
         // The tables of public resources are small.
-        if self.reader.is_none() || self.few {
-            self.asker()
-        } else {
+        if many && self.reader.is_some() && !self.few {
             self.asker().expensively()
+        } else {
+            self.asker()
         }
     }
 }
@@ -179,11 +179,7 @@ impl Reads {
             count,
             begin,
         } = view::of_list(parameters, resource)?;
-        let asker = if count || selection.searches() {
-            granted.asker_of_many()
-        } else {
-            granted.asker()
-        };
+        let asker = granted.asker_of(count || selection.searches());
         let Granted { reader, rows, .. } = granted;
         let _seat = self.seat(asker).await?;
         let reads = self.in_one_place();
@@ -252,14 +248,14 @@ impl Reads {
     /// Answers with the days of a list, counted in its rows. Takes what is left of the parameters.
     pub async fn outline(
         &self,
-        asked: &OutlineQuery,
+        query: &OutlineQuery,
         parameters: Parameters,
         access: Access,
     ) -> Result<Response, Problem> {
-        let granted = access.granted(asked.resource)?;
-        let asker = granted.asker_of_many();
-        let (counted, rows) = (asked.clone(), granted.rows);
-        self.outline_by(asked, asker, parameters, move |client| {
+        let granted = access.granted(query.resource)?;
+        let asker = granted.asker_of(true);
+        let (counted, rows) = (query.clone(), granted.rows);
+        self.outline_by(query, asker, parameters, move |client| {
             let (counted, rows) = (counted.clone(), rows.clone());
             Box::pin(async move { counted.count(client, rows).await })
         })
@@ -270,7 +266,7 @@ impl Reads {
     /// left of the parameters.
     pub async fn outline_by(
         &self,
-        asked: &OutlineQuery,
+        query: &OutlineQuery,
         asker: Asker,
         parameters: Parameters,
         question: impl Fn(&Client) -> Question<'_, Outline>,
@@ -278,7 +274,7 @@ impl Reads {
         let if_none_match = parameters.if_none_match();
         let place = |outline: &Outline| (outline.checkpoint, outline.stale);
         let outline = self.ask_at(OUTLINE, asker, parameters, question, place).await?;
-        answer::outline(asked, &outline, if_none_match.as_deref())
+        answer::outline(query, &outline, if_none_match.as_deref())
     }
 
     /// Answers with the row of a resource that has this key, or 404.

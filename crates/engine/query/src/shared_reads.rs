@@ -139,11 +139,7 @@ impl Reads {
             min_position,
             if_none_match,
         } = view;
-        let asker = if count || selection.searches() {
-            granted.asker_of_many()
-        } else {
-            granted.asker()
-        };
+        let asker = granted.asker_of(count || selection.searches());
         let Granted { reader, rows, .. } = granted;
         let binding = Binding::new(resource, sort, direction, &selection, reader);
         let mut kept = rows.is_empty() && !selection.searches();
@@ -189,7 +185,7 @@ impl Reads {
             Audience::Public => "public",
             Audience::Personal => "everything",
         };
-        let asked = Asked {
+        let request = Asked {
             reader,
             scope: kept.then_some(everyone),
             min_position,
@@ -198,7 +194,7 @@ impl Reads {
         };
         let empty = answer::json_of(resource, resource.name, Vec::new());
         let question = PageQuestion { page, instead };
-        let (found, remembered) = match Box::pin(self.look(shared, &asked, question, empty)).await? {
+        let (found, remembered) = match Box::pin(self.look(shared, &request, question, empty)).await? {
             Looked::Unchanged(response) => return Ok(response),
             Looked::Found(found, remembered) => (found, remembered),
         };
@@ -206,7 +202,7 @@ impl Reads {
             return Err(cursor::refuse());
         }
         let content = self.page_content(resource, &found, &binding)?;
-        Ok(self.answer_found(content, &found, remembered, &asked))
+        Ok(self.answer_found(content, &found, remembered, &request))
     }
 
     /// The body of a page, with the cursors of this reader.
@@ -246,7 +242,7 @@ impl Reads {
         asker: Asker,
         mut parameters: Parameters,
     ) -> Result<Response, Problem> {
-        let asked = Asked {
+        let request = Asked {
             reader: None,
             scope: Some("everything"),
             min_position: parameters.min_position(),
@@ -260,11 +256,11 @@ impl Reads {
             content_type: "application/json",
             bytes,
         };
-        match Box::pin(self.look(shared, &asked, question, content(Vec::new()))).await? {
+        match Box::pin(self.look(shared, &request, question, content(Vec::new()))).await? {
             Looked::Unchanged(response) => Ok(response),
             Looked::Found(found, remembered) => {
                 let content = content(found.entry.answer.as_bytes().to_vec());
-                Ok(self.answer_found(content, &found, remembered, &asked))
+                Ok(self.answer_found(content, &found, remembered, &request))
             }
         }
     }
@@ -273,14 +269,14 @@ impl Reads {
     async fn look(
         &self,
         shared: &'static Shared,
-        asked: &Asked,
+        request: &Asked,
         question: impl SharedQuestion,
         empty: Content,
     ) -> Result<Looked, Problem> {
-        let cached = self.cache.as_ref().zip(asked.scope);
+        let cached = self.cache.as_ref().zip(request.scope);
         let known = match cached {
             Some((cache, scope)) => self
-                .known(cache, shared, asked)
+                .known(cache, shared, request)
                 .await?
                 .map(|now| (cache, scope, now)),
             None => None,
@@ -289,12 +285,12 @@ impl Reads {
             if cached.is_some() {
                 metrics::looked_up(shared.name, "unknown");
             }
-            let (answer, mark) = self.read_marked(shared, question, asked, false).await?;
+            let (answer, mark) = self.read_marked(shared, question, request, false).await?;
             return Ok(Looked::Found(Found::read(answer, &mark), None));
         };
         let key = cache.key(shared, &now, scope, &question.text());
-        let remembered = key.of_reader(asked.reader);
-        if let Some(known) = asked.if_none_match.as_deref()
+        let remembered = key.of_reader(request.reader);
+        if let Some(known) = request.if_none_match.as_deref()
             && let Some(tag) = cache.tag(&now, &remembered)
             && let Some(mut response) = empty.unchanged(now.place(), &tag.tag, known)
         {
@@ -302,8 +298,8 @@ impl Reads {
             limit_age(&mut response, now.left(&tag));
             return Ok(Looked::Unchanged(response));
         }
-        let read = self.read_marked(shared, question, asked, true);
-        let patience = *self.patience.of(asked.asker.lane);
+        let read = self.read_marked(shared, question, request, true);
+        let patience = *self.patience.of(request.asker.lane);
         let found = cache.find(shared, &key, &now, patience, read).await?;
         Ok(Looked::Found(found, Some(remembered)))
     }
@@ -314,17 +310,17 @@ impl Reads {
         &self,
         cache: &Cache,
         shared: &'static Shared,
-        asked: &Asked,
+        request: &Asked,
     ) -> Result<Option<Now>, Problem> {
         let now = cache.now(shared);
-        let (Some(_), Some(awaited)) = (&now, asked.min_position) else {
+        let (Some(_), Some(awaited)) = (&now, request.min_position) else {
             return Ok(now);
         };
         self.places
             .projection()
             .reach(awaited.position, awaited.name)
             .await?;
-        Ok(cache.now(shared).filter(|now| asked.is_reached(now.place())))
+        Ok(cache.now(shared).filter(|now| request.is_reached(now.place())))
     }
 
     /// Asks the database, in one snapshot with the versions of the rows: where the versions are known to be, if it is to be kept.
@@ -332,13 +328,13 @@ impl Reads {
         &self,
         shared: &'static Shared,
         question: impl SharedQuestion,
-        asked: &Asked,
+        request: &Asked,
         freshest: bool,
     ) -> Result<(String, Mark), Problem> {
-        let _seat = self.seat(asked.asker).await?;
+        let _seat = self.seat(request.asker).await?;
         let step = Step {
             freshest,
-            ..self.measured(shared.name, asked.asker.lane, asked.min_position)
+            ..self.measured(shared.name, request.asker.lane, request.min_position)
         };
         self.question(
             step,
@@ -354,9 +350,9 @@ impl Reads {
         content: Content,
         found: &Found,
         remembered: Option<Digest>,
-        asked: &Asked,
+        request: &Asked,
     ) -> Response {
-        let mut response = content.positioned(found.place, asked.if_none_match.as_deref());
+        let mut response = content.positioned(found.place, request.if_none_match.as_deref());
         if let Some((cache, of)) = self.cache.as_ref().zip(remembered)
             && let Some(tag) = response.headers().get(header::ETAG)
             && let Ok(tag) = tag.to_str()

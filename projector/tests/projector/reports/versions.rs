@@ -24,6 +24,9 @@ impl World {
     }
 }
 
+/// What it is, the events of each command, and the collections that it changes.
+type Step<'a> = (&'a str, Vec<Vec<NewEvent>>, &'a [&'a str]);
+
 #[tokio::test]
 async fn a_collection_has_another_version_when_its_rows_change_and_only_then() {
     let world = World::shared().await;
@@ -34,7 +37,7 @@ async fn a_collection_has_another_version_when_its_rows_change_and_only_then() {
     let buy = sale.buy();
     let receipt = books.receipt(&sale);
     let checked_in = sale.license(1, sales::checked_in);
-    let steps: [(&str, Vec<Vec<NewEvent>>, &[&str]); 6] = [
+    let steps: [Step; 6] = [
         ("a club", vec![shop::club("NMK Testby")], &[CLUBS.name]),
         (
             "a license type",

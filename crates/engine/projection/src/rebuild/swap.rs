@@ -85,8 +85,14 @@ pub(super) async fn exchange(
 ) -> Result<(), Failed> {
     let (outgoing, kept) = (quoted(&schemas.outgoing), quoted(&schemas.kept));
     let mut steps = vec![format!("create schema {outgoing}")];
-    steps.extend(moves(&arriving.live, &schemas.outgoing));
-    steps.extend(moves(&arriving.tables, &schemas.live));
+    for (schema, tables, to) in [
+        (&schemas.live, &arriving.live, &schemas.outgoing),
+        (&arriving.schema, &arriving.tables, &schemas.live),
+    ] {
+        steps.extend(moves("table", tables, to));
+        // They do not move with their tables.
+        steps.extend(moves("statistics", &statistics(transaction, schema).await?, to));
+    }
     // Refused if an object that is no table is left there.
     steps.push(format!("drop schema {} restrict", quoted(&arriving.schema)));
     steps.push(format!("alter schema {outgoing} rename to {kept}"));
@@ -106,11 +112,18 @@ impl Arriving {
     }
 }
 
-fn moves(tables: &[String], to: &str) -> impl Iterator<Item = String> {
+fn moves(kind: &str, objects: &[String], to: &str) -> impl Iterator<Item = String> {
     let to = quoted(to);
-    tables
+    objects
         .iter()
-        .map(move |table| format!("alter table {table} set schema {to}"))
+        .map(move |object| format!("alter {kind} {object} set schema {to}"))
+}
+
+async fn statistics(transaction: &Transaction<'_>, schema: &str) -> Result<Vec<String>, Failed> {
+    let rows = transaction
+        .query(include_str!("../sql/list_statistics.sql"), &[&schema])
+        .await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 async fn tables(

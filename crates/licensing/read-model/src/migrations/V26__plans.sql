@@ -1,3 +1,6 @@
+-- A type says category, discipline and role: the planner learns which of them occur together, and which never do.
+create statistics licenses_of_a_type (dependencies, mcv) on license_type, category, discipline, role from licenses;
+
 -- An order whose activities last until after a day is found without a look at the rows of all that began before it.
 drop index orders_by_activity;
 create index orders_by_activity on orders (activity_from, order_id, activity_to);
