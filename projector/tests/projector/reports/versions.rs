@@ -37,7 +37,7 @@ async fn a_collection_has_another_version_when_its_rows_change_and_only_then() {
     let buy = sale.buy();
     let receipt = books.receipt(&sale);
     let checked_in = sale.license(1, sales::checked_in);
-    let steps: [Step; 6] = [
+    let steps: [Step<'_>; 6] = [
         ("a club", vec![shop::club("NMK Testby")], &[CLUBS.name]),
         (
             "a license type",
