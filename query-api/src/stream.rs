@@ -1,8 +1,8 @@
 //! `GET /api/v1/stream`: what changes, as it happens, for those with a login: server-sent events with the kind, the id and
 //! the position of each row that changed and that the reader may see.
 //!
-//! One [`Follower`](read_model::changes::Follower) looks at the rows for all streams of the process, and the [`Hub`] hands
-//! what it finds to those whom it may concern. A [`Feed`](feed::Feed) is one reader's stream. A reader who comes back with
+//! One [`Follower`] looks at the rows for all streams of the process, and the [`Hub`] hands
+//! what it finds to those whom it may concern. A `Feed` is one reader's stream. A reader who comes back with
 //! `Last-Event-ID` is first told what changed meanwhile, from the rows.
 
 mod events;

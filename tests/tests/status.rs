@@ -39,10 +39,10 @@ async fn works_again(shop: &Shop) {
 async fn what_is_away_is_said_and_what_still_works() {
     let shop = Shop::open_private(Options::default()).await;
     works_again(&shop).await;
-    let stop = async |process| shop.system.stop_one(process).await.expect("it stops");
+    let take_down = async |process| shop.system.stop_one(process).await.expect("it stops");
     let start = async |process| shop.system.start_one(process).await.expect("it starts");
 
-    stop(Process::Projector).await;
+    take_down(Process::Projector).await;
     let status = becomes(&shop, "what is shown is old", |status| {
         of(status, "features", "browse") == "stale"
     })
@@ -52,7 +52,7 @@ async fn what_is_away_is_said_and_what_still_works() {
     start(Process::Projector).await;
     works_again(&shop).await;
 
-    stop(Process::Redis).await;
+    take_down(Process::Redis).await;
     let status = becomes(&shop, "Redis is away", |status| {
         of(status, "components", "redis") == "degraded"
     })
@@ -62,7 +62,7 @@ async fn what_is_away_is_said_and_what_still_works() {
     start(Process::Redis).await;
     works_again(&shop).await;
 
-    stop(Process::CommandApi).await;
+    take_down(Process::CommandApi).await;
     let status = becomes(&shop, "no orders are taken", |status| {
         of(status, "features", "buy") == "away"
     })

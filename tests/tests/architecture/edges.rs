@@ -83,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "events",
             "projection",
             "projector",
+            "query",
             "read-model",
             "service",
             "stack",

@@ -10,7 +10,8 @@ use tokio_postgres::Client;
 
 use crate::error::{Error, Question};
 use crate::lane::{Lane, Lanes};
-use crate::projection::{Projection, Seen};
+use crate::progress::Seen;
+use crate::projection::Projection;
 use crate::schema_gate::SchemaGate;
 use crate::standing::{Change, Fault, Standing, Steps};
 

@@ -17,10 +17,12 @@ use service::postgres::PoolOptions;
 use tokio::time::{Instant, interval, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::follower::Channel;
 use crate::lane::{Lane, Lanes, PerLane};
 use crate::metrics;
 use crate::place::Place;
-use crate::projection::{Channel, Projection, Seen, WAIT};
+use crate::progress::Seen;
+use crate::projection::{Projection, WAIT};
 use crate::schema_gate::{SchemaGate, SchemaRefused};
 use crate::standing::{Change, Fault, Steps};
 

@@ -14,9 +14,9 @@ use crate::error::Error;
 use crate::filter::{Filter, Selection};
 use crate::resource::{Direction, Resource, Sort};
 
-/// Sorting may cost so many times what a walk would cost if the rows were spread evenly: it never costs more than expected.
+/// How many times what a walk would cost, if the rows were spread evenly, sorting may cost: it never costs more than expected.
 const TRUST: f64 = 10.0;
-/// Up to so many rows are sorted when they are known to be spread unevenly.
+/// The most rows that are sorted when they are known to be spread unevenly.
 const SORTED: i64 = 20_000;
 
 /// How what a request keeps lies in the order that it asks for.

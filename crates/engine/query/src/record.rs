@@ -87,8 +87,8 @@ impl Record {
     }
 }
 
-/// Writes the JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as JSON numbers, truth and
-/// JSON as they are.
+/// Writes the JSON form of a column: RFC 3339 in UTC for moments, `YYYY-MM-DD` for dates, integers as JSON numbers, truth as JSON
+/// has it, and JSON as the database wrote it.
 fn write(out: &mut Vec<u8>, row: &Row, index: usize, column: &'static str) -> Result<(), Error> {
     let found = row.columns()[index].type_();
     match *found {

@@ -72,7 +72,7 @@ mod tests {
             tags.put(digest(number), tag(number));
             tags.put(digest(number), tag(number));
         }
-        let get = |number| tags.get(&digest(number), Duration::from_secs(60));
+        let get = |number| tags.get(&digest(number), Duration::from_mins(1));
         assert_eq!(get(0), None);
         assert_eq!((get(1), get(MOST)), (Some(tag(1)), Some(tag(MOST))));
         let remembered = tags.0.lock().unwrap();

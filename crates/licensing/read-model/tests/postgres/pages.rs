@@ -33,7 +33,7 @@ async fn walk_back(
     let mut pages = Vec::new();
     while edge.is_some() {
         let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-        let rows: Vec<_> = page.rows.iter().map(|row| whole(row)).collect();
+        let rows: Vec<_> = page.rows.iter().map(whole).collect();
         between(&page).await?;
         pages.push(rows);
         edge = page.previous;
@@ -50,7 +50,7 @@ async fn walk(
     let (mut edge, mut seen) = (None, Vec::new());
     loop {
         let page = page::read(&database.client, PageQuery { edge, ..start() }).await?;
-        seen.extend(page.rows.iter().map(|row| whole(row)));
+        seen.extend(page.rows.iter().map(whole));
         between(&page).await?;
         edge = page.next;
         if edge.is_none() {

@@ -18,9 +18,10 @@ fn payload(position: u64, collection: &str, version: u128) -> String {
     format!(r#"{position} {{"{collection}": "{}"}}"#, Uuid::from_u128(version))
 }
 
-fn version(seen: &State, collection: &str) -> Option<Option<Uuid>> {
+/// Nil before the first change; nothing while it is not known.
+fn version(seen: &State, collection: &str) -> Option<Uuid> {
     let tables = seen.tables.as_ref()?;
-    Some(tables.versions.get(collection).copied())
+    Some(tables.versions.get(collection).copied().unwrap_or_default())
 }
 
 #[test]
@@ -29,12 +30,12 @@ fn position_and_versions_move_together() {
     assert!(!seen.note(Note::read(&payload(6, "notes", 7))));
     assert_eq!(
         (seen.seen.position, version(&seen, "notes")),
-        (6, Some(Some(Uuid::from_u128(7))))
+        (6, Some(Uuid::from_u128(7)))
     );
     assert!(!seen.note(Note::read("7")));
     assert_eq!(
         (seen.seen.position, version(&seen, "notes")),
-        (7, Some(Some(Uuid::from_u128(7))))
+        (7, Some(Uuid::from_u128(7)))
     );
 }
 
@@ -66,6 +67,9 @@ fn a_notification_older_than_the_last_look_changes_nothing() {
     let mut seen = seen(5);
     for old in ["5", "4", "0"] {
         assert!(!seen.note(Note::read(old)));
-        assert_eq!((seen.seen.position, version(&seen, "notes")), (5, Some(None)));
+        assert_eq!(
+            (seen.seen.position, version(&seen, "notes")),
+            (5, Some(Uuid::nil()))
+        );
     }
 }
