@@ -1,6 +1,7 @@
 //! Two replicas of the read database: one stands still, the other is killed, and readers notice nothing. Their requests succeed,
 //! and no reader who sends the last position that it saw is shown an earlier one.
 
+use anyhow::Context as _;
 use std::cell::Cell;
 
 use futures_util::future::join_all;
@@ -26,8 +27,8 @@ async fn metric(shop: &Shop, name: &str, labels: &[(&str, &str)]) -> Option<f64>
 /// Waits until a replica is used for both projections, or for none.
 async fn until_used(shop: &Shop, replica: &str, used: bool) {
     eventually(&format!("{replica} used: {used}"), async || {
-        let uses = metric(shop, "bilsport_query_replica_in_use", &[("place", replica)]).await?;
-        ((uses > 1.5) == used && (uses < 0.5) != used).then_some(())
+        let in_use = metric(shop, "bilsport_query_replica_in_use", &[("place", replica)]).await?;
+        ((in_use > 1.5) == used && (in_use < 0.5) != used).then_some(())
     })
     .await;
 }
@@ -39,10 +40,10 @@ async fn reads(shop: &Shop, place: &str) -> f64 {
 }
 
 /// Reads page after page, as one who knows the last position that was shown. Returns the number of answers.
-async fn read(shop: &Shop, reader: usize, stop: &CancellationToken) -> usize {
+async fn read(shop: &Shop, reader: usize, end: &CancellationToken) -> usize {
     let (mut seen, mut answers) = (0, 0);
     let paths = ["/orders?limit=5", "/licenses?limit=5", "/license-types?limit=2"];
-    while !stop.is_cancelled() {
+    while !end.is_cancelled() {
         let path = paths[(reader + answers) % paths.len()];
         let path = format!("{path}&min_position={seen}");
         let answer = shop.get(&path, &shop.tokens.customer).await.expect(200);
@@ -58,8 +59,8 @@ async fn read(shop: &Shop, reader: usize, stop: &CancellationToken) -> usize {
 }
 
 /// Buys, and reads each order at once.
-async fn buy(shop: &Shop, bought: &Cell<u32>, stop: &CancellationToken) {
-    while !stop.is_cancelled() {
+async fn buy(shop: &Shop, bought: &Cell<u32>, end: &CancellationToken) {
+    while !end.is_cancelled() {
         let key = format!("order{}", bought.get());
         let placed = shop.place(&key, &shop.order_of(&key)).await.expect(201);
         let path = format!(
@@ -74,12 +75,17 @@ async fn buy(shop: &Shop, bought: &Cell<u32>, stop: &CancellationToken) {
     }
 }
 
-async fn administrator(shop: &Shop, replica: usize) -> Client {
-    let server = shop.system.servers().replicas().nth(replica).expect("a replica");
-    let database = connect::Database::parse(server.url()).expect("a URL");
-    let (client, connection) = Box::pin(database.connect()).await.expect("a connection");
+async fn administrator(shop: &Shop, replica: usize) -> anyhow::Result<Client> {
+    let server = shop
+        .system
+        .servers()
+        .replicas()
+        .nth(replica)
+        .context("a replica")?;
+    let database = connect::Database::parse(server.url())?;
+    let (client, connection) = Box::pin(database.connect()).await?;
     tokio::spawn(connection);
-    client
+    Ok(client)
 }
 
 #[tokio::test]
@@ -93,11 +99,11 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
     for replica in ["replica-1", "replica-2"] {
         until_used(&shop, replica, true).await;
     }
-    let stop = CancellationToken::new();
+    let end = CancellationToken::new();
     let bought = Cell::new(0);
-    let readers = join_all((0..4).map(|reader| read(&shop, reader, &stop)));
+    let readers = join_all((0..4).map(|reader| read(&shop, reader, &end)));
     let faults = async {
-        let _stop = stop.clone().drop_guard();
+        let _stop = end.clone().drop_guard();
         let further = async |place: &str| {
             let before = reads(&shop, place).await;
             eventually(&format!("{place} is read"), async || {
@@ -108,7 +114,7 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
         further("replica-1").await;
         further("replica-2").await;
 
-        let still = administrator(&shop, 0).await;
+        let still = administrator(&shop, 0).await.unwrap();
         still.batch_execute("select pg_wal_replay_pause()").await.unwrap();
         until_used(&shop, "replica-1", false).await;
         let lagging = [
@@ -142,7 +148,7 @@ async fn a_replica_stands_still_another_is_killed_and_no_reader_sees_time_go_bac
         until_used(&shop, "replica-1", true).await;
         further("replica-1").await;
     };
-    let (answers, (), ()) = tokio::join!(readers, buy(&shop, &bought, &stop), faults);
+    let (answers, (), ()) = tokio::join!(readers, buy(&shop, &bought, &end), faults);
     assert!(answers.iter().all(|answers| *answers > 5), "{answers:?}");
     assert!(bought.get() > 3, "{}", bought.get());
     shop.close().await;
