@@ -1,9 +1,9 @@
 //! Two replicas of the read database: one stands still, the other is killed, and readers notice nothing. Their requests succeed,
 //! and no reader who sends the last position that it saw is shown an earlier one.
 
-use anyhow::Context as _;
 use std::cell::Cell;
 
+use anyhow::Context as _;
 use futures_util::future::join_all;
 use stack::{Options, Process};
 use system_tests::{Shop, eventually};

@@ -211,7 +211,11 @@ pub(crate) fn sort_of(
     if let Some(sort) = sort {
         return (sort, direction);
     }
-    let list = sorts(resource, offered).join(", ");
+    let belongs = |sort: &Sort| {
+        let mut filters = resource.filters.iter();
+        filters.any(|filter| filter.sorted_by == Some(sort.name))
+    };
+    let list = sorts(resource, |sort| offered(sort) && !belongs(sort)).join(", ");
     parameters.refuse(
         "sort",
         "invalid_choice",
@@ -241,7 +245,7 @@ fn own_sort(
 }
 
 /// Every value of `sort` that is offered.
-pub(crate) fn sorts(resource: &'static Resource, offered: fn(&Sort) -> bool) -> Vec<String> {
+pub(crate) fn sorts(resource: &'static Resource, offered: impl Fn(&Sort) -> bool) -> Vec<String> {
     let sorts = resource.sorts.iter().filter(|sort| offered(sort));
     sorts
         .flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)])

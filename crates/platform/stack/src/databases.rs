@@ -9,11 +9,15 @@ use crate::hex::hex;
 
 const CREATE_ROLES: &str = include_str!("sql/create_roles.sql");
 const CREATE_DATABASES: &str = include_str!("sql/create_databases.sql");
-const DROP_DATABASES: &str = include_str!("sql/drop_databases.sql");
+pub(crate) const DROP_DATABASES: &str = include_str!("sql/drop_databases.sql");
 const GRANT_EVENTS_READING: &str = include_str!("sql/grant_events_reading.sql");
 const GRANT_READ_MODEL_READING: &str = include_str!("sql/grant_read_model_reading.sql");
 const LIST_DATABASES: &str = include_str!("sql/list_databases.sql");
 const LOCK_ROLES: &str = include_str!("sql/lock_roles.sql");
+const NOTE_PROCESS: &str = include_str!("sql/note_process.sql");
+
+/// What stands in a note before the number of the process that a database is of.
+pub(crate) const OF_PROCESS: &str = "of process ";
 
 const COMMAND_API: &str = "command_api";
 const PROJECTOR: &str = "projector";
@@ -52,9 +56,16 @@ impl Databases {
         Ok(databases)
     }
 
-    /// Two new databases with a unique suffix: one pair per test.
+    /// Two new databases with a unique suffix: one pair per test. [`crate::test_servers`] drops them after the end of this
+    /// process.
     pub async fn fresh(admin_url: &str) -> anyhow::Result<Self> {
-        Self::create(admin_url, &uuid::Uuid::new_v4().simple().to_string()).await
+        let databases = Self::create(admin_url, &uuid::Uuid::new_v4().simple().to_string()).await?;
+        let admin = connect(admin_url).await?;
+        let note = format!("{OF_PROCESS}{}", std::process::id());
+        let binds: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&databases.events, &databases.read, &note];
+        run_generated(&admin, NOTE_PROCESS, &binds).await?;
+        Ok(databases)
     }
 
     /// The databases of that suffix if they exist, else new ones.
@@ -126,7 +137,7 @@ async fn create_roles(admin: &Client, admin_url: &str) -> anyhow::Result<()> {
 }
 
 /// Lets the server build statements, with its own quoting, and runs them one by one.
-async fn run_generated(
+pub(crate) async fn run_generated(
     admin: &Client,
     query: &str,
     binds: &[&(dyn tokio_postgres::types::ToSql + Sync)],
@@ -182,7 +193,7 @@ fn parse(url: &str) -> anyhow::Result<reqwest::Url> {
         .context("DATABASE_URL must look like postgres://user:password@host:port/database")
 }
 
-async fn connect(url: &str) -> anyhow::Result<Client> {
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) = Box::pin(connect::Database::parse(url)?.connect())
         .await
         .context("cannot connect to Postgres")?;

@@ -36,6 +36,7 @@ pub mod proof;
 
 // The system and its processes.
 mod issuer;
+mod left_databases;
 mod leftovers;
 mod process;
 mod secrets;

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::child::Child;
 use crate::progress::Progress;
 use crate::servers::Servers;
-use crate::{install, launch, nats_logins};
+use crate::{install, launch, left_databases, nats_logins};
 
 /// Ctrl-C reaches the command directly; this is the time that a test runner needs to stop its tests.
 const INTERRUPT_DEADLINE: Duration = Duration::from_secs(20);
@@ -39,9 +39,16 @@ pub async fn run(command: &[String], progress: Progress) -> anyhow::Result<ExitC
     if let Some(logins) = servers.nats_logins() {
         process.env(nats_logins::VARIABLE, logins.dir());
     }
-    let status = attend(process)
-        .await
-        .with_context(|| format!("cannot run {program}"));
+    let attended = attend(process);
+    let status = if servers.postgres().is_ours() {
+        tokio::select! {
+            status = attended => status,
+            never = left_databases::drop_for_ever(servers.postgres().url()) => match never {},
+        }
+    } else {
+        attended.await
+    };
+    let status = status.with_context(|| format!("cannot run {program}"));
     servers.stop().await;
     status.map(exit_code)
 }
