@@ -270,6 +270,11 @@ ROWS = [
               [("{{outcome}}", rate("bilsport_query_cache_lookups_total", "outcome"))], "reqps", stack=True),
         graph("Answers kept", "What became of answers that were read and could be kept.",
               [("{{outcome}}", rate("bilsport_query_cache_stores_total", "outcome"))], "reqps"),
+        graph("Streams of changes", "Open ones; what they were given a second, and those that ended, by reason.", [
+            ("open", "sum(bilsport_streams_open)"),
+            ("events a second", or_none(rate("bilsport_streams_events_total"))),
+            ("ended: {{reason}}", "sum by (reason) (increase(bilsport_streams_ended_total[$__rate_interval]))"),
+        ]),
     ]),
     ("Processes", 8, 8, [
         graph("Pool use", "Database connections in use, of those open.", [

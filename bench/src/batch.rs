@@ -34,7 +34,6 @@ struct Asking {
     staff: String,
     customer: String,
     club: Uuid,
-    codes: Vec<String>,
     log: tokio_postgres::Client,
     /// Items a second beside customers, of each run.
     beside: Mutex<Vec<Run>>,
@@ -89,20 +88,12 @@ async fn figures(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Res
         system.stop_one(process).await?;
     }
     let log = connect(&system.databases().events_reader).await?;
-    let codes = "select distinct payload::json->>'code' from events where event_type = 'LicenseTypeCreated'";
-    let codes = log
-        .query(codes, &[])
-        .await?
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
     let asking = Arc::new(Asking {
         http: Client::builder().no_proxy().timeout(PATIENCE).build()?,
         url: format!("{}/api/v1", system.command_api_url()),
         staff: tokens.staff,
         customer: tokens.customer,
         club: *club,
-        codes,
         log,
         beside: Mutex::default(),
     });
@@ -113,8 +104,13 @@ async fn figures(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Res
             Contender::new(US, format!("{kind}, items alone"), move || {
                 let asking = Arc::clone(&asking);
                 async move {
+                    // Types of their own: what a price costs grows with the prices that its type has had.
+                    let codes = match kind {
+                        "set_price" => asking.license_types().await?,
+                        _ => Vec::new(),
+                    };
                     let begun = Instant::now();
-                    asking.batch(kind).await?;
+                    asking.batch(kind, &codes).await?;
                     Ok(Run::of(ITEMS as u64, begun.elapsed()))
                 }
             })
@@ -151,8 +147,8 @@ async fn figures(bench: &Bench, effort: &Effort, system: &System) -> anyhow::Res
 
 impl Asking {
     /// Submits a batch, and waits until its last item is done.
-    async fn batch(&self, kind: &str) -> anyhow::Result<()> {
-        let items: Vec<Value> = (0..ITEMS).map(|number| self.item(kind, number)).collect();
+    async fn batch(&self, kind: &str, codes: &[String]) -> anyhow::Result<()> {
+        let items: Vec<Value> = (0..ITEMS).map(|number| item(kind, codes, number)).collect();
         let submitted: Value = self
             .http
             .post(format!("{}/batches", self.url))
@@ -186,18 +182,23 @@ impl Asking {
         }
     }
 
-    fn item(&self, kind: &str, number: usize) -> Value {
-        let name = letters();
-        match kind {
-            "set_price" => {
-                let code = &self.codes[number % self.codes.len().max(1)];
-                json!({"code": code, "price_ore": 40_000 + number})
-            }
-            "upsert_club" => json!({"name": format!("NMK {name}")}),
-            _ => {
-                json!({"person": {"name": format!("Ola {name}"), "birth_date": "1990-05-17"}, "reason": "Decision"})
-            }
+    /// New license types, as many as the shop has.
+    async fn license_types(&self) -> anyhow::Result<Vec<String>> {
+        let mut codes = Vec::new();
+        for mut license_type in stack::catalogue::license_types()? {
+            let code = letters();
+            license_type["code"] = json!(code);
+            self.http
+                .post(format!("{}/license-types", self.url))
+                .bearer_auth(&self.staff)
+                .header("Idempotency-Key", &code)
+                .json(&license_type)
+                .send()
+                .await?
+                .error_for_status()?;
+            codes.push(code);
         }
+        Ok(codes)
     }
 
     /// Orders at a steady rate, each with its latency; beside them batches, one after the other.
@@ -208,7 +209,7 @@ impl Asking {
             tokio::spawn(async move {
                 let mut done = 0;
                 while begun.elapsed() < length {
-                    asking.batch("suspend").await?;
+                    asking.batch("suspend", &[]).await?;
                     done += ITEMS as u64;
                 }
                 anyhow::Ok(Run::of(done, begun.elapsed()))
@@ -257,6 +258,20 @@ impl Asking {
             .bytes()
             .await?;
         Ok(begun.elapsed())
+    }
+}
+
+fn item(kind: &str, codes: &[String], number: usize) -> Value {
+    let name = letters();
+    match kind {
+        "set_price" => {
+            let code = &codes[number % codes.len().max(1)];
+            json!({"code": code, "price_ore": 40_000 + number})
+        }
+        "upsert_club" => json!({"name": format!("NMK {name}")}),
+        _ => {
+            json!({"person": {"name": format!("Ola {name}"), "birth_date": "1990-05-17"}, "reason": "Decision"})
+        }
     }
 }
 

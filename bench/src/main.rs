@@ -83,7 +83,7 @@ enum What {
     Seal,
     /// What a request pays for its rate limits
     Limits,
-    /// Pages over HTTP at the size of ten years, beside a bare handler of the same statement
+    /// Pages over HTTP at the size of ten years, beside a bare handler of the same statement and Prisma
     Read,
     /// All of these, one after the other
     All,
@@ -135,7 +135,7 @@ async fn run(bench: &Bench, what: What, cli: &Cli) -> anyhow::Result<Report> {
         What::Projection => projection::run(bench, &effort, !cli.no_peers, cli.events).await,
         What::Seal => seal::run(bench, &effort, cli.events).await,
         What::Limits => rate_limits::run(bench, &effort).await,
-        What::Read => read::run(bench, &effort, cli.scale).await,
+        What::Read => read::run(bench, &effort, !cli.no_peers, cli.scale).await,
         _ => append::run(bench, effort, !cli.no_peers, cli.log_size).await,
     }
 }

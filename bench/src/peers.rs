@@ -6,6 +6,7 @@ pub(crate) mod message_db;
 pub(crate) mod npm;
 pub(crate) mod pgbench;
 pub(crate) mod postgres_es;
+pub(crate) mod prisma;
 pub(crate) mod projecting;
 
 use std::time::Duration;

@@ -11,9 +11,10 @@ pub(crate) struct Wire {
     line: String,
 }
 
-/// What came: its first line and its body.
+/// What came: its first line, its entity tag and its body.
 pub(crate) struct Message {
     pub(crate) first_line: String,
+    pub(crate) tag: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -44,7 +45,7 @@ impl Wire {
             return Ok(None);
         }
         let first_line = self.line.trim_end().to_owned();
-        let mut length = 0_usize;
+        let (mut length, mut tag) = (0_usize, None);
         loop {
             self.line.clear();
             if self.stream.read_line(&mut self.line).await? == 0 {
@@ -54,14 +55,21 @@ impl Wire {
             if line.is_empty() {
                 break;
             }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
+            let Some((name, value)) = line.split_once(':') else {
+                continue;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().context("a length")?;
+            } else if name.eq_ignore_ascii_case("etag") {
+                tag = Some(value.trim().to_owned());
             }
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await?;
-        Ok(Some(Message { first_line, body }))
+        Ok(Some(Message {
+            first_line,
+            tag,
+            body,
+        }))
     }
 }

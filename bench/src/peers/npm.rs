@@ -17,7 +17,8 @@ pub(crate) fn directory() -> PathBuf {
 
 /// Installs them unless they are there.
 pub(crate) async fn install() -> anyhow::Result<()> {
-    if directory().join("node_modules/@eventide/message-db").is_dir() {
+    let packages = directory().join("node_modules");
+    if packages.join("@eventide/message-db").is_dir() && packages.join("@prisma/adapter-pg").is_dir() {
         return Ok(());
     }
     let status = Command::new("npm")

@@ -9,13 +9,13 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::Pool;
-use query::{Conditions, PageQuery, Resource, page};
+use query::{Bind, Conditions, PageQuery, Resource, page};
 use read_model::{LICENSES, ORDERS};
 use serde::ser::{Error as _, Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, ToSql, Type};
+use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use crate::server::pool;
@@ -32,6 +32,11 @@ pub(super) async fn start(url: &str) -> anyhow::Result<String> {
     let pool = pool(url, CONNECTIONS)?;
     let router = Router::new()
         .route("/orders", get(|State(pool): State<Pool>| list(pool, &ORDERS)))
+        // What 50 clubs weigh.
+        .route(
+            "/body",
+            get(|| async { ([(header::CONTENT_TYPE, "application/json")], vec![b'x'; 9_000]) }),
+        )
         .route("/licenses", get(|State(pool): State<Pool>| list(pool, &LICENSES)))
         .with_state(pool);
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -47,14 +52,12 @@ async fn list(pool: Pool, resource: &'static Resource) -> impl IntoResponse {
 
 async fn read(pool: &Pool, resource: &'static Resource) -> anyhow::Result<Vec<u8>> {
     let query = PageQuery::first(resource, Conditions::default(), 50);
-    let (sql, _) = page::statement(&query);
+    let (sql, binds) = page::statement(&query);
+    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+    let (values, types): (Vec<_>, Vec<_>) = typed.into_iter().unzip();
     let client = pool.get().await?;
-    let statement = client
-        .prepare_typed_cached(&sql, &[Type::INT8, Type::TEXT])
-        .await?;
-    let limit = i64::from(query.limit) + 1;
-    let binds: [&(dyn ToSql + Sync); 2] = [&limit, &resource.projection];
-    let rows = client.query(&statement, &binds).await?;
+    let statement = client.prepare_typed_cached(&sql, &types).await?;
+    let rows = client.query(&statement, &values).await?;
     let names: Vec<&str> = query.columns.iter().map(|column| column.name).collect();
     let items: Vec<Item<'_>> = rows
         .iter()

@@ -20,8 +20,11 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
         "prices",
         "set_price",
         &[
+            // The first of its type: it must not speak for those after it.
+            json!({"code": "konkurranse-bilcross", "price_ore": "43000"}),
             json!({"code": "konkurranse-bilcross", "price_ore": 43_000}),
             json!({"code": "konkurranse-bilcross", "price_ore": 0}),
+            json!({"code": "no-such-type", "price": 1}),
             json!({"code": "no-such-type", "price_ore": 43_000}),
             json!({"code": "konkurranse-bilcross", "price_ore": 44_000}),
             json!({"code": "konkurranse-bilcross"}),
@@ -34,8 +37,10 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
     assert_eq!(
         outcomes(&shop, &prices).await,
         [
+            "malformed_body /price_ore invalid_value",
             "done",
             "validation_failed /price_ore price_invalid",
+            "not_found",
             "not_found",
             "done",
             "malformed_body /price_ore missing_field",

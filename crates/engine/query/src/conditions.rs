@@ -108,6 +108,11 @@ impl Conditions {
         self.sql.is_empty()
     }
 
+    /// Whether one of them holds for any of several values.
+    pub(crate) fn has_several(&self) -> bool {
+        self.binds.iter().any(|bind| matches!(bind, Bind::Uuids(_)))
+    }
+
     /// The SQL after `where`, and the binds that it numbers from 1.
     pub fn into_parts(self) -> (String, Vec<Bind>) {
         (

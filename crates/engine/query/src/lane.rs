@@ -2,9 +2,8 @@
 //! statements of it, take nothing from the others.
 
 use connect::Database;
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{ClientWrapper, Object, Pool};
 use service::postgres::{self, PoolOptions};
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -141,7 +140,7 @@ impl Lanes {
     pub(crate) async fn ask<T>(
         &self,
         lane: Lane,
-        question: impl FnOnce(&Client) -> Question<'_, T>,
+        question: impl FnOnce(&ClientWrapper) -> Question<'_, T>,
     ) -> Result<T, Error> {
         let object = self.pool(lane).get().await?;
         let mut at_work = AtWork {

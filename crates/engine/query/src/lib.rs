@@ -29,6 +29,7 @@ mod record;
 mod search;
 
 mod plan;
+mod prepared;
 
 pub mod page;
 pub mod table;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::ClientWrapper;
 use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{GenericClient, Row};
@@ -16,6 +17,7 @@ use crate::column::Column;
 use crate::conditions::{Bind, Conditions};
 use crate::error::Error;
 use crate::plan::{Expected, Spread, is_sorted};
+use crate::prepared;
 use crate::record::Record;
 use crate::resource::{Direction, Edge, PagePosition, Resource, Sort, SortValue, Towards};
 use crate::search::Similar;
@@ -120,12 +122,23 @@ impl PageQuery {
     }
 }
 
+/// Reads one page, by a statement that stays prepared at the connection if it is one of few.
+pub(crate) async fn read_prepared(connection: &ClientWrapper, query: PageQuery) -> Result<Page, Error> {
+    if prepared::is_usual(&query) {
+        let (sql, binds) = statement(&query);
+        let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+        if let Some(rows) = prepared::rows(connection, &sql, &typed).await? {
+            return collect(&query, &rows);
+        }
+    }
+    read(&**connection, query).await
+}
+
 /// Reads one page.
 pub async fn read(client: &impl GenericClient, query: PageQuery) -> Result<Page, Error> {
     let (sql, binds) = chosen(client, &query).await?;
     let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
-    // Not prepared by name: the choice of filters and columns is the caller's, and a cache of all the shapes that
-    // can be asked for would have no bound. The unnamed statement is planned for its values in the same round trip.
+    // The unnamed statement is planned for its values in the same round trip.
     let rows = client.query_typed(&sql, &typed).await?;
     let mut page = collect(&query, &rows)?;
     if let Some(total) = &mut page.total
@@ -209,11 +222,9 @@ fn statement_of(query: &PageQuery, count: bool, sorted: bool) -> (String, Vec<Bi
             binds.len()
         );
     }
-    binds.extend([
-        Bind::Integer(i64::from(query.limit) + 1),
-        Bind::Text(resource.projection.into()),
-    ]);
-    let (limit, projection) = (binds.len() - 1, binds.len());
+    binds.push(Bind::Text(resource.projection.into()));
+    // The limit is in the text: a plan for any limit would be one for a tenth of the table.
+    let (limit, projection) = (u32::from(query.limit) + 1, binds.len());
     let (mut rank, mut within_rank, mut by_rank) = (String::new(), "", "");
     if let Some(Similar { column, words }) = &query.similar {
         for word in words {
@@ -251,7 +262,7 @@ left join (
     select {key} as page_key, {order} as page_sort{selected}{rank}
     from {rows}
     order by {within_rank}{order} {towards}, {key} {towards}
-    limit ${limit}
+    limit {limit}
 ) page on true
 order by {by_rank}page.page_sort {shown}, page.page_key {shown}"
     );

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connect::Database;
+use deadpool_postgres::ClientWrapper;
 use tokio::time::Instant;
-use tokio_postgres::Client;
 
 use crate::error::{Error, Question};
 use crate::lane::{Lane, Lanes};
@@ -85,7 +85,7 @@ impl Place {
     pub(crate) async fn ask<T>(
         &self,
         lane: Lane,
-        question: impl FnOnce(&Client) -> Question<'_, T>,
+        question: impl FnOnce(&ClientWrapper) -> Question<'_, T>,
     ) -> Result<T, Error> {
         self.0.lanes.ask(lane, question).await
     }

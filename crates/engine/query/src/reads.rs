@@ -377,14 +377,19 @@ impl Reads {
         awaited: Option<MinPosition>,
     ) -> Result<Page, Problem> {
         let name = query.resource.name;
-        let place = |page: &Page| Some((page.checkpoint, page.stale));
         let step = self.measured(name, asker.lane, awaited);
-        self.question(
-            step,
-            move |client| Box::pin(page::read(client, query.clone())),
-            place,
-        )
-        .await
+        let work = |place: Place| {
+            let query = query.clone();
+            async move {
+                place
+                    .ask(step.lane, |connection| {
+                        Box::pin(page::read_prepared(connection, query))
+                    })
+                    .await
+            }
+        };
+        self.at_a_place(step, work, |page: &Page| Some((page.checkpoint, page.stale)))
+            .await
     }
 
     /// Asks as [`Self::ask`] does, when the rows are as new as the parameters ask for. `place` is where in the log an answer
@@ -454,7 +459,8 @@ impl Reads {
         true_at: impl Fn(&T) -> Option<(Checkpoint, bool)>,
     ) -> Result<T, Problem> {
         let question = &question;
-        let work = |place: Place| async move { place.ask(step.lane, question).await };
+        let work =
+            |place: Place| async move { place.ask(step.lane, |connection| question(connection)).await };
         self.at_a_place(step, work, true_at).await
     }
 

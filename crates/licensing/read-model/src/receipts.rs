@@ -57,11 +57,11 @@ query::resource! {
     }
 
     filters {
-        Filter::uuid("order_id", "order_id = ?", index("receipts_by_order"), "Of this order.");
-        Filter::word("kind", ReceiptKind::texts, "kind = ?", index("receipts_by_kind"), "Receipts or credit notes.");
+        Filter::uuid("order_id", "order_id = ?", index("receipts_by_order"), "Of this order.").along("created_at");
+        Filter::word("kind", ReceiptKind::texts, "kind = ?", index("receipts_by_kind"), "Receipts or credit notes.").along("created_at");
         Filter::text("receipt_number", "receipt_number = ?", index("receipts_by_number"), "With this number.").example("2026-000042");
-        Filter::date("happened_from", "happened_on >= ?", index("receipts_by_day"), "Of this day or later.");
-        Filter::date("happened_to", "happened_on <= ?", index("receipts_by_day"), "Of this day or earlier.").ends("happened_from");
-        Filter::uuid("customer_id", "customer_id = ?", index("receipts_by_customer"), "Of this user's orders.");
+        Filter::date("happened_from", "happened_on >= ?", index("receipts_by_day"), "Of this day or later.").uneven(&["created_at", "receipt_number"]);
+        Filter::date("happened_to", "happened_on <= ?", index("receipts_by_day"), "Of this day or earlier.").ends("happened_from").uneven(&["-created_at", "-receipt_number"]);
+        Filter::uuid("customer_id", "customer_id = ?", index("receipts_by_customer"), "Of this user's orders.").along("created_at");
     }
 }

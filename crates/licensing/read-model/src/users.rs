@@ -47,7 +47,7 @@ query::resource! {
 
     filters {
         Filter::word("role", UserRole::texts, "roles @> array[?]", index("users_by_role"), "With this role, as an administrator has said.");
-        Filter::moment_from("created_from", "created_at >= ?", index("users_by_created"), "Known since this moment or later.");
+        Filter::moment_from("created_from", "created_at >= ?", index("users_by_created"), "Known since this moment or later.").along("created_at");
         Filter::search("search", index("users_by_search"), "Found by this in name, e-mail or phone.");
     }
 }
