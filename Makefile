@@ -16,9 +16,13 @@ help: ## Show this list
 install: build ## Install PostgreSQL, Redis and nats-server where they are missing
 	$(BIN)/stack install
 
+# There are no examples. With them, dependencies get the features that tests need, and are built once for programs,
+# tests, checks and documentation.
+SHARED := --examples
+
 .PHONY: build
 build: ## Build all programs
-	$(CARGO) build --workspace --bins --locked
+	$(CARGO) build --workspace --bins $(SHARED) --locked
 
 .PHONY: up
 up: build ## Run the whole system until Ctrl-C, after one purchase as proof; with TLS everywhere: STACK_TLS=1 make up; with streaming replicas: make up REPLICAS=2
@@ -27,7 +31,7 @@ up: build ## Run the whole system until Ctrl-C, after one purchase as proof; wit
 .PHONY: seed
 seed: ## Put ten made-up years into an empty log, then `make up`: make seed SCALE=10 SEED=1 (both optional; release builds)
 	$(CARGO) build --release --locked -p seed -p projector
-	$(CARGO) build --workspace --bins --locked
+	$(CARGO) build --workspace --bins $(SHARED) --locked
 	@$(BIN)/stack offline -- sh -c '\
 		$(or $(CARGO_TARGET_DIR),target)/release/seed --scale $(or $(SCALE),1) --seed $(or $(SEED),1) && \
 		$(or $(CARGO_TARGET_DIR),target)/release/projector rebuild licensing && \
@@ -64,7 +68,7 @@ campaign-payments: build ## Buy through misbehaving providers while command-api 
 lint: ## Check format, clippy, documentation and (where cargo-deny and cargo-machete are installed) dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --lib --bins $(SHARED) --locked
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
 	else echo 'lint: SKIPPED cargo deny (licenses, bans, sources): cargo-deny is not installed'; fi
 	@if command -v cargo-machete >/dev/null; then $(CARGO) machete; \

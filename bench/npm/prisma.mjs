@@ -24,7 +24,8 @@ const server = http.createServer(async (request, response) => {
   try {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
     const body = JSON.stringify(await routes[pathname](searchParams), integers);
-    response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    response.writeHead(200, headers).end(body);
   } catch (error) {
     response.writeHead(500).end(String(error));
   }

@@ -98,10 +98,7 @@ async fn report(
             questions.push(Asked::new(PRISMA, what, address, request(address, &path, "")));
         }
     }
-    let mut contenders = Vec::new();
-    for asked in &questions {
-        contenders.push(pages(asked, effort).await?);
-    }
+    let mut contenders: Vec<Contender> = questions.iter().map(|asked| pages(asked, effort)).collect();
     contenders.push(searching::contender(&system.databases().read_reader, effort).await?);
     contenders.retain(|contender| effort.only.as_deref().is_none_or(|only| contender.matches(only)));
     let figures = take_turns(bench, contenders, effort.rounds).await?;
@@ -285,7 +282,7 @@ fn request(address: &str, path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n")
 }
 
-async fn pages(asked: &Asked, effort: &Effort) -> anyhow::Result<Contender> {
+fn pages(asked: &Asked, effort: &Effort) -> Contender {
     let Asked {
         who,
         what,
@@ -294,24 +291,29 @@ async fn pages(asked: &Asked, effort: &Effort) -> anyhow::Result<Contender> {
         status,
     } = asked;
     let (request, status): (Arc<str>, _) = (request.as_str().into(), *status);
-    let connections = try_join_all((0..CONNECTIONS).map(|_| Wire::connect(address))).await?;
-    let free = Arc::new(Mutex::new(connections));
+    let address = address.clone();
     let (warm_up, length) = (effort.warm_up, effort.length);
-    Ok(Contender::new(*who, what.clone(), move || {
-        let (free, request) = (Arc::clone(&free), Arc::clone(&request));
-        closed_loop(CONNECTIONS, warm_up, length, move |_| {
-            let (free, request) = (Arc::clone(&free), Arc::clone(&request));
-            async move {
-                // As many as there are operations in flight, so one of them is free.
-                let mut connection = lock(&free).pop().context("a free connection")?;
-                connection.send(request.as_bytes()).await?;
-                let answer = connection.receive().await?.context("an answer")?;
-                lock(&free).push(connection);
-                ensure!(answer.first_line.contains(status), "{}", answer.first_line);
-                Ok(())
-            }
-        })
-    }))
+    Contender::new(*who, what.clone(), move || {
+        let (request, address) = (Arc::clone(&request), address.clone());
+        async move {
+            // New ones for each run: a server does not keep a connection that is silent while others have their turn.
+            let connections = try_join_all((0..CONNECTIONS).map(|_| Wire::connect(&address))).await?;
+            let free = Arc::new(Mutex::new(connections));
+            closed_loop(CONNECTIONS, warm_up, length, move |_| {
+                let (free, request) = (Arc::clone(&free), Arc::clone(&request));
+                async move {
+                    // As many as there are operations in flight, so one of them is free.
+                    let mut connection = lock(&free).pop().context("a free connection")?;
+                    connection.send(request.as_bytes()).await?;
+                    let answer = connection.receive().await?.context("an answer")?;
+                    lock(&free).push(connection);
+                    ensure!(answer.first_line.contains(status), "{}", answer.first_line);
+                    Ok(())
+                }
+            })
+            .await
+        }
+    })
 }
 
 fn lock(free: &Mutex<Vec<Wire>>) -> MutexGuard<'_, Vec<Wire>> {

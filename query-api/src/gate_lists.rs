@@ -34,7 +34,7 @@ pub(crate) async fn license_keys(
 ) -> Result<Response, Problem> {
     let if_none_match = parameters.if_none_match();
     parameters.finish()?;
-    let ring = state.signer.ok_or_else(keys_missing)?.ring();
+    let ring = state.signer.as_ref().ok_or_else(keys_missing)?.ring();
     let content = Content {
         name: KEYS,
         cache_control: "public, max-age=300, stale-while-revalidate=86400",
@@ -53,7 +53,7 @@ pub(crate) async fn list_revocations(
     let if_none_match = parameters.if_none_match();
     parameters.finish()?;
     let since = since.and_then(|since| u64::try_from(since).ok());
-    let ring = state.signer.ok_or_else(keys_missing)?.ring();
+    let ring = state.signer.as_ref().ok_or_else(keys_missing)?.ring();
     let now = Utc::now();
     let today = now.with_timezone(&Oslo).date_naive();
     let from = today.checked_sub_days(Days::new(1)).unwrap_or(today);

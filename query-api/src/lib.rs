@@ -51,4 +51,4 @@ pub use accounts::AccountsInTheReadModel;
 pub use reading::ReadingOptions;
 pub use rendering::Renderer;
 pub use serve::{EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, cache, look_at_schema, serve};
-pub use state::AppState;
+pub use state::{AppState, Parts};

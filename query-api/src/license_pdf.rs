@@ -79,7 +79,7 @@ pub(crate) async fn license_pdf(
     if row.status == LicenseStatus::Revoked {
         return Err(revoked());
     }
-    let ring = state.signer.ok_or_else(keys_missing)?.ring();
+    let ring = state.signer.as_ref().ok_or_else(keys_missing)?.ring();
     let code = code(&ring, &row.qr).ok_or_else(without_code)?;
     let number = number(&row);
     let file = format!("{}-{number}", language.of("lisens", "license"));

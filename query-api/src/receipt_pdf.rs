@@ -67,7 +67,7 @@ pub(crate) async fn receipt_pdf(
         .row(&RECEIPTS, &receipt_id, &COLUMNS, parameters, rows)
         .await?;
     let row = read(&row)?;
-    let seller = state.seller.ok_or_else(seller_missing)?;
+    let seller = state.seller.clone().ok_or_else(seller_missing)?;
     let name = if row.corrects.is_some() {
         language.of("kreditnota", "credit-note")
     } else {

@@ -20,7 +20,7 @@ use crate::reading::patience;
 use crate::rendering::Renderer;
 use crate::router::{CACHED, ROUTES, router};
 use crate::status::{Sources, StatusBoard};
-use crate::{AccountsInTheReadModel, AppState, metrics, stream};
+use crate::{AccountsInTheReadModel, AppState, Parts, metrics, stream};
 
 /// How many exports there are at once. Each has a connection and a snapshot of its own.
 pub const EXPORTS_AT_ONCE: usize = 2;
@@ -115,7 +115,7 @@ fn state(
     };
     let exports = Exports::new(reads.clone(), "query-api export", EXPORTS_AT_ONCE);
     let authenticator = authenticator.consulting(AccountsInTheReadModel::new(reads.clone()));
-    Ok(AppState {
+    Ok(AppState::new(Parts {
         reads,
         reports,
         exports,
@@ -127,7 +127,7 @@ fn state(
         signer,
         renderer: Renderer::default(),
         seller: options.documents.seller.seller(),
-    })
+    }))
 }
 
 /// The rows, and the sums of the reports.

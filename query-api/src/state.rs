@@ -1,5 +1,8 @@
 //! What every request shares.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use query::{Exports, Reads};
 use service::auth::Authenticator;
@@ -12,9 +15,13 @@ use crate::rendering::Renderer;
 use crate::status::StatusBoard;
 use crate::stream::Hub;
 
-/// What every request shares. Cheap to clone.
+/// What every request shares. Each layer and each route clones it for each request, so it is one pointer.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// The parts of it.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// Reads the rows.
     pub reads: Reads,
     /// Reads the rows of the projection `reports`.
@@ -37,6 +44,21 @@ pub struct AppState {
     pub renderer: Renderer,
     /// Who sells, if that is known.
     pub seller: Option<Seller>,
+}
+
+impl AppState {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for Authenticator {

@@ -20,7 +20,7 @@ pub(super) async fn contender(url: &str, effort: &Effort) -> anyhow::Result<Cont
     let sample = client
         .query(
             "select array_remove(array[holder_name, holder_email, holder_phone, order_number, vehicle ->> 'registration'], null)
-             from licenses tablesample system (1) repeatable (1) where holder_erased_at is null limit 200",
+             from licenses tablesample bernoulli (1) repeatable (1) where holder_erased_at is null limit 200",
             &[],
         )
         .await?;

@@ -19,8 +19,16 @@ async fn goes_on(app: &Cached, position: &mut i64, when: &str) -> Result<()> {
         let name = format!("{when} {position}");
         let sql = format!("update clubs set name = '{name}'");
         app.write(*position, &sql, &[CLUBS.name]).await?;
-        for path in [&format!("{LIST}?min_position={position}"), LIST, LIST] {
-            let answer = app.get_anonymously(path).await;
+        // Each from Redis, as far as it is there, and the last one remembered.
+        for (path, forgotten) in [
+            (format!("{LIST}?min_position={position}"), true),
+            (LIST.into(), true),
+            (LIST.into(), false),
+        ] {
+            if forgotten {
+                app.forget();
+            }
+            let answer = app.get_anonymously(&path).await;
             assert_eq!(
                 (answer.status, answer.column("name")),
                 (StatusCode::OK, vec![name.clone()]),
@@ -117,6 +125,7 @@ async fn what_others_left_under_our_keys_counts_as_nothing() -> Result<()> {
             .arg(bytes)
             .query_async(&mut redis)
             .await?;
+        app.forget();
         assert_eq!(app.get_anonymously(LIST).await.body, expected, "{bytes:?}");
         let names = app.get_anonymously(&format!("{LIST}?fields=name")).await;
         assert_eq!(names.column("name"), ["A"], "{bytes:?}");

@@ -154,9 +154,15 @@ impl Cached {
         value.map_or(0, |value| value.parse().expect("a count"))
     }
 
-    /// Asks until the answer comes from the cache.
+    /// Forgets what the instance remembers, so that the next answer comes from Redis.
+    pub(crate) fn forget(&self) {
+        self.state.reads.cache.as_ref().expect("a cache").forget();
+    }
+
+    /// Asks until the answer comes from Redis.
     pub(crate) async fn until_hit(&self, path: &str, token: &str, resource: &str) -> Answer {
         eventually(&format!("a hit for {path}"), async || {
+            self.forget();
             let before = self.looks(resource, "hit");
             let answer = self.get(path, token).await;
             (self.looks(resource, "hit") > before).then_some(answer)

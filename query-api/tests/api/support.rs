@@ -17,7 +17,8 @@ use query_api::keys::{self, Signer};
 use query_api::status::{Sources, StatusBoard};
 use query_api::stream::{self, StreamOptions};
 use query_api::{
-    AppState, EXPORTS_AT_ONCE, FOLLOWED, REPORTS_FOLLOWED, REPORTS_PATH, Renderer, look_at_schema, router,
+    AppState, EXPORTS_AT_ONCE, FOLLOWED, Parts, REPORTS_FOLLOWED, REPORTS_PATH, Renderer, look_at_schema,
+    router,
 };
 use serde_json::Value;
 use service::auth::{AuthOptions, Authenticator};
@@ -247,7 +248,7 @@ impl App {
             reports: reports.places.projection().clone(),
             commands: None,
         };
-        let state = AppState {
+        let state = AppState::new(Parts {
             status: StatusBoard::watch(sources, stop.clone()),
             changes: stream::follow(
                 &databases.read_reader,
@@ -264,7 +265,7 @@ impl App {
             signer: Some(keys.follow(&health, &stop)?),
             renderer: Renderer::default(),
             seller: Some(seller()),
-        };
+        });
         let router = service::http::apply_layers(router::router(state.clone()));
         Ok(Self {
             databases,
@@ -298,8 +299,10 @@ impl App {
     }
 
     /// Serves with another state from now on.
-    pub(crate) fn change(&mut self, change: impl FnOnce(&mut AppState)) {
-        change(&mut self.state);
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = Parts::clone(&self.state);
+        change(&mut parts);
+        self.state = AppState::new(parts);
         self.router = service::http::apply_layers(router::router(self.state.clone()));
     }
 

@@ -24,7 +24,7 @@ async fn each_kind_does_what_its_route_does_and_each_item_is_judged_by_itself() 
             json!({"code": "konkurranse-bilcross", "price_ore": "43000"}),
             json!({"code": "konkurranse-bilcross", "price_ore": 43_000}),
             json!({"code": "konkurranse-bilcross", "price_ore": 0}),
-            json!({"code": "no-such-type", "price": 1}),
+            json!({"code": "no-such-type", "price_ore": 1}),
             json!({"code": "no-such-type", "price_ore": 43_000}),
             json!({"code": "konkurranse-bilcross", "price_ore": 44_000}),
             json!({"code": "konkurranse-bilcross"}),

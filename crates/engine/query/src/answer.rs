@@ -98,6 +98,11 @@ impl AnswerPosition {
         Self { position, stale }
     }
 
+    /// Whether that is another log than there is now.
+    pub(crate) fn is_stale(self) -> bool {
+        self.stale
+    }
+
     /// The position.
     pub fn position(self) -> u64 {
         self.position
@@ -136,18 +141,28 @@ impl Content {
     }
 
     /// Answers with a JSON object that ends with the position. The tag is of what is before it.
-    pub(crate) fn positioned(mut self, place: AnswerPosition, if_none_match: Option<&str>) -> Response {
-        let tag = tag(&self.bytes);
+    pub(crate) fn positioned(self, place: AnswerPosition, if_none_match: Option<&str>) -> Response {
+        let tag = self.tag();
+        self.positioned_as(place, &tag, if_none_match)
+    }
+
+    /// As [`Self::positioned`], with a tag that is known.
+    pub(crate) fn positioned_as(
+        mut self,
+        place: AnswerPosition,
+        tag: &str,
+        if_none_match: Option<&str>,
+    ) -> Response {
         // An object ends with a brace; the position goes in before it.
         self.bytes.pop();
         self.bytes
             .extend_from_slice(format!(r#","position":{}}}"#, place.position).as_bytes());
-        respond(self, &tag, if_none_match, Some(place))
+        respond(self, tag, if_none_match, Some(place))
     }
 
-    /// Answers with 304 if the caller has what has this tag.
-    pub(crate) fn unchanged(self, place: AnswerPosition, tag: &str, if_none_match: &str) -> Option<Response> {
-        matches(if_none_match, tag).then(|| respond(self, tag, Some(if_none_match), Some(place)))
+    /// The entity tag of its bytes.
+    pub(crate) fn tag(&self) -> String {
+        tag(&self.bytes)
     }
 }
 
@@ -284,7 +299,7 @@ fn tag(content: &[u8]) -> String {
 }
 
 /// Whether an `If-None-Match` names the tag. Our tags hold no comma, so a split is enough.
-fn matches(if_none_match: &str, tag: &str) -> bool {
+pub(crate) fn matches(if_none_match: &str, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     if_none_match
         .split(',')

@@ -10,7 +10,7 @@
 mod budget;
 mod entry;
 mod flights;
-mod tags;
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use self::budget::Budget;
 use self::flights::{Boarding, Flight, Flights, GivenUp};
-use self::tags::Tags;
+use self::memory::Memory;
 use crate::answer::AnswerPosition;
 use crate::cursor::Cursors;
 use crate::error::Error;
@@ -35,7 +35,7 @@ use crate::version::{DatabaseClock, Shared, Version};
 use crate::{failure, metrics};
 
 pub(crate) use self::entry::{Digest, Entry};
-pub(crate) use self::tags::Tag;
+pub(crate) use self::memory::Given;
 
 /// The form of what is kept. Another form gets another number, and so other keys.
 const FORMAT: u8 = 1;
@@ -59,7 +59,7 @@ struct Inner {
     space: String,
     projections: Vec<Projection>,
     flights: Flights<Landed>,
-    tags: Tags,
+    memory: Memory,
     budget: Budget,
 }
 
@@ -93,6 +93,8 @@ pub(crate) struct Found {
     pub(crate) entry: Entry,
     pub(crate) place: AnswerPosition,
     pub(crate) epoch: Uuid,
+    /// Whether it is of the rows that were known, and not of others.
+    pub(crate) current: bool,
     clock: DatabaseClock,
 }
 
@@ -106,6 +108,7 @@ impl Found {
             },
             place: AnswerPosition::at(mark.checkpoint.position, mark.stale),
             epoch: mark.checkpoint.epoch,
+            current: false,
             clock: mark.clock,
         }
     }
@@ -115,11 +118,8 @@ impl Found {
         Self {
             entry,
             place: now.place(),
-            epoch: now
-                .versions
-                .first()
-                .map(|version| version.epoch)
-                .unwrap_or_default(),
+            epoch: now.epoch(),
+            current: true,
             clock: now.clock,
         }
     }
@@ -136,9 +136,15 @@ impl Now {
         AnswerPosition::at(self.position, false)
     }
 
-    /// How long the clock leaves a tag true.
-    pub(crate) fn left(&self, tag: &Tag) -> Option<Duration> {
-        tag.changes_at.map(|at| self.clock.until(at))
+    /// Of which log.
+    pub(crate) fn epoch(&self) -> Uuid {
+        let first = self.versions.first();
+        first.map(|version| version.epoch).unwrap_or_default()
+    }
+
+    /// How long the clock leaves an answer true.
+    pub(crate) fn left(&self, given: &Given) -> Option<Duration> {
+        given.changes_at.map(|at| self.clock.until(at))
     }
 
     /// Whether rows that were read are those that were known, or newer ones of the same tables. A standby may have older ones.
@@ -178,9 +184,14 @@ impl Cache {
             space,
             projections,
             flights: Flights::default(),
-            tags: Tags::default(),
+            memory: Memory::default(),
             budget: Budget::new(BUDGET_BYTES, KEPT_FOR),
         }))
+    }
+
+    /// Forgets what this instance gave lately. Redis still has it.
+    pub fn forget(&self) {
+        self.0.memory.forget();
     }
 
     /// Which rows there are now; nothing while that is not known for sure.
@@ -223,16 +234,16 @@ impl Cache {
         }
     }
 
-    /// The tag that this instance gave lately with an answer that still holds.
-    pub(crate) fn tag(&self, now: &Now, of: &Digest) -> Option<Tag> {
-        let tag = self.0.tags.get(of, KEPT_FOR)?;
-        let ended = now.left(&tag).is_some_and(|left| left.is_zero());
-        (!ended).then_some(tag)
+    /// What this instance gave lately, if it still holds.
+    pub(crate) fn given(&self, now: &Now, of: &Digest) -> Option<Given> {
+        let given = self.0.memory.get(of, KEPT_FOR)?;
+        let ended = now.left(&given).is_some_and(|left| left.is_zero());
+        (!ended).then_some(given)
     }
 
-    /// Remembers the tag of an answer.
-    pub(crate) fn remember(&self, of: Digest, tag: Tag) {
-        self.0.tags.put(of, tag);
+    /// Remembers an answer.
+    pub(crate) fn remember(&self, of: Digest, given: Given) {
+        self.0.memory.put(of, given);
     }
 
     /// The answer that is kept, or else the one that `read` gives. Requests for the same answer wait for the first of them,
@@ -296,15 +307,17 @@ impl Cache {
                 return Err(problem);
             }
         };
-        let found = Found::read(answer, &mark);
-        // Else the rows changed since they were known, or the database that was asked has not got them yet.
-        let current = mark.versions.as_ref() == Some(&now.versions);
-        flight.land(if current {
+        let found = Found {
+            // Else the rows changed since they were known, or the database that was asked has not got them yet.
+            current: mark.versions.as_ref() == Some(&now.versions),
+            ..Found::read(answer, &mark)
+        };
+        flight.land(if found.current {
             Some(Landed::Current(found.entry.clone()))
         } else {
             now.is_before(shared, &mark).then(|| Landed::Newer(found.clone()))
         });
-        let outcome = if current {
+        let outcome = if found.current {
             self.store(key, &found).await
         } else {
             "changed"

@@ -3,6 +3,8 @@
 //! A cursor holds a row's sort key and id, and is signed together with the resource, sort, filters and reader.
 //! Nothing is kept on the server, so cursors survive restarts and work at every instance with the same secret.
 
+use std::sync::Arc;
+
 use anyhow::ensure;
 use aws_lc_rs::hmac;
 use axum::http::StatusCode;
@@ -26,7 +28,7 @@ const MAX_CURSOR_BYTES: usize = 4096;
 /// Makes and checks cursors. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cursors {
-    key: hmac::Key,
+    key: Arc<hmac::Key>,
 }
 
 /// What a cursor is good for: a change of any of these makes it another list.
@@ -77,7 +79,7 @@ impl Cursors {
             secret.len()
         );
         Ok(Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)),
         })
     }
 

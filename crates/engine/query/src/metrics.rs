@@ -44,7 +44,15 @@ pub const CACHE_LOOKUPS: &str = "bilsport_query_cache_lookups_total";
 /// (`no_budget`).
 pub const CACHE_STORES: &str = "bilsport_query_cache_stores_total";
 
-const LOOKUPS: [&str; 6] = ["hit", "joined", "unchanged", "miss", "unknown", "refused"];
+const LOOKUPS: [&str; 7] = [
+    "remembered",
+    "hit",
+    "joined",
+    "unchanged",
+    "miss",
+    "unknown",
+    "refused",
+];
 const STORES: [&str; 5] = ["stored", "changed", "failed", "too_large", "no_budget"];
 
 pub(crate) fn looked_up(resource: &'static str, outcome: &'static str) {

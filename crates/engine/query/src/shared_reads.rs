@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::answer::{self, AnswerPosition, Content, PageCursors};
-use crate::cache::{Cache, Digest, Found, Now, Tag};
+use crate::cache::{Cache, Digest, Found, Given, Now};
 use crate::course::Step;
 use crate::cursor::{self, Binding, Cursor};
 use crate::error::Error;
@@ -48,6 +48,8 @@ struct Asked {
     scope: Option<&'static str>,
     min_position: Option<MinPosition>,
     if_none_match: Option<String>,
+    /// The log that its cursor is of, if it has one.
+    epoch: Option<Uuid>,
     /// By which connections it is read.
     asker: Asker,
 }
@@ -62,9 +64,9 @@ impl Asked {
 
 /// How far a look came.
 enum Looked {
-    /// The caller has the answer.
-    Unchanged(Response),
-    /// The answer, and for whom its tag is remembered.
+    /// What this instance gave lately.
+    Remembered(Response),
+    /// The answer, and for whom it is remembered.
     Found(Found, Option<Digest>),
 }
 
@@ -190,12 +192,13 @@ impl Reads {
             scope: kept.then_some(everyone),
             min_position,
             if_none_match,
+            epoch,
             asker,
         };
         let empty = answer::json_of(resource, resource.name, Vec::new());
         let question = PageQuestion { page, instead };
         let (found, remembered) = match Box::pin(self.look(shared, &request, question, empty)).await? {
-            Looked::Unchanged(response) => return Ok(response),
+            Looked::Remembered(response) => return Ok(response),
             Looked::Found(found, remembered) => (found, remembered),
         };
         if epoch.is_some_and(|epoch| epoch != found.epoch) {
@@ -247,6 +250,7 @@ impl Reads {
             scope: Some("everything"),
             min_position: parameters.min_position(),
             if_none_match: parameters.if_none_match(),
+            epoch: None,
             asker,
         };
         parameters.finish()?;
@@ -257,7 +261,7 @@ impl Reads {
             bytes,
         };
         match Box::pin(self.look(shared, &request, question, content(Vec::new()))).await? {
-            Looked::Unchanged(response) => Ok(response),
+            Looked::Remembered(response) => Ok(response),
             Looked::Found(found, remembered) => {
                 let content = content(found.entry.answer.as_bytes().to_vec());
                 Ok(self.answer_found(content, &found, remembered, &request))
@@ -290,13 +294,11 @@ impl Reads {
         };
         let key = cache.key(shared, &now, scope, &question.text());
         let remembered = key.of_reader(request.reader);
-        if let Some(known) = request.if_none_match.as_deref()
-            && let Some(tag) = cache.tag(&now, &remembered)
-            && let Some(mut response) = empty.unchanged(now.place(), &tag.tag, known)
+        if request.epoch.is_none_or(|epoch| epoch == now.epoch())
+            && let Some(given) = cache.given(&now, &remembered)
+            && let Some(response) = again(&given, &now, request, empty, shared)
         {
-            metrics::looked_up(shared.name, "unchanged");
-            limit_age(&mut response, now.left(&tag));
-            return Ok(Looked::Unchanged(response));
+            return Ok(Looked::Remembered(response));
         }
         let read = self.read_marked(shared, question, request, true);
         let patience = *self.patience.of(request.asker.lane);
@@ -344,7 +346,7 @@ impl Reads {
         .await
     }
 
-    /// Answers with what was found, and remembers its tag.
+    /// Answers with what was found, and remembers it.
     fn answer_found(
         &self,
         content: Content,
@@ -352,25 +354,44 @@ impl Reads {
         remembered: Option<Digest>,
         request: &Asked,
     ) -> Response {
-        let mut response = content.positioned(found.place, request.if_none_match.as_deref());
-        if let Some((cache, of)) = self.cache.as_ref().zip(remembered)
-            && let Some(tag) = response.headers().get(header::ETAG)
-            && let Ok(tag) = tag.to_str()
-        {
-            let tag = Tag {
-                tag: tag.to_owned(),
+        let tag = content.tag();
+        let remembered = remembered.filter(|_| found.current && !found.place.is_stale());
+        if let Some((cache, of)) = self.cache.as_ref().zip(remembered) {
+            // With a reader it has cursors of theirs.
+            let body = request.reader.is_none().then(|| content.bytes.as_slice().into());
+            let given = Given {
+                tag: tag.clone(),
                 changes_at: found.entry.changes_at,
+                body,
             };
-            cache.remember(of, tag);
+            cache.remember(of, given);
         }
-        limit_age(&mut response, found.left());
-        if found.place.position() == 0 {
-            // There are no rows yet: a cache would show that for a while when there are.
-            let headers = response.headers_mut();
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
+        let mut response = content.positioned_as(found.place, &tag, request.if_none_match.as_deref());
+        limit_age(&mut response, found.place, found.left());
         response
     }
+}
+
+/// Gives an answer again, or says that the caller has it. Nothing if its body is not remembered, and is needed.
+fn again(
+    given: &Given,
+    now: &Now,
+    request: &Asked,
+    empty: Content,
+    shared: &'static Shared,
+) -> Option<Response> {
+    let known = request.if_none_match.as_deref();
+    let unchanged = known.is_some_and(|known| answer::matches(known, &given.tag));
+    let bytes = match &given.body {
+        _ if unchanged => Vec::new(),
+        Some(body) => body.to_vec(),
+        None => return None,
+    };
+    metrics::looked_up(shared.name, if unchanged { "unchanged" } else { "remembered" });
+    let content = Content { bytes, ..empty };
+    let mut response = content.positioned_as(now.place(), &given.tag, known);
+    limit_age(&mut response, now.place(), now.left(given));
+    Some(response)
 }
 
 async fn in_one_snapshot(
@@ -397,9 +418,14 @@ async fn in_one_snapshot(
     Ok(read)
 }
 
-/// Lets no cache show a public answer beyond the moment at which the clock changes it.
-fn limit_age(response: &mut Response, left: Option<Duration>) {
+/// Lets no cache show a public answer beyond the moment at which the clock changes it, and none at all before there are rows:
+/// a cache would show that for a while when there are.
+fn limit_age(response: &mut Response, place: AnswerPosition, left: Option<Duration>) {
     let headers = response.headers_mut();
+    if place.position() == 0 {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return;
+    }
     let public = headers
         .get(header::CACHE_CONTROL)
         .is_some_and(|kept| kept.as_bytes().starts_with(b"public"));

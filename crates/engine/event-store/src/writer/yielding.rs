@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 /// How long after a command of others is yielded to them.
 const QUIET: Duration = Duration::from_secs(1);
-/// The share of the places that is left then: one of sixteen.
-const SHARE: u32 = 16;
+/// The share of the places that is left then: one of 32.
+const SHARE: u32 = 32;
 
 /// Places for the commands that yield.
 pub(super) struct Yielding {
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(places(), 64);
         let other = yielding.enter(false).now_or_never();
         assert!(other.is_some_and(|place| place.is_none()), "others need no place");
-        assert_eq!(places(), 4);
+        assert_eq!(places(), 2);
         // It is quiet again.
         yielding.until.store(0, Ordering::Relaxed);
         assert_eq!(places(), 64);

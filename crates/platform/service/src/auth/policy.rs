@@ -3,6 +3,7 @@
 //! here, where the reader is known.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, Request, State};
@@ -166,17 +167,17 @@ where
         limiter: Limiter::from_ref(state),
         authenticator: Authenticator::from_ref(state),
     };
-    router.route_layer(from_fn_with_state(gate, guard))
+    // Cloned for each request.
+    router.route_layer(from_fn_with_state(Arc::new(gate), guard))
 }
 
-#[derive(Clone)]
 struct Gate {
     policy: &'static [Rule],
     limiter: Limiter,
     authenticator: Authenticator,
 }
 
-async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }

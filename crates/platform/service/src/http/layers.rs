@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
@@ -26,6 +27,8 @@ pub fn apply_layers(router: Router) -> Router {
 
 /// Puts the layers around a router.
 pub fn apply_layers_with(router: Router, options: &HttpOptions) -> Router {
+    // Cloned for each request.
+    let shared = Arc::new(options.clone());
     router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(method_not_allowed)
@@ -33,12 +36,12 @@ pub fn apply_layers_with(router: Router, options: &HttpOptions) -> Router {
         .layer(Extension(BodyLimit(options.body_limit)))
         .layer(Extension(BodyPatience(options.body_read_timeout)))
         .layer(DefaultBodyLimit::max(options.body_limit))
-        .layer(from_fn_with_state(options.clone(), bound))
-        .layer(from_fn_with_state(options.clone(), identify))
+        .layer(from_fn_with_state(Arc::clone(&shared), bound))
+        .layer(from_fn_with_state(shared, identify))
 }
 
 /// Gives the request its id and records it, whatever happens inside.
-async fn identify(State(options): State<HttpOptions>, mut request: Request, next: Next) -> Response {
+async fn identify(State(options): State<Arc<HttpOptions>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::from_headers(request.headers());
     request.extensions_mut().insert(id.clone());
     let header_value = id.header_value();
@@ -69,7 +72,7 @@ fn client(request: &Request, options: &HttpOptions) -> Option<ClientAddress> {
 }
 
 /// Bounds the handler: too long is a 503, a panic a 500.
-async fn bound(State(options): State<HttpOptions>, request: Request, next: Next) -> Response {
+async fn bound(State(options): State<Arc<HttpOptions>>, request: Request, next: Next) -> Response {
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(options.request_timeout, handled).await {
         Ok(Ok(response)) => response,
