@@ -44,6 +44,8 @@ mod parameters;
 #[cfg(test)]
 mod position;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod replicas;
