@@ -3,6 +3,7 @@
 
 mod applications;
 mod control;
+mod files;
 mod links;
 
 use std::path::PathBuf;
@@ -14,9 +15,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::applications::{
-    Ports, Settings, erasures_file, holder_key_file, license_keys, master_key_file, return_key_file,
-    seal_file, seal_key_file,
+use self::applications::{Ports, Settings, license_keys, register_front_door};
+use self::files::{
+    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file, session_keys_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
@@ -27,7 +28,7 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{master_key, random_key, seal_key, shared_secrets};
+use crate::secrets::{named_key, random_key, seal_key, shared_secrets};
 use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
@@ -182,9 +183,12 @@ impl System {
         for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
             random_key(&file)?;
         }
-        master_key(&master_key_file(&place.data))?;
+        for file in [master_key_file(&place.data), session_keys_file(&place.data)] {
+            named_key(&file)?;
+        }
         license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
+        register_front_door(&issuer, &place.ports);
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
             Some(suffix) => (format!("LICENSING_{suffix}"), format!("licensing_{suffix}.v1")),
@@ -217,6 +221,7 @@ impl System {
             stream: &stream,
             subject_prefix: &subject_prefix,
             jwks_url: &issuer.jwks_url(),
+            discovery_url: &issuer.discovery_url(),
             data: &place.data,
             logs: &place.logs,
             pids: place.pids.as_deref(),
@@ -305,8 +310,11 @@ impl System {
         &self.issuer
     }
 
-    /// Tokens of five people.
+    /// Tokens of five people. An organizer who logs in by the issuer's page acts for the clubs named last.
     pub fn tokens(&self, organizer_of: &[Uuid]) -> anyhow::Result<Tokens> {
+        if !organizer_of.is_empty() {
+            self.issuer.set_clubs(organizer_of);
+        }
         let token = |role, subject: &str, clubs: &[Uuid]| {
             self.issuer
                 .token(role, subject, clubs, TimeDelta::hours(TOKEN_HOURS))
@@ -334,6 +342,21 @@ impl System {
     /// `http://…`, without `/api/v1`.
     pub fn query_api_url(&self) -> String {
         self.ports.query_api.http_url()
+    }
+
+    /// `http://…`, for the edge.
+    pub fn front_door_url(&self) -> String {
+        self.ports.front_door.http_url()
+    }
+
+    /// `http://…`, where browsers see the shop.
+    pub fn edge_url(&self) -> String {
+        self.ports.edge.http_url()
+    }
+
+    /// Metrics and health of front-door.
+    pub fn front_door_ops_url(&self) -> String {
+        self.ports.front_door_ops.http_url()
     }
 
     /// Metrics and health of command-api.
