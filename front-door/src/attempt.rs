@@ -41,8 +41,8 @@ impl Language {
     }
 }
 
-/// What a login was begun with.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a login was begun with. Not `Debug`: it is secret.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Attempt {
     /// Comes back in the address: only the browser that began the login has it.
     pub(crate) state: String,

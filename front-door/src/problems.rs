@@ -48,8 +48,8 @@ pub(crate) fn cross_site() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "cross_site",
-        "Forespørselen kommer ikke fra våre egne sider.",
-        "The request does not come from our own pages.",
+        "Forespørselen kom fra en annen nettside.",
+        "The request came from another site.",
     )
 }
 

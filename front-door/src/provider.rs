@@ -203,9 +203,17 @@ impl Provider {
         // Everything else is a fault of the issuer or of our settings, and ends no session.
         match serde_json::from_slice(&body) {
             Ok(TokenError { error }) if error == "invalid_grant" => Err(Refusal::Refused),
+            Ok(TokenError { error }) if is_code(&error) => {
+                Err(unusable(anyhow::anyhow!("it answered {status}, {error}")))
+            }
             _ => Err(unusable(anyhow::anyhow!("it answered {status}"))),
         }
     }
+}
+
+/// Whether it is a code of an error, such as the standard has them, which a log may hold.
+fn is_code(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// Name and password are encoded before they become a header (RFC 6749, 2.3.1).

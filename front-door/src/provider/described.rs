@@ -28,7 +28,6 @@ pub(super) struct Endpoints {
 }
 
 #[derive(Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names of the standard")]
 struct Description {
     issuer: String,
     authorization_endpoint: String,

@@ -6,7 +6,7 @@ mod control;
 mod files;
 mod links;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -178,14 +178,8 @@ impl System {
     ) -> anyhow::Result<Self> {
         create_dir(&place.data, 0o755)?;
         create_dir(&place.logs, 0o755)?;
-        shared_secrets(&place.data)?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
-        for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
-            random_key(&file)?;
-        }
-        for file in [master_key_file(&place.data), session_keys_file(&place.data)] {
-            named_key(&file)?;
-        }
+        make_keys(&place.data)?;
         license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
         register_front_door(&issuer, &place.ports);
@@ -395,12 +389,12 @@ impl System {
     }
 
     /// The file of the log's seals, outside the database.
-    pub fn seal_file(&self) -> &std::path::Path {
+    pub fn seal_file(&self) -> &Path {
         &self.seal_file
     }
 
     /// The directory of keys and files.
-    fn data(&self) -> &std::path::Path {
+    fn data(&self) -> &Path {
         self.seal_file.parent().unwrap_or(&self.seal_file)
     }
 
@@ -426,7 +420,7 @@ impl System {
     }
 
     /// The directory with one log file per program.
-    pub fn logs(&self) -> &std::path::Path {
+    pub fn logs(&self) -> &Path {
         &self.logs
     }
 }
@@ -436,6 +430,18 @@ impl Drop for System {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// Makes the secrets and keys whose files are missing.
+fn make_keys(data: &Path) -> anyhow::Result<()> {
+    shared_secrets(data)?;
+    for file in [holder_key_file(data), return_key_file(data)] {
+        random_key(&file)?;
+    }
+    for file in [master_key_file(data), session_keys_file(data)] {
+        named_key(&file)?;
+    }
+    Ok(())
 }
 
 /// The directories of a system.

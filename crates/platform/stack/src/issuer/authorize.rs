@@ -7,7 +7,7 @@ use axum::extract::{Form, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::desk::Desk;
 use super::grants::Wanted;
@@ -19,7 +19,7 @@ use crate::html::escape;
 const CHALLENGE_LENGTH: usize = 43;
 
 /// What a client asks for. The page sends it back with the choice.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
     response_type: String,

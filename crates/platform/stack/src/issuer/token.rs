@@ -41,11 +41,12 @@ pub(super) async fn token(
         "refresh_token" => desk.grants().refresh(&asked.refresh_token, &client_id),
         _ => return error("unsupported_grant_type"),
     };
-    match granted.map(|granted| granted.map(|granted| tokens(&desk, &granted))) {
-        Ok(Ok(Ok(answer))) => answer,
-        Ok(Err(NotGranted)) => error("invalid_grant"),
-        Ok(Ok(Err(_))) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    let answer = match granted {
+        Ok(Ok(granted)) => tokens(&desk, &granted),
+        Ok(Err(NotGranted)) => Ok(error("invalid_grant")),
+        Err(no_random_numbers) => Err(no_random_numbers),
+    };
+    answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// Ends the login of a refresh token (RFC 7009). One that is not known is no error.
