@@ -24,7 +24,7 @@ struct Key {
 /// The text cannot be sealed: no random numbers, or a key that the library refuses.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("cannot seal a cookie")]
-pub struct NotSealed;
+pub(super) struct NotSealed;
 
 impl Ring {
     /// Lines `name key`, the key as 64 hexadecimal digits. Empty lines and those after `#` count for nothing.
