@@ -120,7 +120,10 @@ mod tests {
         let mut attempt = Attempt::new("/mine", Language::En).unwrap();
         let opened = sent_back(&attempt, &seal).unwrap();
         assert!(opened.has_state(&attempt.state) && !opened.has_state(&attempt.nonce));
-        assert_eq!((opened.return_to.as_str(), opened.language), ("/mine", Language::En));
+        assert_eq!(
+            (opened.return_to.as_str(), opened.language),
+            ("/mine", Language::En)
+        );
         attempt.ends_at -= TimeDelta::seconds(590);
         assert!(sent_back(&attempt, &seal).is_some());
         attempt.ends_at = Utc::now();

@@ -83,7 +83,12 @@ pub struct ProviderOptions {
     )]
     pub oidc_scope: String,
     /// The password of this program at the issuer, if it has one
-    #[arg(long, env = "OIDC_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "OIDC_CLIENT_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
     pub oidc_client_secret: Option<Secret>,
     /// A file that holds the password, instead of giving it directly
     #[arg(long, env = "OIDC_CLIENT_SECRET_FILE", value_name = "PATH")]

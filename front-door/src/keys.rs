@@ -69,7 +69,9 @@ impl File {
         if self.seen.as_ref() == Some(&text) {
             return Ok(None);
         }
-        let ring = Ring::parse(&text).map_err(anyhow::Error::msg).with_context(name)?;
+        let ring = Ring::parse(&text)
+            .map_err(anyhow::Error::msg)
+            .with_context(name)?;
         self.seen = Some(text);
         Ok(Some(ring))
     }

@@ -39,10 +39,12 @@ pub fn document() -> OpenApi {
     components
         .schemas
         .insert(Me::name().into_owned(), Me::schema().into());
-    let cookie = ApiKeyValue::with_description(cookies::SESSION, "Set by a login. Only its sender can read it.");
-    components
-        .security_schemes
-        .insert(COOKIE.to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into());
+    let cookie =
+        ApiKeyValue::with_description(cookies::SESSION, "Set by a login. Only its sender can read it.");
+    components.security_schemes.insert(
+        COOKIE.to_owned(),
+        SecurityScheme::ApiKey(ApiKey::Cookie(cookie)).into(),
+    );
     for (path, method, operation) in [
         (LOGIN, HttpMethod::Get, begin_login()),
         (CALLBACK, HttpMethod::Get, end_login()),
@@ -234,7 +236,9 @@ fn answered(description: &str) -> ResponseBuilder {
 }
 
 fn cookie_set(description: &str) -> utoipa::openapi::Response {
-    answered(description).header("Set-Cookie", cookie_header()).build()
+    answered(description)
+        .header("Set-Cookie", cookie_header())
+        .build()
 }
 
 fn redirect(description: &str, with_cookie: bool) -> utoipa::openapi::Response {
@@ -254,7 +258,10 @@ fn cookie_header() -> utoipa::openapi::Header {
     HeaderBuilder::new()
         .schema(Some(text()))
         .description(Some("Sets or takes away a cookie of ours."))
-        .example(Some(json!(format!("{}=…; Path=/; HttpOnly; Secure; SameSite=Lax", cookies::SESSION))))
+        .example(Some(json!(format!(
+            "{}=…; Path=/; HttpOnly; Secure; SameSite=Lax",
+            cookies::SESSION
+        ))))
         .build()
 }
 

@@ -146,7 +146,12 @@ mod tests {
 
     #[test]
     fn an_origin_is_a_place_that_keeps_our_cookies() {
-        for fine in ["https://shop.example", "https://shop.example:8443/", "http://127.0.0.1:8000", "http://[::1]:8000"] {
+        for fine in [
+            "https://shop.example",
+            "https://shop.example:8443/",
+            "http://127.0.0.1:8000",
+            "http://[::1]:8000",
+        ] {
             assert!(fine.parse::<Origin>().is_ok(), "{fine}");
         }
         assert_eq!(origin().as_str(), "https://shop.example");

@@ -98,7 +98,9 @@ impl Ring {
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.name)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|key| &key.name))
+            .finish()
     }
 }
 

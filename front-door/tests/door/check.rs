@@ -48,7 +48,10 @@ async fn a_cookie_counts_for_changes_only_from_our_own_pages() {
     let unknown = browser.get("/session/check").await;
     assert_eq!(unknown.status, StatusCode::NO_CONTENT, "from our own page");
     let unknown = browser.send(reqwest::Method::GET, "/session/check", &[]).await;
-    assert!(unknown.is(403, "cross_site"), "without a method it may be a change");
+    assert!(
+        unknown.is(403, "cross_site"),
+        "without a method it may be a change"
+    );
     let twice = browser.check("GET", &[("x-original-method", "GET")]).await;
     assert!(twice.is(403, "cross_site"), "{twice:?}");
 }
@@ -63,8 +66,16 @@ async fn a_bearer_of_the_callers_own_goes_before_a_cookie() {
         assert_eq!(checked.header("x-bearer"), own);
     }
     let empty = browser.check("GET", &[("authorization", "")]).await;
-    assert!(empty.header("x-bearer").starts_with("Bearer ey"), "as if there was none");
-    let twice = browser.check("GET", &[("authorization", "Bearer a"), ("authorization", "Bearer b")]).await;
+    assert!(
+        empty.header("x-bearer").starts_with("Bearer ey"),
+        "as if there was none"
+    );
+    let twice = browser
+        .check(
+            "GET",
+            &[("authorization", "Bearer a"), ("authorization", "Bearer b")],
+        )
+        .await;
     assert!(twice.is(401, "token_invalid"), "{twice:?}");
     browser.cookies.insert(SESSION.to_owned(), "garbage".to_owned());
     let checked = browser.check("GET", &[("authorization", "Bearer a")]).await;

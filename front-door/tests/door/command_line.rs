@@ -18,7 +18,11 @@ const REQUIRED: [&str; 6] = [
 fn the_options_are_well_formed_and_secrets_do_not_print() {
     Cli::command().debug_assert();
     let arguments = REQUIRED.iter().chain(&["--oidc-client-secret=hush"]);
-    let options = options(&arguments.map(|argument| (*argument).to_owned()).collect::<Vec<_>>());
+    let options = options(
+        &arguments
+            .map(|argument| (*argument).to_owned())
+            .collect::<Vec<_>>(),
+    );
     assert!(options.provider.client_secret().unwrap().is_some());
     let shown = format!("{options:?}");
     assert!(!shown.contains("hush"), "{shown}");
@@ -32,7 +36,10 @@ fn each_of_these_is_needed() {
         let flag = missing.split('=').next().unwrap();
         assert!(refused.to_string().contains(flag), "{refused}");
     }
-    for bad in ["--public-url=http://shop.example", "--public-url=https://shop.example/shop"] {
+    for bad in [
+        "--public-url=http://shop.example",
+        "--public-url=https://shop.example/shop",
+    ] {
         let arguments = REQUIRED[1..].iter().chain([&bad]);
         let refused = Cli::try_parse_from(["front-door", "serve"].iter().chain(arguments)).unwrap_err();
         assert!(refused.to_string().contains("--public-url"), "{refused}");

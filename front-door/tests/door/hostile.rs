@@ -43,7 +43,10 @@ async fn a_cookie_that_is_not_ours_is_no_session() {
         let shown = &bad[..bad.len().min(40)];
         let checked = browser.check("GET", &[]).await;
         assert!(checked.is(401, "login_required"), "{shown}: {checked:?}");
-        assert!(browser.get("/session/me").await.is(401, "login_required"), "{shown}");
+        assert!(
+            browser.get("/session/me").await.is(401, "login_required"),
+            "{shown}"
+        );
         browser.cookies.clear();
         browser.cookies.insert(LOGIN.to_owned(), bad.to_owned());
         if bad != of_a_login {
@@ -52,7 +55,10 @@ async fn a_cookie_that_is_not_ours_is_no_session() {
         }
         browser.cookies.clear();
     }
-    for several in [format!("{SESSION}={good}; {SESSION}={good}"), format!("{SESSION}={good}; {SESSION}=x")] {
+    for several in [
+        format!("{SESSION}={good}; {SESSION}={good}"),
+        format!("{SESSION}={good}; {SESSION}=x"),
+    ] {
         let asked = [("x-original-method", "GET"), ("cookie", several.as_str())];
         let checked = door.get("/session/check", &asked).await;
         assert!(checked.is(401, "login_required"), "{checked:?}");
@@ -67,7 +73,10 @@ async fn bytes_that_are_no_text_harm_nothing() {
     let browser = door.logged_in("customer").await;
     let session = format!("{SESSION}={}", browser.cookies[SESSION]);
     for (cookie, status) in [
-        ([b"a=\xff\xfe; ", session.as_bytes()].concat(), StatusCode::NO_CONTENT),
+        (
+            [b"a=\xff\xfe; ", session.as_bytes()].concat(),
+            StatusCode::NO_CONTENT,
+        ),
         ([session.as_bytes(), b"; \xff"].concat(), StatusCode::NO_CONTENT),
         ([session.as_bytes(), b"\xff"].concat(), StatusCode::UNAUTHORIZED),
         ([SESSION.as_bytes(), b"=\xff"].concat(), StatusCode::UNAUTHORIZED),
@@ -84,7 +93,12 @@ async fn bytes_that_are_no_text_harm_nothing() {
 async fn a_request_that_is_too_large_is_refused_and_the_next_is_answered() {
     let door = Door::open().await;
     let large = format!("{SESSION}={}", "A".repeat(60_000));
-    for path in ["/session/check", "/session/me", "/session/login", "/session/callback"] {
+    for path in [
+        "/session/check",
+        "/session/me",
+        "/session/login",
+        "/session/callback",
+    ] {
         let refused = door.get(path, &[("cookie", &large)]).await;
         assert!(refused.is(431, "headers_too_large"), "{path}: {refused:?}");
     }
@@ -92,7 +106,10 @@ async fn a_request_that_is_too_large_is_refused_and_the_next_is_answered() {
     let begun = door.get(&long, &[]).await;
     assert_eq!(begun.status, StatusCode::FOUND, "{begun:?}");
     assert!(begun.cookies()[0].1.len() < 1000, "it leads to / instead");
-    assert_eq!(door.get("/session/check", &[]).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        door.get("/session/check", &[]).await.status,
+        StatusCode::NO_CONTENT
+    );
 }
 
 #[tokio::test]

@@ -56,7 +56,9 @@ async fn answer(State(script): State<Shared>, headers: HeaderMap, body: String) 
 
 /// A token with these claims and the real issuer's signature.
 fn signed(issuer: &Issuer, claims: &Value) -> String {
-    let token = issuer.token(Role::Customer, "customer", &[], TimeDelta::minutes(1)).unwrap();
+    let token = issuer
+        .token(Role::Customer, "customer", &[], TimeDelta::minutes(1))
+        .unwrap();
     let header = token.split('.').next().unwrap();
     let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
     issuer.sign(&format!("{header}.{claims}")).unwrap()
@@ -72,7 +74,10 @@ fn proof(issuer: &Issuer, nonce: &str, changes: &Value) -> String {
     for (name, value) in changes.as_object().unwrap() {
         claims[name] = value.clone();
     }
-    claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    claims
+        .as_object_mut()
+        .unwrap()
+        .retain(|_, value| !value.is_null());
     signed(issuer, &claims)
 }
 
@@ -82,7 +87,10 @@ async fn open(more: &[String]) -> (Door, Shared) {
     let door = Door::open_with(Some(&url), more).await;
     eventually("the description is read", async || {
         let begun = door.get("/session/login", &[]).await;
-        begun.header("location").contains("/authorize?tenant=1&").then_some(())
+        begun
+            .header("location")
+            .contains("/authorize?tenant=1&")
+            .then_some(())
     })
     .await;
     (door, script)
@@ -91,8 +99,14 @@ async fn open(more: &[String]) -> (Door, Shared) {
 #[tokio::test]
 async fn a_proof_of_another_login_is_none() {
     let (door, script) = open(&[]).await;
-    let good = door.issuer().token(Role::Customer, "customer", &[], TimeDelta::minutes(10)).unwrap();
-    let of_another = door.issuer().token(Role::Admin, "admin", &[], TimeDelta::minutes(10)).unwrap();
+    let good = door
+        .issuer()
+        .token(Role::Customer, "customer", &[], TimeDelta::minutes(10))
+        .unwrap();
+    let of_another = door
+        .issuer()
+        .token(Role::Admin, "admin", &[], TimeDelta::minutes(10))
+        .unwrap();
     let unsigned = good.rsplit_once('.').unwrap().0.to_owned() + ".AAAA";
     let now = Utc::now().timestamp();
     for (changes, access, expected) in [
@@ -102,8 +116,16 @@ async fn a_proof_of_another_login_is_none() {
         (json!({"nonce": null}), &good, Some("login_refused")),
         (json!({"aud": "another"}), &good, Some("login_refused")),
         (json!({"aud": AUDIENCE}), &good, Some("login_refused")),
-        (json!({"aud": [CLIENT, "other"], "azp": "other"}), &good, Some("login_refused")),
-        (json!({"iss": "https://evil.example"}), &good, Some("login_refused")),
+        (
+            json!({"aud": [CLIENT, "other"], "azp": "other"}),
+            &good,
+            Some("login_refused"),
+        ),
+        (
+            json!({"iss": "https://evil.example"}),
+            &good,
+            Some("login_refused"),
+        ),
         (json!({"exp": now - 120}), &good, Some("login_refused")),
         (json!({"exp": null}), &good, Some("login_refused")),
         (json!({"sub": ""}), &good, Some("login_refused")),
@@ -116,7 +138,9 @@ async fn a_proof_of_another_login_is_none() {
         let tokens = json!({"access_token": access, "token_type": "bearer", "id_token": id_token});
         script.lock().unwrap().answer = (StatusCode::OK, tokens.to_string());
         let state = parameter(&page, "state");
-        let back = browser.get(&format!("/session/callback?code=x&state={state}")).await;
+        let back = browser
+            .get(&format!("/session/callback?code=x&state={state}"))
+            .await;
         match expected {
             None => {
                 assert_eq!(back.header("location"), "/", "{changes}: {back:?}");
@@ -138,36 +162,82 @@ async fn an_answer_that_is_none_is_a_fault_and_ends_no_session() {
     let (door, script) = open(&[]).await;
     let mut browser = door.browser();
     let page = browser.begin("/session/login").await;
-    let access = door.issuer().token(Role::Customer, "customer", &[], TimeDelta::minutes(10)).unwrap();
-    let other = door.issuer().token(Role::Staff, "staff", &[], TimeDelta::minutes(10)).unwrap();
+    let access = door
+        .issuer()
+        .token(Role::Customer, "customer", &[], TimeDelta::minutes(10))
+        .unwrap();
+    let other = door
+        .issuer()
+        .token(Role::Staff, "staff", &[], TimeDelta::minutes(10))
+        .unwrap();
     let id_token = proof(door.issuer(), &parameter(&page, "nonce"), &json!({}));
     let tokens = json!({
         "access_token": access, "token_type": "Bearer", "id_token": id_token, "refresh_token": "again",
     });
     script.lock().unwrap().answer = (StatusCode::OK, tokens.to_string());
     let state = parameter(&page, "state");
-    browser.get(&format!("/session/callback?code=x&state={state}")).await;
+    browser
+        .get(&format!("/session/callback?code=x&state={state}"))
+        .await;
     let session = browser.cookies[SESSION].clone();
 
     let ok = StatusCode::OK;
     for (status, body, code) in [
         (ok, String::new(), "login_unavailable"),
         (ok, "[]".to_owned(), "login_unavailable"),
-        (ok, json!({"access_token": access}).to_string(), "login_unavailable"),
-        (ok, json!({"access_token": access, "token_type": "mac"}).to_string(), "login_unavailable"),
-        (ok, format!("{{\"a\": \"{}\"}}", "a".repeat(70_000)), "login_unavailable"),
-        (StatusCode::INTERNAL_SERVER_ERROR, "{}".to_owned(), "login_unavailable"),
+        (
+            ok,
+            json!({"access_token": access}).to_string(),
+            "login_unavailable",
+        ),
+        (
+            ok,
+            json!({"access_token": access, "token_type": "mac"}).to_string(),
+            "login_unavailable",
+        ),
+        (
+            ok,
+            format!("{{\"a\": \"{}\"}}", "a".repeat(70_000)),
+            "login_unavailable",
+        ),
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "{}".to_owned(),
+            "login_unavailable",
+        ),
         (StatusCode::FOUND, String::new(), "login_unavailable"),
-        (StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}).to_string(), "login_unavailable"),
-        (StatusCode::BAD_REQUEST, "invalid_grant".to_owned(), "login_unavailable"),
-        (StatusCode::BAD_REQUEST, json!({"error": "invalid_grant"}).to_string(), "login_refused"),
-        (ok, json!({"access_token": other, "token_type": "Bearer"}).to_string(), "login_refused"),
-        (ok, json!({"access_token": "x", "token_type": "Bearer"}).to_string(), "login_refused"),
+        (
+            StatusCode::UNAUTHORIZED,
+            json!({"error": "invalid_client"}).to_string(),
+            "login_unavailable",
+        ),
+        (
+            StatusCode::BAD_REQUEST,
+            "invalid_grant".to_owned(),
+            "login_unavailable",
+        ),
+        (
+            StatusCode::BAD_REQUEST,
+            json!({"error": "invalid_grant"}).to_string(),
+            "login_refused",
+        ),
+        (
+            ok,
+            json!({"access_token": other, "token_type": "Bearer"}).to_string(),
+            "login_refused",
+        ),
+        (
+            ok,
+            json!({"access_token": "x", "token_type": "Bearer"}).to_string(),
+            "login_refused",
+        ),
     ] {
         script.lock().unwrap().answer = (status, body.clone());
         let mut beginner = door.browser();
         let state = parameter(&beginner.begin("/session/login").await, "state");
-        let back = beginner.get(&format!("/session/callback?code=x&state={state}")).await;
+        let back = beginner
+            .get(&format!("/session/callback?code=x&state={state}"))
+            .await;
         back.failed_as(code);
         browser.cookies.insert(SESSION.to_owned(), session.clone());
         let refreshed = browser.post("/session/refresh").await;
@@ -183,7 +253,11 @@ async fn an_answer_that_is_none_is_a_fault_and_ends_no_session() {
     browser.cookies.insert(SESSION.to_owned(), session);
     for _ in 0..2 {
         let refreshed = browser.post("/session/refresh").await;
-        assert_eq!(refreshed.status, StatusCode::NO_CONTENT, "the refresh token counts on");
+        assert_eq!(
+            refreshed.status,
+            StatusCode::NO_CONTENT,
+            "the refresh token counts on"
+        );
     }
     assert!(script.lock().unwrap().sent.1.contains("refresh_token=again"));
 }
@@ -191,16 +265,30 @@ async fn an_answer_that_is_none_is_a_fault_and_ends_no_session() {
 #[tokio::test]
 async fn a_client_with_a_password_sends_it_in_the_header_alone() {
     let (door, script) = open(&["--oidc-client-secret=a b:ø".to_owned()]).await;
-    script.lock().unwrap().answer = (StatusCode::BAD_REQUEST, json!({"error": "invalid_grant"}).to_string());
+    script.lock().unwrap().answer = (
+        StatusCode::BAD_REQUEST,
+        json!({"error": "invalid_grant"}).to_string(),
+    );
     let mut browser = door.browser();
     let page = browser.begin("/session/login").await;
     let state = parameter(&page, "state");
-    browser.get(&format!("/session/callback?code=x&state={state}")).await.failed_as("login_refused");
+    browser
+        .get(&format!("/session/callback?code=x&state={state}"))
+        .await
+        .failed_as("login_refused");
     let (headers, body) = script.lock().unwrap().sent.clone();
-    let basic = headers["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();
+    let basic = headers["authorization"]
+        .to_str()
+        .unwrap()
+        .strip_prefix("Basic ")
+        .unwrap()
+        .to_owned();
     let pair = base64::engine::general_purpose::STANDARD.decode(basic).unwrap();
     assert_eq!(String::from_utf8(pair).unwrap(), "front-door:a+b%3A%C3%B8");
-    assert!(!body.contains("client_") && body.contains("code_verifier="), "{body}");
+    assert!(
+        !body.contains("client_") && body.contains("code_verifier="),
+        "{body}"
+    );
 }
 
 #[tokio::test]

@@ -22,12 +22,19 @@ async fn a_rotation_ends_no_session_before_its_key_is_gone() {
     assert_eq!(early.check("GET", &[]).await.status, StatusCode::NO_CONTENT);
     let mut renewed = door.browser();
     renewed.cookies.clone_from(&early.cookies);
-    assert_eq!(renewed.post("/session/refresh").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        renewed.post("/session/refresh").await.status,
+        StatusCode::NO_CONTENT
+    );
     assert!(renewed.cookies[SESSION].starts_with("second."));
 
     door.write_keys(&second);
     eventually("the old key opens nothing", async || {
-        early.check("GET", &[]).await.is(401, "login_required").then_some(())
+        early
+            .check("GET", &[])
+            .await
+            .is(401, "login_required")
+            .then_some(())
     })
     .await;
     for browser in [&mut late, &mut renewed] {

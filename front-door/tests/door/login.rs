@@ -13,7 +13,9 @@ async fn a_person_logs_in_and_comes_back_to_where_they_were() {
     let club = Uuid::new_v4();
     door.issuer().set_clubs(&[club]);
     let mut browser = door.browser();
-    let page = browser.begin("/session/login?return_to=/klubb/1%3Fdag%3D2&lang=nb").await;
+    let page = browser
+        .begin("/session/login?return_to=/klubb/1%3Fdag%3D2&lang=nb")
+        .await;
     assert_eq!(parameter(&page, "response_type"), "code");
     assert_eq!(parameter(&page, "code_challenge_method"), "S256");
     assert_eq!(parameter(&page, "ui_locales"), "nb");
@@ -51,7 +53,11 @@ async fn no_token_is_readable_in_a_cookie() {
         assert!(!browser.cookies[SESSION].contains(part), "{part}");
     }
     // What is left of the 4096 bytes that browsers keep is for clubs.
-    assert!(browser.cookies[SESSION].len() < 1500, "{}", browser.cookies[SESSION].len());
+    assert!(
+        browser.cookies[SESSION].len() < 1500,
+        "{}",
+        browser.cookies[SESSION].len()
+    );
 }
 
 #[tokio::test]
@@ -65,7 +71,10 @@ async fn a_session_that_no_browser_would_keep_is_a_failure_and_not_a_lost_cookie
     let clubs: Vec<Uuid> = (0..100).map(|_| Uuid::new_v4()).collect();
     door.issuer().set_clubs(&clubs);
     let mut browser = door.browser();
-    browser.log_in("/session/login", "organizer").await.failed_as("session_too_large");
+    browser
+        .log_in("/session/login", "organizer")
+        .await
+        .failed_as("session_too_large");
     assert!(browser.cookies.is_empty());
 }
 
@@ -76,7 +85,11 @@ async fn a_person_who_stops_gets_a_page_in_their_language_that_knows_the_way_bac
         ("/session/login", "/innlogging", None),
         ("/session/login?lang=&return_to=", "/innlogging", None),
         ("/session/login?lang=sv", "/innlogging", None),
-        ("/session/login?lang=en&return_to=/mine?a%3D1%26b", "/en/innlogging", Some("/mine?a=1&b")),
+        (
+            "/session/login?lang=en&return_to=/mine?a%3D1%26b",
+            "/en/innlogging",
+            Some("/mine?a=1&b"),
+        ),
     ] {
         let mut browser = door.browser();
         let (to, told) = browser.log_in(path, "").await.failure();
@@ -120,7 +133,9 @@ async fn an_answer_to_another_login_is_refused_and_the_login_goes_on() {
     let mut another = door.browser();
     let page = another.begin("/session/login").await;
     let state = parameter(&page, "state");
-    let mixed = another.get(&format!("/session/callback?code={code}&state={state}")).await;
+    let mixed = another
+        .get(&format!("/session/callback?code={code}&state={state}"))
+        .await;
     mixed.failed_as("login_refused");
     assert!(another.cookies.is_empty(), "an attempt is used once");
 }
@@ -151,7 +166,10 @@ async fn a_code_that_comes_too_late_is_refused() {
         ..Lifetimes::default()
     });
     let mut browser = door.browser();
-    browser.log_in("/session/login", "customer").await.failed_as("login_refused");
+    browser
+        .log_in("/session/login", "customer")
+        .await
+        .failed_as("login_refused");
     assert!(browser.cookies.is_empty());
 }
 
@@ -167,14 +185,18 @@ async fn an_error_of_the_issuer_is_told_by_its_kind() {
     ] {
         let mut browser = door.browser();
         let state = parameter(&browser.begin("/session/login").await, "state");
-        let back = browser.get(&format!("/session/callback?error={error}&state={state}")).await;
+        let back = browser
+            .get(&format!("/session/callback?error={error}&state={state}"))
+            .await;
         back.failed_as(code);
         assert!(browser.cookies.is_empty(), "{error}");
     }
 }
 
 async fn lands(browser: &mut Browser<'_>, return_to: &str) -> Answer {
-    browser.log_in(&format!("/session/login?return_to={return_to}"), "customer").await
+    browser
+        .log_in(&format!("/session/login?return_to={return_to}"), "customer")
+        .await
 }
 
 #[tokio::test]

@@ -66,7 +66,10 @@ fn errors(operation: &str, status: &str, content_type: &str, body: &Value) -> Ve
         .should_validate_formats(true)
         .build(&schema)
         .unwrap();
-    validator.iter_errors(body).map(|error| error.to_string()).collect()
+    validator
+        .iter_errors(body)
+        .map(|error| error.to_string())
+        .collect()
 }
 
 #[tokio::test]
@@ -75,19 +78,40 @@ async fn what_is_answered_is_what_the_document_says() {
     let mut browser = door.browser();
     let me = "/paths/~1session~1me/get";
     let refused = browser.get("/session/me").await;
-    assert_eq!(errors(me, "401", "application/problem+json", &refused.body), Vec::<String>::new());
+    assert_eq!(
+        errors(me, "401", "application/problem+json", &refused.body),
+        Vec::<String>::new()
+    );
     let mut browser = door.logged_in("admin").await;
     let found = browser.get("/session/me").await;
-    assert_eq!(errors(me, "200", "application/json", &found.body), Vec::<String>::new());
-    let example = &generated()["paths"]["/session/me"]["get"]["responses"]["200"]["content"]["application/json"]["example"];
-    assert_eq!(errors(me, "200", "application/json", example), Vec::<String>::new());
+    assert_eq!(
+        errors(me, "200", "application/json", &found.body),
+        Vec::<String>::new()
+    );
+    let example = &generated()["paths"]["/session/me"]["get"]["responses"]["200"]["content"]["application/json"]
+        ["example"];
+    assert_eq!(
+        errors(me, "200", "application/json", example),
+        Vec::<String>::new()
+    );
     let refresh = "/paths/~1session~1refresh/post";
     let refused = door.send(reqwest::Method::POST, "/session/refresh", &[]).await;
-    assert_eq!(errors(refresh, "403", "application/problem+json", &refused.body), Vec::<String>::new());
+    assert_eq!(
+        errors(refresh, "403", "application/problem+json", &refused.body),
+        Vec::<String>::new()
+    );
     let login = "/paths/~1session~1login/get";
     let refused = door.get("/session/login?nothing=1", &[]).await;
-    assert_eq!(errors(login, "400", "application/problem+json", &refused.body), Vec::<String>::new());
+    assert_eq!(
+        errors(login, "400", "application/problem+json", &refused.body),
+        Vec::<String>::new()
+    );
     let check = "/paths/~1session~1check/get";
-    let refused = door.get("/session/check", &[("cookie", "__Host-session=x")]).await;
-    assert_eq!(errors(check, "403", "application/problem+json", &refused.body), Vec::<String>::new());
+    let refused = door
+        .get("/session/check", &[("cookie", "__Host-session=x")])
+        .await;
+    assert_eq!(
+        errors(check, "403", "application/problem+json", &refused.body),
+        Vec::<String>::new()
+    );
 }

@@ -18,7 +18,10 @@ async fn a_refresh_gives_other_tokens_for_the_same_person() {
     assert_eq!(refreshed.status, StatusCode::NO_CONTENT, "{refreshed:?}");
     assert_eq!(refreshed.header("cache-control"), "no-store");
     assert_ne!(browser.cookies[SESSION], cookie);
-    assert_ne!(browser.check("GET", &[]).await.header("x-bearer"), before.header("x-bearer"));
+    assert_ne!(
+        browser.check("GET", &[]).await.header("x-bearer"),
+        before.header("x-bearer")
+    );
     let after = browser.get("/session/me").await.body;
     for same in ["user_id", "name", "roles"] {
         assert_eq!(after[same], me[same], "{same}");
@@ -31,7 +34,10 @@ async fn a_refresh_token_that_comes_twice_ends_the_session() {
     let mut browser = door.logged_in("customer").await;
     let mut thief = door.browser();
     thief.cookies.clone_from(&browser.cookies);
-    assert_eq!(browser.post("/session/refresh").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        browser.post("/session/refresh").await.status,
+        StatusCode::NO_CONTENT
+    );
     for robbed in [&mut thief, &mut browser] {
         let ended = robbed.post("/session/refresh").await;
         assert!(ended.is(401, "session_ended"), "{ended:?}");
@@ -51,7 +57,10 @@ async fn an_expired_session_needs_a_refresh_and_nothing_else() {
     let checked = browser.check("GET", &[]).await;
     assert!(checked.is(401, "session_expired") && checked.header("x-bearer").is_empty());
     door.issuer().set_lifetimes(Lifetimes::default());
-    assert_eq!(browser.post("/session/refresh").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        browser.post("/session/refresh").await.status,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(browser.get("/session/me").await.status, StatusCode::OK);
     assert_eq!(browser.check("GET", &[]).await.status, StatusCode::NO_CONTENT);
 }
@@ -73,7 +82,9 @@ async fn without_a_session_there_is_nothing_to_refresh() {
     let door = Door::open().await;
     for cookie in [None, Some("garbage"), Some("first.AAAA"), Some("")] {
         let mut browser = door.browser();
-        browser.cookies.extend(cookie.map(|value| (SESSION.to_owned(), value.to_owned())));
+        browser
+            .cookies
+            .extend(cookie.map(|value| (SESSION.to_owned(), value.to_owned())));
         let ended = browser.post("/session/refresh").await;
         assert!(ended.is(401, "session_ended"), "{ended:?}");
         assert!(browser.cookies.is_empty());
@@ -95,7 +106,10 @@ async fn an_issuer_that_is_away_ends_no_session() {
     assert_eq!(browser.check("GET", &[]).await.status, StatusCode::NO_CONTENT);
     assert_eq!(browser.get("/session/me").await.status, StatusCode::OK);
     let begun = Instant::now();
-    assert_eq!(browser.post("/session/logout").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        browser.post("/session/logout").await.status,
+        StatusCode::NO_CONTENT
+    );
     assert!(begun.elapsed() < Duration::from_secs(4), "a farewell is short");
     assert!(browser.cookies.is_empty());
 }
@@ -107,7 +121,10 @@ async fn a_logout_ends_the_session_here_and_at_the_issuer() {
     let mut thief = door.browser();
     thief.cookies.clone_from(&browser.cookies);
     for _ in 0..2 {
-        assert_eq!(browser.post("/session/logout").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(
+            browser.post("/session/logout").await.status,
+            StatusCode::NO_CONTENT
+        );
         assert!(browser.cookies.is_empty());
     }
     assert!(browser.get("/session/me").await.is(401, "login_required"));
@@ -129,9 +146,15 @@ async fn only_our_own_pages_refresh_and_log_out() {
             assert!(refused.is(403, "cross_site"), "{path} {headers:?}: {refused:?}");
         }
         let refused = browser.get(path).await;
-        assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED, "a link does neither");
+        assert_eq!(
+            refused.status,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a link does neither"
+        );
     }
     let own = door.url.clone();
-    let refreshed = browser.send(Method::POST, "/session/refresh", &[("origin", &own)]).await;
+    let refreshed = browser
+        .send(Method::POST, "/session/refresh", &[("origin", &own)])
+        .await;
     assert_eq!(refreshed.status, StatusCode::NO_CONTENT);
 }

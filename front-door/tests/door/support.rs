@@ -47,7 +47,10 @@ impl Drop for Directory {
 
 /// A line of the key file.
 pub(crate) fn key(name: &str) -> String {
-    format!("{name} {:0>64x}\n", u128::from_be_bytes(*Uuid::new_v4().as_bytes()))
+    format!(
+        "{name} {:0>64x}\n",
+        u128::from_be_bytes(*Uuid::new_v4().as_bytes())
+    )
 }
 
 /// The service under test.
@@ -207,7 +210,9 @@ impl Answer {
 
     /// Whether it is the problem with this status and code.
     pub(crate) fn is(&self, status: u16, code: &str) -> bool {
-        let told = ["message_nb", "message_en"].iter().all(|name| self.body[name].is_string());
+        let told = ["message_nb", "message_en"]
+            .iter()
+            .all(|name| self.body[name].is_string());
         self.status.as_u16() == status && self.body["code"] == code && told
     }
 
@@ -259,7 +264,11 @@ impl Browser<'_> {
     }
 
     pub(crate) async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let cookies = cookies.join("; ");
         let mut headers = headers.to_vec();
         if !cookies.is_empty() {
@@ -305,7 +314,14 @@ impl Browser<'_> {
 
     /// What the edge gets to know of a request with this method.
     pub(crate) async fn check(&mut self, method: &str, headers: &[(&str, &str)]) -> Answer {
-        let headers = [&[("x-original-method", method), ("x-original-uri", "/api/v1/orders")], headers].concat();
+        let headers = [
+            &[
+                ("x-original-method", method),
+                ("x-original-uri", "/api/v1/orders"),
+            ],
+            headers,
+        ]
+        .concat();
         self.send(Method::GET, "/session/check", &headers).await
     }
 }

@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use self::applications::{Ports, Settings, license_keys, register_front_door};
 use self::files::{
-    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file, session_keys_file,
+    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file,
+    session_keys_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};

@@ -83,7 +83,12 @@ fn tokens(desk: &Desk, granted: &Granted) -> anyhow::Result<Response> {
 
 fn error(code: &str) -> Response {
     let body = Json(json!({ "error": code }));
-    (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+    (
+        StatusCode::BAD_REQUEST,
+        [(header::CACHE_CONTROL, "no-store")],
+        body,
+    )
+        .into_response()
 }
 
 /// The client's name, from the form or from `Authorization: Basic`. Clients of the local issuer have no password.

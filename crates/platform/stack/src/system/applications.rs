@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 use tokio::process::Command;
 
 use super::files::{
-    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file, session_keys_file,
+    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file,
+    session_keys_file,
 };
 use crate::certificates::ClientFiles;
 use crate::checkout::create_dir;

@@ -142,7 +142,10 @@ async fn the_page_offers_five_people_and_runs_nothing() {
     let world = World::new().await;
     let page = world.page(&[("state", "\"><script>alert(1)</script>")]).await;
     assert_eq!(page.status(), StatusCode::OK);
-    let policy = page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+    let policy = page.headers()[CONTENT_SECURITY_POLICY]
+        .to_str()
+        .unwrap()
+        .to_owned();
     assert!(
         policy.contains("default-src 'none'") && policy.contains("form-action 'self' http://127.0.0.1:8000"),
         "{policy}"
@@ -152,7 +155,10 @@ async fn the_page_offers_five_people_and_runs_nothing() {
         let button = format!("<button name=\"person\" value=\"{person}\">");
         assert_eq!(text.matches(&button).count(), 1, "{text}");
     }
-    assert!(text.contains("lang=\"nb\"") && text.contains("&quot;&gt;&lt;script"), "{text}");
+    assert!(
+        text.contains("lang=\"nb\"") && text.contains("&quot;&gt;&lt;script"),
+        "{text}"
+    );
     assert!(!text.contains("<script"), "{text}");
 }
 
@@ -216,14 +222,20 @@ async fn tokens_say_who_the_person_is() {
         (&access["sub"], &access["roles"], &access["clubs"]),
         (&json!("organizer"), &json!(["organizer"]), &json!([club]))
     );
-    assert_eq!(access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(), 600);
+    assert_eq!(
+        access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(),
+        600
+    );
     let proof = tokens["id_token"].as_str().unwrap();
     let proof_claims = verify_for(&world.issuer, proof, CLIENT).await.unwrap();
     assert_eq!(
         (&proof_claims["nonce"], &proof_claims["name"]),
         (&json!("the nonce"), &json!("Olga Løpsleder"))
     );
-    assert!(verify(&world.issuer, proof).await.is_err(), "no token for the APIs");
+    assert!(
+        verify(&world.issuer, proof).await.is_err(),
+        "no token for the APIs"
+    );
     let customer = world.log_in("customer").await;
     let customer = verify(&world.issuer, customer["access_token"].as_str().unwrap()).await;
     assert_eq!(customer.unwrap()["clubs"], Value::Null);
@@ -257,7 +269,10 @@ async fn a_code_is_good_once_for_its_client_and_a_minute() {
     refused(world.exchange(&code, &[]).await, "invalid_grant");
     // The code may have been stolen, so what it was good for has ended.
     refused(world.refresh(&tokens).await, "invalid_grant");
-    refused(world.ask(&[("grant_type", "password")]).await, "unsupported_grant_type");
+    refused(
+        world.ask(&[("grant_type", "password")]).await,
+        "unsupported_grant_type",
+    );
 }
 
 #[tokio::test]
@@ -272,7 +287,11 @@ async fn a_refresh_token_that_comes_twice_ends_the_login() {
     assert_eq!(claims.unwrap()["sub"], "customer");
     refused(world.refresh(&first).await, "invalid_grant");
     refused(world.refresh(&second).await, "invalid_grant");
-    assert_eq!(world.refresh(&other).await.0, StatusCode::OK, "another login goes on");
+    assert_eq!(
+        world.refresh(&other).await.0,
+        StatusCode::OK,
+        "another login goes on"
+    );
 
     world.issuer.set_lifetimes(Lifetimes {
         refresh: TimeDelta::zero(),
