@@ -74,7 +74,7 @@ pub struct ProviderOptions {
     /// The name that the issuer knows this program by
     #[arg(long, env = "OIDC_CLIENT_ID", value_name = "ID")]
     pub oidc_client_id: String,
-    /// What is asked of the issuer, separated by spaces; some issue refresh tokens only for offline_access
+    /// What is asked of the issuer, separated by spaces; some issue refresh tokens only for `offline_access`
     #[arg(
         long,
         env = "OIDC_SCOPE",
