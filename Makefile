@@ -54,7 +54,7 @@ simulate: ## Run the delivery logic through seeded faults: make simulate SEEDS=1
 
 .PHONY: bench
 bench: ## Measure release builds and other event stores: make bench BENCH='append --rounds 3'
-	$(CARGO) build --release --locked -p bench -p seed -p command-api -p projector -p query-api -p payments -p stack
+	$(CARGO) build --release --locked -p bench -p seed -p command-api -p projector -p query-api -p front-door -p payments -p stack
 	$(or $(CARGO_TARGET_DIR),target)/release/bench $(BENCH)
 .PHONY: campaign
 campaign: build ## Sell while processes are killed, connections cut and disks filled: make campaign SEED=7 MINUTES=20 (both optional)

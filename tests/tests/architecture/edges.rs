@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "query-api",
         &["documents", "policy", "query", "read-model", "service"],
     ),
+    ("front-door", &["service"]),
     ("connect", &[]),
     ("documents", &[]),
     ("envelope", &[]),
@@ -95,7 +96,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const OF_THE_WHOLE: &[&str] = &["bench", "seed", "system-tests"];
 
 /// Programs. Only these depend on them.
-const PROGRAMS: &[&str] = &["command-api", "projector", "query-api"];
+const PROGRAMS: &[&str] = &["command-api", "front-door", "projector", "query-api"];
 
 /// Test equipment. No program is built from it.
 const EQUIPMENT: &[&str] = &["bench", "seed", "stack", "suite-adapter", "system-tests"];

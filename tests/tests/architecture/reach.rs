@@ -55,6 +55,10 @@ fn the_read_side_cannot_see_events_and_the_projector_cannot_decide() {
     );
     assert_reaches_none("projector", &["domain", "payments", "query-api"]);
     assert_reaches_none("command-api", &["query-api", "read-model"]);
+    assert_reaches_none(
+        "front-door",
+        &["domain", "events", "policy", "query", "read-model"],
+    );
 }
 
 #[test]

@@ -56,6 +56,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "license-keys list",
         ],
     ),
+    ("front-door", &["serve"]),
     ("payment-emulator", &["serve", "faults", "books"]),
     (
         "stack",

@@ -11,7 +11,7 @@ use crate::program::{Output, run_apart};
 const NOWHERE: &str = "postgres://user:x@127.0.0.1:9/nothing?connect_timeout=1";
 
 /// Programs whose commands answer questions or change something. Their servers are asked for help only.
-const PROGRAMS: [&str; 3] = ["command-api", "projector", "query-api"];
+const PROGRAMS: [&str; 4] = ["command-api", "front-door", "projector", "query-api"];
 
 /// The commands that a help text lists.
 fn commands(help: &str) -> Vec<String> {

@@ -40,11 +40,19 @@ pub(crate) fn fine() -> BTreeMap<&'static str, String> {
             "MASTER_KEY_FILE",
             concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/master.keys").to_owned(),
         ),
+        (
+            "SESSION_KEYS_FILE",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/master.keys").to_owned(),
+        ),
+        ("OIDC_DISCOVERY_URL", format!("http://{nobody}/description")),
+        ("OIDC_CLIENT_ID", "front-door".to_owned()),
+        ("PUBLIC_URL", format!("http://{nobody}")),
         ("HOLDER_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("RETURN_KEY", format!("{SECRET}-and-at-least-thirty-two-bytes")),
         ("WEBHOOK_URL", format!("http://{nobody}/api/v1/webhooks/vipps")),
         ("WEBHOOK_SECRET", format!("webhook-{SECRET}")),
         ("NEXI_SECRET_KEY", format!("nexi-{SECRET}")),
+        ("OIDC_CLIENT_SECRET", format!("oidc-{SECRET}")),
         ("CURSOR_SECRET", format!("{SECRET}-and-at-least-thirty-two-bytes")),
     ])
 }
@@ -86,6 +94,17 @@ async fn missing_setting_is_named() {
         ),
         ("query-api", &["READ_DATABASE_URL", "JWT_ISSUER", "JWKS_URL"]),
         (
+            "front-door",
+            &[
+                "JWT_ISSUER",
+                "JWKS_URL",
+                "OIDC_DISCOVERY_URL",
+                "OIDC_CLIENT_ID",
+                "PUBLIC_URL",
+                "SESSION_KEYS_FILE",
+            ],
+        ),
+        (
             "payment-emulator",
             &[
                 "VIPPS_CLIENT_ID",
@@ -115,7 +134,7 @@ async fn missing_setting_is_named() {
 
 #[tokio::test]
 async fn wrong_setting_is_named_and_its_secret_is_not() {
-    for program in ["command-api", "projector", "query-api"] {
+    for program in ["command-api", "projector", "query-api", "front-door"] {
         refused(program, "OPS_LISTEN", Some("nowhere"), "--ops-listen").await;
         refused(program, "LOG_FILTER", Some("info,="), "log filter").await;
         refused(program, "LOG_FORMAT", Some("xml"), "--log-format").await;
@@ -145,11 +164,34 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
         refused(program, "NATS_USER", Some("projector"), "without a password").await;
     }
 
-    for program in ["command-api", "query-api"] {
+    for program in ["command-api", "query-api", "front-door"] {
         refused(program, "JWKS_URL", Some("not a url"), "JWKS URL").await;
         refused(program, "JWT_ALGORITHM", Some("none"), "--jwt-algorithm").await;
     }
     refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
+    let plain = Some("http://shop.example");
+    refused("front-door", "PUBLIC_URL", plain, "--public-url").await;
+    refused(
+        "front-door",
+        "OIDC_DISCOVERY_URL",
+        Some("not a url"),
+        "discovery URL",
+    )
+    .await;
+    refused(
+        "front-door",
+        "OIDC_CLIENT_ID",
+        Some("bilsportlisens"),
+        "--oidc-client-id",
+    )
+    .await;
+    refused(
+        "front-door",
+        "SESSION_KEYS_FILE",
+        Some("/nonexistent"),
+        "/nonexistent",
+    )
+    .await;
     refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
     refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
     refused("query-api", "LICENSE_KEYS_FILE", Some("/keys"), "--root-key-file").await;
@@ -226,6 +268,7 @@ async fn every_secret_and_url_is_taken_from_a_file_as_well_and_not_from_both() {
         ),
         ("payment-emulator", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"),
         ("payment-emulator", "NEXI_SECRET_KEY", "NEXI_SECRET_KEY_FILE"),
+        ("front-door", "OIDC_CLIENT_SECRET", "OIDC_CLIENT_SECRET_FILE"),
     ] {
         let with = async |value: Option<&str>, path: &str, said: &str| {
             let mut settings = fine();
@@ -273,6 +316,7 @@ async fn port_that_is_taken_is_named() {
         ("command-api", "OPS_LISTEN"),
         ("projector", "OPS_LISTEN"),
         ("query-api", "OPS_LISTEN"),
+        ("front-door", "OPS_LISTEN"),
         ("payment-emulator", "LISTEN"),
     ] {
         refused(program, variable, Some(&address), &address).await;

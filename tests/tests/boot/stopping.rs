@@ -19,6 +19,7 @@ async fn every_program_ends_in_good_order() {
         Process::CommandApi,
         Process::Projector,
         Process::QueryApi,
+        Process::FrontDoor,
         Process::PaymentEmulator,
     ] {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {

@@ -12,13 +12,14 @@ pub(crate) struct Exposition {
     pub(crate) samples: Vec<String>,
 }
 
-/// Scrapes all three services.
+/// Scrapes all services.
 pub(crate) async fn scrape(shop: &Shop) -> Vec<Exposition> {
     let mut all = Vec::new();
     for ops in [
         shop.system.command_ops_url(),
         shop.system.query_ops_url(),
         shop.system.projector_ops_url(),
+        shop.system.front_door_ops_url(),
     ] {
         let answer = shop.ops(&ops, "metrics").await.expect("an answer");
         assert_eq!(answer.status, 200);

@@ -7,15 +7,16 @@ use system_tests::{Shop, in_days};
 use crate::{log, purchase};
 
 /// Every program of ours.
-const PROGRAMS: [Process; 4] = [
+const PROGRAMS: [Process; 5] = [
     Process::CommandApi,
     Process::Projector,
     Process::QueryApi,
+    Process::FrontDoor,
     Process::PaymentEmulator,
 ];
 /// The most verbose filter for our own code.
 const EVERYTHING: &str = "info,command_api=trace,domain=trace,event_bus=trace,event_store=trace,events=trace,\
-    payments=trace,projection=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
+    front_door=trace,payments=trace,projection=trace,projector=trace,query_api=trace,read_model=trace,service=trace";
 
 /// The personal data that this test sends. The logs must contain none of it.
 const SAID: &[&str] = &[

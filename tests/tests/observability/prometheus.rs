@@ -43,9 +43,9 @@ impl Prometheus {
             _child: child,
         };
         // A rate needs two samples.
-        eventually("Prometheus has scraped all three services", async || {
+        eventually("Prometheus has scraped all services", async || {
             let seen = prometheus
-                .query("count(sum_over_time(up[1m]) >= 3) == 3")
+                .query("count(sum_over_time(up[1m]) >= 3) == 4")
                 .await
                 .ok()?;
             (!seen.is_empty()).then_some(())
@@ -77,6 +77,7 @@ fn configuration(shop: &Shop) -> String {
         (9080, shop.system.command_ops_url()),
         (9081, shop.system.query_ops_url()),
         (9082, shop.system.projector_ops_url()),
+        (9083, shop.system.front_door_ops_url()),
     ] {
         let documented = format!("\"127.0.0.1:{port}\"");
         assert!(text.contains(&documented), "{documented} is not scraped");

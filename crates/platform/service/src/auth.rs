@@ -4,6 +4,7 @@
 mod account;
 mod authenticator;
 mod extractor;
+mod identity;
 mod jwks;
 mod policy;
 mod principal;
@@ -16,6 +17,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 pub use account::{Account, Accounts};
 pub use authenticator::Authenticator;
+pub use identity::Identity;
 pub use jwks::Pace;
 pub use policy::{Caller, Rule, Who, Whose, guarded};
 pub use principal::{Principal, Role};

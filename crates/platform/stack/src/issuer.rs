@@ -1,165 +1,51 @@
-//! The token issuer of the local stack: an OpenID Connect issuer reduced to a published key and tokens signed with it.
+//! The token issuer of the local stack: an OpenID Connect issuer with a login page, on which a person chooses who to be.
 //! Production has Vipps Login or a bank's login in its place.
 
-use std::path::Path;
+mod authorize;
+mod desk;
+mod grants;
+mod key;
+mod people;
+mod token;
 
-use anyhow::{Context as _, bail};
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use axum::routing::get;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde::{Deserialize, Serialize};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::checkout::write_private;
+use self::desk::Desk;
 use crate::ports::Port;
 
-/// The `iss` of every token. Fixed, because users are known by (`iss`, `sub`) and must stay the same when the
-/// ports change.
-pub const ISSUER: &str = "https://issuer.bilsportlisens.localhost";
+pub use self::grants::Lifetimes;
+pub(crate) use self::key::clubs_of;
+pub use self::key::{AUDIENCE, ISSUER, Role, SigningKey};
 
-/// The `aud` of every token.
-pub const AUDIENCE: &str = "bilsportlisens";
-
-/// The role in a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Buys licenses and sees their own.
-    Customer,
-    /// Sees the orders and licenses of named clubs.
-    Organizer,
-    /// The federation's staff.
-    Staff,
-    /// Staff who may also assign roles and erase people.
-    Admin,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: String,
-    exp: i64,
-    nbf: i64,
-    iat: i64,
-    roles: Vec<Role>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    clubs: Vec<Uuid>,
-}
-
-/// The key that signs tokens.
-pub struct SigningKey {
-    private: EncodingKey,
-    kid: String,
-    /// The public key as a JWK set.
-    jwks: Value,
-}
-
-impl SigningKey {
-    /// Reads the key file, or creates one that only its owner can read.
-    pub fn load_or_create(path: &Path) -> anyhow::Result<Self> {
-        if !path.exists() {
-            let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-            let key = key.map_err(|_| anyhow::anyhow!("cannot generate a key"))?;
-            write_private(path, key.as_ref())?;
-        }
-        Self::load(path)
-    }
-
-    /// Reads the key file.
-    pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let pkcs8 = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
-            .map_err(|_| anyhow::anyhow!("{} is not a P-256 key", path.display()))?;
-        // An uncompressed point: 0x04, then x and y of 32 bytes each.
-        let point = pair.public_key().as_ref();
-        let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
-            bail!("{} holds an unexpected kind of key", path.display());
-        };
-        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        let kid = encode(&digest(&SHA256, point).as_ref()[..12]);
-        let key = json!({
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig",
-            "kid": kid, "x": encode(x), "y": encode(y),
-        });
-        Ok(Self {
-            private: EncodingKey::from_ec_der(&pkcs8),
-            kid,
-            jwks: json!({ "keys": [key] }),
-        })
-    }
-
-    /// A token for a person; `clubs` are those an organizer acts for.
-    pub fn token(&self, role: Role, subject: &str, clubs: &[Uuid], ttl: TimeDelta) -> anyhow::Result<String> {
-        let now = Utc::now();
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            sub: subject.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            exp: (now + ttl).timestamp(),
-            nbf: now.timestamp(),
-            iat: now.timestamp(),
-            roles: vec![role],
-            clubs: clubs.to_vec(),
-        };
-        let header = Header {
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::ES256)
-        };
-        jsonwebtoken::encode(&header, &claims, &self.private).context("cannot sign a token")
-    }
-
-    /// Any header and claims, as they stand in a token, with a signature of this key behind them.
-    fn sign(&self, message: &str) -> anyhow::Result<String> {
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.private, Algorithm::ES256)?;
-        Ok(format!("{message}.{signature}"))
-    }
-}
-
-/// The clubs named in a token of ours, without checking it.
-pub(crate) fn clubs_of(token: &str) -> Vec<Uuid> {
-    let claims = token
-        .split('.')
-        .nth(1)
-        .and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
-    let claims = claims.and_then(|json| serde_json::from_slice::<Claims>(&json).ok());
-    claims.map(|claims| claims.clubs).unwrap_or_default()
-}
+/// Where the description of the issuer is.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+/// Where its key is.
+const JWKS: &str = "/.well-known/jwks.json";
 
 /// A running issuer; it stops when dropped.
 pub struct Issuer {
-    key: SigningKey,
+    desk: Arc<Desk>,
     url: String,
     _port: Port,
     _stop: DropGuard,
 }
 
 impl Issuer {
-    /// Publishes the key of this file on a free port.
+    /// Serves with the key of this file on a free port.
     pub async fn start(key_file: &Path) -> anyhow::Result<Self> {
-        let key = SigningKey::load_or_create(key_file)?;
+        let desk = Arc::new(Desk::new(SigningKey::load_or_create(key_file)?));
         let port = Port::any()?;
         let url = port.http_url();
-        let jwks = key.jwks.clone();
-        let discovery = json!({
-            "issuer": ISSUER,
-            "jwks_uri": format!("{url}/.well-known/jwks.json"),
-            "id_token_signing_alg_values_supported": ["ES256"],
-        });
-        let router = Router::new()
-            .route("/.well-known/jwks.json", get(|| async { Json(jwks) }))
-            .route(
-                "/.well-known/openid-configuration",
-                get(|| async { Json(discovery) }),
-            );
+        let router = router(Arc::clone(&desk), description(&url));
         let listener = tokio::net::TcpListener::bind(port.address())
             .await
             .context("cannot listen")?;
@@ -173,7 +59,7 @@ impl Issuer {
             }
         });
         Ok(Self {
-            key,
+            desk,
             url,
             _port: port,
             _stop: stop.drop_guard(),
@@ -182,17 +68,71 @@ impl Issuer {
 
     /// Where the services fetch the key.
     pub fn jwks_url(&self) -> String {
-        format!("{}/.well-known/jwks.json", self.url)
+        format!("{}{JWKS}", self.url)
+    }
+
+    /// Where a client finds everything else.
+    pub fn discovery_url(&self) -> String {
+        format!("{}{DISCOVERY}", self.url)
+    }
+
+    /// Lets people of this client log in, and be sent back to this address.
+    pub fn add_client(&self, client_id: &str, redirect_uri: &str) {
+        self.desk.add_client(client_id, redirect_uri);
+    }
+
+    /// Sets the clubs of the organizer who logs in.
+    pub fn set_clubs(&self, clubs: &[Uuid]) {
+        self.desk.set_clubs(clubs);
+    }
+
+    /// Sets how long what the issuer hands out from now on can be used.
+    pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
+        self.desk.grants().lifetimes = lifetimes;
     }
 
     /// Any header and claims, as they stand in a token, with the issuer's signature behind them: for tests of what is
     /// wrong with a token although its signature is right.
     pub fn sign(&self, message: &str) -> anyhow::Result<String> {
-        self.key.sign(message)
+        self.desk.key.sign(message)
     }
 
     /// A token for a person; `clubs` are those an organizer acts for.
     pub fn token(&self, role: Role, subject: &str, clubs: &[Uuid], ttl: TimeDelta) -> anyhow::Result<String> {
-        self.key.token(role, subject, clubs, ttl)
+        self.desk.key.token(role, subject, clubs, ttl)
     }
+}
+
+/// What clients read first. The issuer has one name, wherever it listens.
+fn description(url: &str) -> Value {
+    json!({
+        "issuer": ISSUER,
+        "authorization_endpoint": format!("{url}/authorize"),
+        "token_endpoint": format!("{url}/token"),
+        "revocation_endpoint": format!("{url}/revoke"),
+        "end_session_endpoint": format!("{url}/end_session"),
+        "jwks_uri": format!("{url}{JWKS}"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "scopes_supported": ["openid", "profile"],
+        "subject_types_supported": ["public"],
+        "code_challenge_methods_supported": ["S256"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "ui_locales_supported": ["nb"],
+        "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+fn router(desk: Arc<Desk>, description: Value) -> Router {
+    let jwks = desk.key.jwks();
+    Router::new()
+        .route(JWKS, get(|| async { Json(jwks) }))
+        .route(DISCOVERY, get(|| async { Json(description) }))
+        .route("/authorize", get(authorize::show).post(authorize::choose))
+        .route("/token", post(token::token))
+        .route("/revoke", post(token::revoke))
+        .route("/end_session", post(token::end_session))
+        .with_state(desk)
 }

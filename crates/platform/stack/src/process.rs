@@ -27,11 +27,13 @@ pub enum Process {
     Projector2,
     /// The read side.
     QueryApi,
+    /// The sessions of browsers.
+    FrontDoor,
 }
 
 impl Process {
     /// Everything that each system has, in the order in which it starts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Postgres,
         Self::Nats,
         Self::Redis,
@@ -40,6 +42,7 @@ impl Process {
         Self::CommandApi,
         Self::Projector,
         Self::QueryApi,
+        Self::FrontDoor,
     ];
 
     /// The replicas that a system may have. There is a name for each.
@@ -51,12 +54,13 @@ impl Process {
     ];
 
     /// The programs of this project, each once.
-    pub(crate) const APPLICATIONS: [Self; 5] = [
+    pub(crate) const APPLICATIONS: [Self; 6] = [
         Self::PaymentEmulator,
         Self::Mail,
         Self::CommandApi,
         Self::Projector,
         Self::QueryApi,
+        Self::FrontDoor,
     ];
 
     /// Its name in logs, log files and pid files.
@@ -76,6 +80,7 @@ impl Process {
             Self::Projector => "projector",
             Self::Projector2 => "projector-2",
             Self::QueryApi => "query-api",
+            Self::FrontDoor => "front-door",
         }
     }
 

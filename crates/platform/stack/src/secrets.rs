@@ -63,8 +63,8 @@ pub(crate) fn random_key(path: &Path) -> anyhow::Result<()> {
     write_private(path, random_hex()?.as_bytes())
 }
 
-/// Makes the master key of personal data when the file is missing.
-pub(crate) fn master_key(path: &Path) -> anyhow::Result<()> {
+/// Makes a file of keys with names, with its first key, when it is missing.
+pub(crate) fn named_key(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }

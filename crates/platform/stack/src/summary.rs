@@ -26,8 +26,11 @@ pub fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
     let mut values: Vec<(&str, String)> = vec![
         ("COMMAND_API_URL", system.command_api_url()),
         ("QUERY_API_URL", system.query_api_url()),
+        ("FRONT_DOOR_URL", system.front_door_url()),
+        ("EDGE_URL", system.edge_url()),
         ("COMMAND_OPS_URL", system.command_ops_url()),
         ("QUERY_OPS_URL", system.query_ops_url()),
+        ("FRONT_DOOR_OPS_URL", system.front_door_ops_url()),
         ("PROJECTOR_OPS_URL", system.projector_ops_url()),
         ("PAYMENT_EMULATOR_URL", system.payment_emulator_url()),
         ("MAIL_URL", system.mail_url()),
@@ -99,6 +102,7 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
     for (name, url, ops) in [
         ("command-api", system.command_api_url(), system.command_ops_url()),
         ("query-api", system.query_api_url(), system.query_ops_url()),
+        ("front-door", system.front_door_url(), system.front_door_ops_url()),
         ("projector", String::new(), system.projector_ops_url()),
         ("payment emulator", system.payment_emulator_url(), String::new()),
         ("letters", system.mail_url(), String::new()),

@@ -3,9 +3,10 @@
 
 mod applications;
 mod control;
+mod files;
 mod links;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -14,9 +15,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::applications::{
-    Ports, Settings, erasures_file, holder_key_file, license_keys, master_key_file, return_key_file,
-    seal_file, seal_key_file,
+use self::applications::{Ports, Settings, license_keys, register_front_door};
+use self::files::{
+    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file,
+    session_keys_file,
 };
 use self::links::Links;
 use crate::checkout::{Checkout, create_dir};
@@ -27,7 +29,7 @@ use crate::issuer::{Issuer, Role};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
-use crate::secrets::{master_key, random_key, seal_key, shared_secrets};
+use crate::secrets::{named_key, random_key, seal_key, shared_secrets};
 use crate::servers::{Server, Servers, shared};
 
 const TOKEN_HOURS: i64 = 48;
@@ -177,14 +179,11 @@ impl System {
     ) -> anyhow::Result<Self> {
         create_dir(&place.data, 0o755)?;
         create_dir(&place.logs, 0o755)?;
-        shared_secrets(&place.data)?;
         let seal_public_key = seal_key(&seal_key_file(&place.data))?;
-        for file in [holder_key_file(&place.data), return_key_file(&place.data)] {
-            random_key(&file)?;
-        }
-        master_key(&master_key_file(&place.data))?;
+        make_keys(&place.data)?;
         license_keys(&place.data).await?;
         let issuer = Issuer::start(&place.data.join("issuer.key")).await?;
+        register_front_door(&issuer, &place.ports);
         let (stream, subject_prefix) = match &place.stream_suffix {
             None => ("LICENSING".to_owned(), "licensing.v1".to_owned()),
             Some(suffix) => (format!("LICENSING_{suffix}"), format!("licensing_{suffix}.v1")),
@@ -217,6 +216,7 @@ impl System {
             stream: &stream,
             subject_prefix: &subject_prefix,
             jwks_url: &issuer.jwks_url(),
+            discovery_url: &issuer.discovery_url(),
             data: &place.data,
             logs: &place.logs,
             pids: place.pids.as_deref(),
@@ -305,8 +305,11 @@ impl System {
         &self.issuer
     }
 
-    /// Tokens of five people.
+    /// Tokens of five people. An organizer who logs in by the issuer's page acts for the clubs named last.
     pub fn tokens(&self, organizer_of: &[Uuid]) -> anyhow::Result<Tokens> {
+        if !organizer_of.is_empty() {
+            self.issuer.set_clubs(organizer_of);
+        }
         let token = |role, subject: &str, clubs: &[Uuid]| {
             self.issuer
                 .token(role, subject, clubs, TimeDelta::hours(TOKEN_HOURS))
@@ -334,6 +337,21 @@ impl System {
     /// `http://…`, without `/api/v1`.
     pub fn query_api_url(&self) -> String {
         self.ports.query_api.http_url()
+    }
+
+    /// `http://…`, for the edge.
+    pub fn front_door_url(&self) -> String {
+        self.ports.front_door.http_url()
+    }
+
+    /// `http://…`, where browsers see the shop.
+    pub fn edge_url(&self) -> String {
+        self.ports.edge.http_url()
+    }
+
+    /// Metrics and health of front-door.
+    pub fn front_door_ops_url(&self) -> String {
+        self.ports.front_door_ops.http_url()
     }
 
     /// Metrics and health of command-api.
@@ -372,12 +390,12 @@ impl System {
     }
 
     /// The file of the log's seals, outside the database.
-    pub fn seal_file(&self) -> &std::path::Path {
+    pub fn seal_file(&self) -> &Path {
         &self.seal_file
     }
 
     /// The directory of keys and files.
-    fn data(&self) -> &std::path::Path {
+    fn data(&self) -> &Path {
         self.seal_file.parent().unwrap_or(&self.seal_file)
     }
 
@@ -403,7 +421,7 @@ impl System {
     }
 
     /// The directory with one log file per program.
-    pub fn logs(&self) -> &std::path::Path {
+    pub fn logs(&self) -> &Path {
         &self.logs
     }
 }
@@ -413,6 +431,18 @@ impl Drop for System {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// Makes the secrets and keys whose files are missing.
+fn make_keys(data: &Path) -> anyhow::Result<()> {
+    shared_secrets(data)?;
+    for file in [holder_key_file(data), return_key_file(data)] {
+        random_key(&file)?;
+    }
+    for file in [master_key_file(data), session_keys_file(data)] {
+        named_key(&file)?;
+    }
+    Ok(())
 }
 
 /// The directories of a system.

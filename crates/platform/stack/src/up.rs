@@ -81,7 +81,7 @@ async fn bring_up(
     let system = system.get_or_try_init(prepare).await?;
     progress
         .step(
-            "start payment-emulator, mail, command-api, projector and query-api",
+            "start payment-emulator, mail, command-api, projector, query-api and front-door",
             System::start(system),
         )
         .await?;

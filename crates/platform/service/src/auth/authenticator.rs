@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use jsonwebtoken::Validation;
+use jsonwebtoken::{DecodingKey, Validation};
 
 use super::account::{Account, Accounts};
 use super::jwks::{Jwks, Missing, Pace};
@@ -95,19 +95,31 @@ impl Authenticator {
         }
     }
 
-    async fn verify(&self, authorization: &[u8]) -> Result<Proven, TokenError> {
+    /// What the value of an `Authorization` header proves.
+    pub(super) async fn verify(&self, authorization: &[u8]) -> Result<Proven, TokenError> {
         let inner = &self.inner;
         let token = token::from_header(authorization)?;
-        let key_id = token::key_id(token, inner.options.jwt_algorithm)?;
-        let key = inner.jwks.key(&key_id).await.map_err(|missing| match missing {
-            Missing::Unknown => TokenError::UnknownKey,
-            Missing::Unavailable => TokenError::KeysUnavailable,
-        })?;
+        let key = self.key_of(token).await?;
         if let Some(proven) = inner.verified.get(token, &key) {
             return Ok(proven);
         }
         let proven = token::verify(token, &key, &inner.validation)?;
         inner.verified.keep(token, &key, proven.clone());
         Ok(proven)
+    }
+
+    /// The issuer's key that a token names.
+    pub(super) async fn key_of(&self, token: &str) -> Result<Arc<DecodingKey>, TokenError> {
+        let inner = &self.inner;
+        let key_id = token::key_id(token, inner.options.jwt_algorithm)?;
+        inner.jwks.key(&key_id).await.map_err(|missing| match missing {
+            Missing::Unknown => TokenError::UnknownKey,
+            Missing::Unavailable => TokenError::KeysUnavailable,
+        })
+    }
+
+    /// Which tokens are accepted.
+    pub(super) fn options(&self) -> &AuthOptions {
+        &self.inner.options
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Principal;
 use super::account::Account;
 use super::authenticator::Authenticator;
-use super::token::Proven;
+use super::token::{LEEWAY_S, Proven};
 use crate::problem::Problem;
 
 /// What a token proved, for as long as it lasts. Cheap to clone.
@@ -20,6 +20,11 @@ impl Session {
     /// Who logged in.
     pub fn user_id(&self) -> Uuid {
         self.0.principal.user_id
+    }
+
+    /// When the token ends by its own words, in seconds since 1970. It is accepted for a little longer.
+    pub fn expires_at(&self) -> i64 {
+        i64::try_from(self.0.ends.saturating_sub(LEEWAY_S)).unwrap_or(i64::MAX)
     }
 
     /// How long the token is still accepted.
@@ -44,6 +49,12 @@ impl Authenticator {
             .await?
             .map(Session)
             .ok_or_else(Problem::unauthorized)
+    }
+
+    /// As [`session`](Self::session), of a token that came by another way than in a header.
+    pub async fn session_of(&self, token: &str) -> Result<Session, Problem> {
+        let authorization = format!("Bearer {token}");
+        Ok(Session(self.verify(authorization.as_bytes()).await?))
     }
 }
 

@@ -12,10 +12,10 @@ use crate::metrics;
 use crate::problem::Problem;
 
 /// The longest token that is parsed. Ours are below 1 KiB; a longer one only costs processor time.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How far the issuer's clock and ours may be apart.
-const LEEWAY_S: u64 = 60;
+pub(super) const LEEWAY_S: u64 = 60;
 
 /// Namespace of user ids. Fixed for ever: every stored id depends on it.
 const USER_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_3a52_8a0e_5c1f_9a54_0b7c_55a1_d2e3);
@@ -165,14 +165,7 @@ pub(super) struct Proven {
 
 /// Verifies signature and claims.
 pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) -> Result<Proven, TokenError> {
-    let claims = decode::<Claims>(token, key, validation).map_err(|error| match error.kind() {
-        ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-        ErrorKind::ExpiredSignature => TokenError::Expired,
-        ErrorKind::ImmatureSignature => TokenError::NotYetValid,
-        ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => TokenError::Malformed,
-        _ => TokenError::Claims,
-    })?;
+    let claims = decode::<Claims>(token, key, validation).map_err(|error| refused(&error))?;
     // Rounded down, and a bad number to 0: such a token is verified each time.
     #[expect(
         clippy::cast_possible_truncation,
@@ -194,13 +187,29 @@ pub(super) fn verify(token: &str, key: &DecodingKey, validation: &Validation) ->
     })
 }
 
+/// Why the library refuses a token.
+pub(super) fn refused(error: &jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+        ErrorKind::ExpiredSignature => TokenError::Expired,
+        ErrorKind::ImmatureSignature => TokenError::NotYetValid,
+        ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => TokenError::Malformed,
+        _ => TokenError::Claims,
+    }
+}
+
+/// The id of a user, from issuer and subject.
+pub(super) fn user_id(issuer: &str, subject: &str) -> Uuid {
+    Uuid::new_v5(&USER_NAMESPACE, format!("{issuer}\n{subject}").as_bytes())
+}
+
 fn principal(claims: &Claims) -> Result<Principal, TokenError> {
     if claims.sub.is_empty() {
         return Err(TokenError::Claims);
     }
-    let user = format!("{}\n{}", claims.iss, claims.sub);
     let mut principal = Principal {
-        user_id: Uuid::new_v5(&USER_NAMESPACE, user.as_bytes()),
+        user_id: user_id(&claims.iss, &claims.sub),
         roles: claims
             .roles
             .iter()

@@ -7,10 +7,14 @@ use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
+use super::files::{
+    erasures_file, holder_key_file, master_key_file, return_key_file, seal_file, seal_key_file,
+    session_keys_file,
+};
 use crate::certificates::ClientFiles;
 use crate::checkout::create_dir;
 use crate::databases::Databases;
-use crate::issuer::{AUDIENCE, ISSUER};
+use crate::issuer::{AUDIENCE, ISSUER, Issuer};
 use crate::launch::Launch;
 use crate::nats_logins::{NatsLogins, without_login};
 use crate::ports::Port;
@@ -19,6 +23,9 @@ use crate::secrets::secret_file;
 
 /// The merchant serial number at the emulated provider.
 const MERCHANT: &str = "123456";
+
+/// The name of front-door at the issuer.
+const CLIENT: &str = "front-door";
 
 /// The sender of the shop's letters.
 const LETTERS_FROM: &str = "Bilsportlisens <ikke-svar@bilsportlisens.no>";
@@ -32,6 +39,10 @@ pub(crate) struct Ports {
     pub(crate) command_ops_2: Port,
     pub(crate) query_api: Port,
     pub(crate) query_ops: Port,
+    pub(crate) front_door: Port,
+    pub(crate) front_door_ops: Port,
+    /// Where browsers see the shop.
+    pub(crate) edge: Port,
     pub(crate) projector_ops: Port,
     pub(crate) projector_ops_2: Port,
     pub(crate) payment_emulator: Port,
@@ -58,6 +69,9 @@ impl Ports {
             command_ops_2: Port::any()?,
             query_api: port(8081)?,
             query_ops: port(9081)?,
+            front_door: port(8082)?,
+            front_door_ops: port(9083)?,
+            edge: port(8000)?,
             projector_ops: port(9082)?,
             projector_ops_2: Port::any()?,
             payment_emulator: port(8090)?,
@@ -72,6 +86,7 @@ impl Ports {
             Process::CommandApi => &self.command_ops,
             Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
+            Process::FrontDoor => &self.front_door_ops,
             Process::Projector => &self.projector_ops,
             Process::Projector2 => &self.projector_ops_2,
             Process::Mail => &self.mail,
@@ -98,6 +113,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) stream: &'a str,
     pub(crate) subject_prefix: &'a str,
     pub(crate) jwks_url: &'a str,
+    /// Where the issuer describes itself.
+    pub(crate) discovery_url: &'a str,
     pub(crate) data: &'a Path,
     pub(crate) logs: &'a Path,
     pub(crate) pids: Option<&'a Path>,
@@ -150,6 +167,21 @@ impl Settings<'_> {
                     ("COMMAND_API_READY_URL", ports.ready_url(Process::CommandApi)),
                     self.return_key(),
                     self.secret("CURSOR_SECRET_FILE", "cursor"),
+                ])
+                .collect(),
+            Process::FrontDoor => self
+                .auth()
+                .into_iter()
+                .chain([
+                    ("LISTEN", ports.front_door.address()),
+                    ("OPS_LISTEN", ports.front_door_ops.address()),
+                    ("PUBLIC_URL", ports.edge.http_url()),
+                    ("OIDC_DISCOVERY_URL", self.discovery_url.to_owned()),
+                    ("OIDC_CLIENT_ID", CLIENT.to_owned()),
+                    (
+                        "SESSION_KEYS_FILE",
+                        session_keys_file(self.data).display().to_string(),
+                    ),
                 ])
                 .collect(),
             Process::Mail => vec![
@@ -375,11 +407,6 @@ async fn run(process: Process, arguments: &[&str], env: Vec<(&'static str, Strin
     Ok(())
 }
 
-/// The key that seals the log.
-pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
-    data.join("seal.key")
-}
-
 /// The settings that name the keys of licenses.
 pub(crate) fn license_key_files(data: &Path) -> Vec<(&'static str, String)> {
     let file = |name| data.join(name).display().to_string();
@@ -402,29 +429,10 @@ pub(crate) async fn license_keys(data: &Path) -> anyhow::Result<()> {
     .await
 }
 
-/// The key that holder ids are made with.
-pub(crate) fn holder_key_file(data: &Path) -> PathBuf {
-    data.join("holder.key")
-}
-
-/// The master keys of personal data.
-pub(crate) fn master_key_file(data: &Path) -> PathBuf {
-    data.join("master.keys")
-}
-
-/// Where erasures are written down outside the database.
-pub(crate) fn erasures_file(data: &Path) -> PathBuf {
-    data.join("erasures.jsonl")
-}
-
-/// The key of the capabilities in return URLs.
-pub(crate) fn return_key_file(data: &Path) -> PathBuf {
-    data.join("return.key")
-}
-
-/// Where the log's seals go outside the database.
-pub(crate) fn seal_file(data: &Path) -> PathBuf {
-    data.join("seals.jsonl")
+/// Lets people log in by the edge.
+pub(crate) fn register_front_door(issuer: &Issuer, ports: &Ports) {
+    let callback = format!("{}/session/callback", ports.edge.http_url());
+    issuer.add_client(CLIENT, &callback);
 }
 
 /// The projector also logs every event, so that a request can be followed to the row it led to.

@@ -29,13 +29,16 @@ impl Links {
             for (server, talk) in [
                 (
                     Process::Postgres,
-                    !matches!(program, Process::PaymentEmulator | Process::Mail),
+                    !matches!(
+                        program,
+                        Process::PaymentEmulator | Process::Mail | Process::FrontDoor
+                    ),
                 ),
                 (
                     Process::Nats,
                     !matches!(
                         program,
-                        Process::PaymentEmulator | Process::Mail | Process::QueryApi
+                        Process::PaymentEmulator | Process::Mail | Process::QueryApi | Process::FrontDoor
                     ),
                 ),
             ] {

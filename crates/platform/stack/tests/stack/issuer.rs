@@ -10,10 +10,11 @@ use serde_json::Value;
 use stack::{AUDIENCE, ISSUER, Issuer, Role, SigningKey};
 use uuid::Uuid;
 
-struct KeyFile(PathBuf);
+/// A file for a key, which goes with it.
+pub(crate) struct KeyFile(pub(crate) PathBuf);
 
 impl KeyFile {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(std::env::temp_dir().join(format!("bilsport-issuer-{}.key", Uuid::new_v4())))
     }
 }
@@ -24,7 +25,17 @@ impl Drop for KeyFile {
     }
 }
 
-async fn verify(issuer: &Issuer, token: &str) -> jsonwebtoken::errors::Result<Value> {
+/// The claims of a token for the APIs.
+pub(crate) async fn verify(issuer: &Issuer, token: &str) -> jsonwebtoken::errors::Result<Value> {
+    verify_for(issuer, token, AUDIENCE).await
+}
+
+/// The claims of a token for this audience.
+pub(crate) async fn verify_for(
+    issuer: &Issuer,
+    token: &str,
+    audience: &str,
+) -> jsonwebtoken::errors::Result<Value> {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let keys: JwkSet = http
         .get(issuer.jwks_url())
@@ -37,7 +48,7 @@ async fn verify(issuer: &Issuer, token: &str) -> jsonwebtoken::errors::Result<Va
     let key = keys.find(&decode_header(token)?.kid.unwrap()).unwrap();
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
+    validation.set_audience(&[audience]);
     Ok(decode::<Value>(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)
 }
 

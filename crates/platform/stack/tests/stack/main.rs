@@ -9,6 +9,7 @@ mod support;
 
 mod databases;
 mod issuer;
+mod login;
 mod mail;
 mod ports;
 mod program;
