@@ -24,7 +24,7 @@ const STILL_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the children of a killed program may take to end.
 const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A program that has children (Postgres).
+/// A program that has children (PostgreSQL, nginx).
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     /// The directory in which the program and all its children work.
@@ -32,6 +32,8 @@ pub(crate) struct Family {
     /// The lock file that a killed program leaves there, and that stops its next start: the pid in it may by now belong to
     /// another process, or to a zombie.
     pub(crate) lock_file: PathBuf,
+    /// Whether the children go on without the program. Such are killed after it.
+    pub(crate) outlives: bool,
 }
 
 #[derive(Debug)]
@@ -229,8 +231,9 @@ impl Daemon {
     /// Waits until no process works in the family's directory, and kills those that stay too long.
     async fn family_gone(&self) {
         let begun = Instant::now();
+        let outlives = self.family.as_ref().is_some_and(|family| family.outlives);
         while !self.family().is_empty() {
-            if begun.elapsed() > FAMILY_DEADLINE {
+            if outlives || begun.elapsed() > FAMILY_DEADLINE {
                 for pid in self.family() {
                     signal_pid(pid, Signal::SIGKILL);
                 }

@@ -27,6 +27,8 @@ pub enum Process {
     Projector2,
     /// The read side.
     QueryApi,
+    /// nginx in front of all of it, where one is asked for.
+    Edge,
 }
 
 impl Process {
@@ -49,6 +51,11 @@ impl Process {
         Self::Replica(3),
         Self::Replica(4),
     ];
+
+    /// Everything that may run in a checkout.
+    pub(crate) fn in_a_checkout() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::REPLICAS).chain([Self::Edge])
+    }
 
     /// The programs of this project, each once.
     pub(crate) const APPLICATIONS: [Self; 5] = [
@@ -76,6 +83,7 @@ impl Process {
             Self::Projector => "projector",
             Self::Projector2 => "projector-2",
             Self::QueryApi => "query-api",
+            Self::Edge => "edge",
         }
     }
 
@@ -86,6 +94,7 @@ impl Process {
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
             Self::Mail => "stack",
+            Self::Edge => "nginx",
             Self::CommandApi2 => "command-api",
             Self::Projector2 => "projector",
             other => other.name(),

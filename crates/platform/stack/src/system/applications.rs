@@ -23,6 +23,10 @@ const MERCHANT: &str = "123456";
 /// The sender of the shop's letters.
 const LETTERS_FROM: &str = "Bilsportlisens <ikke-svar@bilsportlisens.no>";
 
+/// The address that the edge sends its requests from. The APIs trust what it says about a client, and they do not trust
+/// other programs on this machine.
+pub(super) const EDGE_SOURCE: &str = "127.0.0.2";
+
 /// The ports of the programs.
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -37,6 +41,8 @@ pub(crate) struct Ports {
     pub(crate) payment_emulator: Port,
     pub(crate) smtp: Port,
     pub(crate) mail: Port,
+    pub(crate) front_door: Port,
+    pub(crate) edge: Port,
 }
 
 impl Ports {
@@ -63,12 +69,16 @@ impl Ports {
             payment_emulator: port(8090)?,
             smtp: port(1025)?,
             mail: port(8025)?,
+            front_door: port(8082)?,
+            edge: port(8000)?,
         })
     }
 
     /// The URL of the program's readiness.
     pub(crate) fn ready_url(&self, process: Process) -> String {
         let port = match process {
+            // A file of its own: the programs behind it are asked themselves.
+            Process::Edge => return format!("{}/robots.txt", self.edge.http_url()),
             Process::CommandApi => &self.command_ops,
             Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
@@ -285,6 +295,7 @@ impl Settings<'_> {
             ]);
         }
         settings.extend(self.rate_limits.map(|limits| ("RATE_LIMITS", limits.to_owned())));
+        settings.push(("TRUSTED_PROXIES", EDGE_SOURCE.to_owned()));
         settings
     }
 
