@@ -2,7 +2,7 @@
 
 use policy::POLICY;
 use reqwest::Method;
-use service::auth::Who;
+use service::auth::{Rule, Who};
 use stack::Process;
 use system_tests::{Answer, answer, eventually};
 
@@ -30,11 +30,11 @@ async fn files_are_kept_as_long_as_their_names_say() {
     };
     let plain = asset("identity").await;
     assert_eq!(plain.text, "console.log('plain');\n");
+    assert_eq!(plain.header("cache-control"), Some("max-age=31536000, immutable"));
     assert_eq!(
-        plain.header("cache-control"),
-        Some("max-age=31536000, immutable")
+        plain.header("content-type"),
+        Some("text/javascript; charset=utf-8")
     );
-    assert_eq!(plain.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(plain.header("vary"), Some("Accept-Encoding"));
     let gzip = asset("gzip").await;
     assert_eq!(
@@ -91,7 +91,10 @@ async fn public_answers_are_asked_for_once_and_vary_by_nothing_that_is_not_in_th
         assert_eq!(again.header("ratelimit"), None, "the limit of another client");
     }
     assert_eq!(edge.counted("/api/v1/clubs").await, before);
-    let head = answer(edge.request(Method::HEAD, path)).await.unwrap().expect(200);
+    let head = answer(edge.request(Method::HEAD, path))
+        .await
+        .unwrap()
+        .expect(200);
     assert_eq!((came(&head), &head.text[..]), ("edge; hit", ""));
 
     // Many ways to say the same, and one copy of each encoding.
@@ -130,8 +133,13 @@ async fn every_public_read_is_in_the_table_of_the_edge() {
     let edge = Edge::open(&[]).await;
     let public = |who: Who| matches!(who, Who::Public);
     let reads = POLICY.iter().filter(|rule| rule.method == "GET");
-    let (open, closed): (Vec<_>, Vec<_>) = reads.partition(|rule| public(rule.who));
-    assert!(open.len() >= 5 && closed.len() >= 20, "{} {}", open.len(), closed.len());
+    let (open, closed): (Vec<&Rule>, Vec<&Rule>) = reads.partition(|rule| public(rule.who));
+    assert!(
+        open.len() >= 5 && closed.len() >= 20,
+        "{} {}",
+        open.len(),
+        closed.len()
+    );
     for rule in open {
         let path = filled(rule.path);
         let answered = edge.get(&path).await;
@@ -176,13 +184,9 @@ async fn an_old_answer_is_shown_and_marked_while_query_api_is_away() {
         (came(&answered) == "edge; hit; detail=stale-if-error").then_some(answered)
     })
     .await;
-    assert_eq!(
-        stale.body["data"], status.body["data"],
-        "the status from before"
-    );
-    assert!(stale.body["generated_at"].is_string());
+    assert_eq!(stale.text, status.text, "the status from before");
     let kept = edge.get("/.well-known/license-keys.json").await.expect(200);
-    assert_eq!((came(&kept), kept.text), ("edge; hit", keys.text.clone()));
+    assert_eq!((came(&kept), &kept.text), ("edge; hit", &keys.text));
     let unknown = edge.get("/api/v1/terms").await.expect(503);
     assert_eq!(code(&unknown), "unavailable");
 
@@ -203,7 +207,9 @@ async fn an_old_answer_is_shown_while_query_api_is_silent() {
     edge.shop.system.pause(Process::QueryApi).unwrap();
     eventually("an answer that is too old", async || {
         let answered = edge.get("/api/v1/status").await.expect(200);
-        came(&answered).starts_with("edge; hit; detail=stale").then_some(())
+        came(&answered)
+            .starts_with("edge; hit; detail=stale")
+            .then_some(())
     })
     .await;
     let silent = edge.get("/api/v1/terms").await.expect(503);

@@ -36,7 +36,10 @@ async fn an_address_over_its_limit_is_refused_and_no_other() {
         assert_eq!(limited.header("retry-after"), Some("1"));
     }
     // Not others, and not what everyone may read: pages, copies, and the way back from a payment provider.
-    assert_eq!(code(&at(&other, &edge, "/api/v1/orders").await), "login_unavailable");
+    assert_eq!(
+        code(&at(&other, &edge, "/api/v1/orders").await),
+        "login_unavailable"
+    );
     for path in ["/", "/api/v1/clubs", "/api/v1/status", "/revocations"] {
         let reads = join_all((0..MANY).map(|_| at(&one, &edge, path))).await;
         assert!(reads.iter().all(|read| read.status == 200), "{path}");
@@ -60,7 +63,9 @@ async fn the_programs_count_the_address_of_the_client_and_not_that_of_the_edge()
     // Questions that no copy answers.
     let ask = async |client: &Client, question: usize, says: &str| {
         let url = format!("{}/api/v1/clubs?limit={question}", edge.url);
-        answer(client.get(url).header("x-forwarded-for", says)).await.unwrap()
+        answer(client.get(url).header("x-forwarded-for", says))
+            .await
+            .unwrap()
     };
     for question in 1..=5 {
         let status = if question <= 3 { 200 } else { 429 };

@@ -24,7 +24,10 @@ async fn line_of(edge: &Edge, id: &str) -> Value {
 #[tokio::test]
 async fn a_line_tells_what_happened_to_a_request_and_nothing_about_its_sender() {
     let edge = Edge::open(&[]).await;
-    let (id, client) = (Uuid::now_v7().to_string(), client_at(Ipv4Addr::new(127, 77, 66, 55)));
+    let (id, client) = (
+        Uuid::now_v7().to_string(),
+        client_at(Ipv4Addr::new(127, 77, 66, 55)),
+    );
     let ask = async |method: Method, path: &str, id: &str| {
         let request = client.request(method, format!("{}{path}", edge.url));
         let request = request
@@ -37,13 +40,48 @@ async fn a_line_tells_what_happened_to_a_request_and_nothing_about_its_sender() 
     };
     let secret = "kanarifugl-capability";
     for (number, (method, path, logged, status)) in [
-        (Method::GET, format!("/api/v1/orders/{id}/return-status?t={secret}"), "/api/v1/orders/{id}/return-status", 401),
-        (Method::GET, format!("/api/v1/orders?q={secret}"), "/api/v1/orders", 503),
-        (Method::POST, format!("/api/v1/licenses/{id}/check-in"), "/api/v1/licenses/{id}/check-in", 503),
-        (Method::GET, format!("/api/v1/licenses/{id}/license.pdf?t={secret}"), "/api/v1/licenses/{id}/license.pdf", 503),
-        (Method::GET, format!("/api/v1/licenses/{id}/verification"), "/api/v1/licenses/{id}/verification", 404),
-        (Method::GET, "/api/v1/clubs?limit=2".to_owned(), "/api/v1/clubs", 200),
-        (Method::GET, format!("/session/callback?code={secret}&state=1"), "/session/callback", 503),
+        (
+            Method::GET,
+            format!("/api/v1/orders/{id}/return-status?t={secret}"),
+            "/api/v1/orders/{id}/return-status",
+            401,
+        ),
+        (
+            Method::GET,
+            format!("/api/v1/orders?q={secret}"),
+            "/api/v1/orders",
+            503,
+        ),
+        (
+            Method::POST,
+            format!("/api/v1/licenses/{id}/check-in"),
+            "/api/v1/licenses/{id}/check-in",
+            503,
+        ),
+        (
+            Method::GET,
+            format!("/api/v1/licenses/{id}/license.pdf?t={secret}"),
+            "/api/v1/licenses/{id}/license.pdf",
+            503,
+        ),
+        (
+            Method::GET,
+            format!("/api/v1/licenses/{id}/verification"),
+            "/api/v1/licenses/{id}/verification",
+            404,
+        ),
+        (
+            Method::GET,
+            "/api/v1/clubs?limit=2".to_owned(),
+            "/api/v1/clubs",
+            200,
+        ),
+        (
+            Method::GET,
+            format!("/session/callback?code={secret}&state=1"),
+            "/session/callback",
+            503,
+        ),
         (Method::GET, format!("/v/{id}"), "/v/{id}", 404),
         (Method::GET, format!("/{secret}%20{id}"), "other", 404),
         (Method::GET, "/".to_owned(), "/", 200),
@@ -58,15 +96,26 @@ async fn a_line_tells_what_happened_to_a_request_and_nothing_about_its_sender() 
         assert_eq!(answered.status, status, "{path}: {}", answered.text);
         let line = line_of(&edge, &request_id).await;
         assert_eq!(line["path"], logged, "{line}");
-        assert_eq!((&line["method"], &line["status"]), (&method.as_str().into(), &status.into()), "{line}");
+        assert_eq!(
+            (&line["method"], &line["status"]),
+            (&method.as_str().into(), &status.into()),
+            "{line}"
+        );
         assert_eq!(line["client"], "127.77.66.0/24", "{line}");
-        assert!(line["duration_s"].is_number() && line["bytes"].as_u64() > Some(0), "{line}");
+        assert!(
+            line["duration_s"].is_number() && line["bytes"].as_u64() > Some(0),
+            "{line}"
+        );
         for name in ["timestamp", "level", "target", "message"] {
             assert!(line[name].is_string(), "{line}");
         }
     }
     let clubs = line_of(&edge, "line-5").await;
-    assert_eq!((&clubs["cache"], &clubs["upstream_status"]), (&"MISS".into(), &"200".into()), "{clubs}");
+    assert_eq!(
+        (&clubs["cache"], &clubs["upstream_status"]),
+        (&"MISS".into(), &"200".into()),
+        "{clubs}"
+    );
 
     // Nor when something goes wrong.
     edge.shop.system.crash(Process::QueryApi).await.unwrap();

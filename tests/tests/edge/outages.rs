@@ -12,7 +12,10 @@ async fn what_is_away_is_named_and_all_else_goes_on() {
     let system = &edge.shop.system;
 
     // front-door.
-    assert_eq!(code(&edge.get("/api/v1/orders").await.expect(503)), "login_unavailable");
+    assert_eq!(
+        code(&edge.get("/api/v1/orders").await.expect(503)),
+        "login_unavailable"
+    );
     let refused = edge.post("/api/v1/orders", "{}").await.expect(503);
     assert_eq!(code(&refused), "login_unavailable");
     assert_eq!(refused.header("retry-after"), Some("2"));
@@ -51,7 +54,12 @@ async fn a_page_without_its_program_says_so_in_two_languages_and_needs_no_script
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
     assert_eq!(page.header("retry-after"), Some("5"));
-    for text in ["ikke tilgjengelig akkurat nå", "not available right now", "lang=\"nb\"", "lang=\"en\""] {
+    for text in [
+        "ikke tilgjengelig akkurat nå",
+        "not available right now",
+        "lang=\"nb\"",
+        "lang=\"en\"",
+    ] {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
     let missing = edge.get("/nowhere").await.expect(404);
@@ -76,6 +84,21 @@ async fn a_page_without_its_program_says_so_in_two_languages_and_needs_no_script
     edge.shop.close().await;
 }
 
+/// Whether a program has bytes to read from the edge.
+fn unread(url: &str) -> bool {
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    // 127.0.0.1 and 127.0.0.2, as the kernel prints them.
+    let (program, edge) = (format!("0100007F:{port:04X}"), "0200007F:");
+    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    connections.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, local, remote, _, queues, ..] = fields[..] else {
+            return false;
+        };
+        local == program && remote.starts_with(edge) && !queues.ends_with(":00000000")
+    })
+}
+
 #[tokio::test]
 async fn a_killed_edge_comes_back_and_a_stopped_one_leaves_nothing() {
     let edge = Edge::open(&[]).await;
@@ -94,19 +117,12 @@ async fn a_killed_edge_comes_back_and_a_stopped_one_leaves_nothing() {
     let slow = edge.get("/api/v1/terms");
     let stopping = async {
         eventually("the request is under way", async || {
-            let open = std::fs::read_to_string("/proc/net/tcp").unwrap();
-            let port = edge.url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
-            let local = format!("0100007F:{port:04X} ");
-            // 01 is an established connection.
-            open.lines()
-                .any(|line| line.contains(&local) && line.contains(" 01 "))
-                .then_some(())
+            unread(&system.query_api_url()).then_some(())
         })
         .await;
-        let ((), resumed) = tokio::join!(
-            async { system.stop_one(Process::Edge).await.unwrap() },
-            async { system.resume(Process::QueryApi) }
-        );
+        let ((), resumed) = tokio::join!(async { system.stop_one(Process::Edge).await.unwrap() }, async {
+            system.resume(Process::QueryApi)
+        });
         resumed.unwrap();
     };
     let (answered, ()) = tokio::join!(slow, stopping);

@@ -31,7 +31,7 @@ impl Edge {
             ..Options::default()
         })
         .await;
-        let url = shop.system.edge_url().unwrap();
+        let url = shop.system.edge_url();
         Self {
             shop,
             url,
@@ -100,7 +100,12 @@ pub(crate) fn code(refused: &Answer) -> &str {
         "{refused:?}"
     );
     assert_eq!(refused.header("cache-control"), Some("no-store"), "{refused:?}");
-    assert_eq!(refused.body["status"], refused.status.as_u16(), "{}", refused.text);
+    assert_eq!(
+        refused.body["status"],
+        refused.status.as_u16(),
+        "{}",
+        refused.text
+    );
     assert_eq!(
         refused.text_at("/request_id"),
         refused.header("x-request-id").unwrap()

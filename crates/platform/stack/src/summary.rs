@@ -23,9 +23,8 @@ pub fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
         ),
     };
     let databases = system.databases();
-    let edge = system.edge_url().map(|url| ("EDGE_URL", url));
-    let mut values: Vec<(&str, String)> = edge.into_iter().collect();
-    values.extend([
+    let mut values: Vec<(&str, String)> = vec![
+        ("EDGE_URL", system.edge_url()),
         ("COMMAND_API_URL", system.command_api_url()),
         ("QUERY_API_URL", system.query_api_url()),
         ("COMMAND_OPS_URL", system.command_ops_url()),
@@ -44,7 +43,7 @@ pub fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
         ("ORGANIZER_TOKEN", tokens.organizer.clone()),
         ("STAFF_TOKEN", tokens.staff.clone()),
         ("ADMIN_TOKEN", tokens.admin.clone()),
-    ]);
+    ];
     if let Some(files) = system.servers().certificates() {
         values.extend([
             ("NATS_CA_FILE", files.authority.display().to_string()),
@@ -98,9 +97,12 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
         system.query_api_url(),
         purchase.license_id
     );
-    if let Some(url) = system.edge_url() {
-        let _ = writeln!(out, "  {:<17} {url:<23} pages and both APIs", "edge");
-    }
+    let _ = writeln!(
+        out,
+        "  {:<17} {:<23} pages and both APIs at one address",
+        "edge",
+        system.edge_url()
+    );
     for (name, url, ops) in [
         ("command-api", system.command_api_url(), system.command_ops_url()),
         ("query-api", system.query_api_url(), system.query_ops_url()),

@@ -102,9 +102,16 @@ pub(super) fn prepare(place: &Place<'_>, ports: &Ports) -> anyhow::Result<Arc<Da
 
 fn arguments(dir: &Path) -> Vec<String> {
     // The first log is the one until the configuration is read.
-    ["-e", "stderr", "-p", &dir.display().to_string(), "-c", "edge/nginx.conf"]
-        .map(str::to_owned)
-        .to_vec()
+    [
+        "-e",
+        "stderr",
+        "-p",
+        &dir.display().to_string(),
+        "-c",
+        "edge/nginx.conf",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// A file of the configuration with the words of this system.
@@ -147,15 +154,16 @@ fn own_log(log: &Path, run_as: Option<RunAs>) -> anyhow::Result<()> {
 }
 
 impl System {
-    /// The one address of pages, APIs and login, if the edge runs.
-    pub fn edge_url(&self) -> Option<String> {
-        self.supervised(Process::Edge)?;
-        Some(self.ports.edge.http_url())
+    /// `http://…`, the one address of pages, APIs and login.
+    pub fn edge_url(&self) -> String {
+        self.ports.edge.http_url()
     }
 
     /// The directory of the files that the edge serves.
     pub fn pages(&self) -> anyhow::Result<PathBuf> {
-        let daemon = self.supervised(Process::Edge).context("this system has no edge")?;
+        let daemon = self
+            .supervised(Process::Edge)
+            .context("this system has no edge")?;
         Ok(daemon.launch().dir.join("static"))
     }
 }
