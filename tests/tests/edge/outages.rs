@@ -31,7 +31,7 @@ async fn what_is_away_is_named_and_all_else_goes_on() {
     edge.get("/api/v1/terms").await.expect(200);
     system.start_one(Process::CommandApi).await.unwrap();
     let refused = edge.post("/api/v1/webhooks/nexi", "{}").await.expect(401);
-    assert_eq!(code(&refused), "unauthorized");
+    assert_eq!(code(&refused), "signature_invalid");
 
     // query-api: files, copies and webhooks go on.
     system.crash(Process::QueryApi).await.unwrap();

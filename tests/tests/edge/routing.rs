@@ -13,7 +13,7 @@ const LONGEST: usize = 15_000;
 
 #[tokio::test]
 async fn no_cookie_and_no_login_goes_to_a_public_route() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::open(&[("RATE_LIMITS", "public=1000/s:1000")]).await;
     let query_api = edge.shop.system.query_api_url();
     let long = "x".repeat(LONGEST);
     // A program takes 32 kB of headers. What is passed on is more than that only with the cookies, or with the login.
@@ -38,15 +38,21 @@ async fn no_cookie_and_no_login_goes_to_a_public_route() {
     // Staff are strangers there.
     let checks = async |class: &str| {
         let ops = edge.shop.system.query_ops_url();
-        let count = edge.shop.metric(&ops, "bilsport_http_requests_total", class);
+        let count = edge.shop.metric(&ops, "bilsport_rate_limit_checks_total", class);
         count.await.unwrap_or_default()
     };
-    let before = checks("/api/v1/license-types").await;
-    let staff = edge
-        .request(Method::GET, "/api/v1/license-types?limit=3")
-        .bearer_auth("not.a.token");
-    answer(staff).await.unwrap().expect(200);
-    assert_eq!(checks("/api/v1/license-types").await, before + 1.0);
+    let strangers = checks("public").await;
+    for number in 1..=3 {
+        let path = format!("/api/v1/license-types?limit={number}");
+        let staff = edge
+            .request(Method::GET, &path)
+            .bearer_auth(&edge.shop.tokens.staff);
+        answer(staff).await.unwrap().expect(200);
+    }
+    assert_eq!(
+        (checks("public").await, checks("staff").await),
+        (strangers + 3.0, 0.0)
+    );
     edge.shop.close().await;
 }
 
