@@ -375,6 +375,44 @@ mod tests {
         assert_eq!(daemon.pid(), None);
     }
 
+    /// As nginx, whose workers go on when it is killed.
+    #[tokio::test]
+    async fn children_that_outlive_a_killed_program_are_ended_also_when_their_directory_is_gone() {
+        let scratch = Scratch::create().unwrap();
+        let dir = scratch.path().join("of-the-family");
+        std::fs::create_dir(&dir).unwrap();
+        let mut launch = sleeper(&scratch, "600").launch.clone();
+        // Shells count as the program, and `sleep` does not.
+        launch.program = std::fs::canonicalize("/bin/sh").unwrap();
+        launch.args = ["-c", "sh -c 'sleep 600; exit' & sleep 600; exit"]
+            .map(str::to_owned)
+            .to_vec();
+        launch.dir.clone_from(&dir);
+        let family = Family {
+            dir: dir.clone(),
+            lock_file: dir.join("lock"),
+            outlives: true,
+        };
+        let daemon = Daemon::new(launch, Some(family));
+        daemon.start().await.unwrap();
+        until(|| daemon.family().len() == 2).await;
+        let begun = Instant::now();
+        daemon.kill().await.unwrap();
+        assert_eq!(daemon.family(), Vec::<u32>::new());
+        assert!(begun.elapsed() < FAMILY_DEADLINE, "at once");
+
+        daemon.start().await.unwrap();
+        until(|| daemon.family().len() == 2).await;
+        std::fs::remove_dir_all(&dir).unwrap();
+        let family = daemon.family();
+        assert_eq!(family.len(), 2, "found in a directory that is gone");
+        drop(daemon);
+        until(|| family.iter().all(|pid| !procfs::works_in(*pid, &dir))).await;
+        for pid in procfs::working_in(&dir) {
+            signal_pid(pid, Signal::SIGKILL);
+        }
+    }
+
     #[tokio::test]
     async fn program_that_cannot_start_is_an_error_that_names_it() {
         let scratch = Scratch::create().unwrap();
