@@ -13,7 +13,7 @@ help: ## Show this list
 		| while IFS=$$'\t' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 .PHONY: install
-install: build ## Install PostgreSQL, Redis and nats-server where they are missing
+install: build ## Install PostgreSQL, Redis, nginx and nats-server where they are missing
 	$(BIN)/stack install
 
 # There are no examples. With them, dependencies get the features that tests need, and are built once for programs,

@@ -23,6 +23,7 @@ pub(crate) struct Found {
     pub(crate) postgres: Option<PathBuf>,
     pub(crate) nats: Option<PathBuf>,
     pub(crate) redis: Option<PathBuf>,
+    pub(crate) nginx: Option<PathBuf>,
 }
 
 impl Found {
@@ -32,6 +33,7 @@ impl Found {
             postgres: postgres_dir(),
             nats: nats_server(),
             redis: redis_server(),
+            nginx: nginx(),
         }
     }
 }
@@ -77,6 +79,17 @@ pub(crate) fn pgbouncer() -> Option<PathBuf> {
     in_path("pgbouncer")
         .into_iter()
         .find(|path| version_of(path).is_some())
+}
+
+/// nginx, for the edge.
+pub(crate) fn nginx() -> Option<PathBuf> {
+    in_path("nginx").into_iter().next()
+}
+
+/// nginx's module that sends files compressed with brotli.
+pub(crate) fn brotli_static() -> Option<PathBuf> {
+    let module = PathBuf::from("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so");
+    module.is_file().then_some(module)
 }
 
 fn recent(paths: impl Iterator<Item = PathBuf>, oldest: Version) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::hex::hex;
+use crate::run_as::run_as;
 
 /// A checkout of this project, by its root directory.
 #[derive(Clone, Debug)]
@@ -73,6 +74,17 @@ impl Checkout {
     /// Where Postgres may keep its data if its user cannot enter the checkout.
     pub(crate) fn data_outside(&self) -> PathBuf {
         Path::new("/var/tmp").join(format!("bilsport-{}", self.id()))
+    }
+
+    /// The data directory of programs that run as another user, who may be unable to enter the checkout.
+    pub(crate) fn reachable_data(&self) -> anyhow::Result<PathBuf> {
+        let data = self.data()?;
+        if run_as()?.is_none() || reachable_by_others(&data) {
+            return Ok(data);
+        }
+        let outside = self.data_outside();
+        create_own_dir(&outside, 0o711)?;
+        Ok(outside)
     }
 
     /// The same for each run, and different for each checkout.

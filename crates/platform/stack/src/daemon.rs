@@ -24,7 +24,7 @@ const STILL_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the children of a killed program may take to end.
 const FAMILY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A program that has children (Postgres).
+/// A program that has children (PostgreSQL, nginx).
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     /// The directory in which the program and all its children work.
@@ -32,6 +32,8 @@ pub(crate) struct Family {
     /// The lock file that a killed program leaves there, and that stops its next start: the pid in it may by now belong to
     /// another process, or to a zombie.
     pub(crate) lock_file: PathBuf,
+    /// Whether the children go on without the program. Such are killed after it.
+    pub(crate) outlives: bool,
 }
 
 #[derive(Debug)]
@@ -229,8 +231,9 @@ impl Daemon {
     /// Waits until no process works in the family's directory, and kills those that stay too long.
     async fn family_gone(&self) {
         let begun = Instant::now();
+        let outlives = self.family.as_ref().is_some_and(|family| family.outlives);
         while !self.family().is_empty() {
-            if begun.elapsed() > FAMILY_DEADLINE {
+            if outlives || begun.elapsed() > FAMILY_DEADLINE {
                 for pid in self.family() {
                     signal_pid(pid, Signal::SIGKILL);
                 }
@@ -370,6 +373,44 @@ mod tests {
         supervisor.await.unwrap();
         daemon.stop().await;
         assert_eq!(daemon.pid(), None);
+    }
+
+    /// As nginx, whose workers go on when it is killed.
+    #[tokio::test]
+    async fn children_that_outlive_a_killed_program_are_ended_also_when_their_directory_is_gone() {
+        let scratch = Scratch::create().unwrap();
+        let dir = scratch.path().join("of-the-family");
+        std::fs::create_dir(&dir).unwrap();
+        let mut launch = sleeper(&scratch, "600").launch.clone();
+        // Shells count as the program, and `sleep` does not.
+        launch.program = std::fs::canonicalize("/bin/sh").unwrap();
+        launch.args = ["-c", "sh -c 'sleep 600; exit' & sleep 600; exit"]
+            .map(str::to_owned)
+            .to_vec();
+        launch.dir.clone_from(&dir);
+        let family = Family {
+            dir: dir.clone(),
+            lock_file: dir.join("lock"),
+            outlives: true,
+        };
+        let daemon = Daemon::new(launch, Some(family));
+        daemon.start().await.unwrap();
+        until(|| daemon.family().len() == 2).await;
+        let begun = Instant::now();
+        daemon.kill().await.unwrap();
+        assert_eq!(daemon.family(), Vec::<u32>::new());
+        assert!(begun.elapsed() < FAMILY_DEADLINE, "at once");
+
+        daemon.start().await.unwrap();
+        until(|| daemon.family().len() == 2).await;
+        std::fs::remove_dir_all(&dir).unwrap();
+        let family = daemon.family();
+        assert_eq!(family.len(), 2, "found in a directory that is gone");
+        drop(daemon);
+        until(|| family.iter().all(|pid| !procfs::works_in(*pid, &dir))).await;
+        for pid in procfs::working_in(&dir) {
+            signal_pid(pid, Signal::SIGKILL);
+        }
     }
 
     #[tokio::test]

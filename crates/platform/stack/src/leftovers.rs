@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn end(checkout: &Checkout, progress: Progress) -> anyhow::Result<()> {
     let local = checkout.local()?;
     let outside = checkout.data_outside();
-    for process in Process::ALL.into_iter().chain(Process::REPLICAS) {
+    for process in Process::in_a_checkout() {
         let file = checkout.pids()?.join(process.name());
         let pid = std::fs::read_to_string(&file)
             .ok()
@@ -33,6 +33,12 @@ pub(crate) async fn end(checkout: &Checkout, progress: Progress) -> anyhow::Resu
             }
         }
         let _ = std::fs::remove_file(&file);
+    }
+    // nginx's workers outlive a master that was killed.
+    for pid in [local, outside].iter().flat_map(|dir| procfs::working_in(dir)) {
+        if procfs::program(pid).as_deref() == Some(Process::Edge.program()) {
+            signal_pid(pid, Signal::SIGKILL);
+        }
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ pub enum Process {
     QueryApi,
     /// The sessions of browsers.
     FrontDoor,
+    /// nginx in front of all of it, where one is asked for.
+    Edge,
 }
 
 impl Process {
@@ -52,6 +54,11 @@ impl Process {
         Self::Replica(3),
         Self::Replica(4),
     ];
+
+    /// Everything that may run in a checkout.
+    pub(crate) fn in_a_checkout() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::REPLICAS).chain([Self::Edge])
+    }
 
     /// The programs of this project, each once.
     pub(crate) const APPLICATIONS: [Self; 6] = [
@@ -81,6 +88,7 @@ impl Process {
             Self::Projector2 => "projector-2",
             Self::QueryApi => "query-api",
             Self::FrontDoor => "front-door",
+            Self::Edge => "edge",
         }
     }
 
@@ -91,6 +99,7 @@ impl Process {
             Self::Nats => "nats-server",
             Self::Redis => "redis-server",
             Self::Mail => "stack",
+            Self::Edge => "nginx",
             Self::CommandApi2 => "command-api",
             Self::Projector2 => "projector",
             other => other.name(),

@@ -15,9 +15,13 @@ pub(crate) fn working_in(dir: &Path) -> Vec<u32> {
         .collect()
 }
 
-/// Whether the process works in `dir` or below it, and is not a zombie that only waits to be reaped.
+/// Whether the process works in `dir` or below it, also after the directory was removed, and is not a zombie that only waits
+/// to be reaped.
 pub(crate) fn works_in(pid: u32, dir: &Path) -> bool {
-    std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+    std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| {
+        let removed = cwd.to_str().and_then(|cwd| cwd.strip_suffix(" (deleted)"));
+        removed.map_or(cwd.as_path(), Path::new).starts_with(dir)
+    })
 }
 
 /// Whether the process is stopped by a signal.

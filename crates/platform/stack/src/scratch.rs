@@ -72,7 +72,7 @@ fn sweep(base: &Path) {
             // A process that was paused when its supervisor died still runs.
             for pid in procfs::working_in(&dir) {
                 let ours = |process: Process| procfs::program(pid).as_deref() == Some(process.program());
-                if Process::ALL.into_iter().any(ours) {
+                if Process::in_a_checkout().any(ours) {
                     signal_pid(pid, Signal::SIGKILL);
                 }
             }

@@ -24,10 +24,10 @@ pub fn stack_env(system: &System, tokens: &Tokens) -> anyhow::Result<String> {
     };
     let databases = system.databases();
     let mut values: Vec<(&str, String)> = vec![
+        ("EDGE_URL", system.edge_url()),
         ("COMMAND_API_URL", system.command_api_url()),
         ("QUERY_API_URL", system.query_api_url()),
         ("FRONT_DOOR_URL", system.front_door_url()),
-        ("EDGE_URL", system.edge_url()),
         ("COMMAND_OPS_URL", system.command_ops_url()),
         ("QUERY_OPS_URL", system.query_ops_url()),
         ("FRONT_DOOR_OPS_URL", system.front_door_ops_url()),
@@ -98,6 +98,12 @@ pub(crate) fn text(system: &System, catalogue: &Catalogue, purchase: &Purchase) 
         "Its document, for the customer's token (?lang=en for English):\n  {}/api/v1/licenses/{}/license.pdf\n",
         system.query_api_url(),
         purchase.license_id
+    );
+    let _ = writeln!(
+        out,
+        "  {:<17} {:<23} pages and both APIs at one address",
+        "edge",
+        system.edge_url()
     );
     for (name, url, ops) in [
         ("command-api", system.command_api_url(), system.command_ops_url()),

@@ -3,6 +3,7 @@
 
 mod applications;
 mod control;
+mod edge;
 mod files;
 mod links;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub second_command_api: bool,
     /// Whether a second projector stands by.
     pub second_projector: bool,
+    /// Whether nginx runs in front of the programs.
+    pub edge: bool,
     /// Whether each program reaches PostgreSQL and NATS through its own proxies, for [`System::network`].
     pub proxied: bool,
     /// Disks for PostgreSQL and NATS that can be filled, on private servers.
@@ -117,6 +120,7 @@ impl System {
         let place = SystemPlaces {
             data: scratch.path().join("data"),
             logs: scratch.path().join("logs"),
+            edge: scratch.path().join("edge"),
             pids: None,
             // On its own servers the system has the stream name, and so the permissions, of an installation.
             stream_suffix: (!owns_servers).then(|| Uuid::new_v4().simple().to_string()),
@@ -161,12 +165,17 @@ impl System {
         let place = SystemPlaces {
             data: checkout.data()?,
             logs: checkout.logs()?,
+            edge: checkout.reachable_data()?.join("edge"),
             pids: Some(checkout.pids()?),
             stream_suffix: Some(suffix(servers.nats())).filter(|suffix| !suffix.is_empty()),
             ports: Ports::preferred()?,
             rate_limits: None,
         };
-        Self::prepare(servers, true, databases, place, &Options::default(), progress).await
+        let options = Options {
+            edge: true,
+            ..Options::default()
+        };
+        Self::prepare(servers, true, databases, place, &options, progress).await
     }
 
     async fn prepare(
@@ -229,6 +238,14 @@ impl System {
                 links.redirect(process, &mut launch.env)?;
             }
             applications.push((process, Daemon::new(launch, None)));
+        }
+        if options.edge {
+            let at = edge::Place {
+                dir: &place.edge,
+                logs: &place.logs,
+                pids: place.pids.as_deref(),
+            };
+            applications.push((Process::Edge, edge::prepare(&at, &place.ports)?));
         }
         progress.step("migrate the databases", settings.migrate()).await?;
         Ok(Self {
@@ -344,11 +361,6 @@ impl System {
         self.ports.front_door.http_url()
     }
 
-    /// `http://…`, where browsers see the shop.
-    pub fn edge_url(&self) -> String {
-        self.ports.edge.http_url()
-    }
-
     /// Metrics and health of front-door.
     pub fn front_door_ops_url(&self) -> String {
         self.ports.front_door_ops.http_url()
@@ -449,6 +461,7 @@ fn make_keys(data: &Path) -> anyhow::Result<()> {
 struct SystemPlaces {
     data: PathBuf,
     logs: PathBuf,
+    edge: PathBuf,
     pids: Option<PathBuf>,
     stream_suffix: Option<String>,
     ports: Ports,

@@ -63,7 +63,7 @@ async fn bring_up(
     system: &OnceCell<System>,
 ) -> anyhow::Result<()> {
     install::ensure(progress).await?;
-    for process in Process::ALL.into_iter().chain(Process::REPLICAS) {
+    for process in Process::in_a_checkout() {
         rotate(&checkout.logs()?.join(format!("{process}.log")))?;
     }
     let config = ServersConfig {
@@ -81,7 +81,7 @@ async fn bring_up(
     let system = system.get_or_try_init(prepare).await?;
     progress
         .step(
-            "start payment-emulator, mail, command-api, projector, query-api and front-door",
+            "start payment-emulator, mail, command-api, projector, query-api, front-door and edge",
             System::start(system),
         )
         .await?;

@@ -203,6 +203,7 @@ impl Cluster {
         let family = Family {
             dir: data.clone(),
             lock_file: data.join("postmaster.pid"),
+            outlives: false,
         };
         let daemon = Daemon::new(launch, Some(family));
         let ready = Question::Postgres(url.clone());

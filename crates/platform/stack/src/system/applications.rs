@@ -30,6 +30,10 @@ const CLIENT: &str = "front-door";
 /// The sender of the shop's letters.
 const LETTERS_FROM: &str = "Bilsportlisens <ikke-svar@bilsportlisens.no>";
 
+/// The address that the edge sends its requests from. The APIs trust what it says about a client, and they do not trust
+/// other programs on this machine.
+pub(super) const EDGE_SOURCE: &str = "127.0.0.2";
+
 /// The ports of the programs.
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -83,6 +87,8 @@ impl Ports {
     /// The URL of the program's readiness.
     pub(crate) fn ready_url(&self, process: Process) -> String {
         let port = match process {
+            // A file of its own: the programs behind it are asked themselves.
+            Process::Edge => return format!("{}/robots.txt", self.edge.http_url()),
             Process::CommandApi => &self.command_ops,
             Process::CommandApi2 => &self.command_ops_2,
             Process::QueryApi => &self.query_ops,
@@ -176,6 +182,7 @@ impl Settings<'_> {
                     ("LISTEN", ports.front_door.address()),
                     ("OPS_LISTEN", ports.front_door_ops.address()),
                     ("PUBLIC_URL", ports.edge.http_url()),
+                    ("TRUSTED_PROXIES", EDGE_SOURCE.to_owned()),
                     ("OIDC_DISCOVERY_URL", self.discovery_url.to_owned()),
                     ("OIDC_CLIENT_ID", CLIENT.to_owned()),
                     (
@@ -317,6 +324,7 @@ impl Settings<'_> {
             ]);
         }
         settings.extend(self.rate_limits.map(|limits| ("RATE_LIMITS", limits.to_owned())));
+        settings.push(("TRUSTED_PROXIES", EDGE_SOURCE.to_owned()));
         settings
     }
 

@@ -74,7 +74,12 @@ impl System {
     /// All that run here, in the order in which they start.
     pub fn processes(&self) -> Vec<Process> {
         let second = self.applications.iter().map(|(process, _)| *process);
-        let second = second.filter(|process| matches!(process, Process::CommandApi2 | Process::Projector2));
+        let second = second.filter(|process| {
+            matches!(
+                process,
+                Process::CommandApi2 | Process::Projector2 | Process::Edge
+            )
+        });
         let replicas = Process::REPLICAS
             .into_iter()
             .take(self.servers.replicas().count());

@@ -1,0 +1,13 @@
+//! One address for pages, APIs and login: the routes of the edge, read through a real nginx in front of the real system.
+//!
+//! What needs a session is tested with front-door. Here it is away, which ends no public route.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
+mod caching;
+mod headers;
+mod limits;
+mod log;
+mod outages;
+mod routing;
+mod support;
