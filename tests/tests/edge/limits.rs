@@ -17,7 +17,7 @@ async fn at(client: &Client, edge: &Edge, path: &str) -> Answer {
 
 #[tokio::test]
 async fn an_address_over_its_limit_is_refused_and_no_other() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::without_login().await;
     let (one, other) = (
         client_at(Ipv4Addr::new(127, 0, 0, 11)),
         client_at(Ipv4Addr::new(127, 0, 0, 12)),

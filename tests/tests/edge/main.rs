@@ -1,6 +1,6 @@
 //! One address for pages, APIs and login: the routes of the edge, read through a real nginx in front of the real system.
 //!
-//! What needs a session is tested with front-door. Here it is away, which ends no public route.
+//! Where front-door is away on purpose, no public route ends.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
@@ -10,4 +10,5 @@ mod limits;
 mod log;
 mod outages;
 mod routing;
+mod session;
 mod support;

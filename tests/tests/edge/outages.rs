@@ -8,7 +8,7 @@ use crate::support::{Edge, code};
 
 #[tokio::test]
 async fn what_is_away_is_named_and_all_else_goes_on() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::without_login().await;
     let system = &edge.shop.system;
 
     // front-door.
@@ -22,6 +22,11 @@ async fn what_is_away_is_named_and_all_else_goes_on() {
     let refresh = edge.post("/session/refresh", "").await.expect(503);
     assert_eq!(code(&refresh), "login_unavailable");
     edge.get("/api/v1/clubs").await.expect(200);
+    system.start_one(Process::FrontDoor).await.unwrap();
+    assert_eq!(
+        code(&edge.get("/api/v1/orders").await.expect(401)),
+        "unauthorized"
+    );
 
     // command-api: all reads go on.
     system.crash(Process::CommandApi).await.unwrap();
@@ -47,7 +52,7 @@ async fn what_is_away_is_named_and_all_else_goes_on() {
 
 #[tokio::test]
 async fn a_page_without_its_program_says_so_in_two_languages_and_needs_no_script() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::without_login().await;
     let html = edge.request(Method::GET, "/session/login?to=/mine");
     let html = html.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
     let page = answer(html).await.unwrap().expect(503);

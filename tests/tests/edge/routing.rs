@@ -58,7 +58,7 @@ async fn no_cookie_and_no_login_goes_to_a_public_route() {
 
 #[tokio::test]
 async fn commands_are_told_from_reads_by_their_method() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::without_login().await;
     for path in [
         "/api/v1/clubs",
         "/api/v1/license-types",

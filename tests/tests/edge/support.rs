@@ -39,6 +39,13 @@ impl Edge {
         }
     }
 
+    /// The same while front-door is away.
+    pub(crate) async fn without_login() -> Self {
+        let edge = Self::open(&[]).await;
+        edge.shop.system.crash(Process::FrontDoor).await.unwrap();
+        edge
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
