@@ -240,12 +240,7 @@ impl System {
             applications.push((process, Daemon::new(launch, None)));
         }
         if options.edge {
-            let at = edge::Place {
-                dir: &place.edge,
-                logs: &place.logs,
-                pids: place.pids.as_deref(),
-            };
-            applications.push((Process::Edge, edge::prepare(&at, &place.ports)?));
+            applications.push((Process::Edge, edge::prepare(&place)?));
         }
         progress.step("migrate the databases", settings.migrate()).await?;
         Ok(Self {
@@ -461,6 +456,7 @@ fn make_keys(data: &Path) -> anyhow::Result<()> {
 struct SystemPlaces {
     data: PathBuf,
     logs: PathBuf,
+    /// The directory of the edge, which its user can enter.
     edge: PathBuf,
     pids: Option<PathBuf>,
     stream_suffix: Option<String>,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
-use super::System;
 use super::applications::{EDGE_SOURCE, Ports};
+use super::{System, SystemPlaces};
 use crate::binaries::{brotli_static, nginx};
 use crate::checkout::create_dir;
 use crate::daemon::{Daemon, Family};
@@ -52,18 +52,10 @@ const PAGES: &[(&str, &str)] = files![
     "static/errors/503.html",
 ];
 
-/// Where the edge of one system is, and what it writes.
-pub(super) struct Place<'a> {
-    /// A directory of its own, which nginx's user can enter.
-    pub(super) dir: &'a Path,
-    pub(super) logs: &'a Path,
-    pub(super) pids: Option<&'a Path>,
-}
-
 /// Writes configuration and pages, and says how to run nginx on them.
-pub(super) fn prepare(place: &Place<'_>, ports: &Ports) -> anyhow::Result<Arc<Daemon>> {
+pub(super) fn prepare(place: &SystemPlaces) -> anyhow::Result<Arc<Daemon>> {
     let program = needed(nginx(), "nginx")?;
-    let (dir, run_as) = (place.dir, run_as()?);
+    let (dir, run_as) = (place.edge.as_path(), run_as()?);
     // The copies of answers from an earlier run may be those of another log.
     if dir.exists() {
         std::fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
@@ -73,7 +65,7 @@ pub(super) fn prepare(place: &Place<'_>, ports: &Ports) -> anyhow::Result<Arc<Da
         hand_over(of_nginx, run_as)?;
     }
     for (name, text) in CONFIG {
-        write(&dir.join(name), &filled(text, dir, ports))?;
+        write(&dir.join(name), &filled(text, dir, &place.ports))?;
     }
     for (name, text) in PAGES {
         write(&dir.join(name), text)?;
@@ -87,7 +79,7 @@ pub(super) fn prepare(place: &Place<'_>, ports: &Ports) -> anyhow::Result<Arc<Da
         env: Vec::new(),
         dir: dir.to_owned(),
         log,
-        pid_file: place.pids.map(|pids| pids.join(Process::Edge.name())),
+        pid_file: place.pids.as_ref().map(|pids| pids.join(Process::Edge.name())),
         run_as,
         // Requests under way are answered first.
         stop_signal: Signal::SIGQUIT,
