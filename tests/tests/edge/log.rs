@@ -76,7 +76,7 @@ fn requests(id: &str, secret: &str) -> Vec<(Method, String, &'static str, u16)> 
 
 #[tokio::test]
 async fn a_line_tells_what_happened_to_a_request_and_nothing_about_its_sender() {
-    let edge = Edge::open(&[]).await;
+    let edge = Edge::without_login().await;
     let (id, client) = (
         Uuid::now_v7().to_string(),
         client_at(Ipv4Addr::new(127, 77, 66, 55)),

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::ClientWrapper;
 use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{GenericClient, Row};
@@ -17,7 +16,6 @@ use crate::column::Column;
 use crate::conditions::{Bind, Conditions};
 use crate::error::Error;
 use crate::plan::{Expected, Spread, is_sorted};
-use crate::prepared;
 use crate::record::Record;
 use crate::resource::{Direction, Edge, PagePosition, Resource, Sort, SortValue, Towards};
 use crate::search::Similar;
@@ -120,18 +118,6 @@ impl PageQuery {
             now: None,
         }
     }
-}
-
-/// Reads one page, by a statement that stays prepared at the connection if it is one of few.
-pub(crate) async fn read_prepared(connection: &ClientWrapper, query: PageQuery) -> Result<Page, Error> {
-    if prepared::is_usual(&query) {
-        let (sql, binds) = statement(&query);
-        let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
-        if let Some(rows) = prepared::rows(connection, &sql, &typed).await? {
-            return collect(&query, &rows);
-        }
-    }
-    read(&**connection, query).await
 }
 
 /// Reads one page.
@@ -269,7 +255,8 @@ order by {by_rank}page.page_sort {shown}, page.page_key {shown}"
     (sql, binds)
 }
 
-fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
+/// The page that the rows of its statement make.
+pub(crate) fn collect(query: &PageQuery, rows: &[Row]) -> Result<Page, Error> {
     let mut page = Page {
         rows: Vec::with_capacity(rows.len()),
         next: None,

@@ -9,25 +9,39 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::page::PageQuery;
+use crate::conditions::Bind;
+use crate::error::Error;
+use crate::page::{self, Page, PageQuery};
 use crate::plan::Spread;
 
 /// Most statements that a connection keeps. One more, and it begins again with none.
 const KEPT: usize = 128;
 
+/// Reads one page, by a statement that stays prepared at the connection if it is one of few.
+pub(crate) async fn read(connection: &ClientWrapper, query: PageQuery) -> Result<Page, Error> {
+    if is_usual(&query) {
+        let (sql, binds) = page::statement(&query);
+        let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
+        if let Some(rows) = rows(connection, &sql, &typed).await? {
+            return page::collect(&query, &rows);
+        }
+    }
+    page::read(&**connection, query).await
+}
+
 /// Whether the statement of a query is one of few, with one plan for all values.
-pub(crate) fn is_usual(query: &PageQuery) -> bool {
+fn is_usual(query: &PageQuery) -> bool {
     let selected = query.resource.selected().map(|column| column.name);
     matches!(query.spread, Spread::Ordered)
         && query.similar.is_none()
         && !query.count
         && query.columns.iter().map(|column| column.name).eq(selected)
-        // How many of the rows several clubs have decides how they are found.
+        // How many rows several of them keep decides how they are found.
         && !query.conditions.has_several()
 }
 
 /// The rows of a statement, which stays prepared; nothing if what was prepared fits the tables no longer.
-pub(crate) async fn rows(
+async fn rows(
     connection: &ClientWrapper,
     sql: &str,
     typed: &[(&(dyn ToSql + Sync), Type)],

@@ -15,11 +15,12 @@ use crate::cursor::{self, Binding, Cursor, Cursors};
 use crate::error::{Error, Question};
 use crate::lane::{Asker, Lane, PerLane};
 use crate::outline::{OUTLINE, Outline, OutlineQuery};
-use crate::page::{self, Checkpoint, Page, PageQuery};
+use crate::page::{Checkpoint, Page, PageQuery};
 use crate::parameters::{self, MinPosition, Parameters};
 use crate::place::Place;
 use crate::places::Places;
 use crate::plan::Spread;
+use crate::prepared;
 use crate::record::Record;
 use crate::resource::{Audience, Edge, Resource};
 use crate::seats::{Seat, Seats};
@@ -383,7 +384,7 @@ impl Reads {
             async move {
                 place
                     .ask(step.lane, |connection| {
-                        Box::pin(page::read_prepared(connection, query))
+                        Box::pin(prepared::read(connection, query))
                     })
                     .await
             }
