@@ -36,9 +36,7 @@ pub fn document() -> OpenApi {
         .description(Some("Logins, and what they leave in a browser."));
     document.tags.get_or_insert_default().push(tag.build());
     let components = document.components.get_or_insert_default();
-    components
-        .schemas
-        .insert(Me::name().into_owned(), Me::schema().into());
+    components.schemas.insert(Me::name().into_owned(), Me::schema());
     let cookie =
         ApiKeyValue::with_description(cookies::SESSION, "Set by a login. Only its sender can read it.");
     components.security_schemes.insert(

@@ -61,9 +61,9 @@ impl Origin {
     pub(crate) fn sent(&self, headers: &HeaderMap) -> bool {
         let site = headers.get_all(FETCH_SITE);
         if site.iter().next().is_some() {
-            return is_only(site, b"same-origin");
+            return is_only(&site, b"same-origin");
         }
-        is_only(headers.get_all(header::ORIGIN), self.text.as_bytes())
+        is_only(&headers.get_all(header::ORIGIN), self.text.as_bytes())
     }
 
     /// The path, if it leads to a page of ours and to no other host, in whatever way a browser reads it.
@@ -82,7 +82,7 @@ impl Origin {
     }
 }
 
-fn is_only(values: axum::http::header::GetAll<'_, axum::http::HeaderValue>, expected: &[u8]) -> bool {
+fn is_only(values: &axum::http::header::GetAll<'_, axum::http::HeaderValue>, expected: &[u8]) -> bool {
     let mut values = values.iter();
     values.next().is_some_and(|value| value.as_bytes() == expected) && values.next().is_none()
 }

@@ -53,8 +53,8 @@ async fn list(pool: Pool, resource: &'static Resource) -> impl IntoResponse {
 async fn read(pool: &Pool, resource: &'static Resource) -> anyhow::Result<Vec<u8>> {
     let query = PageQuery::first(resource, Conditions::default(), 50);
     let (sql, binds) = page::statement(&query);
-    let typed: Vec<_> = binds.iter().map(Bind::typed).collect();
-    let (values, types): (Vec<_>, Vec<_>) = typed.into_iter().unzip();
+    let values_and_types = binds.iter().map(Bind::typed);
+    let (values, types): (Vec<_>, Vec<_>) = values_and_types.unzip();
     let client = pool.get().await?;
     let statement = client.prepare_typed_cached(&sql, &types).await?;
     let rows = client.query(&statement, &values).await?;

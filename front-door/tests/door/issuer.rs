@@ -158,6 +158,7 @@ async fn a_proof_of_another_login_is_none() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table of answers")]
 async fn an_answer_that_is_none_is_a_fault_and_ends_no_session() {
     let (door, script) = open(&[]).await;
     let mut browser = door.browser();

@@ -46,12 +46,12 @@ async fn every_route_is_in_the_document_and_no_other() {
     let door = Door::open().await;
     // axum shows the paths of a router in its debug text only.
     let shown = format!("{:?}", router(door.state.clone()));
-    let routed: BTreeSet<&str> = shown
+    let served: BTreeSet<&str> = shown
         .split('"')
         .filter(|part| part.starts_with('/') && part.len() > 1 && !part.contains("__private"))
         .collect();
     let listed: BTreeSet<&str> = ROUTES.iter().chain(docs::ROUTES).map(|(_, path)| *path).collect();
-    assert_eq!(routed, listed);
+    assert_eq!(served, listed);
     assert_eq!(door.get(docs::DOCUMENT, &[]).await.body, document);
 }
 

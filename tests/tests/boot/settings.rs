@@ -169,29 +169,6 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
         refused(program, "JWT_ALGORITHM", Some("none"), "--jwt-algorithm").await;
     }
     refused("command-api", "PUBLIC_URL", Some("not a url"), "--public-url").await;
-    let plain = Some("http://shop.example");
-    refused("front-door", "PUBLIC_URL", plain, "--public-url").await;
-    refused(
-        "front-door",
-        "OIDC_DISCOVERY_URL",
-        Some("not a url"),
-        "discovery URL",
-    )
-    .await;
-    refused(
-        "front-door",
-        "OIDC_CLIENT_ID",
-        Some("bilsportlisens"),
-        "--oidc-client-id",
-    )
-    .await;
-    refused(
-        "front-door",
-        "SESSION_KEYS_FILE",
-        Some("/nonexistent"),
-        "/nonexistent",
-    )
-    .await;
     refused("command-api", "VIPPS_BASE_URL", Some("not a url"), "vipps").await;
     refused("command-api", "ORDER_TTL_S", Some("0"), "--order-ttl-s").await;
     refused("query-api", "LICENSE_KEYS_FILE", Some("/keys"), "--root-key-file").await;
@@ -229,6 +206,33 @@ async fn wrong_setting_is_named_and_its_secret_is_not() {
         "DATA_FILE",
         Some("/nonexistent/payments"),
         "/nonexistent/payments",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_setting_of_the_front_door_is_named() {
+    let plain = Some("http://shop.example");
+    refused("front-door", "PUBLIC_URL", plain, "--public-url").await;
+    refused(
+        "front-door",
+        "OIDC_DISCOVERY_URL",
+        Some("not a url"),
+        "discovery URL",
+    )
+    .await;
+    refused(
+        "front-door",
+        "OIDC_CLIENT_ID",
+        Some("bilsportlisens"),
+        "--oidc-client-id",
+    )
+    .await;
+    refused(
+        "front-door",
+        "SESSION_KEYS_FILE",
+        Some("/nonexistent"),
+        "/nonexistent",
     )
     .await;
 }

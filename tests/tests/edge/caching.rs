@@ -90,7 +90,8 @@ async fn public_answers_are_asked_for_once_and_vary_by_nothing_that_is_not_in_th
         );
         assert_eq!(again.header("ratelimit"), None, "the limit of another client");
     }
-    assert_eq!(edge.counted("/api/v1/clubs").await, before);
+    let more = edge.counted("/api/v1/clubs").await - before;
+    assert!(more < 0.5, "{more} came to query-api");
     let head = answer(edge.request(Method::HEAD, path))
         .await
         .unwrap()

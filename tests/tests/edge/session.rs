@@ -38,7 +38,7 @@ impl<'a> Browser<'a> {
         action.set_query(None);
         let chosen = http.post(action).form(&form).send().await.unwrap();
         let back = chosen.headers()["location"].to_str().unwrap();
-        let path = back.strip_prefix(&edge.url).expect("back to the edge").to_owned();
+        let path = back.strip_prefix(&edge.url).unwrap().to_owned();
         let ended = browser.send(Method::GET, &path, &[], "").await;
         assert_eq!(ended.status, StatusCode::SEE_OTHER, "{}", ended.text);
         assert_eq!(ended.header("location"), Some("/mine"));

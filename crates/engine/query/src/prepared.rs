@@ -44,10 +44,10 @@ fn is_usual(query: &PageQuery) -> bool {
 async fn rows(
     connection: &ClientWrapper,
     sql: &str,
-    typed: &[(&(dyn ToSql + Sync), Type)],
+    binds: &[(&(dyn ToSql + Sync), Type)],
 ) -> Result<Option<Vec<Row>>, tokio_postgres::Error> {
     let cache = &connection.statement_cache;
-    let (values, types): (Vec<_>, Vec<_>) = typed.iter().cloned().unzip();
+    let (values, types): (Vec<_>, Vec<_>) = binds.iter().cloned().unzip();
     if cache.size() >= KEPT {
         cache.clear();
     }

@@ -183,13 +183,9 @@ impl Reads {
             spread: Spread::of(&selection, sort, direction),
             now: selection.now(),
         };
-        let everyone = match resource.audience {
-            Audience::Public => "public",
-            Audience::Personal => "everything",
-        };
         let request = Asked {
             reader,
-            scope: kept.then_some(everyone),
+            scope: kept.then(|| everyone(resource)),
             min_position,
             if_none_match,
             epoch,
@@ -197,7 +193,7 @@ impl Reads {
         };
         let empty = answer::json_of(resource, resource.name, Vec::new());
         let question = PageQuestion { page, instead };
-        let (found, remembered) = match Box::pin(self.look(shared, &request, question, empty)).await? {
+        let (found, remembered) = match Box::pin(self.look(shared, &request, question, &empty)).await? {
             Looked::Remembered(response) => return Ok(response),
             Looked::Found(found, remembered) => (found, remembered),
         };
@@ -260,7 +256,7 @@ impl Reads {
             content_type: "application/json",
             bytes,
         };
-        match Box::pin(self.look(shared, &request, question, content(Vec::new()))).await? {
+        match Box::pin(self.look(shared, &request, question, &content(Vec::new()))).await? {
             Looked::Remembered(response) => Ok(response),
             Looked::Found(found, remembered) => {
                 let content = content(found.entry.answer.as_bytes().to_vec());
@@ -275,7 +271,7 @@ impl Reads {
         shared: &'static Shared,
         request: &Asked,
         question: impl SharedQuestion,
-        empty: Content,
+        empty: &Content,
     ) -> Result<Looked, Problem> {
         let cached = self.cache.as_ref().zip(request.scope);
         let known = match cached {
@@ -372,12 +368,20 @@ impl Reads {
     }
 }
 
+/// The scope of those who may see all rows.
+fn everyone(resource: &Resource) -> &'static str {
+    match resource.audience {
+        Audience::Public => "public",
+        Audience::Personal => "everything",
+    }
+}
+
 /// Gives an answer again, or says that the caller has it. Nothing if its body is not remembered, and is needed.
 fn again(
     given: &Given,
     now: &Now,
     request: &Asked,
-    empty: Content,
+    empty: &Content,
     shared: &'static Shared,
 ) -> Option<Response> {
     let known = request.if_none_match.as_deref();
@@ -388,7 +392,7 @@ fn again(
         None => return None,
     };
     metrics::looked_up(shared.name, if unchanged { "unchanged" } else { "remembered" });
-    let content = Content { bytes, ..empty };
+    let content = Content { bytes, ..*empty };
     let mut response = content.positioned_as(now.place(), &given.tag, known);
     limit_age(&mut response, now.place(), now.left(given));
     Some(response)
