@@ -21,7 +21,7 @@ use query::{Parameters, Projection, Reads};
 use read_model::changes::{self, Follower, Opening, Step};
 use service::auth::{Principal, Role, Session};
 use service::problem::Problem;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::scope;
@@ -40,6 +40,8 @@ const READS: &str = "stream";
 pub const MOST_MISSED: usize = 1000;
 /// How long a reader who comes early waits until the rows were looked at once.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
+/// How long a stream waits before it looks once more whether what it read was looked at.
+const PAUSE: Duration = Duration::from_millis(20);
 /// When a reader who has too many streams may try again.
 const RETRY_AFTER_S: u32 = 10;
 
@@ -104,12 +106,21 @@ pub(crate) async fn follow_changes(
     if timeout(FIRST_LOOK, state.changes.looked()).await.is_err() {
         return Err(unavailable());
     }
-    // Before the rows are read: what changes from now on is handed over, and what changed before is in them.
-    let subscription = state.changes.subscribe(session.user_id()).map_err(refused)?;
-    let opening = open(&state.reads, &session, &last).await?;
-    if !subscription.is_of(opening.place.checkpoint) {
-        return Err(unavailable());
-    }
+    let deadline = Instant::now() + FIRST_LOOK;
+    let (subscription, opening) = loop {
+        // Before the rows are read: what changes from now on is handed over, and what changed before is in them.
+        let subscription = state.changes.subscribe(session.user_id()).map_err(refused)?;
+        let opening = open(&state.reads, &session, &last).await?;
+        if subscription.is_of(opening.place.checkpoint) {
+            break (subscription, opening);
+        }
+        // The first rows of a log came a moment ago, and were not looked at yet.
+        drop(subscription);
+        if Instant::now() >= deadline {
+            return Err(unavailable());
+        }
+        sleep(PAUSE).await;
+    };
     let account = opening.account.clone().map(accounts::of).unwrap_or_default();
     let principal = session.under(account)?;
     subscription.concerned_by_others(principal.is_staff() || principal.has(Role::Organizer));

@@ -18,12 +18,23 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Sends a file of items.
 async fn send(shop: &Shop, key: &str, address: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+    let sent = try_send(shop, key, address, content_type, body).await;
+    sent.unwrap()
+}
+
+async fn try_send(
+    shop: &Shop,
+    key: &str,
+    address: &str,
+    content_type: &str,
+    body: impl Into<Vec<u8>>,
+) -> reqwest::Result<Answer> {
     let url = format!("{}/api/v1/batches{address}", shop.system.command_api_url());
     let request = shop.http().post(url).bearer_auth(&shop.tokens.staff);
     let request = request
         .header("Idempotency-Key", key)
         .header("Content-Type", content_type);
-    answer(request.body(body.into())).await.unwrap()
+    answer(request.body(body.into())).await
 }
 
 async fn submit(shop: &Shop, key: &str, kind: &str, items: &[Value]) -> String {
