@@ -111,10 +111,10 @@ pub(crate) async fn follow_changes(
         // Before the rows are read: what changes from now on is handed over, and what changed before is in them.
         let subscription = state.changes.subscribe(session.user_id()).map_err(refused)?;
         let opening = open(&state.reads, &session, &last).await?;
-        if subscription.is_of(opening.place.checkpoint) {
+        if subscription.is_of(opening.place) {
             break (subscription, opening);
         }
-        // The first rows of a log came a moment ago, and were not looked at yet.
+        // The first rows of a log came a moment ago, or an event was parked, and that was not looked at yet.
         drop(subscription);
         if Instant::now() >= deadline {
             return Err(unavailable());

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use query::Checkpoint;
 use read_model::changes::{Change, Place};
 use service::auth::Account;
 use tokio::sync::mpsc::error::TrySendError;
@@ -275,10 +274,13 @@ impl Entry {
 }
 
 impl Subscription {
-    /// Whether rows at this checkpoint are those that are told on: of the same log, and not behind them.
-    pub(super) fn is_of(&self, checkpoint: Checkpoint) -> bool {
+    /// Whether rows at this place are those that are told on: of the same log, not behind them, and with no parked event whose
+    /// end would not be noticed.
+    pub(super) fn is_of(&self, read: Place) -> bool {
         let (place, through) = self.began;
-        place.checkpoint.epoch == checkpoint.epoch && checkpoint.position >= through
+        place.checkpoint.epoch == read.checkpoint.epoch
+            && read.checkpoint.position >= through
+            && place.parked >= read.parked
     }
 
     /// Says whether rows that are not the reader's own may concern the reader.
