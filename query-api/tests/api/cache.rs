@@ -174,6 +174,40 @@ async fn a_price_that_becomes_valid_by_the_clock_is_never_late() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cursor_of_another_log_is_refused_although_its_page_is_remembered() -> Result<()> {
+    let app = Cached::start().await?;
+    rows::club(&app.projector, "A").await?;
+    rows::club(&app.projector, "B").await?;
+    app.write(2, "", &[CLUBS.name]).await?;
+    let first = format!("{LIST}?limit=1");
+    let cursor = async || {
+        let page = app.get_anonymously(&format!("{first}&min_position=2")).await;
+        page.body["next_cursor"].as_str().map(str::to_owned)
+    };
+    let old = cursor().await.expect("a cursor");
+    app.projector
+        .batch_execute(
+            "begin; update checkpoints set epoch = gen_random_uuid(), tables_id = default where projection = 'licensing';
+             select pg_notify('projected', 'replaced'); commit",
+        )
+        .await?;
+    let new = eventually("a cursor of the other log", async || {
+        cursor().await.filter(|new| *new != old)
+    })
+    .await;
+    let second = format!("{first}&cursor={new}");
+    eventually("a page that is remembered", async || {
+        let before = app.looks("clubs", "remembered");
+        assert_eq!(app.get_anonymously(&second).await.column("name"), ["B"]);
+        (app.looks("clubs", "remembered") > before).then_some(())
+    })
+    .await;
+    let refused = app.get_anonymously(&format!("{first}&cursor={old}")).await;
+    assert!(refused.is(400, "cursor_invalid"), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn many_who_miss_at_once_ask_the_database_once() -> Result<()> {
     let app = Cached::start().await?;
     app.until_hit(LIST, "", "clubs").await;
